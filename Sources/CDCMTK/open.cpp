@@ -1,0 +1,170 @@
+// Opening: everything up to a parsed data set.
+#include "internal.h"
+
+#include "dcmtk/dcmdata/dcrledrg.h"
+#include "dcmtk/dcmjpeg/djdecode.h"
+#include "dcmtk/dcmjpls/djdecode.h"
+#include "dcmtk/oflog/oflog.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <mutex>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace {
+thread_local std::string lastError;
+std::once_flag initialized;
+
+void initializeOnce() {
+    OFLog::configure(OFLogger::OFF_LOG_LEVEL);
+    DcmRLEDecoderRegistration::registerCodecs();
+    DJDecoderRegistration::registerCodecs(EDC_never);
+    DJLSDecoderRegistration::registerCodecs();
+    // Frames are asked for one by one; DCMTK must not "correct" values while it reads them.
+    dcmEnableAutomaticInputDataCorrection.set(OFTrue);
+}
+
+/// A FIFO would block and a folder would confuse the parser: only regular files are opened.
+cdcm_status checkPreamble(const char *path) {
+    int descriptor;
+    do {
+        descriptor = ::open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    } while (descriptor < 0 && errno == EINTR);
+    if (descriptor < 0) {
+        cdcm::remember(std::strerror(errno));
+        return CDCM_CANNOT_OPEN;
+    }
+    struct stat status {};
+    char head[132];
+    ssize_t count = -1;
+    if (::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode)) {
+        do {
+            count = ::read(descriptor, head, sizeof head);
+        } while (count < 0 && errno == EINTR);
+    } else {
+        errno = EINVAL;
+    }
+    const int cause = errno;
+    ::close(descriptor);
+    if (count < 0) {
+        cdcm::remember(cause == EINVAL ? "not a regular file" : std::strerror(cause));
+        return CDCM_CANNOT_OPEN;
+    }
+    if (count < ssize_t(sizeof head) || std::memcmp(head + 128, "DICM", 4) != 0) {
+        cdcm::remember("no DICOM preamble");
+        return CDCM_NOT_DICOM;
+    }
+    return CDCM_OK;
+}
+
+/// The meta information alone, so that an unknown transfer syntax is named instead of misread.
+cdcm_status readTransferSyntax(cdcm_file &file) {
+    DcmMetaInfo meta;
+    const OFCondition condition = meta.loadFile(OFFilename(file.path.c_str()));
+    if (condition.bad()) {
+        cdcm::remember("the file meta information cannot be read");
+        return CDCM_NOT_DICOM;
+    }
+    OFString uid;
+    if (meta.findAndGetOFString(DCM_TransferSyntaxUID, uid).good()) file.transferSyntax = uid.c_str();
+    if (file.transferSyntax.empty()) return CDCM_OK;
+    if (DcmXfer(file.transferSyntax.c_str()).getXfer() == EXS_Unknown) {
+        cdcm::remember("unknown transfer syntax");
+        return CDCM_UNSUPPORTED;
+    }
+    return CDCM_OK;
+}
+
+cdcm_status load(cdcm_file &file, uint32_t limit) {
+    cdcm_status status = checkPreamble(file.path.c_str());
+    if (status == CDCM_OK) status = readTransferSyntax(file);
+    if (status != CDCM_OK) return status;
+    const OFCondition condition =
+        file.format.loadFile(OFFilename(file.path.c_str()), EXS_Unknown, EGL_noChange, limit, ERM_fileOnly);
+    if (condition.bad()) return cdcm::statusOf(condition);
+    if (file.transferSyntax.empty()) {
+        file.transferSyntax = DcmXfer(file.format.getDataset()->getOriginalXfer()).getXferID();
+    }
+    // The data set of a file must hold something; DCMTK accepts a file that ends after its meta information.
+    if (file.format.getDataset()->card() == 0) {
+        cdcm::remember("the data set is empty");
+        return CDCM_TRUNCATED;
+    }
+    file.textUnconverted = file.format.getDataset()->convertToUTF8().bad();
+    return CDCM_OK;
+}
+}  // namespace
+
+namespace cdcm {
+
+void remember(const char *text) {
+    try {
+        lastError = text ? text : "";
+    } catch (...) {
+        lastError.clear();  // no memory for the text; the status still tells
+    }
+}
+
+cdcm_status statusOf(const OFCondition &condition) {
+    if (condition.good()) return CDCM_OK;
+    remember(condition.text());
+    if (condition == EC_MemoryExhausted) return CDCM_OUT_OF_MEMORY;
+    if (condition == EC_FileMetaInfoHeaderMissing) return CDCM_NOT_DICOM;
+    if (condition == EC_UnknownTransferSyntax || condition == EC_UnsupportedEncoding ||
+        condition == EC_CannotChangeRepresentation) {
+        return CDCM_UNSUPPORTED;
+    }
+    if (condition == EC_StreamNotifyClient || condition == EC_EndOfStream || condition == EC_InvalidStream ||
+        condition == EC_SequDelimitationItemMissing || condition == EC_ItemDelimitationItemMissing ||
+        condition == EC_ElemLengthLargerThanItem || condition == EC_InvalidOffset) {
+        return CDCM_TRUNCATED;
+    }
+    return CDCM_CORRUPT;
+}
+
+DcmPixelData *pixelData(cdcm_file &file) {
+    DcmElement *element = nullptr;
+    if (file.format.getDataset()->findAndGetElement(DCM_PixelData, element).bad()) return nullptr;
+    return dynamic_cast<DcmPixelData *>(element);
+}
+
+}  // namespace cdcm
+
+extern "C" {
+
+const char *cdcm_last_error(void) { return lastError.c_str(); }
+
+int cdcm_initialize(void) {
+    const cdcm_status status = cdcm::guarded([] {
+        std::call_once(initialized, initializeOnce);
+        return CDCM_OK;
+    });
+    return status == CDCM_OK && dcmDataDict.isDictionaryLoaded() ? 1 : 0;
+}
+
+cdcm_status cdcm_open(const char *path, uint32_t load_limit, cdcm_file **out) {
+    *out = nullptr;
+    return cdcm::guarded([&] {
+        auto file = std::make_unique<cdcm_file>();
+        file->path = path;
+        const cdcm_status status = load(*file, load_limit);
+        // The handle is handed out even when the syntax is unknown, so that the caller can name it.
+        if (status == CDCM_OK || status == CDCM_UNSUPPORTED) *out = file.release();
+        return status;
+    });
+}
+
+void cdcm_close(cdcm_file *file) {
+    cdcm::guarded([&] {
+        delete file;
+        return CDCM_OK;
+    });
+}
+
+const char *cdcm_transfer_syntax(const cdcm_file *file) { return file->transferSyntax.c_str(); }
+
+int cdcm_text_unconverted(const cdcm_file *file) { return file->textUnconverted ? 1 : 0; }
+
+}  // extern "C"

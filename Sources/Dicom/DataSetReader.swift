@@ -1,0 +1,90 @@
+internal import CDCMTK
+
+/// Turns the shim's walk over a parsed file into a `DataSet`.
+enum DataSetReader {
+    static func read(_ shim: borrowing ShimFile, metaInformation: Bool, until: Tag?) throws(DicomError) -> DataSet {
+        let builder = DataSetBuilder()
+        var visitor = cdcm_visitor()
+        visitor.context = Unmanaged.passUnretained(builder).toOpaque()
+        visitor.element = { context, group, element, vr, kind, bytes, length in
+            builderOf(context).element(Tag(group, element), vr, kind, UnsafeRawBufferPointer(start: bytes, count: length))
+        }
+        visitor.begin_sequence = { context, group, element in builderOf(context).beginSequence(Tag(group, element)) }
+        visitor.end_sequence = { context in builderOf(context).endSequence() }
+        visitor.begin_item = { context in builderOf(context).beginItem() }
+        visitor.end_item = { context in builderOf(context).endItem() }
+        let stop = until ?? Tag(0xFFFF, 0xFFFF)
+        let status = cdcm_visit(shim.handle, metaInformation ? 1 : 0, stop.group, stop.element, &visitor)
+        guard status == CDCM_OK else { throw ShimFile.error(status) }
+        return builder.root
+    }
+}
+
+private func builderOf(_ context: UnsafeMutableRawPointer?) -> DataSetBuilder {
+    Unmanaged<DataSetBuilder>.fromOpaque(context!).takeUnretainedValue()
+}
+
+/// Collects elements; a class because C holds a pointer to it during the walk.
+private final class DataSetBuilder {
+    private(set) var root = DataSet()
+    /// Open items, outermost first; empty at top level.
+    private var items: [DataSet] = []
+    /// Open sequences with the items finished so far.
+    private var sequences: [(tag: Tag, items: [DataSet])] = []
+
+    func element(_ tag: Tag, _ vr: UnsafePointer<CChar>?, _ kind: cdcm_kind, _ bytes: UnsafeRawBufferPointer) {
+        let vr = vr.flatMap { VR(rawValue: String(cString: $0)) } ?? .UN
+        put(DataElement(vr, Self.value(vr, kind, bytes)), at: tag)
+    }
+
+    func beginSequence(_ tag: Tag) { sequences.append((tag, [])) }
+
+    func endSequence() {
+        let finished = sequences.removeLast()
+        put(DataElement(.SQ, .sequence(finished.items)), at: finished.tag)
+    }
+
+    func beginItem() { items.append(DataSet()) }
+
+    func endItem() { sequences[sequences.count - 1].items.append(items.removeLast()) }
+
+    private func put(_ element: DataElement, at tag: Tag) {
+        if items.isEmpty { root[tag] = element } else { items[items.count - 1][tag] = element }
+    }
+
+    private static func value(_ vr: VR, _ kind: cdcm_kind, _ bytes: UnsafeRawBufferPointer) -> DataElement.Value {
+        if kind == CDCM_TEXT { return .text(texts(vr, bytes)) }
+        if vr == .AT { return .tags(tags(bytes)) }
+        if vr.isBinary || kind == CDCM_BYTES { return .bytes(Array(bytes)) }
+        return switch kind {
+        case CDCM_UINT16: .integers(numbers(bytes, UInt16.self).map(Int.init))
+        case CDCM_INT16: .integers(numbers(bytes, Int16.self).map(Int.init))
+        case CDCM_UINT32: .integers(numbers(bytes, UInt32.self).map(Int.init))
+        case CDCM_INT32: .integers(numbers(bytes, Int32.self).map(Int.init))
+        case CDCM_UINT64: .integers(numbers(bytes, UInt64.self).map { Int(clamping: $0) })
+        case CDCM_INT64: .integers(numbers(bytes, Int64.self).map(Int.init))
+        case CDCM_FLOAT32: .reals(numbers(bytes, UInt32.self).map { Double(Float(bitPattern: $0)) })
+        default: .reals(numbers(bytes, UInt64.self).map { Double(bitPattern: $0) })
+        }
+    }
+
+    private static func numbers<Number: BitwiseCopyable>(_ bytes: UnsafeRawBufferPointer, _: Number.Type) -> [Number] {
+        let width = MemoryLayout<Number>.size
+        return (0..<bytes.count / width).map { bytes.loadUnaligned(fromByteOffset: $0 * width, as: Number.self) }
+    }
+
+    private static func tags(_ bytes: UnsafeRawBufferPointer) -> [Tag] {
+        let words = numbers(bytes, UInt16.self)
+        return stride(from: 0, to: words.count - words.count % 2, by: 2).map { Tag(words[$0], words[$0 + 1]) }
+    }
+
+    /// Padding at the end goes; leading spaces stay, the value is kept as it was sent.
+    private static func texts(_ vr: VR, _ bytes: UnsafeRawBufferPointer) -> [String] {
+        let pieces = vr.isSingleText ? [bytes[...]] : bytes.split(separator: UInt8(ascii: "\\"), omittingEmptySubsequences: false)
+        let texts = pieces.map { piece in
+            let end = piece.lastIndex { $0 != 0x20 && $0 != 0 }.map { $0 + 1 } ?? piece.startIndex
+            return String(decoding: piece[piece.startIndex..<end], as: UTF8.self)
+        }
+        return texts == [""] ? [] : texts
+    }
+}
