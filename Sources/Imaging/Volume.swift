@@ -1,0 +1,60 @@
+/// Values on a regular grid in the patient: `voxels[i + ni * (j + nj * k)]`.
+package struct Volume<Element: Sendable>: Sendable {
+    package var geometry: VolumeGeometry
+    package var voxels: [Element]
+
+    /// - Precondition: one element a voxel.
+    package init(geometry: VolumeGeometry, voxels: [Element]) {
+        precondition(voxels.count == geometry.dimensions.voxelCount, "one element a voxel")
+        self.geometry = geometry
+        self.voxels = voxels
+    }
+
+    package init(geometry: VolumeGeometry, repeating element: Element) {
+        self.init(geometry: geometry, voxels: Array(repeating: element, count: geometry.dimensions.voxelCount))
+    }
+
+    package subscript(i: Int, j: Int, k: Int) -> Element {
+        get { voxels[offset(i, j, k)] }
+        set { voxels[offset(i, j, k)] = newValue }
+    }
+
+    package subscript(index: VoxelIndex) -> Element {
+        get { self[index.i, index.j, index.k] }
+        set { self[index.i, index.j, index.k] = newValue }
+    }
+
+    private func offset(_ i: Int, _ j: Int, _ k: Int) -> Int {
+        i + geometry.dimensions.i * (j + geometry.dimensions.j * k)
+    }
+}
+
+extension Volume: Equatable where Element: Equatable {}
+
+/// A structure on a grid: 1 inside, 0 outside.
+package typealias Mask = Volume<UInt8>
+
+/// Structures that do not overlap: one label a voxel, 0 is background.
+package struct LabelMap: Sendable {
+    package var volume: Volume<UInt8>
+    /// Label value by structure name.
+    package var labels: [String: UInt8]
+
+    package init(volume: Volume<UInt8>, labels: [String: UInt8]) {
+        self.volume = volume
+        self.labels = labels
+    }
+
+    /// The mask of one structure; nil when the map does not know the name.
+    package func mask(of name: String) -> Mask? {
+        guard let label = labels[name] else { return nil }
+        return mask(ofLabels: [label])
+    }
+
+    /// The union of some labels.
+    package func mask(ofLabels wanted: Set<UInt8>) -> Mask {
+        var isWanted = [UInt8](repeating: 0, count: 256)
+        for label in wanted { isWanted[Int(label)] = 1 }
+        return Mask(geometry: volume.geometry, voxels: volume.voxels.map { isWanted[Int($0)] })
+    }
+}
