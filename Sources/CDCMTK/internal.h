@@ -14,6 +14,7 @@ struct cdcm_file {
     DcmFileFormat format;
     std::string transferSyntax;
     std::string path;
+    uint64_t size = 0;
     bool textUnconverted = false;
     // Where the next frame of encapsulated pixel data begins, so that reading frames in order does
     // not search from the first fragment each time.

@@ -27,10 +27,10 @@ void initializeOnce() {
 }
 
 /// A FIFO would block and a folder would confuse the parser: only regular files are opened.
-cdcm_status checkPreamble(const char *path) {
+cdcm_status checkPreamble(cdcm_file &file) {
     int descriptor;
     do {
-        descriptor = ::open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+        descriptor = ::open(file.path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     } while (descriptor < 0 && errno == EINTR);
     if (descriptor < 0) {
         cdcm::remember(std::strerror(errno));
@@ -47,6 +47,7 @@ cdcm_status checkPreamble(const char *path) {
         errno = EINVAL;
     }
     const int cause = errno;
+    file.size = static_cast<uint64_t>(status.st_size);
     ::close(descriptor);
     if (count < 0) {
         cdcm::remember(cause == EINVAL ? "not a regular file" : std::strerror(cause));
@@ -78,7 +79,7 @@ cdcm_status readTransferSyntax(cdcm_file &file) {
 }
 
 cdcm_status load(cdcm_file &file, uint32_t limit) {
-    cdcm_status status = checkPreamble(file.path.c_str());
+    cdcm_status status = checkPreamble(file);
     if (status == CDCM_OK) status = readTransferSyntax(file);
     if (status != CDCM_OK) return status;
     const OFCondition condition =
@@ -164,6 +165,8 @@ void cdcm_close(cdcm_file *file) {
 }
 
 const char *cdcm_transfer_syntax(const cdcm_file *file) { return file->transferSyntax.c_str(); }
+
+uint64_t cdcm_file_size(const cdcm_file *file) { return file->size; }
 
 int cdcm_text_unconverted(const cdcm_file *file) { return file->textUnconverted ? 1 : 0; }
 

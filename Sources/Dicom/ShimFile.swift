@@ -29,6 +29,9 @@ struct ShimFile: ~Copyable {
 
     var transferSyntaxUID: String { String(cString: cdcm_transfer_syntax(handle)) }
 
+    /// Bytes of the file when it was opened.
+    var fileSize: UInt64 { cdcm_file_size(handle) }
+
     /// The thrown form of a status, with the shim's own text of it.
     static func error(_ status: cdcm_status, transferSyntax: String = "") -> DicomError {
         let reason = String(cString: cdcm_last_error())

@@ -24,6 +24,15 @@ package enum UID {
         }
     }
 
+    /// Digits and single dots, at most 64 characters: what is accepted from files. Leading zeros, which the
+    /// standard forbids, are common in practice and harmless.
+    package static func isUsable(_ uid: String) -> Bool {
+        guard !uid.isEmpty, uid.utf8.count <= 64 else { return false }
+        return uid.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { part in
+            !part.isEmpty && part.utf8.allSatisfy { (0x30...0x39).contains($0) }
+        }
+    }
+
     /// 4b1d0e86-5d0b-4c7e-9a53-c0d70042d001, drawn once for this project.
     private static let namespaceUUID: [UInt8] = [
         0x4B, 0x1D, 0x0E, 0x86, 0x5D, 0x0B, 0x4C, 0x7E, 0x9A, 0x53, 0xC0, 0xD7, 0x00, 0x42, 0xD0, 0x01,

@@ -54,6 +54,8 @@ cdcm_status cdcm_open(const char *path, uint32_t load_limit, cdcm_file **out);
 void cdcm_close(cdcm_file *file);
 /// Transfer Syntax UID of the meta information, owned by the file.
 const char *cdcm_transfer_syntax(const cdcm_file *file);
+/// Bytes of the file when it was opened.
+uint64_t cdcm_file_size(const cdcm_file *file);
 /// 1 when the character set could not be converted and the text is as found in the file.
 int cdcm_text_unconverted(const cdcm_file *file);
 

@@ -1,0 +1,69 @@
+/// Every number that decides whether a CT is taken as one trustworthy volume. The defaults are meant for
+/// clinical CT of the trunk; `etc/contourd.toml` can change each of them.
+package struct AdmissionLimits: Codable, Sendable, Equatable, Hashable {
+    /// Fewer slices are refused: three-dimensional plausibility needs neighbours. Default 8.
+    package var minimumSlices = 8
+    /// Columns and rows, at least and at most. Default 64 and 2048.
+    package var minimumMatrix = 64
+    package var maximumMatrix = 2048
+    /// Voxels in all, at most; bounds memory (2 bytes each). Default 600 million, 512 x 512 x 2288.
+    package var maximumVoxels = 600_000_000
+
+    /// Distance of neighbouring slices in mm, at least and at most. Default 0.2 and 10.
+    package var minimumSliceSpacingMM = 0.2
+    package var maximumSliceSpacingMM = 10.0
+    /// A distance may differ from the median distance by this much: the larger of mm and fraction. Default
+    /// 0.1 mm and 0.02. A distance near a whole multiple of the median is a missing slice, anything else
+    /// uneven spacing.
+    package var spacingToleranceMM = 0.1
+    package var spacingToleranceFraction = 0.02
+    /// Slices closer than this are at one position. Default 0.01 mm.
+    package var duplicatePositionToleranceMM = 0.01
+    /// Sideways shift of a slice against a straight stack along the normal, at most. Default 0.5 mm.
+    package var lateralShiftToleranceMM = 0.5
+    /// Angle between the stack's direction and the slices' normal from which a shift is called gantry tilt,
+    /// and the largest Gantry/Detector Tilt taken as zero. Default 0.5 degrees.
+    package var tiltToleranceDegrees = 0.5
+    /// Angle between the orientations of two slices of one stack, at most. Default 0.1 degrees.
+    package var orientationToleranceDegrees = 0.1
+
+    /// Pixel spacing in mm, at least and at most. Default 0.1 and 5.
+    package var minimumPixelSpacingMM = 0.1
+    package var maximumPixelSpacingMM = 5.0
+    /// Relative difference of pixel spacing between slices, at most. Default 0.001.
+    package var pixelSpacingToleranceFraction = 0.001
+    /// Ratio of the two pixel spacings: above the first a warning, above the second a refusal. Default 1.01
+    /// and 1.5: no scanner makes such pixels, a reformat does.
+    package var squarePixelRatio = 1.01
+    package var maximumPixelRatio = 1.5
+
+    /// Missing leading Instance Numbers that still mean missing slices (numbers that begin at 4: three slices).
+    /// With more, the numbering is taken to continue from another series. 0 turns the test off. Default 10.
+    package var maximumMissingLeadingNumbers = 10
+    /// Refuse when Images in Acquisition or Number of Series Related Instances promise more than arrived; off:
+    /// warn. Default on.
+    package var refuseUnkeptCounts = true
+
+    /// HU that a voxel of a CT can have; at most `maximumImpossibleFraction` may lie outside. Default
+    /// -1200 to 32000 and 0.01.
+    package var possibleHU: ClosedRange<Double> = -1200...32000
+    package var maximumImpossibleFraction = 0.01
+    /// At least this fraction of the voxels must be air. Default -1200 to -600 HU and 0.001.
+    package var airHU: ClosedRange<Double> = -1200...(-600)
+    package var minimumAirFraction = 0.001
+    /// At least this fraction of the voxels must be soft tissue. Default -200 to 200 HU and 0.01.
+    package var softTissueHU: ClosedRange<Double> = -200...200
+    package var minimumSoftTissueFraction = 0.01
+    /// Below this a voxel is padding that the header does not declare; it becomes air. Default -2000 HU.
+    package var undeclaredPaddingHU = -2000.0
+    /// Declared padding that means an HU in this range would cut holes into the patient: refused where it
+    /// occurs. Default -500 to 3000 HU.
+    package var paddingMayNotBeHU: ClosedRange<Double> = -500...3000
+
+    package init() {}
+
+    /// Allowed difference from the median distance of neighbouring slices.
+    package func spacingTolerance(medianMM: Double) -> Double {
+        max(spacingToleranceMM, spacingToleranceFraction * medianMM)
+    }
+}

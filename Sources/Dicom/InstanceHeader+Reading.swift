@@ -1,0 +1,112 @@
+internal import CDCMTK
+import Imaging
+
+extension InstanceHeader {
+    /// Reads the header of a file. No pixels are loaded, but the file is accepted only if it parses to its end
+    /// and, for an image, its pixel data is as long as the header says.
+    package init(contentsOf path: String) throws(DicomError) {
+        let shim = try ShimFile(opening: path)
+        try self.init(shim)
+        fileSize = Int64(shim.fileSize)
+    }
+
+    init(_ shim: borrowing ShimFile) throws(DicomError) {
+        let file = try DicomFile(shim, until: .pixelData)
+        try self.init(dataSet: file.dataSet, metaInformation: file.metaInformation)
+        if kind == .ctImage { try checkPixelData(shim) }
+    }
+
+    /// The header of a data set in memory; `fileSize` is 0 and pixel data is not looked at.
+    package init(dataSet: DataSet, metaInformation: DicomFile.MetaInformation) throws(DicomError) {
+        sopClassUID = dataSet.string(.sopClassUID) ?? metaInformation.mediaStorageSOPClassUID
+        sopInstanceUID = dataSet.string(.sopInstanceUID) ?? metaInformation.mediaStorageSOPInstanceUID
+        seriesInstanceUID = dataSet.string(.seriesInstanceUID) ?? ""
+        studyInstanceUID = dataSet.string(.studyInstanceUID) ?? ""
+        frameOfReferenceUID = dataSet.string(.frameOfReferenceUID)
+        modality = dataSet.string(.modality) ?? ""
+        transferSyntaxUID = metaInformation.transferSyntaxUID
+        fileSize = 0
+        try checkIdentity()
+        readPlace(dataSet)
+        readAcquisition(dataSet)
+        try readPixelDescription(dataSet)
+        referencedSeriesInstanceUIDs = Self.referencedSeries(dataSet)
+    }
+
+    /// UIDs become names of folders, so a UID with anything but digits and dots is refused here.
+    private func checkIdentity() throws(DicomError) {
+        guard kind != .dicomdir else { return }
+        let required = [
+            (Tag.sopClassUID, sopClassUID), (.sopInstanceUID, sopInstanceUID),
+            (.studyInstanceUID, studyInstanceUID), (.seriesInstanceUID, seriesInstanceUID),
+        ]
+        for (tag, uid) in required {
+            if uid.isEmpty { throw DicomError.missingAttribute(tag) }
+            if !UID.isUsable(uid) { throw DicomError.corrupt(reason: "\(tag) is no UID") }
+        }
+    }
+
+    private mutating func readPlace(_ dataSet: DataSet) {
+        imageType = dataSet.strings(.imageType)
+        seriesNumber = dataSet.integer(.seriesNumber)
+        instanceNumber = dataSet.integer(.instanceNumber)
+        acquisitionNumber = dataSet.integer(.acquisitionNumber)
+        temporalPositionIdentifier = dataSet.integer(.temporalPositionIdentifier)
+        imagesInAcquisition = dataSet.integer(.imagesInAcquisition)
+        numberOfSeriesRelatedInstances = dataSet.integer(.numberOfSeriesRelatedInstances)
+    }
+
+    private mutating func readAcquisition(_ dataSet: DataSet) {
+        gantryTilt = dataSet.double(.gantryDetectorTilt)
+        patientPosition = dataSet.string(.patientPosition)
+        manufacturer = dataSet.string(.manufacturer)
+        manufacturerModelName = dataSet.string(.manufacturerModelName)
+        convolutionKernel = dataSet[.convolutionKernel] == nil ? nil : dataSet.strings(.convolutionKernel).joined(separator: "\\")
+    }
+
+    private mutating func readPixelDescription(_ dataSet: DataSet) throws(DicomError) {
+        rows = dataSet.integer(.rows) ?? 0
+        columns = dataSet.integer(.columns) ?? 0
+        samplesPerPixel = dataSet.integer(.samplesPerPixel) ?? 0
+        photometricInterpretation = dataSet.string(.photometricInterpretation) ?? ""
+        bitsAllocated = dataSet.integer(.bitsAllocated) ?? 0
+        bitsStored = dataSet.integer(.bitsStored) ?? bitsAllocated
+        highBit = dataSet.integer(.highBit) ?? bitsStored - 1
+        pixelRepresentation = dataSet.integer(.pixelRepresentation) ?? 0
+        pixelPaddingValue = dataSet.integer(.pixelPaddingValue).map(asPixel)
+        pixelPaddingRangeLimit = dataSet.integer(.pixelPaddingRangeLimit).map(asPixel)
+        hasModalityLUT = !dataSet.sequence(.modalityLUTSequence).isEmpty
+        guard rows > 0, columns > 0 else { return }
+        frames = try FrameHeader.frames(of: dataSet)
+    }
+
+    /// The padding value's 16 bits with the sign of the pixels: 63536 (US) with signed pixels is -2000.
+    private func asPixel(_ value: Int) -> Int {
+        if pixelRepresentation == 1 { return value > 0x7FFF && value <= 0xFFFF ? value - 0x10000 : value }
+        return value < 0 && value >= -0x8000 ? value + 0x10000 : value
+    }
+
+    private func checkPixelData(_ shim: borrowing ShimFile) throws(DicomError) {
+        guard rows > 0, columns > 0, !frames.isEmpty else { throw DicomError.missingAttribute(rows > 0 ? .columns : .rows) }
+        var pixels = cdcm_pixels()
+        let status = cdcm_pixel_summary(shim.handle, &pixels)
+        guard status == CDCM_OK else { throw ShimFile.error(status) }
+        guard pixels.present == 1, pixels.length > 0 else { throw DicomError.truncated }
+        if pixels.encapsulated == 1 {
+            if Int(pixels.fragments) < frames.count { throw DicomError.truncated }
+        } else {
+            let bits = rows * columns * max(samplesPerPixel, 1) * max(bitsAllocated, 1)
+            if pixels.length < UInt64((bits * frames.count + 7) / 8) { throw DicomError.truncated }
+        }
+    }
+
+    /// PS3.3 C.8.8.5 for an RT Structure Set, C.12.1 (Common Instance Reference) for a Segmentation.
+    private static func referencedSeries(_ dataSet: DataSet) -> [String] {
+        let fromStructureSet = dataSet.sequence(.referencedFrameOfReferenceSequence)
+            .flatMap { $0.sequence(.rtReferencedStudySequence) }
+            .flatMap { $0.sequence(.rtReferencedSeriesSequence) }
+        let items = fromStructureSet + dataSet.sequence(.referencedSeriesSequence)
+        var seen: Set<String> = []
+        return items.compactMap { $0.string(.seriesInstanceUID) }.filter { UID.isUsable($0) && seen.insert($0).inserted }
+    }
+}

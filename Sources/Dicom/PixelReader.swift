@@ -1,0 +1,98 @@
+internal import CDCMTK
+import Imaging
+
+/// Decodes the frames of one monochrome image file, one at a time, so that memory holds one frame. One thread
+/// at a time; open the file again for another thread.
+package struct PixelReader: ~Copyable {
+    package let header: InstanceHeader
+    private let shim: ShimFile
+    private let syntax: TransferSyntax
+
+    /// The largest matrix that is decoded, 8192 x 8192: bounds what a hostile header can make us allocate.
+    package static let maximumPixelsPerFrame = 1 << 26
+    /// The longest compressed frame that is read into memory.
+    static let maximumCompressedBytes = 1 << 29
+
+    package init(contentsOf path: String) throws(DicomError) {
+        let shim = try ShimFile(opening: path)
+        var header = try InstanceHeader(shim)
+        header.fileSize = Int64(shim.fileSize)
+        try Self.check(header)
+        guard let syntax = TransferSyntax(rawValue: header.transferSyntaxUID) else {
+            throw DicomError.unsupportedTransferSyntax(uid: header.transferSyntaxUID)
+        }
+        self.shim = shim
+        self.header = header
+        self.syntax = syntax
+    }
+
+    /// The stored values of one frame (0-based), row by row, with the sign that Pixel Representation gives.
+    package func storedValues(frame: Int) throws(DicomError) -> [Int32] {
+        guard header.frames.indices.contains(frame) else { throw DicomError.corrupt(reason: "no such frame") }
+        if syntax.isJPEG2000 { return try jpeg2000Values(frame: frame) }
+        let bytes = try decodedBytes(frame: frame)
+        return header.bitsAllocated == 8 ? values(bytes, UInt8.self) : values(bytes, UInt16.self)
+    }
+
+    private static func check(_ header: InstanceHeader) throws(DicomError) {
+        guard header.rows * header.columns <= maximumPixelsPerFrame else {
+            throw DicomError.unsupportedImage(reason: "the matrix is larger than 8192 x 8192")
+        }
+        guard header.samplesPerPixel == 1, header.photometricInterpretation.hasPrefix("MONOCHROME") else {
+            throw DicomError.unsupportedImage(reason: "it is not a monochrome image")
+        }
+        guard [8, 16].contains(header.bitsAllocated), (0...1).contains(header.pixelRepresentation),
+            (1...header.bitsAllocated).contains(header.bitsStored),
+            (header.bitsStored - 1..<header.bitsAllocated).contains(header.highBit)
+        else { throw DicomError.unsupportedImage(reason: "its pixels are not of 8 or 16 bits") }
+        if header.transferSyntaxUID == TransferSyntax.jpegBaseline.uid, header.bitsAllocated != 8 {
+            throw DicomError.unsupportedImage(reason: "8-bit JPEG in pixels of 16 bits")
+        }
+    }
+
+    private func decodedBytes(frame: Int) throws(DicomError) -> [UInt8] {
+        let size = header.rows * header.columns * header.bitsAllocated / 8
+        guard cdcm_frame_size(shim.handle) == size else {
+            throw DicomError.corrupt(reason: "the frame size does not match the header")
+        }
+        // DCMTK may write whole words: room for one more than an odd number of 8-bit pixels.
+        var bytes = [UInt8](repeating: 0, count: size + size % 2)
+        let status = bytes.withUnsafeMutableBytes {
+            cdcm_decode_frame(shim.handle, UInt32(frame), $0.baseAddress, size)
+        }
+        guard status == CDCM_OK else { throw ShimFile.error(status, transferSyntax: header.transferSyntaxUID) }
+        return bytes
+    }
+
+    /// Bits Stored up to High Bit of each word, sign extended; other bits may hold overlays (PS3.5 section 8.1.1).
+    private func values<Word: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
+        _ bytes: [UInt8], _: Word.Type
+    ) -> [Int32] {
+        let shift = Int32(header.highBit + 1 - header.bitsStored)
+        let unused = Int32(32 - header.bitsStored)
+        let isSigned = header.pixelRepresentation == 1
+        return bytes.withUnsafeBytes { raw in
+            (0..<header.rows * header.columns).map { index in
+                let word = raw.loadUnaligned(fromByteOffset: index * MemoryLayout<Word>.size, as: Word.self)
+                let bits = (UInt32(word) >> UInt32(shift)) << UInt32(unused)
+                return isSigned ? Int32(bitPattern: bits) >> unused : Int32(bits >> UInt32(unused))
+            }
+        }
+    }
+
+    /// Archives write signed pixels into unsigned streams and the reverse; the stream's own sign is right where
+    /// it is signed, otherwise the header's sign is applied at the stream's precision, as pydicom does.
+    private func jpeg2000Values(frame: Int) throws(DicomError) -> [Int32] {
+        var bytes: UnsafeMutablePointer<UInt8>?
+        var length = 0
+        let status = cdcm_compressed_frame(
+            shim.handle, UInt32(frame), UInt32(header.frames.count), Self.maximumCompressedBytes, &bytes, &length)
+        defer { cdcm_free(bytes) }
+        guard status == CDCM_OK else { throw ShimFile.error(status, transferSyntax: header.transferSyntaxUID) }
+        let decoded = try JPEG2000.decode(
+            UnsafeRawBufferPointer(start: bytes, count: length), columns: header.columns, rows: header.rows)
+        guard header.pixelRepresentation == 1, !decoded.isSigned else { return decoded.values }
+        let unused = Int32(32 - decoded.precision)
+        return decoded.values.map { ($0 << unused) >> unused }
+    }
+}

@@ -1,0 +1,47 @@
+/// What our own products repeat from the CT, copied exactly: Patient, General Study, Patient Study, Frame of
+/// Reference and the names of the equipment-independent modules. Holds patient data: it stays in the work
+/// folder and the products, and is never logged.
+package struct ReferenceAttributes: Sendable, Hashable {
+    /// Only attributes of `ReferenceAttributes.copiedTags`, text as Unicode.
+    package var dataSet: DataSet
+
+    /// Copies from the data set of a CT image.
+    package init(copying image: DataSet) {
+        dataSet = DataSet()
+        dataSet.copy(Self.copiedTags, from: image)
+    }
+
+    package var studyInstanceUID: String { dataSet.string(.studyInstanceUID) ?? "" }
+    package var frameOfReferenceUID: String { dataSet.string(.frameOfReferenceUID) ?? "" }
+    /// The Series of the CT.
+    package var seriesInstanceUID: String { dataSet.string(.seriesInstanceUID) ?? "" }
+
+    /// Keeps the attributes as a DICOM file (Raw Data, so that nobody takes it for an image).
+    package func write(to path: String) throws(DicomError) {
+        var file = DicomFile(dataSet: dataSet)
+        file.dataSet.set(.sopClassUID, .UI, SOPClass.rawData)
+        file.dataSet.set(.sopInstanceUID, .UI, UID.derived(namespace: ["reference attributes", seriesInstanceUID]))
+        try file.write(to: path, transferSyntax: .explicitVRLittleEndian)
+    }
+
+    package init(contentsOf path: String) throws(DicomError) {
+        self.init(copying: try DicomFile(contentsOf: path).dataSet)
+    }
+
+    /// Patient (PS3.3 C.7.1.1), Clinical Trial is left out, General Study (C.7.2.1), Patient Study (C.7.2.2),
+    /// Frame of Reference (C.7.4.1), and what names the CT's Series.
+    package static let copiedTags: [Tag] = [
+        .patientName, .patientID, .issuerOfPatientID, .issuerOfPatientIDQualifiersSequence, .patientBirthDate,
+        .patientBirthTime, .patientSex, .otherPatientIDs, .otherPatientNames, .otherPatientIDsSequence,
+        .ethnicGroup, .patientComments, .referencedPatientSequence, .patientIdentityRemoved,
+        .deidentificationMethod, .deidentificationMethodCodeSequence,
+        .studyInstanceUID, .studyDate, .studyTime, .referringPhysicianName, .studyID, .accessionNumber,
+        .issuerOfAccessionNumberSequence, .studyDescription, .physiciansOfRecord, .referencedStudySequence,
+        .procedureCodeSequence,
+        .admittingDiagnosesDescription, .patientAge, .patientSize, .patientWeight, .occupation,
+        .additionalPatientHistory,
+        .frameOfReferenceUID, .positionReferenceIndicator, .timezoneOffsetFromUTC,
+        .seriesInstanceUID, .seriesNumber, .seriesDescription, .acquisitionDate, .acquisitionTime, .contentDate,
+        .contentTime, .patientPosition, .modality,
+    ]
+}

@@ -1,0 +1,103 @@
+import Imaging
+
+/// What of a Series can be one volume: files with equal keys. Orientation and pixel grid are rounded so that
+/// digits lost by a converter do not split a stack; `examineStack` then judges within finer limits.
+package struct StackKey: Hashable, Codable, Sendable {
+    package var seriesInstanceUID: String
+    package var frameOfReferenceUID: String?
+    package var rows: Int
+    package var columns: Int
+    /// Micrometres, rows then columns; empty where the header has none.
+    package var pixelSpacing: [Int]
+    /// Direction cosines in hundredths, row then column; empty where the header has none.
+    package var orientation: [Int]
+    package var isLocalizer: Bool
+    package var temporalPosition: Int?
+    /// Set by `stacks(of:)` alone, and only where positions repeat: see there.
+    package var part: String?
+}
+
+/// The key of one file, from its header alone. Whether an acquisition number divides a stack can only be seen
+/// with all files at hand: `stacks(of:)`.
+package func stackKey(for header: InstanceHeader) -> StackKey {
+    StackKey(
+        seriesInstanceUID: header.seriesInstanceUID,
+        frameOfReferenceUID: header.frameOfReferenceUID,
+        rows: header.rows,
+        columns: header.columns,
+        pixelSpacing: header.pixelSpacing.map { [micrometres($0.betweenRows), micrometres($0.betweenColumns)] } ?? [],
+        orientation: orientation(header),
+        isLocalizer: header.isLocalizer,
+        temporalPosition: header.temporalPositionIdentifier)
+}
+
+/// The stacks of one or more Series, each with the indices of its headers, in a stable order.
+///
+/// Files with one key stay together, also over several acquisitions that continue each other. Only where two
+/// files lie at one position are they divided, by the first of these that tells such files apart everywhere:
+/// acquisition number, convolution kernel, image type.
+package func stacks(
+    of headers: [InstanceHeader], limits: AdmissionLimits = AdmissionLimits()
+) -> [(key: StackKey, indices: [Int])] {
+    var groups: [StackKey: [Int]] = [:]
+    var order: [StackKey] = []
+    for (index, header) in headers.enumerated() {
+        let key = stackKey(for: header)
+        if groups[key] == nil { order.append(key) }
+        groups[key, default: []].append(index)
+    }
+    return order.flatMap { key in divided(key, groups[key] ?? [], headers, limits) }
+}
+
+private func divided(
+    _ key: StackKey, _ indices: [Int], _ headers: [InstanceHeader], _ limits: AdmissionLimits
+) -> [(key: StackKey, indices: [Int])] {
+    guard repeatsPosition(indices, headers, limits) else { return [(key, indices)] }
+    let discriminators: [(String, (InstanceHeader) -> String)] = [
+        ("acquisition", { $0.acquisitionNumber.map(String.init) ?? "none" }),
+        ("kernel", { $0.convolutionKernel ?? "none" }),
+        ("type", { $0.imageType.joined(separator: "\\") }),
+    ]
+    for (name, value) in discriminators {
+        let parts = Dictionary(grouping: indices) { value(headers[$0]) }
+        guard parts.count > 1, !parts.values.contains(where: { repeatsPosition($0, headers, limits) }) else { continue }
+        return parts.sorted { ($0.value[0], $0.key) < ($1.value[0], $1.key) }.map { part in
+            var divided = key
+            divided.part = "\(name) \(part.key)"
+            return (divided, part.value)
+        }
+    }
+    return [(key, indices)]
+}
+
+/// Two different instances at one position along the normal. Multi-frame files are not divided by file.
+private func repeatsPosition(_ indices: [Int], _ headers: [InstanceHeader], _ limits: AdmissionLimits) -> Bool {
+    var seen: Set<String> = []
+    let single = indices.filter { headers[$0].frames.count == 1 && seen.insert(headers[$0].sopInstanceUID).inserted }
+    let distances = single.compactMap { headers[$0].frames[0].distanceAlongNormal }.sorted()
+    return zip(distances, distances.dropFirst()).contains { $1 - $0 < limits.duplicatePositionToleranceMM }
+}
+
+private func micrometres(_ millimetres: Double) -> Int {
+    Int((min(millimetres, 1e6) * 1000).rounded())
+}
+
+/// Rounded to hundredths with the borders moved away from the values that occur (0, 0.5, 1 and their like).
+private func orientation(_ header: InstanceHeader) -> [Int] {
+    guard let row = header.rowDirection, let column = header.columnDirection else { return [] }
+    return [row.x, row.y, row.z, column.x, column.y, column.z].map { Int(($0 * 100 + 0.137).rounded()) }
+}
+
+extension FrameHeader {
+    /// Row x column: the direction in which slices are counted.
+    package var normal: Vector3? {
+        guard let row = rowDirection, let column = columnDirection else { return nil }
+        return cross(row, column)
+    }
+
+    /// Projection of the position on the normal, mm.
+    package var distanceAlongNormal: Double? {
+        guard let normal, let position else { return nil }
+        return dot(position.vector, normal)
+    }
+}
