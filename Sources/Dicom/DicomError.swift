@@ -25,6 +25,24 @@ package enum DicomError: Error, Sendable, Equatable {
 extension DicomError: CustomStringConvertible {
     package var description: String { message }
 
+    /// Stable, for reports and for whoever classifies faults. A refusal gives the code of its first finding.
+    package var code: String {
+        switch self {
+        case .cannotOpen: "E_CANNOT_OPEN"
+        case .notDicom: "E_NOT_DICOM"
+        case .truncated: "E_TRUNCATED"
+        case .corrupt: "E_CORRUPT"
+        case .unsupportedTransferSyntax: "E_TRANSFER_SYNTAX"
+        case .unsupportedImage: "E_UNSUPPORTED_IMAGE"
+        case .missingAttribute: "E_MISSING_ATTRIBUTE"
+        case .outOfMemory: "E_OUT_OF_MEMORY"
+        case .cannotWrite: "E_CANNOT_WRITE"
+        case .dictionaryMissing: "E_DICTIONARY_MISSING"
+        case .refused(let findings): findings.first { $0.severity == .refusal }?.code ?? "E_REFUSED"
+        case .cancelled: "E_CANCELLED"
+        }
+    }
+
     /// A sentence an operator understands.
     package var message: String {
         switch self {
@@ -38,7 +56,7 @@ extension DicomError: CustomStringConvertible {
         case .outOfMemory: "There is not enough memory to read the file."
         case .cannotWrite(let reason): "The file cannot be written: \(reason)."
         case .dictionaryMissing: "The DICOM data dictionary of DCMTK is not installed."
-        case .refused(let findings): findings.map(\.message).joined(separator: " ")
+        case .refused(let findings): findings.refusals.map(\.message).joined(separator: " ")
         case .cancelled: "Reading was cancelled."
         }
     }
@@ -56,8 +74,13 @@ extension DicomError: CustomStringConvertible {
         case .outOfMemory: "Raise the memory limit of the worker."
         case .cannotWrite: "Check free space and permissions."
         case .dictionaryMissing: "Install DCMTK's dictionary (Debian: the package libdcmtk17), or set DCMDICTPATH."
-        case .refused(let findings): findings.map(\.hint).filter { !$0.isEmpty }.joined(separator: " ")
+        case .refused(let findings): findings.refusals.map(\.hint).filter { !$0.isEmpty }.joined(separator: " ")
         case .cancelled: ""
         }
     }
+}
+
+extension [AdmissionFinding] {
+    /// Without the warnings.
+    package var refusals: [AdmissionFinding] { filter { $0.severity == .refusal } }
 }

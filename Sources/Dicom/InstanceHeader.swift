@@ -88,6 +88,8 @@ package struct PixelSpacing: Codable, Sendable, Hashable {
 extension InstanceHeader {
     package var numberOfFrames: Int { frames.count }
     package var kind: InstanceKind { InstanceKind(sopClassUID: sopClassUID) }
+    /// Multi-frame with functional groups, where references name a frame even if it is the only one.
+    package var isEnhanced: Bool { kind == .ctImage && sopClassUID != SOPClass.ctImage }
     package var isLocalizer: Bool { imageType.contains("LOCALIZER") }
 
     /// Position of the first frame.

@@ -1,0 +1,136 @@
+import Imaging
+import Platform
+
+/// A CT as one volume, with what is needed to refer back to its images.
+package struct CTSeries: Sendable {
+    /// Hounsfield units; i along a row, j along a column, k along row x column.
+    package var volume: Volume<Int16>
+    /// The image of each slice, in k order.
+    package var slices: [SliceReference]
+    /// Attributes that our products repeat. Patient data.
+    package var reference: ReferenceAttributes
+    /// Header of the first slice, for the report: equipment, kernel, rescale.
+    package var header: InstanceHeader
+    /// What the voxels look like.
+    package var counts: HUCounts
+    /// Warnings; a series with a refusal is not loaded.
+    package var findings: [AdmissionFinding]
+    package var extentIsProvable: Bool
+}
+
+/// Reads a CT Series into one volume of Hounsfield units.
+///
+/// Classic single-frame and enhanced multi-frame images alike. Slices are sorted by projection on their normal
+/// and decoded on several threads; memory peaks at one Int16 volume and a few slices. Padding becomes air
+/// before anything else is done with the values.
+///
+/// - Parameters:
+///   - files: the images of one stack; nothing else may be among them.
+///   - progress: 0 to 1, from any thread.
+///   - isCancelled: asked before each slice.
+/// - Throws: `refused` with every reason if the images are no trustworthy volume; `cancelled`; or what kept a
+///   file from being opened.
+package func loadCTSeries(
+    files: [String],
+    limits: AdmissionLimits = AdmissionLimits(),
+    threads: Int = ProcessorCount.available,
+    seriesInstanceCount: Int? = nil,
+    progress: @escaping @Sendable (Double) -> Void = { _ in },
+    isCancelled: @escaping @Sendable () -> Bool = { false }
+) throws(DicomError) -> CTSeries {
+    let loader = CTSeriesLoader(
+        limits: limits, threads: threads, seriesInstanceCount: seriesInstanceCount, progress: progress,
+        isCancelled: isCancelled)
+    return try loader.load(files)
+}
+
+struct CTSeriesLoader: Sendable {
+    let limits: AdmissionLimits
+    let threads: Int
+    let seriesInstanceCount: Int?
+    let progress: @Sendable (Double) -> Void
+    let isCancelled: @Sendable () -> Bool
+
+    /// Share of the progress that reading the headers takes.
+    private static let headerShare = 0.2
+
+    func load(_ files: [String]) throws(DicomError) -> CTSeries {
+        let images = try readHeaders(files)
+        let (kept, repeatFindings) = try withoutRepeats(images)
+        var examination = examineStack(
+            kept.map(\.header), limits: limits, seriesInstanceCount: seriesInstanceCount)
+        examination.findings += repeatFindings + examineIdentities(kept)
+        guard examination.isAcceptable, let geometry = examination.geometry else {
+            throw DicomError.refused(examination.findings)
+        }
+        let (voxels, counts) = try decode(examination.slices, of: kept, geometry: geometry)
+        let first = kept[examination.slices[0].header]
+        let valueFindings = examineValues(counts, kept)
+        guard valueFindings.allSatisfy({ $0.severity == .warning }) else {
+            throw DicomError.refused(examination.findings + valueFindings)
+        }
+        return CTSeries(
+            volume: Volume(geometry: geometry, voxels: voxels),
+            slices: examination.slices.map { reference($0, of: kept[$0.header].header) },
+            reference: first.reference, header: first.header, counts: counts,
+            findings: examination.findings + valueFindings, extentIsProvable: examination.extentIsProvable)
+    }
+
+    private func reference(_ slice: ExaminedSlice, of header: InstanceHeader) -> SliceReference {
+        SliceReference(
+            sopClassUID: header.sopClassUID, sopInstanceUID: header.sopInstanceUID, position: slice.position,
+            instanceNumber: header.instanceNumber, frameNumber: header.frames.count > 1 || header.isEnhanced ? slice.frame + 1 : nil)
+    }
+
+    // MARK: Headers
+
+    private func readHeaders(_ files: [String]) throws(DicomError) -> [CTImageFile] {
+        let results = Slots<Result<CTImageFile, DicomError>>(count: files.count)
+        parallelFor(files.count, threads: threads) { range in
+            for index in range {
+                if isCancelled() {
+                    results[index] = .failure(.cancelled)
+                    continue
+                }
+                results[index] = Result { () throws(DicomError) in try CTImageFile(path: files[index]) }
+                progress(Self.headerShare * Double(index - range.lowerBound + 1) / Double(range.count))
+            }
+        }
+        var images: [CTImageFile] = []
+        for (index, result) in results.values.enumerated() {
+            switch result {
+            case .success(let image): images.append(image)
+            case .failure(let error): throw error.asRefusal(naming: "file \(index + 1) of \(files.count)")
+            }
+        }
+        return images
+    }
+
+    // MARK: Pixels
+
+    private func decode(
+        _ slices: [ExaminedSlice], of images: [CTImageFile], geometry: VolumeGeometry
+    ) throws(DicomError) -> ([Int16], HUCounts) {
+        let size = geometry.dimensions.i * geometry.dimensions.j
+        let outcomes = Slots<Result<HUCounts, SliceFailure>>(count: slices.count)
+        let voxels = [Int16](unsafeUninitializedCapacity: size * slices.count) { buffer, initialized in
+            buffer.initialize(repeating: HounsfieldConversion.airHU)
+            initialized = buffer.count
+            let output = SendableBuffer(buffer)
+            parallelFor(slices.count, threads: threads) { range in
+                let worker = SliceDecoder(limits: limits, images: images, isCancelled: isCancelled)
+                worker.decode(slices, range, size: size, into: output, outcomes) { done in
+                    progress(Self.headerShare + (1 - Self.headerShare) * Double(done) / Double(range.count))
+                }
+            }
+        }
+        var counts = HUCounts()
+        for outcome in outcomes.values {
+            switch outcome {
+            case .success(let slice): counts = counts + slice
+            case .failure(let failure): throw failure.error.asRefusal(naming: failure.slice)
+            }
+        }
+        return (voxels, counts)
+    }
+}

@@ -1,0 +1,117 @@
+import Foundation
+import Imaging
+
+/// One image file of a series: its header and what our products repeat from it.
+struct CTImageFile: Sendable {
+    var path: String
+    var header: InstanceHeader
+    var reference: ReferenceAttributes
+
+    init(path: String) throws(DicomError) {
+        let shim = try ShimFile(opening: path)
+        var header = try InstanceHeader(shim)
+        header.fileSize = Int64(shim.fileSize)
+        self.path = path
+        self.header = header
+        reference = ReferenceAttributes(copying: try DicomFile(shim, until: .pixelData).dataSet)
+    }
+}
+
+// Findings that need more than headers.
+
+extension CTSeriesLoader {
+    /// One file for each SOP Instance UID. Equal contents are dropped, different ones are a conflict.
+    func withoutRepeats(_ images: [CTImageFile]) throws(DicomError) -> ([CTImageFile], [AdmissionFinding]) {
+        var first: [String: Int] = [:]
+        var kept: [CTImageFile] = []
+        var conflicts: [String] = []
+        for image in images {
+            guard let earlier = first[image.header.sopInstanceUID] else {
+                first[image.header.sopInstanceUID] = kept.count
+                kept.append(image)
+                continue
+            }
+            if try !isSame(kept[earlier], image) { conflicts.append("SOP Instance UID \(image.header.sopInstanceUID)") }
+        }
+        if !conflicts.isEmpty {
+            return (kept, [
+                AdmissionFinding(
+                    .refusal, "E_CONFLICTING_INSTANCES", "Two files have one SOP Instance UID and different contents.",
+                    hint: "Send the series again from the archive, without the files that were changed.",
+                    details: conflicts)
+            ])
+        }
+        guard kept.count < images.count else { return (kept, []) }
+        return (kept, [
+            AdmissionFinding(
+                .warning, "W_REPEATED_INSTANCES",
+                "\(images.count - kept.count) files came twice with the same contents and were used once.", hint: "")
+        ])
+    }
+
+    /// The same bytes, or the same image coded in another way.
+    private func isSame(_ a: CTImageFile, _ b: CTImageFile) throws(DicomError) -> Bool {
+        if a.header.fileSize == b.header.fileSize, FileManager.default.contentsEqual(atPath: a.path, andPath: b.path) {
+            return true
+        }
+        guard a.header.describesSameImage(as: b.header), a.reference == b.reference else { return false }
+        let left = try PixelReader(contentsOf: a.path)
+        let right = try PixelReader(contentsOf: b.path)
+        for frame in a.header.frames.indices {
+            if try left.storedValues(frame: frame) != right.storedValues(frame: frame) { return false }
+        }
+        return true
+    }
+
+    /// One patient and one study: a series that mixes them was put together wrongly.
+    func examineIdentities(_ images: [CTImageFile]) -> [AdmissionFinding] {
+        let tags: [Tag] = [.patientID, .patientName, .patientBirthDate, .patientSex, .studyInstanceUID]
+        let differing = tags.filter { tag in Set(images.map { $0.reference.dataSet.strings(tag) }).count > 1 }
+        guard !differing.isEmpty else { return [] }
+        return [
+            AdmissionFinding(
+                .refusal, "E_SEVERAL_PATIENTS", "The images do not agree about the patient or the study.",
+                hint: "Check the export: images of different patients or studies are mixed in one Series.",
+                details: differing.map { "the attribute \($0) differs" })
+        ]
+    }
+
+    /// Do the values look like a CT of a patient in Hounsfield units?
+    func examineValues(_ counts: HUCounts, _ images: [CTImageFile]) -> [AdmissionFinding] {
+        var findings: [AdmissionFinding] = []
+        func refuse(_ code: String, _ message: String, _ hint: String) {
+            findings.append(AdmissionFinding(.refusal, code, message, hint: hint))
+        }
+        let original = "Send the original CT images; check Rescale Slope and Intercept."
+        let valid = Double(max(counts.valid, 1))
+        if Double(counts.impossible) / valid > limits.maximumImpossibleFraction {
+            refuse("E_NOT_HU", "Too many values are no possible Hounsfield units.", original)
+        }
+        if Double(counts.air) / valid < limits.minimumAirFraction {
+            refuse("E_NOT_HU", "There is no air in the images, so the values are not Hounsfield units.", original)
+        }
+        if Double(counts.softTissue) / valid < limits.minimumSoftTissueFraction {
+            refuse("E_NOT_HU", "There is no soft tissue in the images, so the values are not Hounsfield units.", original)
+        }
+        if counts.padded > 0, let padding = paddingInTissue(images) {
+            refuse(
+                "E_PADDING_IN_TISSUE", "The declared Pixel Padding Value means \(padding) HU, a value of tissue.",
+                "Remove the attribute Pixel Padding Value, or send the original CT images.")
+        }
+        return findings
+    }
+
+    /// The HU that the declared padding would have had, where that is in the range of tissue.
+    private func paddingInTissue(_ images: [CTImageFile]) -> Int? {
+        for image in images {
+            guard let padding = HounsfieldConversion.paddingRange(image.header),
+                let slope = image.header.rescaleSlope, let intercept = image.header.rescaleIntercept
+            else { continue }
+            for bound in [padding.lowerBound, padding.upperBound] {
+                let value = Double(bound) * slope + intercept
+                if limits.paddingMayNotBeHU.contains(value) { return Int(value) }
+            }
+        }
+        return nil
+    }
+}

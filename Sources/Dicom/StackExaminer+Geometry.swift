@@ -1,0 +1,173 @@
+import Foundation
+import Imaging
+
+// Findings about how the slices lie to each other.
+
+extension StackExaminer {
+    /// All slices by projection on the first slice's normal; never by file name or Instance Number.
+    mutating func sortSlices() {
+        guard let reference = unique.first.flatMap({ headers[$0].frames.first?.normal }) else { return }
+        var slices: [ExaminedSlice] = []
+        for index in unique {
+            for (number, frame) in headers[index].frames.enumerated() {
+                guard let position = frame.position else { continue }
+                slices.append(
+                    ExaminedSlice(
+                        header: index, frame: number, position: position, distance: dot(position.vector, reference),
+                        instanceNumber: headers[index].frames.count > 1 ? number + 1 : headers[index].instanceNumber))
+            }
+        }
+        result.slices = slices.sorted { ($0.distance, $0.header, $0.frame) < ($1.distance, $1.header, $1.frame) }
+    }
+
+    mutating func examineOrientation() {
+        guard let first = result.slices.first, let row = frame(first).rowDirection,
+            let column = frame(first).columnDirection
+        else { return }
+        let others = result.slices.filter { slice in
+            let angles = [(row, frame(slice).rowDirection), (column, frame(slice).columnDirection)]
+            return angles.contains { degrees(between: $0, $1 ?? Vector3(0, 0, 0)) > limits.orientationToleranceDegrees }
+        }
+        if !others.isEmpty {
+            refuse(
+                "E_MIXED_ORIENTATION", "The slices have different orientations.",
+                hint: "Send one orientation at a time; check that no localizer or reformat is among them.",
+                details: others.map(describe))
+        }
+    }
+
+    mutating func examineCount() {
+        guard result.slices.count < limits.minimumSlices else { return }
+        refuse(
+            "E_TOO_FEW_SLICES", "\(result.slices.count) slices are fewer than \(limits.minimumSlices).",
+            hint: "Send the whole series.")
+    }
+
+    /// Distances of neighbours: repeated positions, gaps, uneven spacing.
+    mutating func examinePositions() {
+        let pairs = Array(zip(result.slices, result.slices.dropFirst()))
+        let repeated = pairs.filter { $1.distance - $0.distance < limits.duplicatePositionToleranceMM }
+        if !repeated.isEmpty {
+            refuse(
+                "E_REPEATED_POSITION", "Several slices lie at one position.",
+                hint: "Send one acquisition, reconstruction or phase at a time.",
+                details: repeated.map { "\(describe($0)) and \(describe($1))" })
+        }
+        let apart = pairs.filter { $1.distance - $0.distance >= limits.duplicatePositionToleranceMM }
+        guard !apart.isEmpty else { return }
+        let median = Self.lowerMedian(apart.map { $1.distance - $0.distance })
+        examineSpacing(median)
+        // Gaps say little where positions repeat: two interleaved stacks have both.
+        if repeated.isEmpty { examineGaps(apart, median: median) }
+    }
+
+    private mutating func examineSpacing(_ median: Double) {
+        guard !(limits.minimumSliceSpacingMM...limits.maximumSliceSpacingMM).contains(median) else { return }
+        refuse(
+            "E_SLICE_SPACING",
+            "A slice spacing of \(millimetres(median)) mm is outside \(limits.minimumSliceSpacingMM) to \(limits.maximumSliceSpacingMM) mm.",
+            hint: "Send a reconstruction with a usual slice spacing.")
+    }
+
+    private mutating func examineGaps(_ pairs: [(ExaminedSlice, ExaminedSlice)], median: Double) {
+        let tolerance = limits.spacingTolerance(medianMM: median)
+        let odd = pairs.filter { abs($1.distance - $0.distance - median) > tolerance }
+        guard !odd.isEmpty else { return examineDrift() }
+        let multiples = odd.filter { pair in
+            let distance = pair.1.distance - pair.0.distance
+            let count = (distance / median).rounded()
+            return count >= 2 && abs(distance - count * median) <= tolerance * count
+        }
+        // A series with slices missing here and there has mostly regular distances; otherwise it was made so.
+        guard multiples.count == odd.count, odd.count * 4 <= pairs.count + 3 else {
+            return refuse(
+                "E_UNEVEN_SPACING",
+                "The slice spacing is uneven: \(millimetres(median)) mm in general, but not everywhere.",
+                hint: "Send one reconstruction with even spacing.",
+                details: odd.map { "\(millimetres($1.distance - $0.distance)) mm between \(describe($0)) and \(describe($1))" })
+        }
+        result.gaps = multiples.map { gap($0, median: median) }
+        let missing = result.gaps.reduce(0) { $0 + $1.missingSlices }
+        refuse(
+            "E_MISSING_SLICE", "\(missing) \(missing == 1 ? "slice is" : "slices are") missing.",
+            hint: "Send the missing slices; the series is then taken up again.",
+            details: multiples.map { pair in
+                let number = gap(pair, median: median).missingSlices
+                return "\(number) missing between \(describe(pair.0)) and \(describe(pair.1))"
+            })
+    }
+
+    private func gap(_ pair: (ExaminedSlice, ExaminedSlice), median: Double) -> SliceGap {
+        SliceGap(
+            missingSlices: Int(((pair.1.distance - pair.0.distance) / median).rounded()) - 1,
+            lowerInstanceNumber: pair.0.instanceNumber, upperInstanceNumber: pair.1.instanceNumber,
+            lowerMM: pair.0.distance, upperMM: pair.1.distance)
+    }
+
+    /// Distances within tolerance can still add up: each slice must lie near its place on an even grid.
+    private mutating func examineDrift() {
+        guard let first = result.slices.first, let last = result.slices.last, result.slices.count > 2 else { return }
+        let step = (last.distance - first.distance) / Double(result.slices.count - 1)
+        let off = result.slices.enumerated().filter { k, slice in
+            abs(slice.distance - first.distance - Double(k) * step) > limits.gridToleranceMM
+        }
+        if !off.isEmpty {
+            refuse(
+                "E_UNEVEN_SPACING", "The slice spacing changes along the series.",
+                hint: "Send one reconstruction with even spacing.", details: off.map { describe($1) })
+        }
+    }
+
+    /// The slice vector against row x column (dcm2niix issue 253), then what Gantry/Detector Tilt says.
+    mutating func examineShear() {
+        guard let first = result.slices.first, let last = result.slices.last, let normal = frame(first).normal,
+            result.slices.count > 1
+        else { return }
+        let vector = last.position.vector - first.position.vector
+        let angle = dot(vector, vector) > 0 ? degrees(between: vector, normal) : 0
+        let shifts = result.slices.map { lateralShift($0.position.vector - first.position.vector, normal) }
+        if angle > limits.tiltToleranceDegrees, angle < 89, shifts.max() ?? 0 > limits.lateralShiftToleranceMM {
+            refuse(
+                "E_GANTRY_TILT", "The gantry was tilted: the slices are stacked \(millimetres(angle)) degrees off their normal.",
+                hint: "Send a series that the scanner or the archive resampled to a straight stack.")
+        } else if shifts.max() ?? 0 > limits.lateralShiftToleranceMM {
+            let shifted = zip(result.slices, shifts).filter { $1 > limits.lateralShiftToleranceMM }
+            refuse(
+                "E_SHIFTED_SLICES", "Slices are shifted sideways against the first one.",
+                hint: "Send one reconstruction at a time.",
+                details: shifted.map { "\(describe($0)), by \(millimetres($1)) mm" })
+        } else {
+            examineTiltAttribute()
+        }
+    }
+
+    /// The stack is straight; a tilt in the header is then either corrected or contradicts the geometry.
+    private mutating func examineTiltAttribute() {
+        let tilted = unique.filter { abs(headers[$0].gantryTilt ?? 0) > limits.tiltToleranceDegrees }
+        guard let index = tilted.first, let tilt = headers[index].gantryTilt else { return }
+        let text = "Gantry/Detector Tilt says \(millimetres(tilt)) degrees, but the slices are stacked straight."
+        if headers[index].imageType.first == "DERIVED" {
+            warn("W_TILT_CORRECTED", text + " They are DERIVED, so the tilt is taken as corrected.")
+        } else {
+            refuse(
+                "E_GANTRY_TILT", text,
+                hint: "Send a series resampled to a straight stack whose header no longer gives a tilt.")
+        }
+    }
+
+    private func lateralShift(_ vector: Vector3, _ normal: Vector3) -> Double {
+        let lateral = vector - normal * dot(vector, normal)
+        return dot(lateral, lateral).squareRoot()
+    }
+
+    private func degrees(between a: Vector3, _ b: Vector3) -> Double {
+        let sine = cross(a, b)
+        return atan2(dot(sine, sine).squareRoot(), dot(a, b)) * 180 / .pi
+    }
+
+    /// The lower of the two middle values, so that it is a distance that occurs.
+    static func lowerMedian(_ values: [Double]) -> Double {
+        let sorted = values.sorted()
+        return sorted[(sorted.count - 1) / 2]
+    }
+}
