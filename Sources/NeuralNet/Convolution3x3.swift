@@ -6,11 +6,18 @@ import Platform
 /// stays in the second-level cache; 4 output channels x 24 columns are held in 12 vector registers while the taps
 /// run over them. Each output is one sum in a fixed order (channel, row tap, column tap), so the result does not
 /// depend on the number of threads.
-struct Convolution3x3: Sendable {
+package struct Convolution3x3: Sendable {
     let inChannels: Int
     let outChannels: Int
     let height: Int
     let width: Int
+
+    package init(inChannels: Int, outChannels: Int, height: Int, width: Int) {
+        self.inChannels = inChannels
+        self.outChannels = outChannels
+        self.height = height
+        self.width = width
+    }
 
     static let outBlock = 4
     static let columnBlock = 24
@@ -27,7 +34,7 @@ struct Convolution3x3: Sendable {
     var outBlocks: Int { (outChannels + Convolution3x3.outBlock - 1) / Convolution3x3.outBlock }
 
     /// Weights [out][in][3][3] as [out / 4][in][tap][4]: four broadcasts lie side by side.
-    func packed(_ weight: UnsafePointer<Float>) -> [Float] {
+    package func packed(_ weight: UnsafePointer<Float>) -> [Float] {
         packed { out, channel, tap in weight[(out * inChannels + channel) * 9 + tap] }
     }
 
@@ -52,7 +59,7 @@ struct Convolution3x3: Sendable {
     }
 
     /// output[n][out][y][x] = epilogue(sum weight * input). Shapes N C H W.
-    func forward(
+    package func forward(
         input: UnsafePointer<Float>, packedWeight: [Float], epilogue: ConvolutionEpilogue,
         output: UnsafeMutablePointer<Float>, batch: Int, threads: Int
     ) {
@@ -184,11 +191,19 @@ struct Convolution3x3: Sendable {
 }
 
 /// What follows a convolution in the same pass: bias, ReLU, and the affine map of an inference batch norm.
-struct ConvolutionEpilogue: Sendable {
+package struct ConvolutionEpilogue: Sendable {
     var bias: [Float]?
-    var relu = false
+    var relu: Bool
     var scale: [Float]?
     var shift: [Float]?
+
+    /// One value an output channel each; `scale` and `shift` go together.
+    package init(bias: [Float]? = nil, relu: Bool = false, scale: [Float]? = nil, shift: [Float]? = nil) {
+        self.bias = bias
+        self.relu = relu
+        self.scale = scale
+        self.shift = shift
+    }
 
     @inline(__always)
     func apply(_ tile: inout Tile, channel: Int, parameter: Int) {

@@ -5,17 +5,24 @@ import Platform
 /// multiplies the input as it lies.
 ///
 /// OpenBLAS is called single-threaded from our own threads; weight gradients are summed per sample in order.
-struct GeneralConvolution: Sendable {
+package struct GeneralConvolution: Sendable {
     let convolution: Convolution
     let input: FeatureShape
     let output: FeatureShape
+
+    package init(convolution: Convolution, input: FeatureShape, output: FeatureShape) {
+        self.convolution = convolution
+        self.input = input
+        self.output = output
+    }
 
     private var taps: Int { input.channels * convolution.kernel * convolution.kernel }
     private var isPointwise: Bool {
         convolution.kernel == 1 && convolution.stride == 1 && convolution.padding == 0
     }
 
-    func forward(
+    /// output[n][out][plane] = epilogue(sum weight * input). Shapes N C H W.
+    package func forward(
         _ source: UnsafePointer<Float>, weight: UnsafePointer<Float>, epilogue: ConvolutionEpilogue,
         _ target: UnsafeMutablePointer<Float>, batch: Int, threads: Int
     ) {
@@ -34,7 +41,7 @@ struct GeneralConvolution: Sendable {
     }
 
     /// dInput += weight^T * dOutput, scattered back.
-    func inputGradient(
+    package func inputGradient(
         dOutput: UnsafePointer<Float>, weight: UnsafePointer<Float>, dInput: UnsafeMutablePointer<Float>, batch: Int,
         threads: Int
     ) {
@@ -52,7 +59,7 @@ struct GeneralConvolution: Sendable {
     }
 
     /// dWeight += dOutput * columns^T.
-    func weightGradient(
+    package func weightGradient(
         _ source: UnsafePointer<Float>, dOutput: UnsafePointer<Float>, dWeight: UnsafeMutablePointer<Float>, batch: Int,
         threads: Int
     ) {

@@ -1,21 +1,21 @@
 /// What runs in which order and where its results lie: made once from the graph.
-struct InferencePlan: Sendable {
+package struct InferencePlan: Sendable {
     /// One operator, or a convolution with what follows it in the same pass.
-    struct Step: Sendable {
-        var node: Int
+    package struct Step: Sendable {
+        package var node: Int
         /// The value written: the last of the fused nodes.
-        var result: Int
+        package var result: Int
         var fusesReLU = false
         var fusedNorm: Int?
     }
 
-    let shapes: [FeatureShape]
-    let steps: [Step]
+    package let shapes: [FeatureShape]
+    package let steps: [Step]
     /// First float of each value in the arena; values that are never made have offset 0.
-    let offsets: [Int]
-    let arenaCount: Int
+    package let offsets: [Int]
+    package let arenaCount: Int
 
-    init(graph: Graph, batch: Int, height: Int, width: Int) throws(NetworkError) {
+    package init(graph: Graph, batch: Int, height: Int, width: Int) throws(NetworkError) {
         shapes = try graph.shapes(height: height, width: width)
         steps = InferencePlan.fuse(graph)
         (offsets, arenaCount) = InferencePlan.place(steps, graph: graph, counts: shapes.map { $0.count * batch })
