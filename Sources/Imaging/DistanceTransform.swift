@@ -1,0 +1,80 @@
+import Platform
+
+/// The exact Euclidean distance, mm, from every place of a grid to the nearest of the given places.
+///
+/// Separable lower envelopes of parabolas: Felzenszwalb and Huttenlocher, "Distance transforms of sampled functions",
+/// Theory of Computing 8 (2012). Infinity everywhere when nothing is given.
+///
+/// - Parameter features: non-zero at the places to measure from; index order i, j, k.
+package func euclideanDistance(
+    to features: [UInt8], dimensions: Dimensions, spacing: Vector3, threads: Int = ProcessorCount.available
+) -> [Float] {
+    var squared = [Float](unsafeUninitializedCapacity: features.count) { buffer, count in
+        for n in features.indices { buffer.initializeElement(at: n, to: features[n] != 0 ? 0 : .infinity) }
+        count = features.count
+    }
+    let (ni, nj, nk) = (dimensions.i, dimensions.j, dimensions.k)
+    squared.withUnsafeMutableBufferPointer { buffer in
+        // Each line is read and written by one thread only.
+        nonisolated(unsafe) let values = buffer.baseAddress!
+        parallelFor(nj * nk, threads: threads) { lines in
+            var envelope = ParabolaEnvelope(length: ni, spacing: spacing.x)
+            for line in lines { envelope.transform(values + line * ni, stride: 1) }
+        }
+        parallelFor(ni * nk, threads: threads) { lines in
+            var envelope = ParabolaEnvelope(length: nj, spacing: spacing.y)
+            for line in lines { envelope.transform(values + line / ni * ni * nj + line % ni, stride: ni) }
+        }
+        parallelFor(ni * nj, threads: threads) { lines in
+            var envelope = ParabolaEnvelope(length: nk, spacing: spacing.z)
+            for line in lines { envelope.transform(values + line, stride: ni * nj) }
+        }
+        for n in buffer.indices { values[n] = values[n].squareRoot() }
+    }
+    return squared
+}
+
+/// One line of the transform with its working memory. Sums in double precision: a distance of hundreds of millimetres
+/// squared has too many digits for a float.
+private struct ParabolaEnvelope {
+    private let length: Int
+    private let spacing: Double
+    private var source: [Double]
+    /// Places of the parabolas of the envelope, and where each begins to be the lowest.
+    private var places: [Int]
+    private var starts: [Double]
+
+    init(length: Int, spacing: Double) {
+        self.length = length
+        self.spacing = spacing
+        source = Array(repeating: 0, count: length)
+        places = Array(repeating: 0, count: length)
+        starts = Array(repeating: 0, count: length + 1)
+    }
+
+    mutating func transform(_ line: UnsafeMutablePointer<Float>, stride: Int) {
+        var last = -1
+        for q in 0..<length {
+            source[q] = Double(line[q * stride])
+            guard source[q].isFinite else { continue }
+            while last >= 0, crossing(places[last], q) <= starts[last] { last -= 1 }
+            last += 1
+            places[last] = q
+            starts[last] = last == 0 ? -.infinity : crossing(places[last - 1], q)
+        }
+        guard last >= 0 else { return }
+        var parabola = 0
+        for q in 0..<length {
+            let x = Double(q) * spacing
+            while parabola < last, starts[parabola + 1] < x { parabola += 1 }
+            let d = x - Double(places[parabola]) * spacing
+            line[q * stride] = Float(d * d + source[places[parabola]])
+        }
+    }
+
+    /// Where the parabolas of two places meet, mm.
+    private func crossing(_ p: Int, _ q: Int) -> Double {
+        let (x, y) = (Double(p) * spacing, Double(q) * spacing)
+        return ((source[q] + y * y) - (source[p] + x * x)) / (2 * (y - x))
+    }
+}
