@@ -8,8 +8,8 @@ import Platform
 /// - Parameter features: non-zero at the places to measure from; index order i, j, k.
 package func euclideanDistance(
     to features: [UInt8], dimensions: Dimensions, spacing: Vector3, threads: Int = ProcessorCount.available
-) -> [Float] {
-    var squared = [Float](unsafeUninitializedCapacity: features.count) { buffer, count in
+) -> [Double] {
+    var squared = [Double](unsafeUninitializedCapacity: features.count) { buffer, count in
         for n in features.indices { buffer.initializeElement(at: n, to: features[n] != 0 ? 0 : .infinity) }
         count = features.count
     }
@@ -34,8 +34,8 @@ package func euclideanDistance(
     return squared
 }
 
-/// One line of the transform with its working memory. Sums in double precision: a distance of hundreds of millimetres
-/// squared has too many digits for a float.
+/// One line of the transform with its working memory. Double precision: a tolerance is compared with `<=`, and
+/// a distance of hundreds of millimetres squared has too many digits for a float.
 private struct ParabolaEnvelope {
     private let length: Int
     private let spacing: Double
@@ -52,10 +52,10 @@ private struct ParabolaEnvelope {
         starts = Array(repeating: 0, count: length + 1)
     }
 
-    mutating func transform(_ line: UnsafeMutablePointer<Float>, stride: Int) {
+    mutating func transform(_ line: UnsafeMutablePointer<Double>, stride: Int) {
         var last = -1
         for q in 0..<length {
-            source[q] = Double(line[q * stride])
+            source[q] = line[q * stride]
             guard source[q].isFinite else { continue }
             while last >= 0, crossing(places[last], q) <= starts[last] { last -= 1 }
             last += 1
@@ -68,7 +68,7 @@ private struct ParabolaEnvelope {
             let x = Double(q) * spacing
             while parabola < last, starts[parabola + 1] < x { parabola += 1 }
             let d = x - Double(places[parabola]) * spacing
-            line[q * stride] = Float(d * d + source[places[parabola]])
+            line[q * stride] = d * d + source[places[parabola]]
         }
     }
 

@@ -7,10 +7,10 @@ import Platform
 /// run over them. Each output is one sum in a fixed order (channel, row tap, column tap), so the result does not
 /// depend on the number of threads.
 package struct Convolution3x3: Sendable {
-    let inChannels: Int
-    let outChannels: Int
-    let height: Int
-    let width: Int
+    package let inChannels: Int
+    package let outChannels: Int
+    package let height: Int
+    package let width: Int
 
     package init(inChannels: Int, outChannels: Int, height: Int, width: Int) {
         self.inChannels = inChannels
