@@ -1,0 +1,76 @@
+import Imaging
+
+/// What `cleanUp` did to one structure.
+struct CleanUpResult: Sendable, Equatable {
+    /// Pieces that stayed.
+    var keptComponents = 0
+    /// Voxels that became background.
+    var droppedVoxels = 0
+    /// Voxels that became part of another structure.
+    var joinedVoxels = 0
+}
+
+/// Removes stray pieces of a structure, as its `Postprocessing` asks. The largest piece always stays, so that the
+/// only lung of a slice, or the one that a pneumonectomy left, cannot be erased.
+func cleanUp(_ volume: inout Volume<UInt8>, _ roi: ROIDescription, labels: [String: UInt8]) -> CleanUpResult {
+    let rules = roi.postprocessing
+    let components = RunComponents(of: UInt8(roi.label), in: volume)
+    guard let largest = components.sizes.max() else { return CleanUpResult() }
+    let minimumVoxels = rules.minimumVolumeML * 1000 / volume.geometry.voxelVolumeMM3
+    let bySize = components.sizes.indices.sorted {
+        (components.sizes[$1], $0) < (components.sizes[$0], $1)
+    }
+    var keeps = [Bool](repeating: false, count: components.sizes.count)
+    for (rank, component) in bySize.enumerated() {
+        let size = Double(components.sizes[component])
+        let isAmongLargest = rules.largestComponents == 0 || rank < rules.largestComponents
+        let isSubstantial = size >= rules.keepFraction * Double(largest)
+        keeps[component] = rank == 0 || ((isAmongLargest || isSubstantial) && size >= minimumVoxels)
+    }
+    var result = CleanUpResult(keptComponents: keeps.count { $0 })
+    guard keeps.contains(false) else { return result }
+    let heirs = heirs(of: components, keeps: keeps, joins: rules.joins.compactMap { labels[$0] }, in: volume)
+    let d = volume.geometry.dimensions
+    for run in components.runs where !keeps[run.component] {
+        let heir = heirs[run.component]
+        for i in run.start..<run.end { volume.voxels[i + d.i * (run.j + d.j * run.k)] = heir }
+        if heir == 0 { result.droppedVoxels += run.end - run.start } else { result.joinedVoxels += run.end - run.start }
+    }
+    return result
+}
+
+/// For each dropped piece the label of the structure that at least half of its outer faces touch, otherwise 0.
+private func heirs(
+    of components: RunComponents, keeps: [Bool], joins: [UInt8], in volume: Volume<UInt8>
+) -> [UInt8] {
+    var heirs = [UInt8](repeating: 0, count: keeps.count)
+    guard !joins.isEmpty else { return heirs }
+    var contacts = keeps.map { _ in [UInt8: Int]() }
+    for run in components.runs where !keeps[run.component] {
+        forEachOuterFace(of: run, in: volume) { contacts[run.component][$0, default: 0] += 1 }
+    }
+    for component in keeps.indices where !keeps[component] {
+        let faces = contacts[component].values.reduce(0, +)
+        heirs[component] = joins.first { 2 * (contacts[component][$0] ?? 0) >= faces && faces > 0 } ?? 0
+    }
+    return heirs
+}
+
+/// Calls `visit` with the label behind every face of a run that does not lead to its own label.
+private func forEachOuterFace(of run: RunComponents.Run, in volume: Volume<UInt8>, _ visit: (UInt8) -> Void) {
+    let d = volume.geometry.dimensions
+    let own = volume[run.start, run.j, run.k]
+    func look(_ i: Int, _ j: Int, _ k: Int) {
+        guard i >= 0, j >= 0, k >= 0, i < d.i, j < d.j, k < d.k else { return }
+        let other = volume[i, j, k]
+        if other != own { visit(other) }
+    }
+    look(run.start - 1, run.j, run.k)
+    look(run.end, run.j, run.k)
+    for i in run.start..<run.end {
+        look(i, run.j - 1, run.k)
+        look(i, run.j + 1, run.k)
+        look(i, run.j, run.k - 1)
+        look(i, run.j, run.k + 1)
+    }
+}

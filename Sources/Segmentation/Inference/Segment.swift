@@ -1,0 +1,137 @@
+import Imaging
+import NeuralNet
+
+/// Contours a CT with a model.
+///
+/// The network scores the input slice by slice; the scores are interpolated to the CT grid and only then decided,
+/// so that edges are finer than the network's pixels. No HU threshold makes foreground: HU only ever refuse what
+/// the network found (`Acceptance`).
+///
+/// - Parameters:
+///   - input: HU on the model's grid, from `networkInput`.
+///   - ctGeometry: the grid for the label map.
+///   - progress: called with 0...1 from the calling thread; what it throws ends the work, for cancellation.
+package func segment(
+    input: Volume<Float>, ctGeometry: VolumeGeometry, model: ModelPackage, threads: Int,
+    progress: (Double) throws -> Void
+) throws -> SegmentationResult {
+    let scores = try scoreVolume(of: input, model: model, threads: threads) { try progress($0 * 0.85) }
+    let labels = scores.labels(on: ctGeometry, threads: threads)
+    try progress(0.95)
+    let result = judge(labels: labels, scores: scores, input: input, description: model.description)
+    try progress(1)
+    return result
+}
+
+/// Clean-up, measurement and acceptance of what the scores say.
+package func judge(
+    labels: Volume<UInt8>, scores: ScoreVolume, input: Volume<Float>, description: ModelDescription
+) -> SegmentationResult {
+    let names = Dictionary(uniqueKeysWithValues: description.rois.map { ($0.name, UInt8($0.label)) })
+    var labels = labels
+    let cleaned = description.rois.map { cleanUp(&labels, $0, labels: names) }
+    let measured = measureStructures(in: labels, scores: scores, input: input, count: description.rois.count)
+    let voxelML = labels.geometry.voxelVolumeMM3 / 1000
+    var structures: [StructureResult] = []
+    var findings: [SegmentationFinding] = []
+    for (index, roi) in description.rois.enumerated() {
+        var structure = StructureResult(
+            roi, measured[index], voxelML: voxelML, components: cleaned[index].keptComponents,
+            droppedML: Double(cleaned[index].droppedVoxels) * voxelML)
+        if let reason = roi.acceptance.refusal(of: structure) {
+            erase(structure.label, from: &labels)
+            structure = structure.notFound
+            findings.append(.notFound(roi.name, reason))
+        } else if structure.confidence < roi.plausibility.reviewConfidence ?? 0 {
+            findings.append(.lowConfidence(roi.name, structure.confidence))
+        }
+        structures.append(structure)
+    }
+    findings += croppedFindings(scores: scores, ct: labels.geometry, structures: structures)
+    if !structures.contains(where: \.found) { findings.insert(.nothing(description.output.emptyMessage), at: 0) }
+    return SegmentationResult(
+        labelMap: LabelMap(volume: labels, labels: names), structures: structures, findings: findings)
+}
+
+private func erase(_ label: UInt8, from labels: inout Volume<UInt8>) {
+    labels.voxels.withUnsafeMutableBufferPointer { voxels in
+        for n in voxels.indices where voxels[n] == label { voxels[n] = 0 }
+    }
+}
+
+extension StructureResult {
+    init(_ roi: ROIDescription, _ measured: Measurement, voxelML: Double, components: Int, droppedML: Double) {
+        name = roi.name
+        label = UInt8(roi.label)
+        found = true
+        voxelCount = measured.voxels
+        volumeML = Double(measured.voxels) * voxelML
+        meanScore = measured.meanScore
+        let raw = measured.expectedDice
+        confidence = measured.voxels == 0 ? 0 : min(max(roi.confidence?(raw) ?? raw, 0), 1)
+        meanHU = measured.meanHU
+        airFraction = measured.airFraction
+        self.components = components
+        self.droppedML = droppedML
+    }
+
+    /// The same structure after it was refused.
+    fileprivate var notFound: StructureResult {
+        var copy = self
+        copy.found = false
+        copy.droppedML += volumeML
+        (copy.voxelCount, copy.volumeML, copy.components, copy.confidence) = (0, 0, 0, 0)
+        (copy.meanScore, copy.meanHU, copy.airFraction) = (nil, nil, nil)
+        return copy
+    }
+}
+
+extension Acceptance {
+    /// Why a structure does not count as found; nil when it does.
+    func refusal(of structure: StructureResult) -> String? {
+        if structure.voxelCount == 0 { return "the network found no voxel of it" }
+        if structure.volumeML < minimumVolumeML {
+            return "only \(text(structure.volumeML)) mL, at least \(text(minimumVolumeML)) mL are asked for"
+        }
+        if structure.confidence < minimumConfidence {
+            return "the confidence \(text(structure.confidence)) is below \(text(minimumConfidence))"
+        }
+        if let range = meanHU, let mean = structure.meanHU, !range.contains(mean) {
+            return "its mean of \(text(mean)) HU is outside \(text(range.lower)) to \(text(range.upper))"
+        }
+        if let limit = maximumAirFraction, let fraction = structure.airFraction, fraction > limit {
+            return "\(text(fraction * 100)) % of it is plain air, at most \(text(limit * 100)) % may be"
+        }
+        return nil
+    }
+
+    private func text(_ value: Double) -> String { "\((value * 100).rounded() / 100)" }
+}
+
+extension SegmentationFinding {
+    fileprivate static func nothing(_ message: String) -> SegmentationFinding {
+        SegmentationFinding(
+            code: "W_NOTHING_FOUND", message: message,
+            hint: "Right if the CT shows none of the model's structures; otherwise contour by hand.")
+    }
+
+    fileprivate static func notFound(_ name: String, _ reason: String) -> SegmentationFinding {
+        SegmentationFinding(
+            code: "W_STRUCTURE_NOT_FOUND", structure: name, message: "\(name) was not found: \(reason)",
+            hint: "Right if the CT does not show it; otherwise contour it by hand.")
+    }
+
+    fileprivate static func lowConfidence(_ name: String, _ confidence: Double) -> SegmentationFinding {
+        SegmentationFinding(
+            code: "W_LOW_CONFIDENCE", structure: name,
+            message: "the network is unsure about \(name) (confidence \((confidence * 100).rounded() / 100))",
+            hint: "Look at every slice of it.")
+    }
+
+    static func cropped(_ name: String) -> SegmentationFinding {
+        SegmentationFinding(
+            code: "W_CROPPED", structure: name,
+            message: "\(name) reaches the edge of the network's picture although the CT goes on",
+            hint: "Use a model with a larger picture, or check the contour at that edge.")
+    }
+}

@@ -1,0 +1,141 @@
+/// Rules that the JSON Schema cannot say or that must hold even when nobody ran a schema validator.
+extension ModelDescription {
+    /// The first rule that is broken; nil when all hold.
+    package func firstProblem() -> StrictJSON.Problem? {
+        let checks = [
+            checkHeader, architecture.firstProblem, { input.firstProblem(layers: architecture.layers) },
+            checkOutput, checkROIs, checkDerived,
+        ]
+        for check in checks {
+            if let problem = check() { return problem }
+        }
+        return nil
+    }
+
+    private func checkHeader() -> StrictJSON.Problem? {
+        if schemaVersion != Self.currentSchemaVersion {
+            return .init(
+                key: "schemaVersion",
+                message: "this is version \(schemaVersion), this software reads version \(Self.currentSchemaVersion)")
+        }
+        if name.isEmpty || !name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-_".contains($0)) }) {
+            return .init(key: "name", message: "letters, digits, - and _ only, at least one")
+        }
+        return version.isEmpty ? .init(key: "version", message: "must not be empty") : nil
+    }
+
+    private func checkOutput() -> StrictJSON.Problem? {
+        guard output.threshold > 0, output.threshold < 1 else {
+            return .init(key: "output.threshold", message: "must lie between 0 and 1")
+        }
+        return nil
+    }
+
+    private func checkROIs() -> StrictJSON.Problem? {
+        if rois.isEmpty || rois.count > 254 { return .init(key: "rois", message: "1 to 254 structures") }
+        let names = Set(rois.map(\.name))
+        if names.count != rois.count { return .init(key: "rois", message: "two structures have one name") }
+        for (index, roi) in rois.enumerated() {
+            if let problem = roi.firstProblem(path: "rois[\(index)]", expectedLabel: index + 1, names: names) {
+                return problem
+            }
+        }
+        return nil
+    }
+
+    private func checkDerived() -> StrictJSON.Problem? {
+        var taken = Set(rois.map(\.name))
+        for (index, roi) in derivedROIs.enumerated() {
+            let path = "derivedROIs[\(index)]"
+            if let problem = checkName(roi.name, path) ?? checkColor(roi.color, path) { return problem }
+            if !taken.insert(roi.name).inserted {
+                return .init(key: "\(path).name", message: "two structures are called \(roi.name)")
+            }
+            guard roi.union.count > 1, roi.union.allSatisfy({ name in rois.contains { $0.name == name } }) else {
+                return .init(key: "\(path).union", message: "at least two names from rois")
+            }
+        }
+        return nil
+    }
+}
+
+extension Architecture {
+    func firstProblem() -> StrictJSON.Problem? {
+        guard (1...512).contains(filters) else { return problem("filters", "1 to 512") }
+        guard (1...8).contains(layers) else { return problem("layers", "1 to 8") }
+        guard dropout >= 0, dropout < 1 else { return problem("dropout", "at least 0, below 1") }
+        let deepest = dropout + dropoutChangePerLayer * Double(layers)
+        guard deepest >= 0, deepest < 1 else {
+            return problem("dropoutChangePerLayer", "the rate of the lowest level would be \(deepest)")
+        }
+        return nil
+    }
+
+    private func problem(_ key: String, _ message: String) -> StrictJSON.Problem {
+        .init(key: "architecture.\(key)", message: message)
+    }
+}
+
+extension InputDescription {
+    func firstProblem(layers: Int) -> StrictJSON.Problem? {
+        let multiple = 1 << layers
+        for (key, side) in [("columns", columns), ("rows", rows)] {
+            guard (multiple...4096).contains(side), side.isMultiple(of: multiple) else {
+                return problem(key, "a multiple of \(multiple) (2^layers), at most 4096")
+            }
+        }
+        guard (0.1...20).contains(pixelSpacingMM) else { return problem("pixelSpacingMM", "0.1 to 20 mm") }
+        guard (0...8).contains(neighbourSlices) else { return problem("neighbourSlices", "0 to 8") }
+        guard (0.1...100).contains(neighbourDistanceMM) else {
+            return problem("neighbourDistanceMM", "0.1 to 100 mm")
+        }
+        switch sliceSpacing {
+        case .native: break
+        case .nativeUpTo(let spacing), .fixed(let spacing):
+            guard (0.1...50).contains(spacing) else { return problem("sliceSpacing", "0.1 to 50 mm") }
+        }
+        guard windowHU.lower < windowHU.upper, windowHU.lower >= -32768, windowHU.upper <= 32767 else {
+            return problem("windowHU", "lower below upper, both within 16 bits")
+        }
+        return nil
+    }
+
+    private func problem(_ key: String, _ message: String) -> StrictJSON.Problem {
+        .init(key: "input.\(key)", message: message)
+    }
+}
+
+extension ROIDescription {
+    func firstProblem(path: String, expectedLabel: Int, names: Set<String>) -> StrictJSON.Problem? {
+        if let problem = checkName(name, path) ?? checkColor(color, path) { return problem }
+        guard label == expectedLabel else {
+            return .init(key: "\(path).label", message: "labels count from 1 in the order of the structures")
+        }
+        guard postprocessing.largestComponents >= 0, postprocessing.minimumVolumeML >= 0,
+            (0...1).contains(postprocessing.keepFraction)
+        else { return .init(key: "\(path).postprocessing", message: "a number is out of range") }
+        guard postprocessing.joins.allSatisfy({ names.contains($0) && $0 != name }) else {
+            return .init(key: "\(path).postprocessing.joins", message: "names of other structures in rois")
+        }
+        guard acceptance.minimumVolumeML >= 0, (0...1).contains(acceptance.minimumConfidence),
+            (0...1).contains(acceptance.maximumAirFraction ?? 0)
+        else { return .init(key: "\(path).acceptance", message: "a number is out of range") }
+        let knots = confidence?.knots ?? []
+        guard zip(knots, knots.dropFirst()).allSatisfy({ $0.raw < $1.raw }) else {
+            return .init(key: "\(path).confidence.knots", message: "must rise in raw")
+        }
+        return nil
+    }
+}
+
+private func checkName(_ name: String, _ path: String) -> StrictJSON.Problem? {
+    // TG-263: 16 characters, so that every planning system shows the whole name. The name also becomes a file.
+    let characters = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-+^~".contains($0)) }
+    return (1...16).contains(name.count) && characters
+        ? nil : .init(key: "\(path).name", message: "1 to 16 letters, digits, _ - + ^ or ~ (TG-263)")
+}
+
+private func checkColor(_ color: [Int], _ path: String) -> StrictJSON.Problem? {
+    color.count == 3 && color.allSatisfy { (0...255).contains($0) }
+        ? nil : .init(key: "\(path).color", message: "three numbers from 0 to 255")
+}

@@ -1,0 +1,175 @@
+import Foundation
+import Imaging
+import Platform
+
+/// Preprocessed cases on disk: made once, then mapped into memory, so that training needs little memory however
+/// many cases there are.
+///
+/// A case is `<name>.json` (`CachedCase.Header`) and `<name>.voxels`: HU as little-endian Int16 on the model's grid
+/// with a margin on all four sides of the plane, then for each ROI the covered part of every pixel as 0...255.
+package struct CaseCache: Sendable {
+    package let directory: String
+    let input: InputDescription
+    let roiCount: Int
+
+    /// Pixels around the model's picture, so that turned and shifted samples show what lies there.
+    static let margin = 32
+    /// Raised when preprocessing changes.
+    static let version = 1
+
+    package init(directory: String, input: InputDescription, roiCount: Int) {
+        self.directory = directory
+        self.input = input
+        self.roiCount = roiCount
+    }
+
+    /// The cached case, made now if it is not there or its source or the preprocessing has changed.
+    package func prepare(_ source: TrainingCaseSource, threads: Int) throws -> CachedCase {
+        let key = SHA256Digest.hex(
+            of: Data("\(Self.version) \(source.fingerprint) \(roiCount) \(Self.margin) \(input)".utf8))
+        // A header that cannot be read is made again.
+        if let cached = try? CachedCase(name: source.name, directory: directory), cached.header.key == key {
+            return cached
+        }
+        try write(source.load(), source: source, key: key, threads: threads)
+        return try CachedCase(name: source.name, directory: directory)
+    }
+
+    private func write(_ loaded: TrainingCase, source: TrainingCaseSource, key: String, threads: Int) throws {
+        guard loaded.ct.geometry.dimensions == loaded.labels.geometry.dimensions else {
+            throw SegmentationError.wrongInput(message: "image and labels have different sizes")
+        }
+        let target = marginGeometry(for: loaded.ct)
+        let hu = resampledHU(loaded.ct, to: target, threads: threads)
+        var bytes = Data(capacity: hu.voxels.count * (2 + roiCount))
+        hu.voxels.map { Int16($0.rounded()).littleEndian }.withUnsafeBytes { bytes.append(contentsOf: $0) }
+        var present = [[Bool]]()
+        for roi in 1...roiCount {
+            let part = resampledOccupancy(of: UInt8(roi), in: loaded.labels, to: target, threads: threads)
+            let covered = part.map { UInt8(min(max(($0 * 255).rounded(), 0), 255)) }
+            present.append(
+                (0..<target.dimensions.k).map { k in
+                    covered[(k * target.planeCount)..<((k + 1) * target.planeCount)].contains { $0 > 127 }
+                })
+            bytes.append(contentsOf: covered)
+        }
+        let header = CachedCase.Header(
+            key: key, patient: source.patient, geometry: target, roiCount: roiCount, present: present,
+            digest: SHA256Digest.hex(of: bytes))
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        let base = "\(directory)/\(source.name)"
+        try AtomicFile.write(bytes, to: base + ".voxels")
+        try AtomicFile.write(StrictJSON.encode(header), to: base + ".json")
+    }
+
+    /// The model's grid over a CT, widened by the margin.
+    private func marginGeometry(for ct: Volume<Int16>) -> VolumeGeometry {
+        let centre = input.centre == .body ? bodyCentre(of: ct) : gridCentre(of: ct.geometry)
+        var wide = input
+        wide.columns += 2 * Self.margin
+        wide.rows += 2 * Self.margin
+        return wide.modelGeometry(for: ct.geometry, centre: centre)
+    }
+}
+
+/// A preprocessed case, mapped from its file.
+package struct CachedCase: Sendable {
+    struct Header: Codable, Sendable {
+        var key: String
+        var patient: String
+        var geometry: VolumeGeometry
+        var roiCount: Int
+        /// For each ROI and slice whether the structure is there.
+        var present: [[Bool]]
+        var digest: String
+    }
+
+    package let name: String
+    let header: Header
+    /// Mapped, not read.
+    private let bytes: Data
+
+    init(name: String, directory: String) throws {
+        let base = "\(directory)/\(name)"
+        let json = try Data(contentsOf: URL(fileURLWithPath: base + ".json"))
+        do {
+            header = try StrictJSON.decode(Header.self, from: json)
+        } catch {
+            throw SegmentationError.damagedCache(path: base + ".json", message: "\(error.key) \(error.message)")
+        }
+        bytes = try Data(contentsOf: URL(fileURLWithPath: base + ".voxels"), options: .alwaysMapped)
+        self.name = name
+        let expected = header.geometry.dimensions.voxelCount * (2 + header.roiCount)
+        guard bytes.count == expected else {
+            throw SegmentationError.damagedCache(
+                path: base + ".voxels", message: "\(bytes.count) bytes, expected \(expected)")
+        }
+    }
+
+    package var patient: String { header.patient }
+    package var sliceCount: Int { header.geometry.dimensions.k }
+    package var digest: String { header.digest }
+
+    /// Slices that show any structure, with `border` slices around each.
+    func foregroundSlices(border: Int) -> [Int] {
+        let shown = (0..<sliceCount).map { k in header.present.contains { $0[k] } }
+        return (0..<sliceCount).filter { k in
+            (max(0, k - border)...min(sliceCount - 1, k + border)).contains { shown[$0] }
+        }
+    }
+
+    /// Calls `body` with the HU of one slice, i fastest, margin included.
+    func withHU<Result>(slice k: Int, _ body: (UnsafeBufferPointer<Int16>) -> Result) -> Result {
+        let plane = header.geometry.planeCount
+        return bytes.withUnsafeBytes { raw in
+            body(UnsafeRawBufferPointer(rebasing: raw[(2 * k * plane)..<(2 * (k + 1) * plane)]).bindMemory(to: Int16.self))
+        }
+    }
+
+    /// Calls `body` with the covered parts (0...255) of one ROI (from 0) in one slice.
+    func withOccupancy<Result>(roi: Int, slice k: Int, _ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+        let plane = header.geometry.planeCount
+        let start = header.geometry.dimensions.voxelCount * (2 + roi) + k * plane
+        return bytes.withUnsafeBytes { raw in
+            body(UnsafeRawBufferPointer(rebasing: raw[start..<(start + plane)]).bindMemory(to: UInt8.self))
+        }
+    }
+
+    /// The network's input for this case: the picture without its margin.
+    func inputVolume() -> Volume<Float> {
+        let d = header.geometry.dimensions
+        let margin = CaseCache.margin
+        var geometry = header.geometry
+        geometry.dimensions = Dimensions(i: d.i - 2 * margin, j: d.j - 2 * margin, k: d.k)
+        geometry.origin = header.geometry.patientPoint(i: Double(margin), j: Double(margin), k: 0)
+        var voxels: [Float] = []
+        voxels.reserveCapacity(geometry.dimensions.voxelCount)
+        for k in 0..<d.k {
+            withHU(slice: k) { hu in
+                for j in margin..<(d.j - margin) {
+                    for i in margin..<(d.i - margin) { voxels.append(Float(hu[i + d.i * j])) }
+                }
+            }
+        }
+        return Volume(geometry: geometry, voxels: voxels)
+    }
+
+    /// Where a ROI covers at least half of a pixel, on the grid of `inputVolume`.
+    func mask(roi: Int, slice k: Int) -> [Bool] {
+        let d = header.geometry.dimensions
+        let margin = CaseCache.margin
+        return withOccupancy(roi: roi, slice: k) { covered in
+            (margin..<(d.j - margin)).flatMap { j in
+                (margin..<(d.i - margin)).map { i in covered[i + d.i * j] > 127 }
+            }
+        }
+    }
+}
+
+extension CachedCase {
+    /// Says which structures the case does not show.
+    package func remark(_ names: [String]) -> String {
+        let absent = zip(names, header.present).filter { !$1.contains(true) }.map(\.0)
+        return absent.isEmpty ? "" : "shows no \(absent.joined(separator: " and no "))"
+    }
+}

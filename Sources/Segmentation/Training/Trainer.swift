@@ -1,0 +1,209 @@
+import Foundation
+import NeuralNet
+import Platform
+
+/// What a training ends with.
+package struct TrainingOutcome: Sendable {
+    /// The weights of the best epoch.
+    package var network: Network
+    package var history: TrainingHistory
+    /// Updates made.
+    package var steps: Int
+}
+
+/// Trains a network on cached cases.
+///
+/// After each epoch the whole state is written to `last.safetensors`; a training that was killed goes on from
+/// there and ends with the same bytes as an undisturbed one, because samples, changes and dropout depend on the
+/// step's number alone.
+package struct Trainer {
+    let configuration: TrainingConfiguration
+    let training: [CachedCase]
+    let validation: [CachedCase]
+    /// Folder for checkpoints.
+    let directory: String
+    let threads: Int
+    let progress: (TrainingProgress) throws -> Void
+
+    package init(
+        configuration: TrainingConfiguration, training: [CachedCase], validation: [CachedCase], directory: String,
+        threads: Int, progress: @escaping (TrainingProgress) throws -> Void
+    ) {
+        self.configuration = configuration
+        self.training = training
+        self.validation = validation
+        self.directory = directory
+        self.threads = threads
+        self.progress = progress
+    }
+
+    /// - Throws: `SegmentationError.diverged` when the training does not come back; the best checkpoint stays.
+    package func run() throws -> TrainingOutcome {
+        guard !training.isEmpty else { throw SegmentationError.noUsableCases(message: "no training case is left") }
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        let session = try makeSession()
+        var history = try resume(session)
+        let plan = configuration.optimisation
+        let sampler = BatchSampler(cases: training, configuration: configuration)
+        var clock = EpochClock(doneSteps: session.step, allSteps: plan.totalSteps)
+        while history.epochs.count < plan.epochs, !isStale(history) {
+            let epoch = try runEpoch(history.epochs.count + 1, session, sampler, history, &clock)
+            let isBest = history.append(epoch)
+            if let divergence = history.divergence {
+                throw SegmentationError.diverged(step: session.step, message: divergence)
+            }
+            try save(session, history, isBest: isBest)
+        }
+        return try outcome(session, history)
+    }
+
+    // MARK: Epochs
+
+    private func makeSession() throws -> TrainingSession {
+        let graph = configuration.modelDescription(training: nil).graph
+        let plan = configuration.optimisation
+        return try TrainingSession(
+            network: Network(graph: graph, seed: configuration.seed), batch: plan.batchSize,
+            height: configuration.input.rows, width: configuration.input.columns, loss: plan.loss.networkLoss,
+            optimizer: Adam(), seed: configuration.seed, threads: threads)
+    }
+
+    private func runEpoch(
+        _ number: Int, _ session: TrainingSession, _ sampler: BatchSampler, _ history: TrainingHistory,
+        _ clock: inout EpochClock
+    ) throws -> TrainingHistory.Epoch {
+        let plan = configuration.optimisation
+        let (rows, columns) = (configuration.input.rows, configuration.input.columns)
+        var input = Tensor(shape: [plan.batchSize, configuration.input.channels, rows, columns])
+        var target = Tensor(shape: [plan.batchSize, configuration.outputChannels, rows, columns])
+        var sum = 0.0
+        let first = session.step % plan.stepsPerEpoch
+        for index in first..<plan.stepsPerEpoch {
+            fill(&input, &target, step: session.step, sampler)
+            session.optimizer.learningRate = Float(plan.learningRate(step: session.step))
+            sum += Double(try step(session, input, target))
+            clock.count()
+            try progress(
+                TrainingProgress(
+                    phase: .training, epoch: number, epochs: plan.epochs, step: session.step, steps: plan.totalSteps,
+                    loss: sum / Double(index - first + 1),
+                    validationDice: history.epochs.last { !$0.validationDice.isEmpty }?.validationDice ?? [:],
+                    secondsLeft: clock.secondsLeft))
+        }
+        let isValidated = number % plan.validateEvery == 0 || number == plan.epochs
+        return TrainingHistory.Epoch(
+            number: number, meanLoss: sum / Double(plan.stepsPerEpoch),
+            learningRate: plan.learningRate(step: max(0, session.step - 1)),
+            validationDice: isValidated ? try validate(session, number) : [:])
+    }
+
+    private func fill(_ input: inout Tensor, _ target: inout Tensor, step: Int, _ sampler: BatchSampler) {
+        input.values.withUnsafeMutableBufferPointer { channels in
+            target.values.withUnsafeMutableBufferPointer { targets in
+                sampler.fill(
+                    step: step, batchSize: configuration.optimisation.batchSize, channels: channels,
+                    targets: targets, threads: threads)
+            }
+        }
+    }
+
+    private func step(_ session: TrainingSession, _ input: Tensor, _ target: Tensor) throws -> Float {
+        do {
+            return try session.step(input: input, target: target)
+        } catch NetworkError.notFinite(let step) {
+            throw SegmentationError.diverged(step: step, message: "the loss is not a number")
+        }
+    }
+
+    private func validate(_ session: TrainingSession, _ epoch: Int) throws -> [String: Double] {
+        guard !validation.isEmpty else { return [:] }
+        let plan = configuration.optimisation
+        try progress(
+            TrainingProgress(
+                phase: .validating, epoch: epoch, epochs: plan.epochs, step: session.step, steps: plan.totalSteps))
+        return try validationDice(
+            of: session.network, on: validation, configuration: configuration, threads: threads)
+    }
+
+    private func isStale(_ history: TrainingHistory) -> Bool {
+        let patience = configuration.optimisation.patience
+        return patience > 0 && history.bestEpoch != nil && history.epochsSinceBest >= patience
+    }
+
+    // MARK: Checkpoints
+
+    private var lastPath: String { directory + "/last.safetensors" }
+    private var bestPath: String { directory + "/best.safetensors" }
+
+    /// What a checkpoint belongs to: everything that decides the weights. More epochs may be asked for later.
+    private var identity: String {
+        var fixed = configuration
+        fixed.card = CardTexts(intendedUse: "", labelling: "", limits: [], sources: [])
+        (fixed.summary, fixed.version) = ("", "")
+        let cases = (training + validation).map { "\($0.name) \($0.digest)" }.joined(separator: "\n")
+        // A recipe that was decoded can be encoded again.
+        let recipe = (try? StrictJSON.encode(fixed)) ?? Data()
+        return SHA256Digest.hex(of: recipe + Data(cases.utf8))
+    }
+
+    private func save(_ session: TrainingSession, _ history: TrainingHistory, isBest: Bool) throws {
+        let state = Checkpoint.State(step: session.step, history: history, identity: identity)
+        // The best first: a kill between both leaves a `last` that makes this epoch again, and the same best.
+        if isBest {
+            try Checkpoint(tensors: session.network.tensors, state: state).write(to: bestPath)
+        }
+        try Checkpoint(tensors: session.snapshot, state: state).write(to: lastPath)
+    }
+
+    private func resume(_ session: TrainingSession) throws -> TrainingHistory {
+        guard let checkpoint = try Checkpoint.read(lastPath) else { return TrainingHistory() }
+        guard checkpoint.state.identity == identity else {
+            throw SegmentationError.damagedCheckpoint(
+                path: lastPath, message: "it belongs to another recipe or to other cases")
+        }
+        try session.restore(checkpoint.tensors, step: checkpoint.state.step)
+        return checkpoint.state.history
+    }
+
+    private func outcome(_ session: TrainingSession, _ history: TrainingHistory) throws -> TrainingOutcome {
+        // Without validation the last epoch is what there is.
+        guard history.bestEpoch != nil, let best = try Checkpoint.read(bestPath) else {
+            return TrainingOutcome(network: try session.network, history: history, steps: session.step)
+        }
+        let graph = configuration.modelDescription(training: nil).graph
+        return TrainingOutcome(
+            network: try Network(graph: graph, tensors: best.tensors), history: history, steps: session.step)
+    }
+}
+
+extension OptimisationConfiguration.LossKind {
+    /// One pixel in the smooth term: a class that a batch lacks must not rule its gradient.
+    var networkLoss: Loss {
+        switch self {
+        case .dice: .dice(smooth: 1, reduction: .perClass)
+        case .crossEntropy: .crossEntropy
+        case .diceAndCrossEntropy: .diceAndCrossEntropy(smooth: 1, reduction: .perClass)
+        }
+    }
+}
+
+/// Estimates the time that is left from the pace of this run.
+private struct EpochClock {
+    private let start = ContinuousClock.now
+    private let allSteps: Int
+    private var stepsBefore: Int
+    private var stepsNow = 0
+
+    init(doneSteps: Int, allSteps: Int) {
+        stepsBefore = doneSteps
+        self.allSteps = allSteps
+    }
+
+    mutating func count() { stepsNow += 1 }
+
+    var secondsLeft: Double? {
+        guard stepsNow > 2 else { return nil }
+        let elapsed = (ContinuousClock.now - start) / .seconds(1)
+        return elapsed / Double(stepsNow) * Double(allSteps - stepsBefore - stepsNow)
+    }
+}

@@ -1,0 +1,55 @@
+import Imaging
+
+/// A CT with its structures, as a reader of DICOM or NIfTI delivers it.
+package struct TrainingCase: Sendable {
+    /// HU.
+    package var ct: Volume<Int16>
+    /// ROI labels of the recipe on the CT's grid, 0 = none of them.
+    package var labels: Volume<UInt8>
+
+    package init(ct: Volume<Int16>, labels: Volume<UInt8>) {
+        self.ct = ct
+        self.labels = labels
+    }
+}
+
+/// Where a case comes from; its voxels are read only when the cache does not have them yet.
+package struct TrainingCaseSource: Sendable {
+    /// Unique, usable as a file name, free of patient data.
+    package var name: String
+    /// Cases of one patient are never split between training and validation.
+    package var patient: String
+    /// Changes whenever the files may have changed.
+    package var fingerprint: String
+    package var load: @Sendable () throws -> TrainingCase
+
+    package init(
+        name: String, patient: String, fingerprint: String, load: @escaping @Sendable () throws -> TrainingCase
+    ) {
+        self.name = name
+        self.patient = patient
+        self.fingerprint = fingerprint
+        self.load = load
+    }
+}
+
+/// What became of a case, for the table of the report.
+package struct CaseRecord: Codable, Sendable, Equatable {
+    package enum Role: String, Codable, Sendable { case training, validation, test, excluded, skipped }
+
+    package var name: String
+    package var role: Role
+    /// Why it was skipped or excluded, or a remark such as a structure that is missing.
+    package var remark: String
+    package var slices: Int
+    /// SHA-256 over the preprocessed voxels and labels.
+    package var digest: String
+
+    package init(name: String, role: Role, remark: String = "", slices: Int = 0, digest: String = "") {
+        self.name = name
+        self.role = role
+        self.remark = remark
+        self.slices = slices
+        self.digest = digest
+    }
+}

@@ -1,0 +1,66 @@
+import Foundation
+
+extension TrainingConfiguration {
+    /// Reads a recipe: the keys given replace those of `base`, objects key by key, lists as a whole.
+    package init(from json: Data, over base: TrainingConfiguration = .lungs) throws(SegmentationError) {
+        do {
+            let given = try JSONSerialization.jsonObject(with: json)
+            let known = try JSONSerialization.jsonObject(with: JSONEncoder().encode(base))
+            let merged = try JSONSerialization.data(withJSONObject: Self.merge(given, over: known))
+            self = try StrictJSON.decode(TrainingConfiguration.self, from: merged)
+        } catch let problem as StrictJSON.Problem {
+            throw .invalidConfiguration(key: problem.key, message: problem.message)
+        } catch {
+            throw .invalidConfiguration(key: "", message: "not a JSON object: \(error.localizedDescription)")
+        }
+        try validate()
+    }
+
+    private static func merge(_ given: Any, over known: Any) -> Any {
+        guard let given = given as? [String: Any], var result = known as? [String: Any] else { return given }
+        for (key, value) in given {
+            // Dictionaries with free keys are data, not options, and are replaced.
+            result[key] = key == "caseWeights" ? value : result[key].map { merge(value, over: $0) } ?? value
+        }
+        return result
+    }
+
+    /// Checks everything that can be wrong before hours are spent.
+    package func validate() throws(SegmentationError) {
+        if let problem = modelDescription(training: nil).firstProblem() {
+            throw .invalidConfiguration(key: problem.key, message: problem.message)
+        }
+        let o = optimisation
+        try require(o.epochs >= 1 && o.stepsPerEpoch >= 1, "optimisation.epochs", "epochs and steps: at least 1")
+        try require((1...64).contains(o.batchSize), "optimisation.batchSize", "1 to 64")
+        try require(o.learningRate > 0 && o.learningRate < 1, "optimisation.learningRate", "above 0, below 1")
+        try require(o.validateEvery >= 1, "optimisation.validateEvery", "at least 1")
+        try require(
+            split.validationFraction >= 0 && split.testFraction >= 0
+                && split.validationFraction + split.testFraction < 1, "split", "fractions below 1 together")
+        try require((0...1).contains(sampling.foregroundFraction), "sampling.foregroundFraction", "0 to 1")
+        let a = augmentation
+        let probabilities = [
+            a.geometryProbability, a.intensityProbability, a.gammaProbability, a.noiseProbability, a.blurProbability,
+            a.truncationProbability,
+        ]
+        try require(probabilities.allSatisfy { (0...1).contains($0) }, "augmentation", "probabilities from 0 to 1")
+        try require(
+            a.scale >= 1 && a.gamma >= 1 && a.neighbourScale >= 1, "augmentation", "scale, gamma: at least 1")
+        try require(rois.allSatisfy { !$0.patterns.isEmpty }, "rois", "every structure needs a name pattern")
+    }
+
+    private func require(_ condition: Bool, _ key: String, _ message: String) throws(SegmentationError) {
+        if !condition { throw .invalidConfiguration(key: key, message: message) }
+    }
+
+    /// The model.json of a package trained with this recipe.
+    package func modelDescription(training: TrainingSummary?) -> ModelDescription {
+        ModelDescription(
+            name: name, version: version, summary: summary, architecture: architecture, input: input, output: output,
+            rois: rois.map(\.roi), derivedROIs: derivedROIs, training: training)
+    }
+
+    /// Channels of the network's output.
+    package var outputChannels: Int { rois.count + (output.activation == .softmax ? 1 : 0) }
+}

@@ -1,0 +1,96 @@
+import Foundation
+
+/// The learning curve.
+package struct TrainingHistory: Codable, Sendable, Equatable {
+    package struct Epoch: Codable, Sendable, Equatable {
+        /// From 1.
+        package var number: Int
+        package var meanLoss: Double
+        package var learningRate: Double
+        /// Dice by structure over all validation cases; empty where this epoch was not validated.
+        package var validationDice: [String: Double]
+
+        package var meanDice: Double? {
+            validationDice.isEmpty ? nil : validationDice.values.reduce(0, +) / Double(validationDice.count)
+        }
+    }
+
+    package var epochs: [Epoch] = []
+    package var bestEpoch: Int?
+
+    package init() {}
+
+    package var bestDice: Double? { epochs.first { $0.number == bestEpoch }?.meanDice }
+
+    /// Epochs since the best one, counting validated epochs only by their number.
+    package var epochsSinceBest: Int { (epochs.last?.number ?? 0) - (bestEpoch ?? 0) }
+
+    /// Appends an epoch; true when it is the best one so far. Without validation the last epoch is the best.
+    package mutating func append(_ epoch: Epoch) -> Bool {
+        let previous = bestDice
+        epochs.append(epoch)
+        guard let dice = epoch.meanDice else { return false }
+        if let previous, dice <= previous { return false }
+        bestEpoch = epoch.number
+        return true
+    }
+
+    /// A training that does not come back: no number, or three epochs in a row far above the best loss.
+    package var divergence: String? {
+        guard let last = epochs.last else { return nil }
+        if !last.meanLoss.isFinite { return "the loss of epoch \(last.number) is not a number" }
+        guard epochs.count > 4, let best = epochs.dropLast(3).map(\.meanLoss).min() else { return nil }
+        // Twice the best loss, and at least 0.3 above it: noise around a small loss is no divergence.
+        let limit = max(2 * best, best + 0.3)
+        return epochs.suffix(3).allSatisfy { $0.meanLoss > limit }
+            ? "the loss has stayed above \(limit) for three epochs, the best was \(best)" : nil
+    }
+}
+
+/// What a training reports while it runs.
+package struct TrainingProgress: Sendable, Equatable {
+    package enum Phase: String, Sendable { case caching, training, validating, finishing }
+
+    package var phase: Phase
+    package var epoch: Int
+    package var epochs: Int
+    /// Steps done and all steps.
+    package var step: Int
+    package var steps: Int
+    /// Mean over the epoch so far.
+    package var loss: Double?
+    package var validationDice: [String: Double]
+    package var secondsLeft: Double?
+    /// Case at hand while caching or validating.
+    package var item: String
+
+    package init(
+        phase: Phase, epoch: Int = 0, epochs: Int = 0, step: Int = 0, steps: Int = 0, loss: Double? = nil,
+        validationDice: [String: Double] = [:], secondsLeft: Double? = nil, item: String = ""
+    ) {
+        self.phase = phase
+        self.epoch = epoch
+        self.epochs = epochs
+        self.step = step
+        self.steps = steps
+        self.loss = loss
+        self.validationDice = validationDice
+        self.secondsLeft = secondsLeft
+        self.item = item
+    }
+}
+
+extension OptimisationConfiguration {
+    /// Learning rate for a step, from 0. Cosine and poly (power 0.9, as nnU-Net's) end at zero.
+    package func learningRate(step: Int) -> Double {
+        let warmUp = warmUpSteps > 0 ? min(1, Double(step + 1) / Double(warmUpSteps)) : 1
+        let part = Double(step) / Double(max(1, totalSteps))
+        let shape =
+            switch schedule {
+            case .constant: 1.0
+            case .cosine: 0.5 * (1 + cos(.pi * part))
+            case .poly: pow(1 - part, 0.9)
+            }
+        return learningRate * warmUp * shape
+    }
+}
