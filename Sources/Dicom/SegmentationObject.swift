@@ -1,0 +1,130 @@
+import Imaging
+
+/// A DICOM Segmentation as it is read: segments and their frames, tolerantly.
+package struct SegmentationObject: Sendable {
+    package struct Segment: Sendable, Hashable {
+        package var number: Int
+        package var label: String
+    }
+
+    package var sopInstanceUID: String
+    package var referencedSeriesInstanceUIDs: [String]
+    package var segments: [Segment]
+    private let frames: [Frame]
+    private let columns: Int
+    private let rows: Int
+    private let pixels: [UInt8]
+    private let bitsAllocated: Int
+    private let threshold: UInt8
+
+    private struct Frame: Sendable {
+        var segment: Int
+        var geometry: VolumeGeometry
+    }
+
+    /// - Throws: `DicomError`, or `StructureError.unreadable` when geometry or pixels cannot be used.
+    package init(contentsOf path: String) throws {
+        let dataSet = try DicomFile(contentsOf: path).dataSet
+        guard dataSet.string(.sopClassUID) == SOPClass.segmentation else {
+            throw StructureError.unreadable(reason: "it is no Segmentation")
+        }
+        columns = dataSet.integer(.columns) ?? 0
+        rows = dataSet.integer(.rows) ?? 0
+        bitsAllocated = dataSet.integer(.bitsAllocated) ?? 0
+        guard (1...8192).contains(columns), (1...8192).contains(rows), [1, 8].contains(bitsAllocated) else {
+            throw StructureError.unreadable(reason: "its matrix or its bits are impossible")
+        }
+        guard let pixels = dataSet.bytes(.pixelData) else {
+            throw StructureError.unreadable(reason: "its pixels are missing or compressed")
+        }
+        self.pixels = pixels
+        let maximum = dataSet.integer(.maximumFractionalValue) ?? 1
+        threshold = UInt8(clamping: max(1, (maximum + 1) / 2))
+        sopInstanceUID = dataSet.string(.sopInstanceUID) ?? ""
+        referencedSeriesInstanceUIDs = dataSet.sequence(.referencedSeriesSequence).compactMap {
+            $0.string(.seriesInstanceUID)
+        }
+        segments = dataSet.sequence(.segmentSequence).compactMap { item in
+            item.integer(.segmentNumber).map { Segment(number: $0, label: item.string(.segmentLabel) ?? "segment \($0)") }
+        }
+        frames = try SegmentationObject.frames(of: dataSet, columns: columns, rows: rows)
+        guard frames.count * columns * rows * bitsAllocated <= pixels.count * 8 else {
+            throw StructureError.unreadable(reason: "it has fewer pixels than frames need")
+        }
+    }
+
+    private static func frames(of dataSet: DataSet, columns: Int, rows: Int) throws(StructureError) -> [Frame] {
+        let shared = dataSet.sequence(.sharedFunctionalGroupsSequence).first ?? DataSet()
+        func value(_ frame: DataSet, _ group: Tag, _ tag: Tag) -> [Double] {
+            let own = frame.sequence(group).first?.doubles(tag) ?? []
+            return own.isEmpty ? shared.sequence(group).first?.doubles(tag) ?? [] : own
+        }
+        var result: [Frame] = []
+        for item in dataSet.sequence(.perFrameFunctionalGroupsSequence) {
+            let position = value(item, .planePositionSequence, .imagePositionPatient)
+            let orientation = value(item, .planeOrientationSequence, .imageOrientationPatient)
+            let spacing = value(item, .pixelMeasuresSequence, .pixelSpacing)
+            let number = (item.sequence(.segmentIdentificationSequence).first
+                ?? shared.sequence(.segmentIdentificationSequence).first)?.integer(.referencedSegmentNumber)
+            guard position.count == 3, orientation.count == 6, spacing.count == 2, spacing.allSatisfy({ $0 > 0 }),
+                let number, let i = normalized(Vector3(orientation[0], orientation[1], orientation[2])),
+                let j = normalized(Vector3(orientation[3], orientation[4], orientation[5])),
+                let k = normalized(cross(i, j))
+            else { throw .unreadable(reason: "a frame has no place in the patient") }
+            result.append(
+                Frame(
+                    segment: number,
+                    geometry: VolumeGeometry(
+                        dimensions: Dimensions(i: columns, j: rows, k: 1),
+                        origin: PatientPoint(x: position[0], y: position[1], z: position[2]),
+                        spacing: Vector3(spacing[1], spacing[0], 1), directionI: i, directionJ: j, directionK: k,
+                        frameOfReferenceUID: "")))
+        }
+        return result
+    }
+
+    /// The mask of a segment on a grid. Frames are matched to slices by position; a grid that differs in plane is
+    /// sampled by nearest neighbour.
+    ///
+    /// - Returns: the mask and how many frames lay on no slice of the grid.
+    package func mask(ofSegment number: Int, on geometry: VolumeGeometry) -> (mask: Mask, framesOutside: Int) {
+        var mask = Mask(geometry: geometry, repeating: 0)
+        var outside = 0
+        let plane = geometry.dimensions.i * geometry.dimensions.j
+        for (position, frame) in frames.enumerated() where frame.segment == number {
+            let index = geometry.continuousIndex(of: frame.geometry.origin).z
+            let k = index.rounded()
+            guard index.isFinite, k >= 0, k < Double(geometry.dimensions.k), abs(index - k) <= 0.5,
+                abs(dot(frame.geometry.directionK, geometry.directionK)) > 0.999
+            else {
+                outside += 1
+                continue
+            }
+            let target = slice(of: geometry, Int(k))
+            let map = GridMap(from: target, to: frame.geometry)
+            for j in 0..<geometry.dimensions.j {
+                for i in 0..<geometry.dimensions.i {
+                    let at = map.source(i: i, j: j, k: 0)
+                    let (x, y) = (at.x.rounded(), at.y.rounded())
+                    guard x >= 0, y >= 0, x < Double(columns), y < Double(rows) else { continue }
+                    if isSet(frame: position, Int(y) * columns + Int(x)) {
+                        mask.voxels[Int(k) * plane + j * geometry.dimensions.i + i] = 1
+                    }
+                }
+            }
+        }
+        return (mask, outside)
+    }
+
+    private func slice(of geometry: VolumeGeometry, _ k: Int) -> VolumeGeometry {
+        var slice = geometry
+        slice.dimensions.k = 1
+        slice.origin = geometry.patientPoint(i: 0, j: 0, k: Double(k))
+        return slice
+    }
+
+    private func isSet(frame: Int, _ pixel: Int) -> Bool {
+        let n = frame * columns * rows + pixel
+        return bitsAllocated == 1 ? pixels[n >> 3] >> UInt8(n & 7) & 1 == 1 : pixels[n] >= threshold
+    }
+}
