@@ -33,6 +33,9 @@ extension ModelDescription {
 
     private func checkROIs() -> StrictJSON.Problem? {
         if rois.isEmpty || rois.count > 254 { return .init(key: "rois", message: "1 to 254 structures") }
+        for (index, roi) in rois.enumerated() {
+            if let problem = checkName(roi.name, "rois[\(index)]") { return problem }
+        }
         let names = Set(rois.map(\.name))
         if names.count != rois.count { return .init(key: "rois", message: "two structures have one name") }
         for (index, roi) in rois.enumerated() {
@@ -107,7 +110,7 @@ extension InputDescription {
 
 extension ROIDescription {
     func firstProblem(path: String, expectedLabel: Int, names: Set<String>) -> StrictJSON.Problem? {
-        if let problem = checkName(name, path) ?? checkColor(color, path) { return problem }
+        if let problem = checkColor(color, path) { return problem }
         guard label == expectedLabel else {
             return .init(key: "\(path).label", message: "labels count from 1 in the order of the structures")
         }

@@ -10,6 +10,13 @@ package struct TrainingHistory: Codable, Sendable, Equatable {
         /// Dice by structure over all validation cases; empty where this epoch was not validated.
         package var validationDice: [String: Double]
 
+        package init(number: Int, meanLoss: Double, learningRate: Double, validationDice: [String: Double]) {
+            self.number = number
+            self.meanLoss = meanLoss
+            self.learningRate = learningRate
+            self.validationDice = validationDice
+        }
+
         package var meanDice: Double? {
             validationDice.isEmpty ? nil : validationDice.values.reduce(0, +) / Double(validationDice.count)
         }

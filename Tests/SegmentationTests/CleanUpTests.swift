@@ -1,0 +1,166 @@
+import Imaging
+import Segmentation
+import Testing
+
+@Suite("Acceptance and clean-up, through the whole of judging")
+struct JudgementTests {
+    static let recipe = smallRecipe()
+
+    /// Runs a package whose network is replaced by given scores: see `Judging`.
+    static func judged(
+        _ labels: Volume<UInt8>, score: Float = 0.98, hu: Float = -800,
+        change: (inout ModelDescription) -> Void = { _ in }
+    ) -> SegmentationResult {
+        var description = recipe.modelDescription(training: nil)
+        change(&description)
+        let scores = (1...2).map { label in labels.voxels.map { $0 == UInt8(label) ? score : 0 } }
+        let volume = ScoreVolume(
+            geometry: labels.geometry, scores: scores, rule: DecisionRule(description.output))
+        let input = Volume<Float>(geometry: labels.geometry, voxels: labels.voxels.map { $0 > 0 ? hu : 40 })
+        return judge(labels: labels, scores: volume, input: input, description: description)
+    }
+
+    static let geometry = grid(40, 30, 12)
+
+    static func boxes(_ boxes: [(label: UInt8, i: Range<Int>, j: Range<Int>, k: Range<Int>)]) -> Volume<UInt8> {
+        var labels = Volume<UInt8>(geometry: geometry, repeating: 0)
+        for box in boxes {
+            for k in box.k { for j in box.j { for i in box.i { labels[i, j, k] = box.label } } }
+        }
+        return labels
+    }
+
+    static func count(_ result: SegmentationResult, _ label: UInt8) -> Int {
+        result.labelMap.volume.voxels.count { $0 == label }
+    }
+
+    @Test("a stray piece goes, both lungs stay")
+    func stray() {
+        let result = Self.judged(
+            Self.boxes([
+                (1, 25..<35, 5..<25, 1..<11), (2, 4..<14, 5..<25, 1..<11), (2, 18..<21, 0..<3, 0..<3),
+            ]))
+        #expect(Self.count(result, 1) == 2000 && Self.count(result, 2) == 2000)
+        #expect(result.structures[1].components == 1)
+        #expect(abs(result.structures[1].droppedML - 27 * 0.32) < 1e-9)
+        #expect(result.foundAnything && result.findings.isEmpty)
+    }
+
+    @Test("the only lung of a short scan stays however small it is, if it is accepted")
+    func onlyLung() {
+        let result = Self.judged(Self.boxes([(1, 25..<30, 5..<10, 11..<12)])) {
+            $0.rois[0].postprocessing.minimumVolumeML = 1000
+        }
+        #expect(Self.count(result, 1) == 25)
+        #expect(result.structures[0].found && !result.structures[1].found)
+    }
+
+    @Test("a lung in two large parts keeps both")
+    func divided() {
+        let result = Self.judged(
+            Self.boxes([(1, 20..<30, 5..<25, 0..<6), (1, 20..<30, 5..<15, 7..<12)]))
+        #expect(Self.count(result, 1) == 1200 + 500)
+        #expect(result.structures[0].components == 2)
+    }
+
+    @Test("a spot of the left label inside the right lung becomes right lung")
+    func joins() {
+        var labels = Self.boxes([(1, 25..<35, 5..<25, 1..<11), (2, 4..<18, 5..<25, 1..<11)])
+        for k in 4..<7 { for j in 10..<13 { for i in 8..<11 { labels[i, j, k] = 1 } } }
+        let result = Self.judged(labels)
+        #expect(Self.count(result, 1) == 2000 && Self.count(result, 2) == 2800)
+    }
+
+    @Test("nothing found is a finding in the model's own words")
+    func nothing() {
+        let result = Self.judged(Volume<UInt8>(geometry: Self.geometry, repeating: 0))
+        #expect(!result.foundAnything)
+        #expect(result.findings.first?.code == "W_NOTHING_FOUND")
+        #expect(result.findings.first?.message == "no lung found")
+        #expect(result.structures.allSatisfy { $0.confidence == 0 && $0.volumeML == 0 })
+    }
+
+    @Test("what is as dense as muscle or as thin as room air is no lung", arguments: [Float(30), -995])
+    func density(_ hu: Float) {
+        let result = Self.judged(Self.boxes([(1, 25..<35, 5..<25, 1..<11)]), hu: hu)
+        #expect(!result.foundAnything)
+        #expect(Self.count(result, 1) == 0)
+        #expect(result.findings.contains { $0.code == "W_STRUCTURE_NOT_FOUND" && $0.structure == "Lung_L" })
+    }
+
+    @Test("confidence is the Dice that the scores promise")
+    func confidence() {
+        let labels = Self.boxes([(1, 25..<35, 5..<25, 1..<11)])
+        let sure = Self.judged(labels, score: 1)
+        #expect(abs(sure.structures[0].confidence - 1) < 1e-6)
+        let unsure = Self.judged(labels, score: 0.6)
+        #expect(abs(unsure.structures[0].confidence - 2 * 0.6 / 1.6) < 1e-6)
+        #expect(abs((unsure.structures[0].meanScore ?? 0) - 0.6) < 1e-6)
+        #expect(unsure.findings.contains { $0.code == "W_LOW_CONFIDENCE" })
+    }
+
+    @Test("a calibration maps the raw confidence piece by piece")
+    func calibration() {
+        let map = ConfidenceCalibration(knots: [.init(raw: 0.5, calibrated: 0.2), .init(raw: 1, calibrated: 0.98)])
+        #expect(map(0.3) == 0.2)
+        #expect(abs(map(0.75) - 0.59) < 1e-12)
+        #expect(map(1) == 0.98)
+    }
+
+    @Test("a lung at the edge of the picture is reported as cropped only where the CT goes on")
+    func cropped() {
+        let labels = Self.boxes([(1, 30..<40, 5..<25, 1..<11)])
+        #expect(!Self.judged(labels).findings.contains { $0.code == "W_CROPPED" })
+        var wide = Self.geometry
+        wide.dimensions.i += 10
+        var onWide = Volume<UInt8>(geometry: wide, repeating: 0)
+        for k in 1..<11 { for j in 5..<25 { for i in 30..<40 { onWide[i, j, k] = 1 } } }
+        let description = Self.recipe.modelDescription(training: nil)
+        let scores = ScoreVolume(
+            geometry: Self.geometry, scores: (1...2).map { l in labels.voxels.map { $0 == UInt8(l) ? 1 : 0 } },
+            rule: DecisionRule(description.output))
+        let input = Volume<Float>(geometry: Self.geometry, repeating: -800)
+        let result = judge(labels: onWide, scores: scores, input: input, description: description)
+        #expect(result.findings.contains { $0.code == "W_CROPPED" && $0.structure == "Lung_L" })
+    }
+}
+
+@Suite("Connected pieces by runs")
+struct RunComponentsTests {
+    /// Flood fill, voxel by voxel.
+    static func floodSizes(_ volume: Volume<UInt8>) -> [Int] {
+        let d = volume.geometry.dimensions
+        var seen = [Bool](repeating: false, count: d.voxelCount)
+        var sizes: [Int] = []
+        for start in volume.voxels.indices where volume.voxels[start] == 1 && !seen[start] {
+            var stack = [start]
+            seen[start] = true
+            var size = 0
+            while let n = stack.popLast() {
+                size += 1
+                let (i, j, k) = (n % d.i, n / d.i % d.j, n / (d.i * d.j))
+                for (a, b, c) in [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)] {
+                    let (x, y, z) = (i + a, j + b, k + c)
+                    guard x >= 0, y >= 0, z >= 0, x < d.i, y < d.j, z < d.k else { continue }
+                    let next = x + d.i * (y + d.j * z)
+                    if volume.voxels[next] == 1, !seen[next] {
+                        seen[next] = true
+                        stack.append(next)
+                    }
+                }
+            }
+            sizes.append(size)
+        }
+        return sizes.sorted()
+    }
+
+    @Test("pieces of random volumes are those that a flood fill finds", arguments: [30, 45, 60, 80])
+    func random(_ percent: Int) {
+        var random = SeededRandom(UInt64(percent))
+        for _ in 0..<5 {
+            var volume = Volume<UInt8>(geometry: grid(13, 11, 9), repeating: 0)
+            for n in volume.voxels.indices { volume.voxels[n] = random.index(100) < percent ? 1 : 2 }
+            #expect(RunComponents(of: 1, in: volume).sizes.sorted() == Self.floodSizes(volume))
+        }
+    }
+}

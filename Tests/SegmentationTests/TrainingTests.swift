@@ -1,0 +1,208 @@
+import Foundation
+import Imaging
+import Segmentation
+import Testing
+
+@Suite("Training")
+struct TrainingTests {
+    static func source(_ name: String, _ geometry: VolumeGeometry) -> TrainingCaseSource {
+        TrainingCaseSource(name: name, patient: name, fingerprint: "1") {
+            TrainingCase(ct: ToyChest.ct(geometry), labels: ToyChest.labels(geometry))
+        }
+    }
+
+    static func cases(_ folder: String, _ recipe: TrainingConfiguration) throws -> [CachedCase] {
+        let cache = CaseCache(directory: folder + "/cache", input: recipe.input, roiCount: 2)
+        return try [("a", Vector3(1, 1, 1)), ("b", Vector3(-1, 1, -1))].map { name, signs in
+            try cache.prepare(source(name, grid(40, 36, 22, spacing: Vector3(7, 7, 6), signs: signs)), threads: 1)
+        }
+    }
+
+    static func train(
+        _ recipe: TrainingConfiguration, in folder: String, threads: Int = 1,
+        progress: @escaping (TrainingProgress) throws -> Void = { _ in }
+    ) throws -> TrainingOutcome {
+        let cases = try cases(folder, recipe)
+        return try Trainer(
+            configuration: recipe, training: [cases[0]], validation: [cases[1]], directory: folder + "/work",
+            threads: threads, progress: progress
+        ).run()
+    }
+
+    struct Killed: Error {}
+
+    @Test("a small network learns the toy chest, sides included, and the package contours it")
+    func learns() throws {
+        let folder = try TemporaryFolder()
+        var recipe = smallRecipe(filters: 8)
+        recipe.optimisation = OptimisationConfiguration(
+            epochs: 12, stepsPerEpoch: 15, batchSize: 4, learningRate: 1e-2, warmUpSteps: 5, validateEvery: 4)
+        recipe.architecture.dropout = 0
+        let outcome = try Self.train(recipe, in: folder.path)
+        let losses = outcome.history.epochs.map(\.meanLoss)
+        #expect(losses.last ?? 9 < losses[0] / 2)
+        #expect(outcome.history.bestDice ?? 0 > 0.9)
+        let description = recipe.modelDescription(training: nil)
+        try writePackage(description, outcome.network, to: folder.path + "/model")
+        let model = try ModelPackage(contentsOf: folder.path + "/model")
+        let ct = ToyChest.ct(grid(60, 50, 30, spacing: Vector3(5, 5, 5), signs: Vector3(-1, -1, -1)))
+        let result = try segment(
+            input: networkInput(ct: ct, model: model, threads: 2), ctGeometry: ct.geometry, model: model, threads: 2,
+            progress: { _ in })
+        let truth = ToyChest.labels(ct.geometry)
+        for label in [UInt8(1), 2] {
+            let both = zip(result.labelMap.volume.voxels, truth.voxels).count { $0 == label && $1 == label }
+            let sum = result.labelMap.volume.voxels.count { $0 == label } + truth.voxels.count { $0 == label }
+            #expect(2 * Double(both) / Double(sum) > 0.9)
+        }
+    }
+
+    @Test("killed in the middle of an epoch and resumed: the same bytes, on one thread or two")
+    func resume() throws {
+        let recipe = smallRecipe()
+        let whole = try TemporaryFolder()
+        let undisturbed = try Self.train(recipe, in: whole.path)
+        let folder = try TemporaryFolder()
+        for deadline in [3, 8, 12] {
+            #expect(throws: Killed.self) {
+                try Self.train(recipe, in: folder.path, threads: 2) {
+                    if $0.phase == .training, $0.step == deadline { throw Killed() }
+                }
+            }
+        }
+        let resumed = try Self.train(recipe, in: folder.path, threads: 2)
+        #expect(resumed.history == undisturbed.history)
+        #expect(try resumed.network.safetensors() == undisturbed.network.safetensors())
+        let files = ["last.safetensors", "best.safetensors"]
+        for file in files {
+            let a = FileManager.default.contents(atPath: whole.path + "/work/" + file)
+            #expect(a != nil && a == FileManager.default.contents(atPath: folder.path + "/work/" + file))
+        }
+    }
+
+    @Test("a checkpoint of another recipe is not continued")
+    func otherRecipe() throws {
+        let folder = try TemporaryFolder()
+        _ = try Self.train(smallRecipe(), in: folder.path)
+        var other = smallRecipe()
+        other.seed = 2
+        #expect(throws: SegmentationError.self) { try Self.train(other, in: folder.path) }
+    }
+
+    @Test("a training that runs away stops with an error and keeps its checkpoint")
+    func divergence() throws {
+        let folder = try TemporaryFolder()
+        var recipe = smallRecipe(layers: 4)
+        recipe.architecture.batchNorm = false
+        recipe.optimisation = OptimisationConfiguration(
+            epochs: 30, stepsPerEpoch: 5, batchSize: 2, learningRate: 0.99, schedule: .constant, warmUpSteps: 0)
+        do {
+            _ = try Self.train(recipe, in: folder.path)
+            Issue.record("a learning rate of 0.99 did not diverge")
+        } catch let error as SegmentationError {
+            guard case .diverged = error else {
+                Issue.record("\(error)")
+                return
+            }
+        }
+    }
+
+    @Test("a loss that stays high is a divergence, a noisy one is not")
+    func divergenceRule() {
+        func history(_ losses: [Double]) -> TrainingHistory {
+            var history = TrainingHistory()
+            for (n, loss) in losses.enumerated() {
+                _ = history.append(.init(number: n + 1, meanLoss: loss, learningRate: 1, validationDice: [:]))
+            }
+            return history
+        }
+        #expect(history([1, 0.5, 0.3, 0.9, 0.9, 0.9]).divergence != nil)
+        #expect(history([1, 0.5, 0.3, 0.5, 0.9, 0.4]).divergence == nil)
+        #expect(history([1, .nan]).divergence != nil)
+    }
+
+    @Test("a case is preprocessed once, and again when its files change")
+    func cache() throws {
+        let folder = try TemporaryFolder()
+        let recipe = smallRecipe()
+        let cache = CaseCache(directory: folder.path, input: recipe.input, roiCount: 2)
+        let geometry = grid(20, 20, 8)
+        _ = try cache.prepare(Self.source("a", geometry), threads: 1)
+        var again = Self.source("a", geometry)
+        again.load = { throw Killed() }
+        _ = try cache.prepare(again, threads: 1)
+        again.fingerprint = "2"
+        #expect(throws: Killed.self) { try cache.prepare(again, threads: 1) }
+    }
+
+    @Test("augmentation turns and stretches but never mirrors")
+    func neverMirrored() {
+        var random = SeededRandom(3)
+        let recipe = TrainingConfiguration.lungs
+        for _ in 0..<500 {
+            let change = Augmentation(recipe.augmentation, input: recipe.input, random: &random)
+            let m = change.matrix
+            #expect(m.0 * m.3 - m.1 * m.2 > 0)
+            #expect(m.0 > 0 && m.3 > 0)
+        }
+    }
+}
+
+@Suite("Recipes, splits and names")
+struct RecipeTests {
+    @Test("a recipe needs only what differs from the built-in one")
+    func overlay() throws {
+        let recipe = try TrainingConfiguration(
+            from: Data(#"{"name": "mine", "optimisation": {"epochs": 7}, "input": {"sliceSpacing": 3}}"#.utf8))
+        #expect(recipe.name == "mine" && recipe.optimisation.epochs == 7)
+        #expect(recipe.input.sliceSpacing == .fixed(millimetres: 3))
+        #expect(recipe.optimisation.batchSize == TrainingConfiguration.lungs.optimisation.batchSize)
+    }
+
+    @Test(
+        "mistakes in a recipe are named",
+        arguments: [
+            (#"{"optimisation": {"epoch": 7}}"#, "optimisation.epoch"),
+            (#"{"optimisation": {"batchSize": 0}}"#, "optimisation.batchSize"),
+            (#"{"input": {"columns": 100}}"#, "input.columns"), (#"{"augmentation": {"scale": 0.5}}"#, "augmentation"),
+        ])
+    func mistakes(_ json: String, _ key: String) {
+        do {
+            _ = try TrainingConfiguration(from: Data(json.utf8))
+            Issue.record("accepted: \(json)")
+        } catch SegmentationError.invalidConfiguration(let found, _) {
+            #expect(found == key)
+        } catch {
+            Issue.record("\(error)")
+        }
+    }
+
+    @Test("patients never part, the draw does not depend on the order, and named ones stay out")
+    func splitting() {
+        let cases = (0..<40).map { (name: "case\($0)", patient: "patient\($0 / 2)") }
+        let configuration = SplitConfiguration(
+            validationFraction: 0.1, testFraction: 0.2, exclude: ["case3"])
+        let a = split(cases, configuration: configuration, seed: 5)
+        let b = split(cases.reversed(), configuration: configuration, seed: 5)
+        #expect(a == b)
+        #expect(a.test.count == 8 && a.validation.count == 4 && a.training.count == 26)
+        // Case 2 is of the same patient as case 3.
+        #expect(Set(a.excluded) == ["case2", "case3"])
+        let patients = [a.training, a.validation, a.test].map { names in
+            Set(cases.filter { names.contains($0.name) }.map(\.patient))
+        }
+        #expect(patients[0].isDisjoint(with: patients[1]) && patients[0].isDisjoint(with: patients[2]))
+        #expect(split(cases, configuration: configuration, seed: 6) != a)
+    }
+
+    @Test(
+        "the spellings of a name",
+        arguments: [
+            ("Lung_L", true), ("LUNG LEFT", true), ("lung-left", true), ("lt lung", true), ("Left  Lung", true),
+            ("Lung_R", false), ("Lungs", false), ("Lung Left Lower Lobe", false), ("Heart", false), ("", false),
+        ])
+    func names(_ name: String, _ matches: Bool) {
+        let patterns = TrainingConfiguration.lungs.rois[0].patterns
+        #expect(patterns.contains { NamePattern($0).matches(name) } == matches)
+    }
+}
