@@ -1,0 +1,114 @@
+import Foundation
+import Imaging
+import Metrics
+import Platform
+import Segmentation
+
+/// What `contourctl train` is asked for.
+package struct TrainRequest: Sendable {
+    /// Folder with DICOM series or NIfTI pairs.
+    package var dataDirectory: String
+    /// Label maps for the CT series of `dataDirectory`.
+    package var labelsDirectory: String?
+    /// Folder of the model package to make.
+    package var output: String
+    /// Cache and checkpoints; kept, so that a training that was stopped goes on.
+    package var workDirectory: String
+    package var configuration: TrainingConfiguration
+    package var threads: Int
+    /// Score every case with the finished model; takes about a minute a case.
+    package var scoresCases: Bool
+
+    package init(
+        dataDirectory: String, labelsDirectory: String?, output: String, workDirectory: String,
+        configuration: TrainingConfiguration, threads: Int, scoresCases: Bool = true
+    ) {
+        self.dataDirectory = dataDirectory
+        self.labelsDirectory = labelsDirectory
+        self.output = output
+        self.workDirectory = workDirectory
+        self.configuration = configuration
+        self.threads = threads
+        self.scoresCases = scoresCases
+    }
+}
+
+/// Trains a model from folders of cases and writes its package: `model.json`, `weights.safetensors`,
+/// `MODEL_CARD.md`, `training.json` (the whole recipe), `training-report.json` and `learning-curve.svg`.
+///
+/// Cases that cannot be used are skipped with a reason. Started again after it was stopped, it goes on from the
+/// last epoch.
+package func trainModel(
+    _ request: TrainRequest, progress: @escaping (TrainingProgress) throws -> Void
+) throws -> TrainingReport {
+    try request.configuration.validate()
+    guard !FileManager.default.fileExists(atPath: request.output + "/model.json") else {
+        throw SegmentationError.invalidConfiguration(
+            key: "--output", message: "\(request.output) already holds a model package; name a new folder")
+    }
+    let prepared = try prepareCases(request, progress: progress)
+    let trainer = Trainer(
+        configuration: request.configuration, training: prepared.cached(.training),
+        validation: prepared.cached(.validation), directory: request.workDirectory, threads: request.threads,
+        progress: progress)
+    let outcome = try trainer.run()
+    try progress(TrainingProgress(phase: .finishing))
+    return try TrainedPackage(request: request, prepared: prepared, outcome: outcome).write(progress: progress)
+}
+
+/// The cases of a training after preprocessing.
+struct PreparedCases {
+    var sources: [TrainingCaseSource] = []
+    var cases: [CachedCase] = []
+    var records: [CaseRecord] = []
+    var unmatchedNames: [String: Int] = [:]
+
+    func cached(_ role: CaseRecord.Role) -> [CachedCase] {
+        cases.filter { item in records.contains { $0.name == item.name && $0.role == role } }
+    }
+
+    func names(_ role: CaseRecord.Role) -> [String] { records.filter { $0.role == role }.map(\.name) }
+
+    /// SHA-256 over the digests of the cases that were trained or validated on, in order of their names.
+    var digest: String {
+        let used = records.filter { $0.role == .training || $0.role == .validation }.sorted { $0.name < $1.name }
+        return SHA256Digest.hex(of: Data(used.map { "\($0.name) \($0.digest)" }.joined(separator: "\n").utf8))
+    }
+}
+
+private func prepareCases(
+    _ request: TrainRequest, progress: (TrainingProgress) throws -> Void
+) throws -> PreparedCases {
+    let configuration = request.configuration
+    let found = try findTrainingCases(
+        in: request.dataDirectory, labels: request.labelsDirectory, rois: configuration.rois)
+    let split = split(
+        found.sources.map { ($0.name, $0.patient) }, configuration: configuration.split, seed: configuration.seed)
+    let cache = CaseCache(
+        directory: request.workDirectory + "/cache", input: configuration.input, roiCount: configuration.rois.count)
+    var prepared = PreparedCases(records: found.skipped, unmatchedNames: found.unmatchedNames)
+    for (index, source) in found.sources.enumerated() {
+        guard let role = split.role(of: source.name), role != .excluded else {
+            prepared.records.append(CaseRecord(name: source.name, role: .excluded, remark: "by the recipe"))
+            continue
+        }
+        try progress(
+            TrainingProgress(phase: .caching, step: index, steps: found.sources.count, item: source.name))
+        do {
+            let cached = try cache.prepare(source, threads: request.threads)
+            prepared.cases.append(cached)
+            prepared.sources.append(source)
+            prepared.records.append(
+                CaseRecord(
+                    name: source.name, role: role, remark: cached.remark(configuration.rois.map(\.roi.name)),
+                    slices: cached.sliceCount, digest: cached.digest))
+        } catch {
+            prepared.records.append(CaseRecord(name: source.name, role: .skipped, remark: "\(error)"))
+        }
+    }
+    guard !prepared.cached(.training).isEmpty else {
+        let reasons = prepared.records.map { "\($0.name): \($0.role.rawValue) \($0.remark)" }.joined(separator: "; ")
+        throw SegmentationError.noUsableCases(message: reasons.isEmpty ? "no case was found" : reasons)
+    }
+    return prepared
+}

@@ -1,0 +1,59 @@
+import Dicom
+import Foundation
+import Imaging
+import Segmentation
+
+/// What was found in a training folder.
+package struct TrainingCases: Sendable {
+    package var sources: [TrainingCaseSource] = []
+    /// Series and images that cannot be used, with the reason.
+    package var skipped: [CaseRecord] = []
+    /// Names of structures that match no ROI of the recipe, each with the number of cases that have it.
+    package var unmatchedNames: [String: Int] = [:]
+
+    package init() {}
+}
+
+/// Finds the cases in a folder: DICOM series with the RT Structure Sets or Segmentations that refer to them
+/// (nested as deep as TCIA delivers them), NIfTI pairs (nnU-Net and Medical Segmentation Decathlon layouts, and
+/// `NAME.nii.gz` beside `NAME_label.nii.gz`), and CT series whose label maps lie in a folder of their own.
+///
+/// - Parameter labels: label maps (NIfTI) for CT series, found by Series Instance UID in the file's name or by
+///   their grid.
+package func findTrainingCases(
+    in directory: String, labels: String?, rois: [TrainingROI], limits: AdmissionLimits = AdmissionLimits()
+) throws -> TrainingCases {
+    let files = TrainingFiles(below: directory)
+    var cases = try niftiCases(files, rois: rois)
+    let labelMaps = try labels.map { try LabelFolder(directory: $0) }
+    let finder = DicomCaseFinder(
+        root: URL(fileURLWithPath: directory).resolvingSymlinksInPath().path, files: files, labels: labelMaps,
+        rois: rois, limits: limits)
+    finder.addCases(to: &cases)
+    for unused in labelMaps?.unusedFiles(series: finder.geometries) ?? [] {
+        cases.skipped.append(
+            CaseRecord(name: safeName(unused), role: .skipped, remark: "this label map fits no CT series"))
+    }
+    cases.sources.sort { $0.name < $1.name }
+    return cases
+}
+
+extension Array where Element == TrainingROI {
+    /// The label of the first ROI whose patterns match a name.
+    func label(matching name: String) -> UInt8? {
+        first { $0.patterns.contains { NamePattern($0).matches(name) } }.map { UInt8($0.roi.label) }
+    }
+
+    /// Label in a file without names to label of the recipe.
+    var labelTable: [UInt8: UInt8] {
+        Dictionary(
+            map { (UInt8($0.sourceLabel ?? $0.roi.label), UInt8($0.roi.label)) }, uniquingKeysWith: { first, _ in first })
+    }
+}
+
+/// Replaces the labels of a file by those of the recipe; what the table does not know becomes 0.
+func relabelled(_ volume: Volume<UInt8>, _ table: [UInt8: UInt8]) -> Volume<UInt8> {
+    var map = [UInt8](repeating: 0, count: 256)
+    for (from, to) in table { map[Int(from)] = to }
+    return Volume(geometry: volume.geometry, voxels: volume.voxels.map { map[Int($0)] })
+}

@@ -1,0 +1,55 @@
+import Dicom
+import Imaging
+import Segmentation
+
+/// An RT Structure Set or a Segmentation that contours a series.
+struct TrainingReference: Sendable {
+    var path: String
+    var kind: InstanceKind
+
+    func structureNames() throws -> [String] {
+        switch kind {
+        case .rtStructureSet: try RTStructureSet(contentsOf: path).structures.map(\.name)
+        case .segmentation: try SegmentationObject(contentsOf: path).segments.map(\.label)
+        default: []
+        }
+    }
+
+    /// The masks of the structures whose names a recipe knows, with the recipe's labels.
+    func masks(of rois: [TrainingROI], on geometry: VolumeGeometry) throws -> [(label: UInt8, mask: Mask)] {
+        switch kind {
+        case .rtStructureSet:
+            try RTStructureSet(contentsOf: path).structures.compactMap { structure in
+                rois.label(matching: structure.name).map { ($0, structure.mask(on: geometry).mask) }
+            }
+        case .segmentation:
+            try segmentMasks(of: rois, on: geometry)
+        default: []
+        }
+    }
+
+    private func segmentMasks(of rois: [TrainingROI], on geometry: VolumeGeometry) throws -> [(UInt8, Mask)] {
+        let object = try SegmentationObject(contentsOf: path)
+        return object.segments.compactMap { segment in
+            rois.label(matching: segment.label).map {
+                ($0, object.mask(ofSegment: segment.number, on: geometry).mask)
+            }
+        }
+    }
+}
+
+/// The recipe's structures of some objects as one label map. Where structures overlap, the first of the recipe wins.
+func referenceLabels(
+    _ references: [TrainingReference], rois: [TrainingROI], on geometry: VolumeGeometry
+) throws -> Volume<UInt8> {
+    var labels = Volume<UInt8>(geometry: geometry, repeating: 0)
+    for reference in references {
+        for (label, mask) in try reference.masks(of: rois, on: geometry) {
+            for n in labels.voxels.indices
+            where mask.voxels[n] != 0 && (labels.voxels[n] == 0 || labels.voxels[n] > label) {
+                labels.voxels[n] = label
+            }
+        }
+    }
+    return labels
+}
