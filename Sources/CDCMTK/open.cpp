@@ -82,6 +82,10 @@ cdcm_status load(cdcm_file &file, uint32_t limit) {
     cdcm_status status = checkPreamble(file);
     if (status == CDCM_OK) status = readTransferSyntax(file);
     if (status != CDCM_OK) return status;
+    if (!cdcm::isShallow(file)) {
+        cdcm::remember("sequences are nested too deeply");
+        return CDCM_CORRUPT;
+    }
     const OFCondition condition =
         file.format.loadFile(OFFilename(file.path.c_str()), EXS_Unknown, EGL_noChange, limit, ERM_fileOnly);
     if (condition.bad()) return cdcm::statusOf(condition);

@@ -3,7 +3,7 @@ internal import CDCMTK
 /// Turns the shim's walk over a parsed file into a `DataSet`.
 enum DataSetReader {
     static func read(_ shim: borrowing ShimFile, metaInformation: Bool, until: Tag?) throws(DicomError) -> DataSet {
-        let builder = DataSetBuilder()
+        let builder = DataSetBuilder(isUnicode: cdcm_text_unconverted(shim.handle) == 0)
         var visitor = cdcm_visitor()
         visitor.context = Unmanaged.passUnretained(builder).toOpaque()
         visitor.element = { context, group, element, vr, kind, bytes, length in
@@ -16,7 +16,7 @@ enum DataSetReader {
         let stop = until ?? Tag(0xFFFF, 0xFFFF)
         let status = cdcm_visit(shim.handle, metaInformation ? 1 : 0, stop.group, stop.element, &visitor)
         guard status == CDCM_OK else { throw ShimFile.error(status) }
-        return builder.root
+        return builder.finished()
     }
 }
 
@@ -26,15 +26,30 @@ private func builderOf(_ context: UnsafeMutableRawPointer?) -> DataSetBuilder {
 
 /// Collects elements; a class because C holds a pointer to it during the walk.
 private final class DataSetBuilder {
-    private(set) var root = DataSet()
+    private var root = DataSet()
+    /// Where DCMTK could not convert the text: how to.
+    private var decoder: ISO2022?
+    private let isUnicode: Bool
     /// Open items, outermost first; empty at top level.
     private var items: [DataSet] = []
     /// Open sequences with the items finished so far.
     private var sequences: [(tag: Tag, items: [DataSet])] = []
 
+    init(isUnicode: Bool) { self.isUnicode = isUnicode }
+
+    /// The data set; its text is Unicode now, whatever the file said.
+    func finished() -> DataSet {
+        if decoder != nil { root.set(.specificCharacterSet, .CS, "ISO_IR 192") }
+        return root
+    }
+
     func element(_ tag: Tag, _ vr: UnsafePointer<CChar>?, _ kind: cdcm_kind, _ bytes: UnsafeRawBufferPointer) {
         let vr = vr.flatMap { VR(rawValue: String(cString: $0)) } ?? .UN
-        put(DataElement(vr, Self.value(vr, kind, bytes)), at: tag)
+        put(DataElement(vr, value(vr, kind, bytes)), at: tag)
+        // Comes first in its group, before any text.
+        if tag == .specificCharacterSet, !isUnicode, items.isEmpty {
+            decoder = ISO2022(charsets: root.strings(.specificCharacterSet))
+        }
     }
 
     func beginSequence(_ tag: Tag) { sequences.append((tag, [])) }
@@ -52,7 +67,7 @@ private final class DataSetBuilder {
         if items.isEmpty { root[tag] = element } else { items[items.count - 1][tag] = element }
     }
 
-    private static func value(_ vr: VR, _ kind: cdcm_kind, _ bytes: UnsafeRawBufferPointer) -> DataElement.Value {
+    private func value(_ vr: VR, _ kind: cdcm_kind, _ bytes: UnsafeRawBufferPointer) -> DataElement.Value {
         if kind == CDCM_TEXT { return .text(texts(vr, bytes)) }
         if vr == .AT { return .tags(tags(bytes)) }
         if vr.isBinary || kind == CDCM_BYTES { return .bytes(Array(bytes)) }
@@ -68,22 +83,22 @@ private final class DataSetBuilder {
         }
     }
 
-    private static func numbers<Number: BitwiseCopyable>(_ bytes: UnsafeRawBufferPointer, _: Number.Type) -> [Number] {
+    private func numbers<Number: BitwiseCopyable>(_ bytes: UnsafeRawBufferPointer, _: Number.Type) -> [Number] {
         let width = MemoryLayout<Number>.size
         return (0..<bytes.count / width).map { bytes.loadUnaligned(fromByteOffset: $0 * width, as: Number.self) }
     }
 
-    private static func tags(_ bytes: UnsafeRawBufferPointer) -> [Tag] {
+    private func tags(_ bytes: UnsafeRawBufferPointer) -> [Tag] {
         let words = numbers(bytes, UInt16.self)
         return stride(from: 0, to: words.count - words.count % 2, by: 2).map { Tag(words[$0], words[$0 + 1]) }
     }
 
     /// Padding at the end goes; leading spaces stay, the value is kept as it was sent.
-    private static func texts(_ vr: VR, _ bytes: UnsafeRawBufferPointer) -> [String] {
-        let pieces = vr.isSingleText ? [bytes[...]] : bytes.split(separator: UInt8(ascii: "\\"), omittingEmptySubsequences: false)
+    private func texts(_ vr: VR, _ bytes: UnsafeRawBufferPointer) -> [String] {
+        let text = decoder?.decode(bytes[...]) ?? String(decoding: bytes, as: UTF8.self)
+        let pieces = vr.isSingleText ? [text[...]] : text.split(separator: "\\", omittingEmptySubsequences: false)
         let texts = pieces.map { piece in
-            let end = piece.lastIndex { $0 != 0x20 && $0 != 0 }.map { $0 + 1 } ?? piece.startIndex
-            return String(decoding: piece[piece.startIndex..<end], as: UTF8.self)
+            String(piece.prefix(upTo: piece.lastIndex { $0 != " " && $0 != "\0" }.map(piece.index(after:)) ?? piece.startIndex))
         }
         return texts == [""] ? [] : texts
     }

@@ -23,8 +23,7 @@ struct DatasetDescription {
 }
 
 /// Pairs of images and label maps in NIfTI.
-func niftiCases(_ files: TrainingFiles, rois: [TrainingROI]) throws -> TrainingCases {
-    var cases = TrainingCases()
+func addNiftiCases(_ files: TrainingFiles, rois: [TrainingROI], to cases: inout TrainingCases) throws {
     for pair in niftiPairs(files.nifti) {
         let table: [UInt8: UInt8]
         if let dataset = files.datasets.first(where: { pair.image.hasPrefix(($0 as NSString).deletingLastPathComponent) }) {
@@ -46,7 +45,6 @@ func niftiCases(_ files: TrainingFiles, rois: [TrainingROI]) throws -> TrainingC
                 fingerprint: fingerprint(ofFiles: [pair.image, pair.label], salt: "nifti \(table.sorted { $0.key < $1.key })")
             ) { try loadNiftiPair(pair, table) })
     }
-    return cases
 }
 
 struct NiftiPair: Sendable, Equatable {

@@ -6,9 +6,9 @@ import Segmentation
 
 /// What `contourctl train` is asked for.
 package struct TrainRequest: Sendable {
-    /// Folder with DICOM series or NIfTI pairs.
-    package var dataDirectory: String
-    /// Label maps for the CT series of `dataDirectory`.
+    /// Folders with DICOM series or NIfTI pairs.
+    package var dataDirectories: [String]
+    /// Label maps for the CT series of `dataDirectories`.
     package var labelsDirectory: String?
     /// Folder of the model package to make.
     package var output: String
@@ -20,10 +20,10 @@ package struct TrainRequest: Sendable {
     package var scoresCases: Bool
 
     package init(
-        dataDirectory: String, labelsDirectory: String?, output: String, workDirectory: String,
+        dataDirectories: [String], labelsDirectory: String?, output: String, workDirectory: String,
         configuration: TrainingConfiguration, threads: Int, scoresCases: Bool = true
     ) {
-        self.dataDirectory = dataDirectory
+        self.dataDirectories = dataDirectories
         self.labelsDirectory = labelsDirectory
         self.output = output
         self.workDirectory = workDirectory
@@ -81,7 +81,7 @@ private func prepareCases(
 ) throws -> PreparedCases {
     let configuration = request.configuration
     let found = try findTrainingCases(
-        in: request.dataDirectory, labels: request.labelsDirectory, rois: configuration.rois)
+        in: request.dataDirectories, labels: request.labelsDirectory, rois: configuration.rois)
     let split = split(
         found.sources.map { ($0.name, $0.patient) }, configuration: configuration.split, seed: configuration.seed)
     let cache = CaseCache(

@@ -14,27 +14,35 @@ package struct TrainingCases: Sendable {
     package init() {}
 }
 
-/// Finds the cases in a folder: DICOM series with the RT Structure Sets or Segmentations that refer to them
+/// Finds the cases in folders: DICOM series with the RT Structure Sets or Segmentations that refer to them
 /// (nested as deep as TCIA delivers them), NIfTI pairs (nnU-Net and Medical Segmentation Decathlon layouts, and
 /// `NAME.nii.gz` beside `NAME_label.nii.gz`), and CT series whose label maps lie in a folder of their own.
 ///
 /// - Parameter labels: label maps (NIfTI) for CT series, found by Series Instance UID in the file's name or by
 ///   their grid.
 package func findTrainingCases(
-    in directory: String, labels: String?, rois: [TrainingROI], limits: AdmissionLimits = AdmissionLimits()
+    in directories: [String], labels: String?, rois: [TrainingROI], limits: AdmissionLimits = AdmissionLimits()
 ) throws -> TrainingCases {
-    let files = TrainingFiles(below: directory)
-    var cases = try niftiCases(files, rois: rois)
     let labelMaps = try labels.map { try LabelFolder(directory: $0) }
-    let finder = DicomCaseFinder(
-        root: URL(fileURLWithPath: directory).resolvingSymlinksInPath().path, files: files, labels: labelMaps,
-        rois: rois, limits: limits)
-    finder.addCases(to: &cases)
-    for unused in labelMaps?.unusedFiles(series: finder.geometries) ?? [] {
+    var cases = TrainingCases()
+    var geometries: [(uid: String, geometry: VolumeGeometry)] = []
+    for directory in directories {
+        let files = TrainingFiles(below: directory)
+        try addNiftiCases(files, rois: rois, to: &cases)
+        let finder = DicomCaseFinder(
+            root: URL(fileURLWithPath: directory).resolvingSymlinksInPath().path, files: files, labels: labelMaps,
+            rois: rois, limits: limits)
+        finder.addCases(to: &cases)
+        geometries += finder.geometries
+    }
+    for unused in labelMaps?.unusedFiles(series: geometries) ?? [] {
         cases.skipped.append(
             CaseRecord(name: safeName(unused), role: .skipped, remark: "this label map fits no CT series"))
     }
     cases.sources.sort { $0.name < $1.name }
+    for (a, b) in zip(cases.sources, cases.sources.dropFirst()) where a.name == b.name {
+        throw SegmentationError.noUsableCases(message: "two cases are called \(a.name); rename one of their folders")
+    }
     return cases
 }
 

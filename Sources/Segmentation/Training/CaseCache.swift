@@ -15,7 +15,7 @@ package struct CaseCache: Sendable {
     /// Pixels around the model's picture, so that turned and shifted samples show what lies there.
     static let margin = 32
     /// Raised when preprocessing changes.
-    static let version = 1
+    static let version = 2
 
     package init(directory: String, input: InputDescription, roiCount: Int) {
         self.directory = directory
@@ -68,6 +68,8 @@ package struct CaseCache: Sendable {
         var wide = input
         wide.columns += 2 * Self.margin
         wide.rows += 2 * Self.margin
+        // Neighbours lie at a distance in mm, so slices that inference may leave out are further samples here.
+        if case .nativeUpTo = wide.sliceSpacing { wide.sliceSpacing = .native }
         return wide.modelGeometry(for: ct.geometry, centre: centre)
     }
 }

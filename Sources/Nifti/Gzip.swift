@@ -1,0 +1,58 @@
+internal import CZlib
+
+/// gzip (RFC 1952) by zlib, without time or name, so that the same data gives the same bytes.
+enum Gzip {
+    /// The most that a small file may grow to: bounds what a hostile one can do.
+    static let maximumBytes = 8 << 30
+
+    static func compress(_ data: [UInt8]) throws(NiftiError) -> [UInt8] {
+        var stream = z_stream()
+        // 15 window bits, +16 for a gzip wrapper; a fixed level.
+        guard deflateInit2_(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
+        else { throw .cannotWrite(reason: "zlib does not start") }
+        defer { deflateEnd(&stream) }
+        return try run(data, &stream, step: { deflate(&$0, $1) }, failure: .cannotWrite(reason: "zlib failed"))
+    }
+
+    static func decompress(_ data: [UInt8]) throws(NiftiError) -> [UInt8] {
+        var stream = z_stream()
+        guard inflateInit2_(&stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
+            throw .unreadable(reason: "zlib does not start")
+        }
+        defer { inflateEnd(&stream) }
+        return try run(
+            data, &stream, step: { inflate(&$0, $1) },
+            failure: .unreadable(reason: "its compressed data is damaged or incomplete"))
+    }
+
+    private static func run(
+        _ data: [UInt8], _ stream: inout z_stream, step: (inout z_stream, Int32) -> Int32, failure: NiftiError
+    ) throws(NiftiError) -> [UInt8] {
+        var result: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 1 << 20)
+        var status = Z_OK
+        var position = 0
+        while status != Z_STREAM_END {
+            let take = min(data.count - position, 1 << 26)
+            let last = position + take == data.count
+            let (newStatus, consumed, produced) = data.withUnsafeBufferPointer { input in
+                chunk.withUnsafeMutableBufferPointer { output in
+                    stream.next_in = UnsafeMutablePointer(mutating: input.baseAddress.map { $0 + position })
+                    stream.avail_in = UInt32(take)
+                    stream.next_out = output.baseAddress
+                    stream.avail_out = UInt32(output.count)
+                    let status = step(&stream, last ? Z_FINISH : Z_NO_FLUSH)
+                    return (status, take - Int(stream.avail_in), output.count - Int(stream.avail_out))
+                }
+            }
+            status = newStatus
+            position += consumed
+            result += chunk[..<produced]
+            let goesOn = status == Z_OK || status == Z_STREAM_END || (status == Z_BUF_ERROR && produced > 0)
+            guard goesOn, result.count <= maximumBytes, consumed > 0 || produced > 0 || status == Z_STREAM_END else {
+                throw failure
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,80 @@
+import Foundation
+import Imaging
+
+/// Elements that we write to NIfTI.
+package protocol NiftiElement: Sendable {
+    static var niftiDataType: NiftiDataType { get }
+}
+
+extension UInt8: NiftiElement { package static var niftiDataType: NiftiDataType { .uint8 } }
+extension Int16: NiftiElement { package static var niftiDataType: NiftiDataType { .int16 } }
+extension Float: NiftiElement { package static var niftiDataType: NiftiDataType { .float32 } }
+
+/// NIfTI-1 files, `.nii` and `.nii.gz` (by name). Index order is ours: i fastest, then j, then k.
+package enum NiftiFile {
+    /// Writes a volume with qform and sform. The same volume gives the same bytes.
+    package static func write<Element: NiftiElement>(_ volume: Volume<Element>, to path: String) throws(NiftiError) {
+        let dimensions = volume.geometry.dimensions
+        guard max(dimensions.i, dimensions.j, dimensions.k) <= Int(Int16.max) else {
+            throw .cannotWrite(reason: "a dimension is larger than NIfTI-1 can say")
+        }
+        var bytes = NiftiHeader(geometry: volume.geometry, type: Element.niftiDataType).bytes
+        volume.voxels.withUnsafeBytes { bytes += $0 }
+        if path.hasSuffix(".gz") { bytes = try Gzip.compress(bytes) }
+        do { try Data(bytes).write(to: URL(fileURLWithPath: path)) } catch {
+            throw .cannotWrite(reason: error.localizedDescription)
+        }
+    }
+
+    /// Reads a volume as numbers, scaled by slope and intercept.
+    package static func read(_ path: String) throws(NiftiError) -> Volume<Float> {
+        let (header, bytes) = try open(path)
+        let scaled = header.slope != 1 || header.intercept != 0
+        let values = bytes.withUnsafeBytes { raw in
+            (0..<header.geometry.dimensions.voxelCount).map { n in
+                let value = number(raw, header, n)
+                return scaled ? value * header.slope + header.intercept : value
+            }
+        }
+        return Volume(geometry: header.geometry, voxels: values)
+    }
+
+    /// Reads a label map: whole numbers from 0 to 255.
+    /// - Throws: `unreadable` when a value is no label.
+    package static func readLabels(_ path: String) throws(NiftiError) -> Volume<UInt8> {
+        let volume = try read(path)
+        guard volume.voxels.allSatisfy({ $0 >= 0 && $0 <= 255 && $0 == $0.rounded() }) else {
+            throw .unreadable(reason: "it is no label map: it has values that are not whole numbers from 0 to 255")
+        }
+        return Volume(geometry: volume.geometry, voxels: volume.voxels.map { UInt8($0) })
+    }
+
+    private static func open(_ path: String) throws(NiftiError) -> (NiftiHeader, ArraySlice<UInt8>) {
+        let data: Data
+        do { data = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped) } catch {
+            throw .unreadable(reason: error.localizedDescription)
+        }
+        var bytes = [UInt8](data)
+        if bytes.starts(with: [0x1F, 0x8B]) { bytes = try Gzip.decompress(bytes) }
+        let header = try NiftiHeader(bytes)
+        let needed = header.geometry.dimensions.voxelCount.multipliedReportingOverflow(by: header.type.bytes)
+        guard !needed.overflow, bytes.count - header.offset >= needed.partialValue else {
+            throw .unreadable(reason: "it has fewer voxels than its header says")
+        }
+        return (header, bytes[header.offset..<header.offset + needed.partialValue])
+    }
+
+    @inline(__always)
+    private static func number(_ raw: UnsafeRawBufferPointer, _ header: NiftiHeader, _ n: Int) -> Float {
+        let at = n * header.type.bytes
+        return switch header.type {
+        case .uint8: Float(raw[at])
+        case .int8: Float(Int8(bitPattern: raw[at]))
+        case .int16: Float(raw.loadUnaligned(fromByteOffset: at, as: Int16.self))
+        case .uint16: Float(raw.loadUnaligned(fromByteOffset: at, as: UInt16.self))
+        case .int32: Float(raw.loadUnaligned(fromByteOffset: at, as: Int32.self))
+        case .float32: raw.loadUnaligned(fromByteOffset: at, as: Float.self)
+        case .float64: Float(raw.loadUnaligned(fromByteOffset: at, as: Double.self))
+        }
+    }
+}

@@ -1,0 +1,198 @@
+import Foundation
+import Imaging
+
+/// Errors of NIfTI files.
+package enum NiftiError: Error, Sendable, Equatable, CustomStringConvertible {
+    case unreadable(reason: String)
+    case cannotWrite(reason: String)
+
+    package var description: String {
+        switch self {
+        case .unreadable(let reason): "the NIfTI file cannot be read: \(reason)"
+        case .cannotWrite(let reason): "the NIfTI file cannot be written: \(reason)"
+        }
+    }
+}
+
+/// NIfTI-1 data types that we read and write (nifti1.h).
+package enum NiftiDataType: Int16, Sendable {
+    case uint8 = 2, int16 = 4, int32 = 8, float32 = 16, float64 = 64, int8 = 256, uint16 = 512
+
+    var bytes: Int {
+        switch self {
+        case .uint8, .int8: 1
+        case .int16, .uint16: 2
+        case .int32, .float32: 4
+        case .float64: 8
+        }
+    }
+}
+
+/// The 348 bytes of a NIfTI-1 header and the grid they describe.
+///
+/// NIfTI's patient axes are RAS, ours LPS: x and y change sign here and nowhere else.
+struct NiftiHeader {
+    static let size = 348
+    /// Header, then four bytes that say "no extension".
+    static let dataOffset = 352
+
+    var geometry: VolumeGeometry
+    var type: NiftiDataType
+    var slope: Float
+    var intercept: Float
+    var offset: Int
+
+    init(geometry: VolumeGeometry, type: NiftiDataType) {
+        self.geometry = geometry
+        self.type = type
+        slope = 1
+        intercept = 0
+        offset = NiftiHeader.dataOffset
+    }
+
+    // MARK: Writing
+
+    var bytes: [UInt8] {
+        var b = [UInt8](repeating: 0, count: NiftiHeader.dataOffset)
+        func put<T>(_ value: T, at offset: Int) { withUnsafeBytes(of: value) { b.replaceSubrange(offset..<offset + $0.count, with: $0) } }
+        put(Int32(NiftiHeader.size), at: 0)
+        for (n, value) in [3, geometry.dimensions.i, geometry.dimensions.j, geometry.dimensions.k, 1, 1, 1, 1].enumerated() {
+            put(Int16(truncatingIfNeeded: value), at: 40 + 2 * n)
+        }
+        put(type.rawValue, at: 70)
+        put(Int16(type.bytes * 8), at: 72)
+        let (matrix, sign, quaternion) = (rasMatrix, handedness, quaternion)
+        for (n, value) in [sign, geometry.spacing.x, geometry.spacing.y, geometry.spacing.z].enumerated() {
+            put(Float(value), at: 76 + 4 * n)
+        }
+        put(Float(NiftiHeader.dataOffset), at: 108)
+        put(Float(1), at: 112)
+        b[123] = 2  // millimetres
+        let note = Array("contourd".utf8)
+        b.replaceSubrange(148..<148 + note.count, with: note)
+        put(Int16(1), at: 252)  // qform: scanner anatomical
+        put(Int16(1), at: 254)  // sform: scanner anatomical
+        for (n, value) in quaternion.enumerated() { put(Float(value), at: 256 + 4 * n) }
+        for row in 0..<3 { put(Float(matrix[row][3]), at: 268 + 4 * row) }
+        for row in 0..<3 { for column in 0..<4 { put(Float(matrix[row][column]), at: 280 + 16 * row + 4 * column) } }
+        b.replaceSubrange(344..<348, with: Array("n+1\0".utf8))
+        return b
+    }
+
+    /// Rows of the affine from voxel index to RAS mm.
+    private var rasMatrix: [[Double]] {
+        let g = geometry
+        let columns = [g.directionI * g.spacing.x, g.directionJ * g.spacing.y, g.directionK * g.spacing.z, g.origin.vector]
+        return [0, 1, 2].map { row in columns.map { row < 2 ? -$0[row] : $0[row] } }
+    }
+
+    /// qfac: -1 where the axes are left-handed.
+    private var handedness: Double {
+        dot(cross(geometry.directionI, geometry.directionJ), geometry.directionK) < 0 ? -1 : 1
+    }
+
+    /// b, c, d of the rotation (nifti1.h, method 2).
+    private var quaternion: [Double] {
+        let columns = [geometry.directionI, geometry.directionJ, geometry.directionK * handedness]
+        func r(_ row: Int, _ column: Int) -> Double { row < 2 ? -columns[column][row] : columns[column][row] }
+        let trace = 1 + r(0, 0) + r(1, 1) + r(2, 2)
+        if trace > 0.5 {
+            let a = 0.5 * trace.squareRoot()
+            return [(r(2, 1) - r(1, 2)) / (4 * a), (r(0, 2) - r(2, 0)) / (4 * a), (r(1, 0) - r(0, 1)) / (4 * a)]
+        }
+        let x = 1 + r(0, 0) - r(1, 1) - r(2, 2)
+        let y = 1 + r(1, 1) - r(0, 0) - r(2, 2)
+        let z = 1 + r(2, 2) - r(0, 0) - r(1, 1)
+        var (a, q) = (0.0, [0.0, 0.0, 0.0])
+        if x >= y, x >= z {
+            q[0] = 0.5 * x.squareRoot()
+            q[1] = (r(0, 1) + r(1, 0)) / (4 * q[0])
+            q[2] = (r(0, 2) + r(2, 0)) / (4 * q[0])
+            a = (r(2, 1) - r(1, 2)) / (4 * q[0])
+        } else if y >= z {
+            q[1] = 0.5 * y.squareRoot()
+            q[0] = (r(0, 1) + r(1, 0)) / (4 * q[1])
+            q[2] = (r(1, 2) + r(2, 1)) / (4 * q[1])
+            a = (r(0, 2) - r(2, 0)) / (4 * q[1])
+        } else {
+            q[2] = 0.5 * z.squareRoot()
+            q[0] = (r(0, 2) + r(2, 0)) / (4 * q[2])
+            q[1] = (r(1, 2) + r(2, 1)) / (4 * q[2])
+            a = (r(1, 0) - r(0, 1)) / (4 * q[2])
+        }
+        return a < 0 ? q.map { -$0 } : q
+    }
+
+    // MARK: Reading
+
+    /// - Throws: `unreadable` for anything but a little-endian single-file NIfTI-1 volume of a known type.
+    init(_ data: [UInt8]) throws(NiftiError) {
+        guard data.count >= NiftiHeader.dataOffset else { throw .unreadable(reason: "it is shorter than its header") }
+        func value<T: BitwiseCopyable>(_ type: T.Type, _ offset: Int) -> T {
+            data.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: T.self) }
+        }
+        guard value(Int32.self, 0) == 348 else {
+            let swapped = value(Int32.self, 0).byteSwapped == 348
+            throw .unreadable(reason: swapped ? "it is big-endian" : "it is no NIfTI-1 file")
+        }
+        guard data[344] == 0x6E, data[345] == 0x2B, data[346] == 0x31 else {
+            throw .unreadable(reason: "header and data are in two files; convert it to one .nii")
+        }
+        let dims = (0..<8).map { Int(value(Int16.self, 40 + 2 * $0)) }
+        guard (1...7).contains(dims[0]), dims[1...3].allSatisfy({ $0 >= 1 }) || dims[0] < 3 else {
+            throw .unreadable(reason: "its dimensions are impossible")
+        }
+        let lengths = (1...3).map { $0 <= dims[0] ? max(1, dims[$0]) : 1 }
+        guard (4...7).allSatisfy({ $0 > dims[0] || dims[$0] <= 1 }) else {
+            throw .unreadable(reason: "it has more than three dimensions")
+        }
+        guard let type = NiftiDataType(rawValue: value(Int16.self, 70)) else {
+            throw .unreadable(reason: "its data type \(value(Int16.self, 70)) is not supported")
+        }
+        self.type = type
+        let start = value(Float.self, 108)
+        guard start >= 348, start < 1e8 else { throw .unreadable(reason: "its data offset is impossible") }
+        offset = Int(start)
+        let rawSlope = value(Float.self, 112)
+        slope = rawSlope == 0 || !rawSlope.isFinite ? 1 : rawSlope
+        let rawIntercept = value(Float.self, 116)
+        intercept = rawSlope == 0 || !rawIntercept.isFinite ? 0 : rawIntercept
+        let spacing = (0..<4).map { Double(value(Float.self, 76 + 4 * $0)) }
+        let columns: [Vector3]
+        if value(Int16.self, 254) > 0 {
+            columns = (0..<4).map { c in Vector3(Double(value(Float.self, 280 + 4 * c)), Double(value(Float.self, 296 + 4 * c)), Double(value(Float.self, 312 + 4 * c))) }
+        } else if value(Int16.self, 252) > 0 {
+            columns = NiftiHeader.quaternionColumns(
+                (0..<6).map { Double(value(Float.self, 256 + 4 * $0)) }, spacing: spacing)
+        } else {
+            columns = [Vector3(spacing[1], 0, 0), Vector3(0, spacing[2], 0), Vector3(0, 0, spacing[3]), Vector3()]
+        }
+        geometry = try NiftiHeader.geometry(lengths, columns)
+    }
+
+    private static func quaternionColumns(_ q: [Double], spacing: [Double]) -> [Vector3] {
+        let (b, c, d) = (q[0], q[1], q[2])
+        let a = max(0, 1 - b * b - c * c - d * d).squareRoot()
+        let sign = spacing[0] < 0 ? -1.0 : 1.0
+        return [
+            Vector3(a * a + b * b - c * c - d * d, 2 * (b * c + a * d), 2 * (b * d - a * c)) * spacing[1],
+            Vector3(2 * (b * c - a * d), a * a + c * c - b * b - d * d, 2 * (c * d + a * b)) * spacing[2],
+            Vector3(2 * (b * d + a * c), 2 * (c * d - a * b), a * a + d * d - c * c - b * b) * spacing[3] * sign,
+            Vector3(q[3], q[4], q[5]),
+        ]
+    }
+
+    /// RAS columns to an LPS geometry.
+    private static func geometry(_ lengths: [Int], _ columns: [Vector3]) throws(NiftiError) -> VolumeGeometry {
+        let lps = columns.map { Vector3(-$0.x, -$0.y, $0.z) }
+        guard let i = normalized(lps[0]), let j = normalized(lps[1]), let k = normalized(lps[2]),
+            abs(dot(i, j)) < 1e-3, abs(dot(i, k)) < 1e-3, abs(dot(j, k)) < 1e-3, lps[3].x.isFinite, lps[3].y.isFinite,
+            lps[3].z.isFinite
+        else { throw .unreadable(reason: "its axes are not at right angles") }
+        func length(_ v: Vector3) -> Double { dot(v, v).squareRoot() }
+        return VolumeGeometry(
+            dimensions: Dimensions(i: lengths[0], j: lengths[1], k: lengths[2]), origin: PatientPoint(lps[3]),
+            spacing: Vector3(length(lps[0]), length(lps[1]), length(lps[2])), directionI: i, directionJ: j, directionK: k,
+            frameOfReferenceUID: "")
+    }
+}

@@ -1,0 +1,110 @@
+import Dicom
+import Foundation
+import Imaging
+import Phantom
+import Platform
+
+/// What `writePhantom` left on disk.
+package struct WrittenPhantom: Sendable {
+    package var sliceCount: Int
+    package var seriesInstanceUID: String
+    /// The true RT Structure Set; nil when it was not asked for.
+    package var truthPath: String?
+}
+
+/// Errors of making a phantom.
+package enum PhantomError: Error, CustomStringConvertible, Sendable {
+    case outputNotEmpty(String)
+
+    package var description: String {
+        switch self {
+        case .outputNotEmpty(let path):
+            "\(path) is not empty. Name a new folder: a phantom is never mixed with other files."
+        }
+    }
+}
+
+/// The grid of a phantom: the person's midline in the middle of the picture.
+package func phantomGeometry(_ request: PhantomRequest) -> VolumeGeometry {
+    let person = ThoraxAnatomy(seed: request.seed)
+    let range = person.scanRange
+    let needed = Int(((range.upperBound - range.lowerBound) / request.spacing.z).rounded(.up))
+    let slices = request.slices ?? needed
+    let count = Vector3(Double(request.columns), Double(request.rows), Double(slices))
+    let half = (count - Vector3(repeating: 1)) * request.spacing / 2
+    let signs = Vector3(request.signs.x, request.signs.y, request.signs.z)
+    let centre = Vector3(0, 12, (range.lowerBound + range.upperBound) / 2)
+    return VolumeGeometry(
+        dimensions: Dimensions(i: request.columns, j: request.rows, k: slices),
+        origin: PatientPoint(centre - signs * half), spacing: request.spacing,
+        directionI: Vector3(signs.x, 0, 0), directionJ: Vector3(0, signs.y, 0), directionK: Vector3(0, 0, signs.z),
+        frameOfReferenceUID: UID.derived(namespace: request.identity + ["frame"]))
+}
+
+extension PhantomRequest {
+    /// Everything that the voxels depend on: two different phantoms never share a UID.
+    var identity: [String] {
+        [
+            "phantom", "\(seed)", "\(columns)x\(rows)x\(slices ?? 0)", "\(spacing.x) \(spacing.y) \(spacing.z)",
+            "\(signs.x) \(signs.y) \(signs.z)", "\(noiseHU)",
+        ]
+    }
+}
+
+/// Makes a phantom and writes it below `output`: `ct/` and, when asked for, `truth/rtstruct.dcm`.
+///
+/// - Throws: `PhantomError.outputNotEmpty`, `DicomError`, or Foundation's file errors.
+package func writePhantom(_ request: PhantomRequest, to output: String, threads: Int) throws -> WrittenPhantom {
+    let files = FileManager.default
+    if let present = try? files.contentsOfDirectory(atPath: output), !present.isEmpty {  // absent is what we want
+        throw PhantomError.outputNotEmpty(output)
+    }
+    let folder = output + "/ct"
+    try files.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let scan = PhantomScan(geometry: phantomGeometry(request), noiseHU: request.noiseHU)
+    let phantom = generatePhantom(seed: request.seed, scan: scan, threads: threads)
+    var description = CTSeriesDescription()
+    description.patientID = "PHANTOM-\(request.seed)"
+    description.uidNamespace = request.identity
+    description.seriesDescription = "Synthetic thorax"
+    description.patientPosition = request.signs.z > 0 ? "HFS" : "FFS"
+    let written = try writeCTSeries(volume: phantom.ct, to: folder, description: description)
+    var result = WrittenPhantom(
+        sliceCount: written.files.count, seriesInstanceUID: description.seriesInstanceUID, truthPath: nil)
+    if request.withTruth {
+        result.truthPath = try writeTruth(phantom, written, request, to: output + "/truth")
+    }
+    return result
+}
+
+/// The true structures as an RT Structure Set; returns its path.
+private func writeTruth(
+    _ phantom: PhantomCase, _ series: WrittenCTSeries, _ request: PhantomRequest, to folder: String
+) throws -> String {
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let product = ProductDescription(
+        reference: series.reference, slices: series.slices,
+        seriesInstanceUID: UID.derived(namespace: request.identity + ["truth", "series"]),
+        sopInstanceUID: UID.derived(namespace: request.identity + ["truth"]), seriesNumber: 2,
+        algorithmName: "phantom truth", softwareVersion: ContourdVersion.current, date: "20240101", time: "120000")
+    let writer = RTStructureSetWriter(product: product, geometry: phantom.ct.geometry, label: "phantom truth")
+    let path = folder + "/rtstruct.dcm"
+    let structures = PhantomCase.structures.compactMap { name in
+        phantom.mask(of: name).map { (phantomStructure(name), $0) }
+    }
+    try writer.write(structures, to: path)
+    return path
+}
+
+private func phantomStructure(_ name: String) -> StructureDescription {
+    let known: [String: (Int, Int, Int, String, String)] = [
+        "Lung_L": (86, 180, 233, "39607008", "Lung"), "Lung_R": (0, 114, 178, "39607008", "Lung"),
+        "Heart": (213, 94, 0, "80891009", "Heart"), "Esophagus": (240, 228, 66, "32849002", "Esophagus"),
+        "SpinalCord": (0, 158, 115, "2748008", "Spinal cord"), "Body": (153, 153, 153, "38266002", "Entire body"),
+    ]
+    let (red, green, blue, code, meaning) = known[name] ?? (255, 255, 255, "91723000", "Anatomical structure")
+    return StructureDescription(
+        name: name, red: red, green: green, blue: blue, interpretedType: name == "Body" ? "EXTERNAL" : "ORGAN",
+        category: StructureDescription.anatomicalStructure,
+        type: CodedTerm(value: code, scheme: "SCT", meaning: meaning))
+}

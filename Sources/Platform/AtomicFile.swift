@@ -1,0 +1,135 @@
+import Foundation
+import Glibc
+
+/// Files that appear whole or not at all.
+package enum AtomicFile {
+    /// Writes `data` beside `path`, makes it durable, then renames it to `path` (replacing what was there).
+    package static func write(_ data: Data, to path: String, mode: mode_t = 0o640) throws(SystemError) {
+        let partial = path + ".partial"
+        do throws(SystemError) {
+            let file = try FileDescriptor.open(partial, O_WRONLY | O_CREAT | O_TRUNC, mode: mode)
+            // One buffer at a time: `withUnsafeBytes` does not carry typed errors for Data.
+            var failure: SystemError?
+            data.withUnsafeBytes { bytes in
+                do throws(SystemError) { try file.write(bytes, path: partial) } catch { failure = error }
+            }
+            if let failure { throw failure }
+            try file.synchronize(path: partial)
+        } catch {
+            unlink(partial)
+            throw error
+        }
+        try syscall("rename", path: path) { rename(partial, path) }
+        try Directory.synchronize(Directory.parent(of: path))
+    }
+}
+
+/// Folders that appear whole or not at all.
+package enum Directory {
+    /// Makes everything below `partial` durable, then renames it to `folder` and makes that durable too.
+    ///
+    /// Fails with ENOTEMPTY when a folder of that name already holds something.
+    package static func publish(partial: String, as folder: String) throws(SystemError) {
+        try synchronizeTree(partial)
+        try syscall("rename", path: folder) { rename(partial, folder) }
+        try synchronize(parent(of: folder))
+        if parent(of: partial) != parent(of: folder) { try synchronize(parent(of: partial)) }
+    }
+
+    /// Makes the entries of one folder durable.
+    package static func synchronize(_ folder: String) throws(SystemError) {
+        let handle = try FileDescriptor.open(folder, O_RDONLY | O_DIRECTORY)
+        try handle.synchronize(path: folder)
+    }
+
+    /// Makes a folder, the regular files in it and the folders below durable.
+    package static func synchronizeTree(_ folder: String) throws(SystemError) {
+        for entry in try list(folder) {
+            let path = folder + "/" + entry.name
+            switch entry.kind {
+            case .folder: try synchronizeTree(path)
+            case .file:
+                let handle = try FileDescriptor.open(path, O_RDONLY | O_NOFOLLOW)
+                try handle.synchronize(path: path)
+            case .other: continue
+            }
+        }
+        try synchronize(folder)
+    }
+
+    /// Makes `folder` and its parents.
+    package static func create(_ folder: String, mode: mode_t = 0o750) throws(SystemError) {
+        if mkdir(folder, mode) == 0 { return }
+        let code = errno
+        switch code {
+        case EEXIST where isFolder(folder): return
+        case ENOENT where parent(of: folder) != folder:
+            try create(parent(of: folder), mode: mode)
+            try create(folder, mode: mode)
+        default: throw SystemError("mkdir", code: code, path: folder)
+        }
+    }
+
+    /// Removes a folder and all below it; a missing one is fine. Links are removed, not followed.
+    package static func remove(_ folder: String) throws(SystemError) {
+        var status = stat()
+        guard lstat(folder, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            try syscall("unlink", path: folder) { unlink(folder) }
+            return
+        }
+        for entry in try list(folder) { try remove(folder + "/" + entry.name) }
+        try syscall("rmdir", path: folder) { rmdir(folder) }
+    }
+
+    package static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
+    package static func exists(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0
+    }
+
+    package static func parent(of path: String) -> String {
+        let parent = (path as NSString).deletingLastPathComponent
+        return parent.isEmpty ? "." : parent
+    }
+
+    package struct Entry: Hashable, Sendable {
+        package enum Kind: Sendable { case file, folder, other }
+        package var name: String
+        package var kind: Kind
+    }
+
+    /// The entries of a folder, by name. Links count as `other`: nothing here follows them.
+    package static func list(_ folder: String) throws(SystemError) -> [Entry] {
+        guard let stream = opendir(folder) else { throw SystemError("opendir", path: folder) }
+        defer { closedir(stream) }
+        var entries: [Entry] = []
+        while true {
+            errno = 0
+            guard let entry = readdir(stream) else {
+                if errno != 0 { throw SystemError("readdir", path: folder) }
+                break
+            }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if name == "." || name == ".." { continue }
+            entries.append(Entry(name: name, kind: kind(of: folder + "/" + name)))
+        }
+        return entries.sorted { $0.name < $1.name }
+    }
+
+    private static func kind(of path: String) -> Entry.Kind {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return .other }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: return .file
+        case S_IFDIR: return .folder
+        default: return .other
+        }
+    }
+}

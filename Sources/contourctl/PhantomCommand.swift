@@ -1,0 +1,76 @@
+import ArgumentParser
+import Imaging
+import Phantom
+import Pipeline
+import Platform
+
+struct PhantomCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "phantom",
+        abstract: "Write a synthetic thorax CT as a DICOM series, with its true RT Structure Set.",
+        discussion: """
+            The CT lies in DIR/ct, one file a slice, and the truth in DIR/truth/rtstruct.dcm: Lung_L, Lung_R, \
+            Heart, Esophagus, SpinalCord and Body. The same seed and grid give the same files. No real person \
+            is in it: use it to see contourd work, to test an installation, or to demonstrate it.
+
+            EXAMPLES
+              contourctl phantom --output /tmp/phantom
+              contourctl phantom --output /tmp/thin --seed 3 --slices 300 --spacing 0.9 0.9 1.2
+              contourctl phantom --output /tmp/feet-first --orientation=-x+y-z
+            """)
+
+    @Option(help: ArgumentHelp("Folder to make; it must not exist or be empty.", valueName: "dir"))
+    var output: String
+
+    @Option(help: "Which synthetic person: any whole number.")
+    var seed: UInt64 = 1
+
+    @Option(help: "Columns of a slice.")
+    var columns: Int = 256
+
+    @Option(help: "Rows of a slice.")
+    var rows: Int = 256
+
+    @Option(help: "Number of slices. Default: enough to show both lungs whole.")
+    var slices: Int?
+
+    @Option(
+        parsing: .upToNextOption, help: ArgumentHelp("Column, row and slice spacing in mm.", valueName: "mm"))
+    var spacing: [Double] = [1.6, 1.6, 3]
+
+    @Option(
+        help: ArgumentHelp(
+            "Patient directions of columns, rows and slices: signs of x (left), y (posterior), z (head).",
+            valueName: "signs"))
+    var orientation: String = "+x+y+z"
+
+    @Option(help: "Noise in soft tissue, standard deviation in HU.")
+    var noise: Double = 14
+
+    @Flag(help: "Leave the true RT Structure Set out.")
+    var withoutTruth = false
+
+    func validate() throws {
+        guard spacing.count == 3, spacing.allSatisfy({ $0 >= 0.2 && $0 <= 20 }) else {
+            throw ValidationError("--spacing takes three numbers between 0.2 and 20 mm, for example 1.6 1.6 3")
+        }
+        guard (32...1024).contains(columns), (32...1024).contains(rows), (1...2000).contains(slices ?? 1) else {
+            throw ValidationError("--columns and --rows take 32 to 1024, --slices takes 1 to 2000")
+        }
+        guard AxisSigns(orientation) != nil else {
+            throw ValidationError("--orientation takes the signs of x, y and z, for example +x+y+z or -x+y-z")
+        }
+        guard (0...200).contains(noise) else { throw ValidationError("--noise takes 0 to 200 HU") }
+    }
+
+    func run() throws {
+        guard let signs = AxisSigns(orientation) else { return }
+        let request = PhantomRequest(
+            seed: seed, columns: columns, rows: rows, slices: slices,
+            spacing: Vector3(spacing[0], spacing[1], spacing[2]), signs: signs, noiseHU: noise,
+            withTruth: !withoutTruth)
+        let written = try writePhantom(request, to: output, threads: ProcessorCount.available)
+        print("\(written.sliceCount) slices in \(output)/ct")
+        if let truth = written.truthPath { print("truth in \(truth)") }
+    }
+}

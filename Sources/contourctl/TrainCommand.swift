@@ -1,0 +1,127 @@
+import ArgumentParser
+import Foundation
+import Pipeline
+import Platform
+import Segmentation
+
+struct TrainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "train",
+        abstract: "Train a model on contoured CTs.",
+        discussion: """
+            DIR holds what people have, nested as deep as it comes: DICOM series with RT Structure Sets or \
+            Segmentations (as TCIA delivers LCTSC), or NIfTI pairs (nnU-Net and Medical Segmentation Decathlon \
+            layouts, or NAME.nii.gz beside NAME_label.nii.gz). With --labels, label maps in a folder of their own are \
+            matched to CT series by Series Instance UID in the file name or by their grid.
+
+            The recipe is JSON; only what differs from the built-in lungs recipe has to be given. Print the \
+            built-in recipe with --print-config.
+
+            Cache and checkpoints lie in MODEL.training (or --work). A training that was stopped, even by kill -9, goes \
+            on from its last epoch when the same command is given again, and ends with the same bytes.
+
+            EXAMPLES
+              contourctl train --data LCTSC --output models/lungs
+              contourctl train --data ct --labels masks --config recipe.json --output models/lungs
+              contourctl train --data Task06_Lung --output models/tumour --config tumour.json
+
+            EXIT STATUS
+              0 trained; 65 the data or the recipe cannot be used; 70 training diverged; 74 a file cannot be read \
+            or written
+            """)
+
+    @Option(help: ArgumentHelp("Folder with training cases; may be given several times.", valueName: "dir"))
+    var data: [String] = []
+
+    @Option(help: ArgumentHelp("Folder with label maps (NIfTI) for the CT series.", valueName: "dir"))
+    var labels: String?
+
+    @Option(help: ArgumentHelp("Model package to make; must not exist.", valueName: "model"))
+    var output: String?
+
+    @Option(help: ArgumentHelp("Recipe (JSON).", valueName: "file"))
+    var config: String?
+
+    @Option(help: ArgumentHelp("Folder for cache and checkpoints. Default: MODEL.training", valueName: "dir"))
+    var work: String?
+
+    @Option(help: "Number of threads. The result does not depend on it.")
+    var threads: Int = ProcessorCount.available
+
+    @Flag(help: "Do not score the cases with the finished model.")
+    var withoutScores = false
+
+    @Flag(help: "Print the recipe that would be used and do nothing.")
+    var printConfig = false
+
+    @Flag(help: "Print the training report as JSON at the end.")
+    var json = false
+
+    func validate() throws {
+        if !printConfig, data.isEmpty || output == nil { throw ValidationError("--data and --output are needed") }
+        guard (1...256).contains(threads) else { throw ValidationError("--threads takes 1 to 256") }
+    }
+
+    func run() throws {
+        do {
+            let recipe = try readRecipe()
+            if printConfig { return print(String(decoding: try StrictJSON.encode(recipe), as: UTF8.self), terminator: "") }
+            try train(recipe)
+        } catch let error as SegmentationError {
+            report(error)
+            throw error.isDivergence ? ExitCode(70) : ExitCode(65)
+        } catch let error as SystemError {
+            report(error)
+            throw ExitCode(74)
+        }
+    }
+
+    private func readRecipe() throws -> TrainingConfiguration {
+        guard let config else { return .lungs }
+        guard let json = FileManager.default.contents(atPath: config) else {
+            throw SegmentationError.invalidConfiguration(key: "--config", message: "\(config) cannot be read")
+        }
+        return try TrainingConfiguration(from: json)
+    }
+
+    private func train(_ recipe: TrainingConfiguration) throws {
+        guard let output else { return }
+        let line = TrainingProgressLine()
+        let request = TrainRequest(
+            dataDirectories: data, labelsDirectory: labels, output: output, workDirectory: work ?? output + ".training",
+            configuration: recipe, threads: threads, scoresCases: !withoutScores)
+        let result = try trainModel(request) { line.show($0) }
+        line.end()
+        if json {
+            print(String(decoding: try StrictJSON.encode(result), as: UTF8.self), terminator: "")
+        } else {
+            printTables(result)
+            print("model package: \(output)")
+        }
+    }
+
+    private func printTables(_ result: TrainingReport) {
+        for record in result.cases.sorted(by: { $0.name < $1.name }) {
+            print("\(record.name): \(record.role.rawValue)\(record.remark.isEmpty ? "" : ", " + record.remark)")
+        }
+        for (name, count) in result.unmatchedNames.sorted(by: { $0.key < $1.key }) {
+            print("structure \(name) (\(count) cases) matches no ROI of the recipe")
+        }
+        for score in result.scores {
+            let dice = score.dice.map { String(format: "%.3f", $0) } ?? "undefined"
+            let surface = score.surfaceDice2MM.map { String(format: "%.3f", $0) } ?? "undefined"
+            print("\(score.caseName) (\(score.role.rawValue)) \(score.structure): Dice \(dice), surface Dice 2 mm \(surface)")
+        }
+    }
+
+    private func report(_ error: any Error) {
+        FileHandle.standardError.write(Data("contourctl train: \(error)\n".utf8))
+    }
+}
+
+extension SegmentationError {
+    fileprivate var isDivergence: Bool {
+        if case .diverged = self { return true }
+        return false
+    }
+}

@@ -1,0 +1,134 @@
+import Dicom
+import Foundation
+import Imaging
+import Testing
+
+@Suite("Instance headers")
+struct InstanceHeaderTests {
+    @Test("the header of a CT image gives geometry, pixels and place in the series, and no patient")
+    func classicCT() throws {
+        let folder = try TemporaryFolder()
+        let written = try writeCTSeries(volume: SmallCT.volume(), to: folder.path)
+        let header = try InstanceHeader(contentsOf: written.files[3])
+        #expect(header.kind == .ctImage)
+        #expect(header.sopInstanceUID == written.slices[3].sopInstanceUID)
+        #expect(header.imagePositionPatient == PatientPoint(x: -40, y: -50, z: 109))
+        #expect(header.pixelSpacing == PixelSpacing(betweenRows: 1.25, betweenColumns: 1.26))
+        #expect((header.columns, header.rows, header.numberOfFrames) == (64, 72, 1))
+        #expect((header.instanceNumber, header.imagesInAcquisition) == (4, 12))
+        #expect(header.fileSize > 64 * 72 * 2)
+        let text = String(decoding: try JSONEncoder().encode(header), as: UTF8.self)
+        #expect(!text.contains("Phantom^Thorax") && !text.contains("PHANTOM"))
+        #expect(try JSONDecoder().decode(InstanceHeader.self, from: Data(text.utf8)) == header)
+    }
+
+    @Test(
+        "Pixel Padding Value is read with the sign of the pixels, whatever VR the file used",
+        arguments: [
+            (VR.US, 63536, 1, -2000), (.SS, -2000, 1, -2000), (.US, 63536, 0, 63536), (.SS, -2000, 0, 63536),
+            (.US, 0, 1, 0),
+        ])
+    func padding(_ vr: VR, _ value: Int, _ representation: Int, _ expected: Int) throws {
+        var dataSet = try SmallCT.dataSets()[0]
+        dataSet.set(.pixelPaddingValue, vr, integer: value)
+        dataSet.set(.pixelRepresentation, .US, integer: representation)
+        #expect(try SmallCT.header(dataSet).pixelPaddingValue == expected)
+    }
+
+    @Test("a file that ends early is noticed, wherever it ends")
+    func truncation() throws {
+        let folder = try TemporaryFolder()
+        let written = try writeCTSeries(volume: SmallCT.volume(), to: folder.path)
+        let whole = try Data(contentsOf: URL(fileURLWithPath: written.files[0]))
+        var lengths = Array(stride(from: 0, to: whole.count, by: 97))
+        lengths += [whole.count - 1, whole.count - 2, whole.count - 64 * 72 * 2, whole.count - 64 * 72 * 2 - 12]
+        for length in lengths {
+            try whole.prefix(length).write(to: URL(fileURLWithPath: folder.file("t.dcm")))
+            #expect(throws: DicomError.self, "\(length) of \(whole.count)") {
+                try InstanceHeader(contentsOf: folder.file("t.dcm"))
+            }
+        }
+    }
+
+    @Test("pixel data shorter than the header says is truncated")
+    func shortPixelData() throws {
+        let folder = try TemporaryFolder()
+        var dataSet = try SmallCT.dataSets()[0]
+        let pixels = try #require(dataSet.bytes(.pixelData))
+        dataSet.set(.pixelData, .OW, bytes: Array(pixels.dropLast(2)))
+        let path = try SmallCT.write([dataSet], to: folder)[0]
+        #expect(throws: DicomError.truncated) { try InstanceHeader(contentsOf: path) }
+        dataSet.remove(.pixelData)
+        let without = try SmallCT.write([dataSet], to: folder)[0]
+        #expect(throws: DicomError.truncated) { try InstanceHeader(contentsOf: without) }
+    }
+
+    @Test("what is not DICOM says so, and nothing that is no regular file is opened")
+    func notDicom() throws {
+        let folder = try TemporaryFolder()
+        try Data("hello".utf8).write(to: URL(fileURLWithPath: folder.file("a")))
+        try Data(count: 4096).write(to: URL(fileURLWithPath: folder.file("b")))
+        #expect(throws: DicomError.notDicom) { try InstanceHeader(contentsOf: folder.file("a")) }
+        #expect(throws: DicomError.notDicom) { try InstanceHeader(contentsOf: folder.file("b")) }
+        #expect(throws: DicomError.cannotOpen(reason: "not a regular file")) {
+            try InstanceHeader(contentsOf: folder.path)
+        }
+        #expect(mkfifo(folder.file("fifo"), 0o600) == 0)
+        #expect(throws: DicomError.cannotOpen(reason: "not a regular file")) {
+            try InstanceHeader(contentsOf: folder.file("fifo"))
+        }
+        #expect(throws: DicomError.cannotOpen(reason: "No such file or directory")) {
+            try InstanceHeader(contentsOf: folder.file("none"))
+        }
+    }
+
+    @Test("an unknown transfer syntax is named")
+    func unknownTransferSyntax() throws {
+        let folder = try TemporaryFolder()
+        let path = try SmallCT.write([try SmallCT.dataSets()[0]], to: folder)[0]
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+        // HTJ2K lossless: as long as the padded UID it replaces would need; the group length is patched too.
+        let old = Data("1.2.840.10008.1.2.1\0".utf8)
+        let new = Data("1.2.840.10008.1.2.4.201\0".utf8)
+        let range = try #require(bytes.range(of: old))
+        bytes.replaceSubrange(range, with: new)
+        bytes[range.lowerBound - 2] = UInt8(new.count)
+        bytes[140] += UInt8(new.count - old.count)
+        try bytes.write(to: URL(fileURLWithPath: path))
+        #expect(throws: DicomError.unsupportedTransferSyntax(uid: "1.2.840.10008.1.2.4.201")) {
+            try InstanceHeader(contentsOf: path)
+        }
+    }
+
+    @Test("a UID with anything but digits and dots is refused, a missing one is named")
+    func hostileIdentity() throws {
+        var dataSet = try SmallCT.dataSets()[0]
+        dataSet.set(.seriesInstanceUID, .UI, "../../../etc")
+        #expect(throws: DicomError.corrupt(reason: "(0020,000E) is no UID")) { try SmallCT.header(dataSet) }
+        dataSet.remove(.seriesInstanceUID)
+        #expect(throws: DicomError.missingAttribute(.seriesInstanceUID)) { try SmallCT.header(dataSet) }
+    }
+
+    @Test("an RT Structure Set and a Segmentation tell the Series they refer to")
+    func references() throws {
+        var series = DataSet()
+        series.set(.seriesInstanceUID, .UI, "1.2.99")
+        var study = DataSet()
+        study.set(.rtReferencedSeriesSequence, sequence: [series, series])
+        var frame = DataSet()
+        frame.set(.rtReferencedStudySequence, sequence: [study])
+        var dataSet = DataSet()
+        for tag in [Tag.sopInstanceUID, .studyInstanceUID, .seriesInstanceUID] { dataSet.set(tag, .UI, "1.2") }
+        dataSet.set(.sopClassUID, .UI, SOPClass.rtStructureSet)
+        dataSet.set(.referencedFrameOfReferenceSequence, sequence: [frame])
+        let structureSet = try SmallCT.header(dataSet)
+        #expect(structureSet.kind == .rtStructureSet)
+        #expect(structureSet.referencedSeriesInstanceUIDs == ["1.2.99"])
+        dataSet.remove(.referencedFrameOfReferenceSequence)
+        dataSet.set(.sopClassUID, .UI, SOPClass.segmentation)
+        dataSet.set(.referencedSeriesSequence, sequence: [series])
+        let segmentation = try SmallCT.header(dataSet)
+        #expect(segmentation.kind == .segmentation)
+        #expect(segmentation.referencedSeriesInstanceUIDs == ["1.2.99"])
+    }
+}

@@ -1,0 +1,228 @@
+import Dicom
+import Foundation
+import Imaging
+import Synchronization
+import Testing
+
+@Suite("Loading a CT Series")
+struct LoadingTests {
+    @Test("a written series is loaded voxel for voxel, whatever the order of the files")
+    func roundTrip() throws {
+        let folder = try TemporaryFolder()
+        let volume = SmallCT.volume()
+        let written = try writeCTSeries(volume: volume, to: folder.path)
+        for threads in [1, 3] {
+            let series = try loadCTSeries(files: written.files.shuffled(), threads: threads)
+            #expect(series.volume == volume)
+            #expect(series.slices == written.slices)
+            #expect(series.reference == written.reference)
+            #expect(series.findings.isEmpty)
+            #expect(series.extentIsProvable)
+        }
+    }
+
+    @Test("all eight sign combinations of the axial axes keep their geometry", arguments: 0..<8)
+    func signs(_ number: Int) throws {
+        let folder = try TemporaryFolder()
+        let (x, y): (Double, Double) = (number & 1 == 0 ? 1 : -1, number & 2 == 0 ? 1 : -1)
+        // The third sign exchanges rows and columns, so that the normal turns with it.
+        let swapped = number & 4 != 0
+        let geometry = SmallCT.geometry(
+            directionI: swapped ? Vector3(0, y, 0) : Vector3(x, 0, 0),
+            directionJ: swapped ? Vector3(x, 0, 0) : Vector3(0, y, 0))
+        let volume = SmallCT.volume(geometry)
+        let series = try loadCTSeries(files: try writeCTSeries(volume: volume, to: folder.path).files)
+        #expect(series.volume == volume)
+        for (k, slice) in series.slices.enumerated() {
+            #expect(slice.position == geometry.patientPoint(i: 0, j: 0, k: Double(k)))
+        }
+    }
+
+    @Test("padding becomes air before the rescale, declared with the wrong sign or not at all")
+    func padding() throws {
+        var expected = SmallCT.volume()
+        expected[1, 1, 1] = -1000
+        expected[2, 1, 1] = -1000
+        var raw = expected
+        raw[1, 1, 1] = -2000 - 24
+        raw[2, 1, 1] = -3000
+        let folder = try TemporaryFolder()
+        let written = try writeCTSeries(volume: raw, to: folder.path)
+        var dataSets = try written.files.map { try DicomFile(contentsOf: $0).dataSet }
+        #expect(try loadCTSeries(files: written.files).volume == expected)
+        for k in dataSets.indices { dataSets[k].set(.pixelPaddingValue, .US, integer: 65536 - 2024) }
+        var limits = AdmissionLimits()
+        limits.undeclaredPaddingHU = -4000
+        expected[2, 1, 1] = -3000
+        #expect(try loadCTSeries(files: try SmallCT.write(dataSets, to: folder), limits: limits).volume == expected)
+        for k in dataSets.indices { dataSets[k].set(.pixelPaddingRangeLimit, .US, integer: 65536 - 3100) }
+        expected[2, 1, 1] = -1000
+        #expect(try loadCTSeries(files: try SmallCT.write(dataSets, to: folder), limits: limits).volume == expected)
+    }
+
+    @Test("padding that would cut holes into tissue is refused")
+    func paddingInTissue() throws {
+        let folder = try TemporaryFolder()
+        var dataSets = try SmallCT.dataSets()
+        for k in dataSets.indices { dataSets[k].set(.pixelPaddingValue, .SS, integer: 0) }
+        let files = try SmallCT.write(dataSets, to: folder)
+        #expect(refusal { try loadCTSeries(files: files) }.map(\.code) == ["E_PADDING_IN_TISSUE"])
+    }
+
+    @Test("slope and intercept of each slice are applied, and HU are clamped to 16 bits")
+    func rescale() throws {
+        let folder = try TemporaryFolder()
+        var dataSets = try SmallCT.dataSets()
+        dataSets[4].set(.rescaleSlope, .DS, "2")
+        dataSets[4].set(.rescaleIntercept, .DS, "1000")
+        var bytes = try #require(dataSets[4].bytes(.pixelData))
+        (bytes[0], bytes[1]) = (0xFF, 0x7F)
+        dataSets[4].set(.pixelData, .OW, bytes: bytes)
+        let volume = try loadCTSeries(files: try SmallCT.write(dataSets, to: folder)).volume
+        let expected = SmallCT.volume()
+        #expect(volume[0, 0, 4] == 32767)
+        #expect(volume[1, 0, 4] == -1000)
+        #expect(volume[30, 30, 4] == expected[30, 30, 4] * 2 + 1000)
+        #expect(volume[30, 30, 5] == expected[30, 30, 5])
+    }
+
+    @Test("bits above Bits Stored are no part of the value")
+    func overlayBits() throws {
+        let folder = try TemporaryFolder()
+        var dataSets = try SmallCT.dataSets()
+        for k in dataSets.indices {
+            dataSets[k].set(.bitsStored, .US, integer: 12)
+            dataSets[k].set(.highBit, .US, integer: 11)
+            let bytes = try #require(dataSets[k].bytes(.pixelData))
+            dataSets[k].set(.pixelData, .OW, bytes: bytes.enumerated().map { $0 % 2 == 1 ? $1 & 0x0F | 0xA0 : $1 })
+        }
+        #expect(try loadCTSeries(files: try SmallCT.write(dataSets, to: folder)).volume == SmallCT.volume())
+    }
+
+    @Test("the same image twice is used once, also in another transfer syntax; another image with its UID is refused")
+    func repeats() throws {
+        let folder = try TemporaryFolder()
+        let other = try TemporaryFolder()
+        var dataSets = try SmallCT.dataSets()
+        let files = try SmallCT.write(dataSets, to: folder)
+        let recoded = try SmallCT.write([dataSets[3]], to: other, transferSyntax: .explicitVRBigEndian)
+        let series = try loadCTSeries(files: files + recoded)
+        #expect(series.findings.map(\.code) == ["W_REPEATED_INSTANCES"])
+        #expect(series.volume == SmallCT.volume())
+        var bytes = try #require(dataSets[3].bytes(.pixelData))
+        bytes[100] ^= 1
+        dataSets[3].set(.pixelData, .OW, bytes: bytes)
+        let changed = try SmallCT.write([dataSets[3]], to: other)
+        #expect(refusal { try loadCTSeries(files: files + changed) }.map(\.code) == ["E_CONFLICTING_INSTANCES"])
+    }
+
+    @Test("images of two patients in one Series are refused, without naming either")
+    func twoPatients() throws {
+        let folder = try TemporaryFolder()
+        var dataSets = try SmallCT.dataSets()
+        dataSets[7].set(.patientName, .PN, "Other^Patient")
+        let findings = refusal { try loadCTSeries(files: try SmallCT.write(dataSets, to: folder)) }
+        #expect(findings.map(\.code) == ["E_SEVERAL_PATIENTS"])
+        #expect(!"\(findings)".contains("Other"))
+    }
+
+    @Test("a slice that cannot be decoded is named")
+    func damagedSlice() throws {
+        let folder = try TemporaryFolder()
+        let files = try SmallCT.write(try SmallCT.dataSets(), to: folder)
+        let data = try Data(contentsOf: URL(fileURLWithPath: files[5]))
+        try data.dropLast(10).write(to: URL(fileURLWithPath: files[5]))
+        let findings = refusal { try loadCTSeries(files: files) }
+        #expect(findings.map(\.code) == ["E_TRUNCATED"])
+        #expect(findings.first?.sliceDetails == ["file 6 of 12"])
+    }
+
+    @Test("loading can be cancelled, and tells its progress")
+    func cancelAndProgress() throws {
+        let folder = try TemporaryFolder()
+        let files = try SmallCT.write(try SmallCT.dataSets(), to: folder)
+        #expect(throws: DicomError.cancelled) { try loadCTSeries(files: files, isCancelled: { true }) }
+        let last = Mutex(0.0)
+        _ = try loadCTSeries(files: files, threads: 1, progress: { value in last.withLock { $0 = value } })
+        #expect(last.withLock { $0 } == 1)
+    }
+
+    @Test("reference attributes survive their file")
+    func referenceAttributes() throws {
+        let folder = try TemporaryFolder()
+        var image = try SmallCT.dataSets()[0]
+        image.set(.patientName, .PN, "Żółć^Łukasz")
+        let reference = ReferenceAttributes(copying: image)
+        try reference.write(to: folder.file("reference.dcm"))
+        #expect(try ReferenceAttributes(contentsOf: folder.file("reference.dcm")) == reference)
+        #expect(reference.dataSet[.pixelData] == nil && reference.dataSet[.rows] == nil)
+    }
+}
+
+@Suite("Values that are no CT of a patient, just inside and just outside")
+struct ValueLimitTests {
+    /// A volume with the given number of voxels of each kind in every slice of 6400; the rest is -450 HU, which
+    /// is neither air nor tissue.
+    private func codes(air: Int, tissue: Int, impossible: Int) throws -> [String] {
+        let folder = try TemporaryFolder()
+        let geometry = SmallCT.geometry(columns: 80, rows: 80, slices: 8)
+        var slice = [Int16](repeating: -450, count: 6400)
+        for index in 0..<air { slice[index] = -1000 }
+        for index in air..<air + tissue { slice[index] = 40 }
+        for index in air + tissue..<air + tissue + impossible { slice[index] = -1500 }
+        let voxels = (0..<8).flatMap { _ in slice }
+        let files = try writeCTSeries(volume: Volume(geometry: geometry, voxels: voxels), to: folder.path).files
+        return refusal { try loadCTSeries(files: files) }.map(\.code)
+    }
+
+    @Test("air")
+    func air() throws {
+        #expect(try codes(air: 7, tissue: 3000, impossible: 0).isEmpty)
+        #expect(try codes(air: 6, tissue: 3000, impossible: 0) == ["E_NOT_HU"])
+    }
+
+    @Test("soft tissue")
+    func softTissue() throws {
+        #expect(try codes(air: 1000, tissue: 64, impossible: 0).isEmpty)
+        #expect(try codes(air: 1000, tissue: 63, impossible: 0) == ["E_NOT_HU"])
+    }
+
+    @Test("impossible values")
+    func impossible() throws {
+        #expect(try codes(air: 1000, tissue: 3000, impossible: 64).isEmpty)
+        #expect(try codes(air: 1000, tissue: 3000, impossible: 65) == ["E_NOT_HU"])
+    }
+
+    @Test("the borders of the ranges")
+    func borders() throws {
+        let limits = AdmissionLimits()
+        #expect(limits.airHU.contains(-600) && !limits.airHU.contains(-599))
+        #expect(limits.softTissueHU.contains(200) && !limits.softTissueHU.contains(201))
+        #expect(limits.possibleHU.contains(-1200) && !limits.possibleHU.contains(-1201))
+        let conversion = HounsfieldConversion(
+            slope: 1, intercept: 0, padding: nil, undeclaredPaddingHU: limits.undeclaredPaddingHU)
+        #expect(conversion.hounsfield(-2000) == -2000)
+        #expect(conversion.hounsfield(-2001) == nil)
+    }
+
+    @Test("declared padding at the border of tissue")
+    func paddingBorder() throws {
+        func codes(_ padding: Int) throws -> [String] {
+            let folder = try TemporaryFolder()
+            var dataSets = try SmallCT.dataSets()
+            for k in dataSets.indices {
+                dataSets[k].set(.pixelPaddingValue, .SS, integer: padding)
+                var bytes = try #require(dataSets[k].bytes(.pixelData))
+                let word = UInt16(bitPattern: Int16(padding))
+                (bytes[0], bytes[1]) = (UInt8(word & 0xFF), UInt8(word >> 8))
+                dataSets[k].set(.pixelData, .OW, bytes: bytes)
+            }
+            let files = try SmallCT.write(dataSets, to: folder)
+            return refusal { try loadCTSeries(files: files) }.map(\.code)
+        }
+        #expect(try codes(-501).isEmpty)
+        #expect(try codes(-500) == ["E_PADDING_IN_TISSUE"])
+        #expect(try codes(3000) == ["E_PADDING_IN_TISSUE"])
+        #expect(try codes(3001).isEmpty)
+    }
+}
