@@ -41,10 +41,11 @@ let package = Package(
         .systemLibrary(name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "COpenJPEG", pkgConfig: "libopenjp2", providers: [.apt(["libopenjp2-7-dev"])]),
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
 
         // Ground.
-        .target(name: "Platform"),
+        .target(name: "Platform", dependencies: ["CLinux"]),
         // Space.
         .target(name: "Imaging", dependencies: ["Platform"]),
         // Numbers.
@@ -64,7 +65,7 @@ let package = Package(
         // Service.
         .target(
             name: "Daemon",
-            dependencies: ["Pipeline", "Store", "Dicom", "Platform", "CSystemd", logging, serviceLifecycle, toml]),
+            dependencies: ["Pipeline", "Store", "Dicom", "Segmentation", "Platform", "CSystemd", logging, serviceLifecycle, toml]),
         // Executables.
         .executableTarget(name: "contourd", dependencies: ["Daemon", "Pipeline", "Platform", argumentParser]),
         .executableTarget(

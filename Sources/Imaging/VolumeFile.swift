@@ -76,3 +76,11 @@ extension Volume where Element: VolumeFileElement {
         self.init(geometry: header.geometry, voxels: voxels)
     }
 }
+
+/// The geometry of a volume file, without its voxels.
+package func volumeGeometry(ofBase base: String) throws -> VolumeGeometry {
+    do {
+        let text = try Data(contentsOf: URL(fileURLWithPath: base + ".json"))
+        return try JSONDecoder().decode(VolumeFileHeader.self, from: text).geometry
+    } catch { throw VolumeFileError.unreadable(path: base + ".json", reason: "\(error.localizedDescription)") }
+}

@@ -7,7 +7,7 @@ import Testing
 struct LayeringTests {
     /// Which of our modules, C libraries and packages each target may import.
     static let allowed: [String: Set<String>] = [
-        "Platform": [],
+        "Platform": ["CLinux"],
         "Imaging": ["Platform"],
         "Metrics": ["Imaging", "Platform"],
         "NeuralNet": ["COpenBLAS", "Platform"],
@@ -18,12 +18,12 @@ struct LayeringTests {
         "Phantom": ["Imaging", "Platform"],
         "Pipeline": ["Imaging", "Dicom", "Nifti", "Segmentation", "Metrics", "Report", "Phantom", "Platform"],
         "Store": ["Platform", "GRDB"],
-        "Daemon": ["Pipeline", "Store", "Dicom", "Platform", "CSystemd", "Logging", "ServiceLifecycle", "TOMLKit"],
+        "Daemon": ["Pipeline", "Store", "Dicom", "Segmentation", "Platform", "CSystemd", "Logging", "ServiceLifecycle", "TOMLKit"],
     ]
     static let executables: Set<String> = ["contourd", "contourctl", "contour-bench"]
     static let system: Set<String> = ["Foundation", "Dispatch", "Glibc", "Synchronization", "Builtin"]
     static let libraries = Set(allowed.keys)
-    static let cLibraries: Set<String> = ["COpenBLAS", "CDCMTK", "COpenJPEG", "CZlib", "CPNG", "CSystemd"]
+    static let cLibraries: Set<String> = ["COpenBLAS", "CDCMTK", "COpenJPEG", "CZlib", "CPNG", "CSystemd", "CLinux"]
 
     static var sources: URL {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -1,0 +1,160 @@
+import Dicom
+import Foundation
+import Imaging
+import Nifti
+import Platform
+import Report
+import Segmentation
+
+/// Everything that a Run knows when it exports.
+struct RunResult {
+    let request: RunRequest
+    let model: ModelPackage
+    let facts: SeriesFacts
+    let segmentation: SegmentationFacts
+    let evaluation: EvaluationFacts
+    let labels: LabelMap
+
+    init(_ request: RunRequest, _ folder: RunFolder) throws {
+        self.request = request
+        model = try loadModel(of: request)
+        facts = try folder.decode(SeriesFacts.self, stage: .resample, "series.json")
+        segmentation = try folder.decode(SegmentationFacts.self, stage: .segment, "segmentation.json")
+        evaluation = try folder.decode(EvaluationFacts.self, stage: .evaluate, "evaluation.json")
+        labels = LabelMap(
+            volume: try Volume<UInt8>(contentsOfBase: folder.directory(of: .segment) + "/labels"),
+            labels: segmentation.labels)
+    }
+
+    /// Found structures with their labels, derived ones after.
+    var structures: [(description: StructureDescription, labels: Set<UInt8>)] {
+        let found = Set(segmentation.structures.filter(\.found).map(\.name))
+        let own = model.description.rois.filter { found.contains($0.name) }
+            .map { (StructureDescription($0), Set([UInt8($0.label)])) }
+        let derived = model.description.derivedROIs.compactMap { roi -> (StructureDescription, Set<UInt8>)? in
+            let members = model.description.rois.filter { roi.union.contains($0.name) && found.contains($0.name) }
+            return members.isEmpty ? nil : (StructureDescription(roi), Set(members.map { UInt8($0.label) }))
+        }
+        return own + derived
+    }
+
+    var identity: ProductIdentity {
+        ProductIdentity(request, volumeDigest: facts.summary.volumeDigest, series: facts.summary)
+    }
+}
+
+/// Writes the folder that is delivered: RT Structure Set, Segmentation, NIfTI masks, report and pictures.
+struct ExportStage: Stage {
+    static let name = StageName.export
+
+    func run(_ request: RunRequest, _ folder: RunFolder, output: String, _ context: StageContext) throws {
+        let start = ContinuousClock.now
+        let result = try RunResult(request, folder)
+        var structures = result.evaluation.structures
+        if !result.structures.isEmpty {
+            try writeObjects(of: result, folder, output, context, reporting: &structures)
+            if request.export.writesNifti { try writeNifti(of: result, output, context) }
+        }
+        try context.report(0.7, "pictures")
+        let pictures = try pictures(of: result, folder, context)
+        var report = try caseReport(of: result, structures: structures, folder)
+        report.files = try digests(in: output)
+        report.stages.append(
+            .init(stage: "export", seconds: start.duration(to: .now).seconds, peakMemoryMB: peakMemoryMB()))
+        try RunJSON.encode(report).write(to: URL(fileURLWithPath: output + "/report.json"))
+        let card = FileManager.default.contents(atPath: request.modelDirectory + "/MODEL_CARD.md")
+        let page = reportHTML(report, pictures: pictures, modelCard: card.map { String(decoding: $0, as: UTF8.self) })
+        try Data(page.utf8).write(to: URL(fileURLWithPath: output + "/report.html"))
+        try context.report(1, "done")
+    }
+
+    private func writeObjects(
+        of result: RunResult, _ folder: RunFolder, _ output: String, _ context: StageContext,
+        reporting structures: inout [CaseReport.StructureReport]
+    ) throws {
+        let reference = try ReferenceAttributes(contentsOf: folder.directory(of: .resample) + "/reference.dcm")
+        let masks = result.structures.map { ($0.description, result.labels.mask(ofLabels: $0.labels)) }
+        let geometry = result.labels.volume.geometry
+        let gate = RoundTripGate(geometry: geometry, minimumDice: result.request.export.minimumRoundTripDice)
+        try context.report(0.1, "RT Structure Set")
+        let rtstruct = output + "/rtstruct.dcm"
+        try RTStructureSetWriter(
+            product: product("rtstruct", 9001, result, reference), geometry: geometry,
+            holes: result.request.export.holes
+        ).write(masks, to: rtstruct)
+        try context.report(0.3, "comparing")
+        let contours = try gate.checkRTStructureSet(at: rtstruct, masks)
+        var segments: [String: Double] = [:]
+        if result.request.export.writesSegmentation {
+            try context.report(0.4, "Segmentation")
+            let path = output + "/seg.dcm"
+            try SegmentationWriter(product: product("seg", 9002, result, reference), geometry: geometry)
+                .write(masks, to: path)
+            segments = try gate.checkSegmentation(at: path, masks)
+        }
+        for index in structures.indices {
+            structures[index].rtStructureSetRoundTripDice = contours[structures[index].name]
+            structures[index].segmentationRoundTripDice = segments[structures[index].name]
+        }
+    }
+
+    private func product(
+        _ name: String, _ seriesNumber: Int, _ result: RunResult, _ reference: ReferenceAttributes
+    ) -> ProductDescription {
+        let moment = DicomMoment(result.request.createdAt)
+        return ProductDescription(
+            reference: reference, slices: result.facts.slices,
+            seriesInstanceUID: result.identity.seriesInstanceUID(of: name),
+            sopInstanceUID: result.identity.sopInstanceUID(of: name), seriesNumber: seriesNumber,
+            algorithmName: "\(result.model.name) \(result.model.description.version)",
+            softwareVersion: result.request.softwareVersion, date: moment.date, time: moment.time)
+    }
+
+    private func writeNifti(of result: RunResult, _ output: String, _ context: StageContext) throws {
+        try context.report(0.55, "NIfTI")
+        try NiftiFile.write(result.labels.volume, to: output + "/labels.nii.gz")
+        for structure in result.structures {
+            try NiftiFile.write(
+                result.labels.mask(ofLabels: structure.labels), to: "\(output)/\(structure.description.name).nii.gz")
+        }
+    }
+
+    private func pictures(
+        of result: RunResult, _ folder: RunFolder, _ context: StageContext
+    ) throws -> [CasePicture] {
+        guard result.request.export.writesPictures else { return [] }
+        let ct = try Volume<Int16>(contentsOfBase: folder.directory(of: .resample) + "/ct")
+        let outlined = result.model.description.rois.filter { roi in
+            result.segmentation.structures.contains { $0.name == roi.name && $0.found }
+        }.map { OutlinedStructure(name: $0.name, color: $0.color, labels: [UInt8($0.label)]) }
+        return try casePictures(
+            ct: ct, labels: result.labels.volume, structures: outlined, reference: referenceLabels(of: result),
+            threads: context.threads)
+    }
+
+    /// The first usable reference as a label map, for the pictures alone.
+    private func referenceLabels(of result: RunResult) -> Volume<UInt8>? {
+        guard !result.evaluation.evaluations.isEmpty else { return nil }
+        let geometry = result.labels.volume.geometry
+        for path in result.request.referenceFiles {
+            // A reference that cannot be read is already told by the findings of `evaluate`.
+            guard let reference = try? ReferenceMasks(contentsOf: path, labels: result.labels.labels) else { continue }
+            var labels = Volume<UInt8>(geometry: geometry, repeating: 0)
+            for (index, name) in reference.names.enumerated() {
+                let own = result.labels.labels.first { StructureName($0.key) == StructureName(name) }
+                guard let own, let mask = try? reference.mask(at: index, on: geometry).mask else { continue }
+                for n in labels.voxels.indices where mask.voxels[n] != 0 { labels.voxels[n] = own.value }
+            }
+            return labels
+        }
+        return nil
+    }
+
+    private func digests(in output: String) throws -> [String: String] {
+        var digests: [String: String] = [:]
+        for entry in try Directory.list(output) where entry.kind == .file {
+            digests[entry.name] = try SHA256Digest.hex(ofFile: "\(output)/\(entry.name)")
+        }
+        return digests
+    }
+}

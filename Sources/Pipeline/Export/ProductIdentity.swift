@@ -1,0 +1,30 @@
+import Dicom
+import Report
+
+/// UIDs of our products. They depend on the CT's voxels and identity, the model, the configuration, the software
+/// and the revision: a repeat has the same UIDs, and different content never shares one.
+struct ProductIdentity {
+    private let parts: [String]
+    private let revision: Int
+
+    init(_ request: RunRequest, volumeDigest: String, series: CaseReport.SeriesSummary) {
+        parts = [
+            series.seriesInstanceUID, volumeDigest, request.modelDigest, request.configurationDigest,
+            request.softwareVersion,
+        ]
+        revision = request.revision
+    }
+
+    func seriesInstanceUID(of product: String) -> String { uid([product, "series", "\(revision)"]) }
+    func sopInstanceUID(of product: String) -> String { uid([product, "instance", "\(revision)"]) }
+
+    /// Whether a UID is that of a result of this CT, model and configuration, of this revision or an earlier one.
+    func isOurs(_ sopInstanceUID: String?) -> Bool {
+        guard let sopInstanceUID else { return false }
+        return (1...max(1, revision)).contains { revision in
+            ["rtstruct", "seg"].contains { uid([$0, "instance", "\(revision)"]) == sopInstanceUID }
+        }
+    }
+
+    private func uid(_ product: [String]) -> String { UID.derived(namespace: ["contourd"] + parts + product) }
+}

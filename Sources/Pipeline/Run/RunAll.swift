@@ -1,0 +1,124 @@
+import Dicom
+import Foundation
+import Platform
+import Segmentation
+
+/// What became of one stack that was run without a queue.
+package struct RunOutcome: Sendable, Codable {
+    package enum Verdict: String, Sendable, Codable { case delivered, review, refused, failed }
+    package var name: String
+    /// The folder that was written; nil when the work failed.
+    package var output: String?
+    package var verdict: Verdict
+    package var fault: Fault?
+    package var seconds: Double
+}
+
+/// All stages for one stack in this process, as `contourctl run` does it.
+package struct DirectRun: Sendable {
+    package var model: ModelPackage
+    package var admission: AdmissionLimits
+    package var export: ExportOptions
+    package var output: String
+    package var threads: Int
+
+    package init(
+        model: ModelPackage, admission: AdmissionLimits, export: ExportOptions, output: String, threads: Int
+    ) {
+        self.model = model
+        self.admission = admission
+        self.export = export
+        self.output = output
+        self.threads = threads
+    }
+
+    /// Runs the stages in a hidden folder of the output folder, then renames the result into place.
+    ///
+    /// - Parameters:
+    ///   - references: files to score against.
+    ///   - progress: 0...1 over all stages, and what is being done.
+    package func callAsFunction(
+        _ stack: SeriesScan.Stack, references: [String], progress: @escaping @Sendable (Double, String) -> Void,
+        isCancelled: @escaping @Sendable () -> Bool = { false }
+    ) -> RunOutcome {
+        let start = ContinuousClock.now
+        let folder = RunFolder(path: "\(output)/.\(stack.name).work")
+        var outcome = RunOutcome(name: stack.name, output: nil, verdict: .failed, fault: nil, seconds: 0)
+        do {
+            try Directory.remove(folder.path)
+            let request = try request(for: stack, references: references)
+            try folder.write(request)
+            do throws(Fault) {
+                try runStages(in: folder, progress, isCancelled)
+                outcome.output = try publish(folder.directory(of: .export), as: stack.name)
+                outcome.verdict = try isSuspicious(outcome.output) ? .review : .delivered
+            } catch {
+                outcome.fault = error
+                if error.kind == .permanent {
+                    try writeRefusal(error, request: request, to: folder)
+                    outcome.output = try publish(folder.refusalDirectory, as: stack.name + ".refused")
+                    outcome.verdict = .refused
+                }
+            }
+            try Directory.remove(folder.path)
+        } catch {
+            outcome.fault = classify(error)
+        }
+        outcome.seconds = start.duration(to: .now).seconds
+        return outcome
+    }
+
+    private func runStages(
+        in folder: RunFolder, _ progress: @escaping @Sendable (Double, String) -> Void,
+        _ isCancelled: @escaping @Sendable () -> Bool
+    ) throws(Fault) {
+        // Shares of the time of a usual case.
+        let shares: [StageName: (start: Double, share: Double)] = [
+            .resample: (0, 0.25), .segment: (0.25, 0.5), .evaluate: (0.75, 0.05), .export: (0.8, 0.2),
+        ]
+        for name in StageName.allCases {
+            let (start, share) = shares[name] ?? (0, 0)
+            let context = StageContext(
+                threads: threads, progress: { progress(start + share * $0, "\(name.rawValue): \($1)") },
+                isCancelled: isCancelled)
+            try runStage(name, in: folder, context)
+        }
+    }
+
+    private func request(for stack: SeriesScan.Stack, references: [String]) throws -> RunRequest {
+        var request = RunRequest(
+            seriesNumber: 0, revision: 1, dicomFiles: stack.files.map(absolute), referenceFiles: references.map(absolute),
+            modelDirectory: model.directory, modelDigest: model.digest,
+            configurationDigest: try configurationDigest(admission: admission, export: export),
+            softwareVersion: ContourdVersion.current, admission: admission, export: export,
+            deliveredName: stack.name, createdAt: Date(), threads: threads)
+        request.seriesInstanceCount = stack.seriesInstanceCount
+        return request
+    }
+
+    private func absolute(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
+
+    /// Renames to the first free name: NAME, NAME-r2, NAME-r3...
+    private func publish(_ folder: String, as name: String) throws(Fault) -> String {
+        do {
+            for revision in 1...9999 {
+                let target = "\(output)/\(revision == 1 ? name : "\(name)-r\(revision)")"
+                if Directory.exists(target) { continue }
+                try Directory.publish(partial: folder, as: target)
+                return target
+            }
+            throw Fault(
+                .operator, "E_OUTPUT_FULL", "The output folder holds 9999 results of this series.",
+                hint: "Name another output folder.")
+        } catch { throw classify(error) }
+    }
+
+    private func isSuspicious(_ output: String?) throws(Fault) -> Bool {
+        guard let output else { return false }
+        struct Summary: Decodable { var verdict: String }
+        do {
+            let data = try Data(contentsOf: URL(fileURLWithPath: output + "/report.json"))
+            return try JSONDecoder().decode(Summary.self, from: data).verdict == "review"
+        } catch { throw classify(error) }
+    }
+}

@@ -1,0 +1,104 @@
+import Dicom
+import Foundation
+import Platform
+
+/// A file that is used for nothing, and why.
+package struct IgnoredFile: Codable, Sendable, Equatable {
+    package var path: String
+    package var code: String
+    package var reason: String
+}
+
+/// What a set of files and folders holds for contouring.
+package struct SeriesScan: Sendable {
+    /// One stack of CT images.
+    package struct Stack: Sendable {
+        package var key: StackKey
+        package var headers: [InstanceHeader]
+        package var files: [String]
+        /// Instances of the whole Series, over all its stacks.
+        package var seriesInstanceCount: Int
+
+        /// Series Instance UID, with a number when the Series has several stacks.
+        package var name: String
+    }
+
+    /// An object that contours Series.
+    package struct Reference: Sendable {
+        package var path: String
+        package var header: InstanceHeader
+    }
+
+    package var stacks: [Stack] = []
+    package var references: [Reference] = []
+    package var ignored: [IgnoredFile] = []
+
+    /// Reads the headers of every file below `paths`.
+    ///
+    /// - Parameter progress: files done, files to do.
+    /// - Throws: `SystemError` when one of `paths` does not exist or a folder cannot be listed.
+    package init(
+        paths: [String], limits: AdmissionLimits, progress: (Int, Int) -> Void = { _, _ in }
+    ) throws(SystemError) {
+        let files = try Self.files(below: paths)
+        var headers: [InstanceHeader] = []
+        var images: [String] = []
+        for (index, path) in files.enumerated() {
+            progress(index, files.count)
+            do throws(DicomError) {
+                let header = try InstanceHeader(contentsOf: path)
+                switch header.kind {
+                case .ctImage:
+                    headers.append(header)
+                    images.append(path)
+                case .rtStructureSet, .segmentation: references.append(Reference(path: path, header: header))
+                case .dicomdir:
+                    ignored.append(
+                        IgnoredFile(path: path, code: "W_DICOMDIR", reason: "an index of other files; not needed"))
+                case .otherDicom(let sopClass):
+                    ignored.append(
+                        IgnoredFile(path: path, code: "W_NOT_CT", reason: "no CT image (SOP Class \(sopClass))"))
+                }
+            } catch {
+                ignored.append(IgnoredFile(path: path, code: error.code, reason: "\(error.message) \(error.hint)"))
+            }
+        }
+        stacks = Self.stacks(headers, images, limits)
+    }
+
+    private static func stacks(_ headers: [InstanceHeader], _ files: [String], _ limits: AdmissionLimits) -> [Stack] {
+        let counts = Dictionary(grouping: headers, by: \.seriesInstanceUID)
+            .mapValues { Set($0.map(\.sopInstanceUID)).count }
+        let parts = Dicom.stacks(of: headers, limits: limits)
+        let perSeries = Dictionary(grouping: parts.indices) { parts[$0].key.seriesInstanceUID }
+        return parts.enumerated().map { index, part in
+            let uid = part.key.seriesInstanceUID
+            let siblings = perSeries[uid] ?? []
+            let number = (siblings.firstIndex(of: index) ?? 0) + 1
+            return Stack(
+                key: part.key, headers: part.indices.map { headers[$0] }, files: part.indices.map { files[$0] },
+                seriesInstanceCount: counts[uid] ?? 0, name: siblings.count > 1 ? "\(uid)-s\(number)" : uid)
+        }
+    }
+
+    /// Regular files below the given paths, sorted; hidden files and links inside folders are not followed.
+    static func files(below paths: [String]) throws(SystemError) -> [String] {
+        var files: [String] = []
+        for path in paths {
+            guard Directory.exists(path) else { throw SystemError("stat", code: ENOENT, path: path) }
+            if Directory.isFolder(path) { try collect(path, into: &files) } else { files.append(path) }
+        }
+        return files
+    }
+
+    private static func collect(_ folder: String, into files: inout [String]) throws(SystemError) {
+        for entry in try Directory.list(folder) where !entry.name.hasPrefix(".") {
+            let path = folder + "/" + entry.name
+            switch entry.kind {
+            case .folder: try collect(path, into: &files)
+            case .file: files.append(path)
+            case .other: continue
+            }
+        }
+    }
+}

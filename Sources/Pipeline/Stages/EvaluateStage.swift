@@ -1,0 +1,120 @@
+import Dicom
+import Foundation
+import Imaging
+import Platform
+import Report
+import Segmentation
+
+/// What `evaluate` found out.
+struct EvaluationFacts: Codable {
+    var structures: [CaseReport.StructureReport]
+    var findings: [CaseReport.Finding]
+    var evaluations: [CaseReport.Evaluation]
+}
+
+/// Plausibility of every structure, and scores against references where there are any.
+struct EvaluateStage: Stage {
+    static let name = StageName.evaluate
+
+    func run(_ request: RunRequest, _ folder: RunFolder, output: String, _ context: StageContext) throws {
+        // A later evaluation reads what the Run it scores has kept.
+        let base = request.baseRunDirectory.map(RunFolder.init) ?? folder
+        let model = try loadDescription(of: try base.request())
+        let facts = try base.decode(SeriesFacts.self, stage: .resample, "series.json")
+        let segmentation = try base.decode(SegmentationFacts.self, stage: .segment, "segmentation.json")
+        let labels = try Volume<UInt8>(contentsOfBase: base.directory(of: .segment) + "/labels")
+        try context.report(0.2, "plausibility")
+        let judge = PlausibilityJudge(
+            facts: facts, segmentation: segmentation, model: model, geometry: labels.geometry,
+            measures: measureLabels(labels))
+        let structures = judge.reports()
+        var result = EvaluationFacts(
+            structures: structures, findings: findings(facts, segmentation, structures), evaluations: [])
+        let evaluation = ReferenceEvaluation(
+            labels: LabelMap(volume: labels, labels: segmentation.labels),
+            unions: model.derivedROIs.map { ($0.name, $0.union) }, tolerancesMM: request.export.tolerancesMM,
+            threads: context.threads)
+        for (index, path) in request.referenceFiles.enumerated() {
+            try context.report(0.3 + 0.7 * Double(index) / Double(request.referenceFiles.count), "scoring")
+            score(path, with: evaluation, of: try base.request(), facts, into: &result)
+        }
+        try RunJSON.encode(result).write(to: URL(fileURLWithPath: output + "/evaluation.json"))
+    }
+
+    /// A reference that cannot be used is told, and never costs the contours.
+    private func score(
+        _ path: String, with evaluation: ReferenceEvaluation, of request: RunRequest, _ facts: SeriesFacts,
+        into result: inout EvaluationFacts
+    ) {
+        do {
+            let scores = try evaluation.score(against: path)
+            let own = ProductIdentity(request, volumeDigest: facts.summary.volumeDigest, series: facts.summary)
+            guard !own.isOurs(scores.referenceSOPInstanceUID) else {
+                result.findings.append(
+                    .init(
+                        severity: .note, code: "W_OWN_RESULT", message: "The reference is our own unedited result.",
+                        hint: "It was not scored: it would agree with itself.", details: []))
+                return
+            }
+            result.evaluations.append(scores)
+            if scores.structures.isEmpty {
+                result.findings.append(
+                    .init(
+                        severity: .note, code: "W_REFERENCE_UNMATCHED",
+                        message: "No structure of the reference has a name that the model knows.",
+                        hint: "Name structures after TG-263, for example Lung_L.", details: scores.unmatchedReference))
+            }
+        } catch {
+            let fault = classify(error)
+            result.findings.append(
+                .init(
+                    severity: .note, code: "W_REFERENCE_UNUSABLE",
+                    message: "A reference could not be used: \(fault.message)", hint: fault.hint,
+                    details: fault.details))
+        }
+    }
+
+    private func findings(
+        _ facts: SeriesFacts, _ segmentation: SegmentationFacts, _ structures: [CaseReport.StructureReport]
+    ) -> [CaseReport.Finding] {
+        let found = segmentation.findings.map { finding in
+            CaseReport.Finding(
+                severity: .review, code: finding.code, structure: finding.structure, message: finding.message,
+                hint: finding.hint, details: [])
+        }
+        let failed = structures.flatMap { structure in
+            structure.checks.filter { !$0.passed && $0.name != "confidence" }.map { check in
+                CaseReport.Finding(
+                    severity: .review, code: "W_IMPLAUSIBLE", structure: structure.name,
+                    message: "\(structure.name): \(check.name) is \(check.value), expected \(check.expected).",
+                    hint: "Compare the contour with the CT there.", details: [])
+            }
+        }
+        let admitted = facts.findings.map { finding in
+            CaseReport.Finding(
+                severity: finding.code == "W_EXTENT_NOT_PROVABLE" ? .note : .review, code: finding.code,
+                structure: nil, message: finding.message, hint: finding.hint, details: finding.sliceDetails)
+        }
+        let all = found + failed + admitted + cut(structures)
+        return all.filter { $0.severity == .review } + all.filter { $0.severity == .note }
+    }
+
+    /// A structure that reaches the end of the scan is cut there; normal for many scans, so it is a note.
+    private func cut(_ structures: [CaseReport.StructureReport]) -> [CaseReport.Finding] {
+        structures.filter { !$0.derived && ($0.touchesFirstSlice || $0.touchesLastSlice) }.map { structure in
+            let ends = [structure.touchesFirstSlice ? "first" : nil, structure.touchesLastSlice ? "last" : nil]
+            return CaseReport.Finding(
+                severity: .note, code: "W_CUT_BY_SCAN", structure: structure.name,
+                message: "\(structure.name) reaches the \(ends.compactMap { $0 }.joined(separator: " and the ")) slice.",
+                hint: "Its volume is that of the part that was scanned.", details: [])
+        }
+    }
+
+    private func loadDescription(of request: RunRequest) throws -> ModelDescription {
+        let path = request.modelDirectory + "/model.json"
+        guard let json = FileManager.default.contents(atPath: path) else {
+            throw SegmentationError.missingFile(path: path)
+        }
+        return try ModelPackage.description(from: json, path: path)
+    }
+}

@@ -1,0 +1,89 @@
+import Dicom
+import Foundation
+import Imaging
+import Nifti
+
+/// Structures of a reference: an RT Structure Set, a Segmentation, or NIfTI.
+package struct ReferenceMasks {
+    package enum Kind: String, Codable, Sendable { case rtStructureSet = "rtstruct", segmentation = "seg", nifti }
+
+    package let kind: Kind
+    package let sopInstanceUID: String?
+    package let referencedSeriesInstanceUIDs: [String]
+    package let names: [String]
+    private let load: (Int, VolumeGeometry) throws -> (mask: Mask, outside: Int)
+
+    /// - Parameters:
+    ///   - path: the file; NIfTI by its name, everything else as DICOM.
+    ///   - labels: names of the values of a NIfTI label map; a map with one value is named after its file.
+    /// - Throws: `DicomError`, `StructureError`, `NiftiError`.
+    package init(contentsOf path: String, labels: [String: UInt8] = [:]) throws {
+        if path.hasSuffix(".nii") || path.hasSuffix(".nii.gz") {
+            try self.init(nifti: path, labels: labels)
+            return
+        }
+        let header = try InstanceHeader(contentsOf: path)
+        switch header.kind {
+        case .rtStructureSet:
+            let set = try RTStructureSet(contentsOf: path)
+            kind = .rtStructureSet
+            sopInstanceUID = set.sopInstanceUID
+            referencedSeriesInstanceUIDs = set.referencedSeriesInstanceUIDs
+            names = set.structures.map(\.name)
+            load = { index, geometry in
+                let (mask, outside) = set.structures[index].mask(on: geometry)
+                return (mask, outside)
+            }
+        case .segmentation:
+            let object = try SegmentationObject(contentsOf: path)
+            kind = .segmentation
+            sopInstanceUID = object.sopInstanceUID
+            referencedSeriesInstanceUIDs = object.referencedSeriesInstanceUIDs
+            names = object.segments.map(\.label)
+            load = { index, geometry in
+                let (mask, outside) = object.mask(ofSegment: object.segments[index].number, on: geometry)
+                return (mask, outside)
+            }
+        default:
+            throw StructureError.unreadable(reason: "it is neither an RT Structure Set nor a Segmentation nor NIfTI")
+        }
+    }
+
+    private init(nifti path: String, labels: [String: UInt8]) throws {
+        let volume = try NiftiFile.readLabels(path)
+        let present = Set(volume.voxels).subtracting([0]).sorted()
+        let file = (path as NSString).lastPathComponent.components(separatedBy: ".nii")[0]
+        let known = Dictionary(labels.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
+        let values: [(String, Set<UInt8>)] =
+            present.count == 1 && present[0] == 1 && labels[file] != nil || labels.isEmpty && present.count == 1
+            ? [(file, Set(present))] : present.map { (known[$0] ?? "label \($0)", [$0]) }
+        kind = .nifti
+        sopInstanceUID = nil
+        referencedSeriesInstanceUIDs = []
+        names = values.map(\.0)
+        load = { index, geometry in
+            let wanted = values[index].1
+            let mask = Mask(geometry: volume.geometry, voxels: volume.voxels.map { wanted.contains($0) ? 1 : 0 })
+            return (mask.isOn(geometry) ? mask : mask.resampledNearest(to: geometry, outside: 0, threads: 1), 0)
+        }
+    }
+
+    /// The mask of one structure on a grid, and how many contours or frames lay on no slice of it.
+    package func mask(at index: Int, on geometry: VolumeGeometry) throws -> (mask: Mask, outside: Int) {
+        try load(index, geometry)
+    }
+}
+
+extension Volume {
+    /// Whether this volume's voxels are those of another grid, to a hundredth of a voxel.
+    package func isOn(_ other: VolumeGeometry) -> Bool {
+        guard geometry.dimensions == other.dimensions else { return false }
+        let d = other.dimensions
+        let corners = [(0, 0, 0), (d.i - 1, 0, 0), (0, d.j - 1, 0), (0, 0, d.k - 1)]
+        return corners.allSatisfy { i, j, k in
+            let index = geometry.continuousIndex(of: other.patientPoint(i: Double(i), j: Double(j), k: Double(k)))
+            let offset = index - Vector3(Double(i), Double(j), Double(k))
+            return abs(offset.x) < 0.01 && abs(offset.y) < 0.01 && abs(offset.z) < 0.01
+        }
+    }
+}

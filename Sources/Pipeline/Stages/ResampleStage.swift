@@ -1,0 +1,83 @@
+import Dicom
+import Foundation
+import Imaging
+import Platform
+import Report
+import Segmentation
+
+/// What `resample` learned about the CT, for the stages after it.
+struct SeriesFacts: Codable {
+    var summary: CaseReport.SeriesSummary
+    var slices: [SliceReference]
+    var findings: [AdmissionFinding]
+    /// Patient x (LPS, mm) of the middle of the body: what left and right are judged by.
+    var bodyCentreX: Double
+}
+
+/// Decodes the CT, tests whether it is one trustworthy volume, and resamples it to the model's grid.
+struct ResampleStage: Stage {
+    static let name = StageName.resample
+
+    func run(_ request: RunRequest, _ folder: RunFolder, output: String, _ context: StageContext) throws {
+        let model = try loadModel(of: request)
+        let series = try loadCTSeries(
+            files: request.dicomFiles, limits: request.admission, threads: context.threads,
+            seriesInstanceCount: request.seriesInstanceCount,
+            progress: { context.progress($0 * 0.7, "reading the CT") }, isCancelled: context.isCancelled)
+        try context.report(0.7, "resampling")
+        try series.volume.write(toBase: output + "/ct")
+        let input = networkInput(ct: series.volume, model: model, threads: context.threads)
+        try context.report(0.95, "writing")
+        try input.write(toBase: output + "/input")
+        try series.reference.write(to: output + "/reference.dcm")
+        try RunJSON.encode(facts(of: series)).write(to: URL(fileURLWithPath: output + "/series.json"))
+        try context.report(1, "done")
+    }
+
+    private func facts(of series: CTSeries) -> SeriesFacts {
+        let geometry = series.volume.geometry
+        let digest = series.volume.voxels.withUnsafeBytes { bytes -> String in
+            var digest = SHA256Digest()
+            digest.update(bytes)
+            return digest.finalizedHex()
+        }
+        let summary = CaseReport.SeriesSummary(
+            seriesInstanceUID: series.header.seriesInstanceUID, studyInstanceUID: series.header.studyInstanceUID,
+            frameOfReferenceUID: geometry.frameOfReferenceUID, columns: geometry.dimensions.i,
+            rows: geometry.dimensions.j, slices: geometry.dimensions.k,
+            spacingMM: [geometry.spacing.x, geometry.spacing.y, geometry.spacing.z],
+            manufacturer: series.header.manufacturer, convolutionKernel: series.header.convolutionKernel,
+            patientPosition: series.header.patientPosition, extentIsProvable: series.extentIsProvable,
+            volumeDigest: digest)
+        return SeriesFacts(
+            summary: summary, slices: series.slices, findings: series.findings,
+            bodyCentreX: bodyCentreX(of: series.volume))
+    }
+
+    /// Mean x of what is denser than fat-free air, over every fourth voxel.
+    private func bodyCentreX(of volume: Volume<Int16>) -> Double {
+        let d = volume.geometry.dimensions
+        var (sum, count) = (Vector3.zero, 0.0)
+        for k in stride(from: 0, to: d.k, by: 4) {
+            for j in stride(from: 0, to: d.j, by: 4) {
+                for i in stride(from: 0, to: d.i, by: 4) where volume[i, j, k] > -300 {
+                    sum += Vector3(Double(i), Double(j), Double(k))
+                    count += 1
+                }
+            }
+        }
+        let middle = count > 0 ? sum / count : Vector3(Double(d.i), Double(d.j), Double(d.k)) / 2
+        return volume.geometry.patientPoint(i: middle.x, j: middle.y, k: middle.z).x
+    }
+}
+
+/// The model of a Run, refused when it is no longer the one that the Run was made for.
+func loadModel(of request: RunRequest) throws -> ModelPackage {
+    let model = try ModelPackage(contentsOf: request.modelDirectory)
+    guard model.digest == request.modelDigest else {
+        throw Fault(
+            .operator, "E_MODEL_CHANGED", "The model package \(model.name) changed after this run was queued.",
+            hint: "Put the former package back, or retry the series to contour it with the new one.")
+    }
+    return model
+}

@@ -1,0 +1,94 @@
+internal import CLinux
+import Foundation
+import Glibc
+
+/// A process that we started, talking with us in lines over its standard input and output. It inherits standard
+/// error. Not safe for use by several threads at once, except for `kill`.
+package final class ChildProcess: Sendable {
+    package let pid: Int32
+    private let input: Int32
+    private let output: Int32
+    private let reader: LineReader
+
+    /// - Throws: `SystemError` when the program cannot be started.
+    package init(_ program: String, arguments: [String]) throws(SystemError) {
+        var toChild: [Int32] = [-1, -1], fromChild: [Int32] = [-1, -1]
+        try syscall("pipe2") { linux_pipe_cloexec(&toChild) }
+        try syscall("pipe2") { linux_pipe_cloexec(&fromChild) }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, toChild[0], 0)
+        posix_spawn_file_actions_adddup2(&actions, fromChild[1], 1)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // Our handling of signals is not the child's.
+        var defaults = sigset_t(), none = sigset_t()
+        sigfillset(&defaults)
+        sigemptyset(&none)
+        posix_spawnattr_setsigdefault(&attributes, &defaults)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
+        let argv = ([program] + arguments).map { strdup($0) }
+        defer { argv.forEach { free($0) } }
+        var child: Int32 = 0
+        let code = posix_spawn(&child, program, &actions, &attributes, argv + [nil], environ)
+        close(toChild[0])
+        close(fromChild[1])
+        guard code == 0 else {
+            close(toChild[1])
+            close(fromChild[0])
+            throw SystemError("posix_spawn", code: code, path: program)
+        }
+        pid = child
+        input = toChild[1]
+        output = fromChild[0]
+        reader = LineReader()
+    }
+
+    deinit {
+        close(input)
+        close(output)
+    }
+
+    /// Sends one line; false when the child is gone.
+    package func send(_ line: Data) -> Bool {
+        let bytes = line + [0x0A]
+        return bytes.withUnsafeBytes { buffer in
+            var done = 0
+            while done < buffer.count {
+                let count = Glibc.write(input, buffer.baseAddress! + done, buffer.count - done)
+                if count < 0 && errno == EINTR { continue }
+                guard count > 0 else { return false }
+                done += count
+            }
+            return true
+        }
+    }
+
+    /// What waiting for a line ended with.
+    package enum Event: Sendable, Equatable {
+        case line(Data)
+        /// Nothing came in time, or `wake` was signalled.
+        case nothing
+        case ended
+    }
+
+    /// Waits for a line.
+    package func receive(timeoutSeconds: Double, wake: WakeUp? = nil) -> Event {
+        reader.next(from: output, timeoutSeconds: timeoutSeconds, wake: wake)
+    }
+
+    package func kill(_ signal: Int32 = SIGKILL) { Glibc.kill(pid, signal) }
+
+    /// Waits for the end and says in words how it ended; nil for an orderly end.
+    package func wait() -> String? {
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) == -1 && errno == EINTR {}
+        let signal = status & 0x7F
+        if signal != 0 { return "signal \(signal)" }
+        let code = (status >> 8) & 0xFF
+        return code == 0 ? nil : "exit status \(code)"
+    }
+}

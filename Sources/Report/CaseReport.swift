@@ -1,0 +1,152 @@
+import Foundation
+import Metrics
+
+/// What `report.json` beside a result says; docs/schemas/report.schema.json is its schema.
+///
+/// It holds no patient data beyond the UIDs that the DICOM products hold too. Times of stages live in it, so two
+/// runs of the same work differ in `stages` and `createdAt` alone.
+package struct CaseReport: Codable, Sendable {
+    package static let currentSchemaVersion = 1
+
+    /// What a reader should do with the result.
+    package enum Verdict: String, Codable, Sendable {
+        /// Nothing suspicious was found. A person reviews the contours all the same.
+        case delivered
+        /// Something below is suspicious: look there first.
+        case review
+        /// There are no contours; `fault` says why.
+        case refused
+    }
+
+    package var schemaVersion = CaseReport.currentSchemaVersion
+    package var verdict: Verdict
+    package var softwareVersion: String
+    /// ISO 8601, UTC.
+    package var createdAt: String
+    package var revision: Int
+    package var series: SeriesSummary?
+    package var model: ModelSummary?
+    package var configurationDigest: String
+    /// Structures of the model in its order, derived ones after.
+    package var structures: [StructureReport]
+    /// Everything a reader must know, the gravest first.
+    package var findings: [Finding]
+    /// Scores against a reference; nil when there was none.
+    package var evaluation: Evaluation?
+    package var fault: FaultSummary?
+    package var stages: [StageTime]
+    /// SHA-256 of every delivered file but the report itself, by name.
+    package var files: [String: String]
+
+    package struct SeriesSummary: Codable, Sendable {
+        package var seriesInstanceUID: String
+        package var studyInstanceUID: String
+        package var frameOfReferenceUID: String
+        package var columns: Int
+        package var rows: Int
+        package var slices: Int
+        /// Column, row and slice spacing, mm.
+        package var spacingMM: [Double]
+        package var manufacturer: String?
+        package var convolutionKernel: String?
+        package var patientPosition: String?
+        /// Whether the headers prove that no slice is missing at the ends.
+        package var extentIsProvable: Bool
+        /// SHA-256 over the HU volume.
+        package var volumeDigest: String
+    }
+
+    package struct ModelSummary: Codable, Sendable {
+        package var name: String
+        package var version: String
+        package var digest: String
+        package var summary: String
+        package var demonstration: Bool
+        package var trainingCases: Int
+    }
+
+    package struct StructureReport: Codable, Sendable {
+        package var name: String
+        package var derived: Bool
+        package var found: Bool
+        /// 8-bit red, green, blue.
+        package var color: [Int]
+        package var volumeML: Double
+        /// 0...1, see the model card; nil for derived structures.
+        package var confidence: Double?
+        package var meanHU: Double?
+        package var components: Int
+        /// Smallest and largest slice (0-based, ascending along the slice normal); nil when not found.
+        package var firstSlice: Int?
+        package var lastSlice: Int?
+        /// Centre of mass, patient LPS mm.
+        package var centroidMM: [Double]?
+        /// Area of the structure that lies on the edge of the CT's picture, and whether it reaches the CT's first or
+        /// last slice.
+        package var touchesPictureEdge: Bool
+        package var touchesFirstSlice: Bool
+        package var touchesLastSlice: Bool
+        package var checks: [PlausibilityCheck]
+        /// Dice between our mask and the mask read back from the written objects, nil before export.
+        package var rtStructureSetRoundTripDice: Double?
+        package var segmentationRoundTripDice: Double?
+    }
+
+    /// One measured value beside the range it is judged by.
+    package struct PlausibilityCheck: Codable, Sendable {
+        package var name: String
+        package var value: String
+        package var expected: String
+        package var passed: Bool
+    }
+
+    package struct Finding: Codable, Sendable {
+        package enum Severity: String, Codable, Sendable { case review, note }
+        package var severity: Severity
+        package var code: String
+        package var structure: String?
+        package var message: String
+        package var hint: String
+        package var details: [String]
+    }
+
+    package struct Evaluation: Codable, Sendable {
+        /// `rtstruct`, `seg` or `nifti`.
+        package var referenceKind: String
+        package var referenceSOPInstanceUID: String?
+        package var structures: [StructureScores]
+        /// Names in the reference that no structure of ours has, and the other way round.
+        package var unmatchedReference: [String]
+        package var unmatchedPrediction: [String]
+        package var findings: [String]
+    }
+
+    package struct FaultSummary: Codable, Sendable {
+        package var code: String
+        package var kind: String
+        package var message: String
+        package var hint: String
+        package var details: [String]
+    }
+
+    package struct StageTime: Codable, Sendable {
+        package var stage: String
+        package var seconds: Double
+        package var peakMemoryMB: Double
+    }
+}
+
+/// Pictures of a case, by the field of the report page they belong to.
+package struct CasePicture: Sendable {
+    package enum Role: String, Sendable { case axial, coronal, sagittal, strip, structureEnds, worstSlice }
+    package var role: Role
+    /// What is seen, for people who cannot see it, too.
+    package var caption: String
+    package var png: Data
+
+    package init(role: Role, caption: String, png: Data) {
+        self.role = role
+        self.caption = caption
+        self.png = png
+    }
+}

@@ -1,0 +1,97 @@
+internal import GRDB
+
+extension Store {
+    /// Every change of the schema is a new migration; those that were released never change.
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1: series, instances, runs, jobs") { db in
+            try db.execute(sql: version1)
+        }
+        return migrator
+    }
+
+    private static let version1 = """
+        CREATE TABLE series (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            series_instance_uid TEXT NOT NULL UNIQUE,
+            state TEXT NOT NULL CHECK (state IN ('collecting', 'sealed')),
+            revision INTEGER NOT NULL DEFAULT 0,
+            marker INTEGER NOT NULL DEFAULT 0,
+            waiting_for TEXT,
+            created_at INTEGER NOT NULL,
+            last_arrival_at INTEGER NOT NULL,
+            sealed_at INTEGER
+        ) STRICT;
+
+        CREATE TABLE instance (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            series_id INTEGER REFERENCES series(id),
+            state TEXT NOT NULL CHECK (state IN
+                ('parsing', 'taking', 'image', 'reference', 'ignored', 'quarantined', 'repeated', 'deleted')),
+            sop_instance_uid TEXT,
+            inbox_path TEXT NOT NULL,
+            stored_path TEXT,
+            header TEXT,
+            digest TEXT,
+            code TEXT,
+            reason TEXT,
+            attempts INTEGER NOT NULL DEFAULT 0,
+            received_at INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX instance_by_series ON instance(series_id, state);
+        CREATE INDEX instance_by_uid ON instance(sop_instance_uid);
+        CREATE INDEX instance_by_path ON instance(inbox_path);
+        CREATE INDEX instance_by_state ON instance(state);
+
+        CREATE TABLE reference (
+            instance_id INTEGER NOT NULL REFERENCES instance(id),
+            series_instance_uid TEXT NOT NULL,
+            PRIMARY KEY (instance_id, series_instance_uid)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX reference_by_series ON reference(series_instance_uid);
+
+        CREATE TABLE run (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            series_id INTEGER NOT NULL REFERENCES series(id),
+            kind TEXT NOT NULL CHECK (kind IN ('contouring', 'evaluation')),
+            stack TEXT NOT NULL,
+            revision INTEGER NOT NULL,
+            model TEXT NOT NULL,
+            content_digest TEXT NOT NULL,
+            model_digest TEXT NOT NULL,
+            configuration_digest TEXT NOT NULL,
+            software_version TEXT NOT NULL,
+            request TEXT NOT NULL,
+            base_run_id INTEGER REFERENCES run(id),
+            state TEXT NOT NULL CHECK (state IN ('working', 'delivering', 'delivered', 'cancelled')),
+            verdict TEXT CHECK (verdict IN ('delivered', 'review', 'refused')),
+            delivered_name TEXT NOT NULL,
+            delivery_source TEXT,
+            created_at INTEGER NOT NULL,
+            delivered_at INTEGER,
+            pixels_deleted INTEGER NOT NULL DEFAULT 0,
+            UNIQUE (series_id, kind, stack, revision, model, base_run_id)
+        ) STRICT;
+        CREATE INDEX run_by_state ON run(state);
+
+        CREATE TABLE job (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            run_id INTEGER NOT NULL REFERENCES run(id),
+            stage TEXT NOT NULL,
+            state TEXT NOT NULL CHECK (state IN
+                ('available', 'running', 'held', 'completed', 'discarded', 'cancelled')),
+            attempts INTEGER NOT NULL DEFAULT 0,
+            available_at INTEGER NOT NULL,
+            started_at INTEGER,
+            finished_at INTEGER,
+            fault TEXT,
+            UNIQUE (run_id, stage)
+        ) STRICT;
+        CREATE INDEX job_by_state ON job(state, available_at);
+
+        CREATE TABLE setting (
+            name TEXT PRIMARY KEY,
+            value TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
+}

@@ -1,0 +1,169 @@
+internal import GRDB
+
+/// How an attempt at a job ended.
+package enum JobOutcome: Sendable {
+    /// The stage is done; the next one follows, or the result is ready to be delivered.
+    case completed(nextStage: String?, verdict: String?)
+    case failed(FaultRecord)
+}
+
+/// What follows from the end of an attempt.
+package enum JobConsequence: Sendable, Equatable {
+    case nextStage(String)
+    /// The run's result or refusal is to be delivered.
+    case deliver(verdict: String)
+    case retry(at: Int64)
+    case held
+    /// The job was cancelled meanwhile.
+    case nothing
+}
+
+/// When a job is tried again.
+package struct RetryPolicy: Sendable, Equatable {
+    /// Attempts at a stage before a transient fault becomes a refusal.
+    package var maximumAttempts = 6
+    /// Attempts after a crash: a series that kills its worker must not do so for ever.
+    package var maximumCrashes = 3
+    package var firstDelayMS: Int64 = 5_000
+    package var longestDelayMS: Int64 = 600_000
+
+    package init() {}
+
+    func delay(afterAttempt attempt: Int) -> Int64 {
+        min(longestDelayMS, firstDelayMS << Int64(min(max(attempt - 1, 0), 20)))
+    }
+}
+
+extension Store {
+    /// Takes the oldest job that is ready, and counts the attempt; nil when there is none or the queue is paused.
+    package func claim() throws(StoreError) -> (job: JobRecord, run: RunRecord)? {
+        try write { db in
+            guard try !isPaused(db) else { return nil }
+            let row = try Row.fetchOne(
+                db,
+                sql: """
+                    UPDATE job SET state = 'running', attempts = attempts + 1, started_at = ?, finished_at = NULL
+                    WHERE id = (SELECT id FROM job WHERE state = 'available' AND available_at <= ?
+                        ORDER BY available_at, id LIMIT 1)
+                    RETURNING *
+                    """, arguments: [now(), now()])
+            guard let row else { return nil }
+            let job = try JobRecord(row: row)
+            return (job, try run(job.runNumber, db))
+        }
+    }
+
+    /// Ends an attempt and decides what follows, in one transaction.
+    package func finish(
+        _ number: Int64, _ outcome: JobOutcome, policy: RetryPolicy = RetryPolicy()
+    ) throws(StoreError) -> JobConsequence {
+        try write { db in
+            let job = try job(number, db)
+            guard job.state == .running else { return .nothing }
+            switch outcome {
+            case .completed(let next, let verdict):
+                try set(number, .completed, fault: nil, db)
+                if let next {
+                    try insertJob(run: job.runNumber, stage: next, db)
+                    return .nextStage(next)
+                }
+                return try startDelivery(job.runNumber, verdict: verdict ?? "delivered", db)
+            case .failed(let fault): return try fail(job, fault, policy, db)
+            }
+        }
+    }
+
+    private func fail(
+        _ job: JobRecord, _ fault: FaultRecord, _ policy: RetryPolicy, _ db: Database
+    ) throws -> JobConsequence {
+        switch fault.kind {
+        case "interrupted":
+            try db.execute(
+                sql: "UPDATE job SET state = 'available', attempts = attempts - 1, available_at = ? WHERE id = ?",
+                arguments: [now(), job.number])
+            return .retry(at: now())
+        case "operator":
+            try set(job.number, .held, fault: fault, db)
+            return .held
+        case "transient" where job.attempts < policy.maximumAttempts,
+            "bug" where job.attempts < policy.maximumCrashes:
+            let at = now() + policy.delay(afterAttempt: job.attempts)
+            try db.execute(
+                sql: "UPDATE job SET state = 'available', available_at = ?, finished_at = ?, fault = ? WHERE id = ?",
+                arguments: [at, now(), try fault.json(), job.number])
+            return .retry(at: at)
+        default:
+            try set(job.number, .discarded, fault: fault, db)
+            return try startDelivery(job.runNumber, verdict: "refused", db)
+        }
+    }
+
+    /// Jobs that were running when the service ended. After an orderly stop the attempt was given back already;
+    /// what is still running here died with the service, and the attempt counts.
+    package func recoverRunningJobs() throws(StoreError) -> Int {
+        try write { db in
+            try db.execute(
+                sql: "UPDATE job SET state = 'available', available_at = ? WHERE state = 'running'", arguments: [now()])
+            return db.changesCount
+        }
+    }
+
+    /// When the next job becomes ready; nil when none waits.
+    package func nextJobTime() throws(StoreError) -> Int64? {
+        try read { db in
+            try isPaused(db)
+                ? nil : Int64.fetchOne(db, sql: "SELECT MIN(available_at) FROM job WHERE state = 'available'")
+        }
+    }
+
+    package func job(_ number: Int64) throws(StoreError) -> JobRecord { try read { db in try job(number, db) } }
+
+    package func jobs(ofRun number: Int64) throws(StoreError) -> [JobRecord] {
+        try read { db in
+            try Row.fetchAll(db, sql: "SELECT * FROM job WHERE run_id = ? ORDER BY id", arguments: [number])
+                .map { try JobRecord(row: $0) }
+        }
+    }
+
+    package func run(_ number: Int64) throws(StoreError) -> RunRecord { try read { db in try run(number, db) } }
+
+    package func runs(ofSeries number: Int64) throws(StoreError) -> [RunRecord] {
+        try read { db in
+            try Row.fetchAll(db, sql: "SELECT * FROM run WHERE series_id = ? ORDER BY id", arguments: [number])
+                .map { try RunRecord(row: $0) }
+        }
+    }
+
+    func run(_ number: Int64, _ db: Database) throws -> RunRecord {
+        guard let row = try Row.fetchOne(db, sql: "SELECT * FROM run WHERE id = ?", arguments: [number]) else {
+            throw StoreError.notAllowed("there is no run \(number)")
+        }
+        return try RunRecord(row: row)
+    }
+
+    func job(_ number: Int64, _ db: Database) throws -> JobRecord {
+        guard let row = try Row.fetchOne(db, sql: "SELECT * FROM job WHERE id = ?", arguments: [number]) else {
+            throw StoreError.notAllowed("there is no job \(number)")
+        }
+        return try JobRecord(row: row)
+    }
+
+    func insertJob(run: Int64, stage: String, _ db: Database) throws {
+        try db.execute(
+            sql: "INSERT INTO job (run_id, stage, state, available_at) VALUES (?, ?, 'available', ?)",
+            arguments: [run, stage, now()])
+    }
+
+    private func set(_ number: Int64, _ state: JobRecord.State, fault: FaultRecord?, _ db: Database) throws {
+        try db.execute(
+            sql: "UPDATE job SET state = ?, finished_at = ?, fault = ? WHERE id = ?",
+            arguments: [state.rawValue, now(), try fault?.json(), number])
+    }
+
+    private func startDelivery(_ run: Int64, verdict: String, _ db: Database) throws -> JobConsequence {
+        try db.execute(
+            sql: "UPDATE run SET state = 'delivering', verdict = ? WHERE id = ? AND state = 'working'",
+            arguments: [verdict, run])
+        return db.changesCount == 1 ? .deliver(verdict: verdict) : .nothing
+    }
+}

@@ -1,0 +1,126 @@
+internal import GRDB
+
+extension Store {
+    package func series() throws(StoreError) -> [SeriesRecord] {
+        try read { db in
+            try Row.fetchAll(db, sql: "SELECT * FROM series ORDER BY id").map(SeriesRecord.init(row:))
+        }
+    }
+
+    package func series(_ number: Int64) throws(StoreError) -> SeriesRecord {
+        let found = try read { db in
+            try Row.fetchOne(db, sql: "SELECT * FROM series WHERE id = ?", arguments: [number])
+                .map(SeriesRecord.init(row:))
+        }
+        guard let found else { throw .unknownSeries(number) }
+        return found
+    }
+
+    package func series(seriesInstanceUID uid: String) throws(StoreError) -> SeriesRecord? {
+        try read { db in
+            try Row.fetchOne(db, sql: "SELECT * FROM series WHERE series_instance_uid = ?", arguments: [uid])
+                .map(SeriesRecord.init(row:))
+        }
+    }
+
+    package func collectingSeries() throws(StoreError) -> [SeriesRecord] {
+        try read { db in
+            try Row.fetchAll(db, sql: "SELECT * FROM series WHERE state = 'collecting' ORDER BY id")
+                .map(SeriesRecord.init(row:))
+        }
+    }
+
+    /// A marker file says that the sender is done with these Series.
+    package func mark(_ numbers: [Int64]) throws(StoreError) {
+        try write { db in
+            for number in numbers {
+                try db.execute(sql: "UPDATE series SET marker = 1 WHERE id = ?", arguments: [number])
+            }
+        }
+    }
+
+    package func setWaiting(_ number: Int64, for reason: String?) throws(StoreError) {
+        try write { db in
+            try db.execute(sql: "UPDATE series SET waiting_for = ? WHERE id = ?", arguments: [reason, number])
+        }
+    }
+
+    /// The Series is complete: it is sealed and its runs and their first jobs are queued, in one transaction.
+    ///
+    /// A stack whose images, model and configuration are those of its latest run gets no second one, unless `again`
+    /// is set. Every other one gets the next revision of the Series.
+    ///
+    /// - Returns: the runs that were made.
+    package func seal(_ number: Int64, runs: [NewRun], again: Bool = false) throws(StoreError) -> [RunRecord] {
+        try write { db in
+            let fresh = try again ? runs : runs.filter { try !isKnown($0, number, db) }
+            var made: [RunRecord] = []
+            if !fresh.isEmpty {
+                let revision =
+                    (try Int.fetchOne(db, sql: "SELECT revision FROM series WHERE id = ?", arguments: [number]) ?? 0) + 1
+                try db.execute(sql: "UPDATE series SET revision = ? WHERE id = ?", arguments: [revision, number])
+                for run in fresh { made.append(try insert(run, series: number, revision: revision, db)) }
+            }
+            try db.execute(
+                sql: """
+                    UPDATE series SET state = 'sealed', sealed_at = ?, waiting_for = NULL, marker = 0 WHERE id = ?
+                    """, arguments: [now(), number])
+            return made
+        }
+    }
+
+    /// Queues an evaluation of a delivered run; one for each reference.
+    package func queueEvaluation(_ run: NewRun, series number: Int64) throws(StoreError) -> RunRecord? {
+        try write { db in
+            if try isKnown(run, number, db) { return nil }
+            let sql = "SELECT COUNT(*) FROM run WHERE kind = 'evaluation' AND base_run_id = ?"
+            let before = try Int.fetchOne(db, sql: sql, arguments: [run.baseRunNumber]) ?? 0
+            return try insert(run, series: number, revision: before + 1, db)
+        }
+    }
+
+    /// References that contour a Series.
+    package func references(toSeriesInstanceUID uid: String) throws(StoreError) -> [InstanceRecord] {
+        try read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT instance.* FROM instance JOIN reference ON reference.instance_id = instance.id
+                    WHERE reference.series_instance_uid = ? AND instance.state = 'reference' ORDER BY instance.id
+                    """, arguments: [uid]
+            ).map { try InstanceRecord(row: $0) }
+        }
+    }
+
+    private func isKnown(_ run: NewRun, _ series: Int64, _ db: Database) throws -> Bool {
+        let row = try Row.fetchOne(
+            db,
+            sql: """
+                SELECT content_digest, model_digest, configuration_digest, software_version, state FROM run
+                WHERE series_id = ? AND kind = ? AND stack = ? AND model = ? AND base_run_id IS ?
+                    AND (kind = 'contouring' OR content_digest = ?)
+                ORDER BY id DESC LIMIT 1
+                """, arguments: [series, run.kind, run.stack, run.model, run.baseRunNumber, run.contentDigest])
+        guard let row, row["state"] != RunRecord.State.cancelled.rawValue else { return false }
+        return row["content_digest"] == run.contentDigest && row["model_digest"] == run.modelDigest
+            && row["configuration_digest"] == run.configurationDigest
+            && row["software_version"] == run.softwareVersion
+    }
+
+    private func insert(_ run: NewRun, series: Int64, revision: Int, _ db: Database) throws -> RunRecord {
+        let (json, name) = try run.request(revision)
+        try db.execute(
+            sql: """
+                INSERT INTO run (series_id, kind, stack, revision, model, content_digest, model_digest,
+                    configuration_digest, software_version, request, base_run_id, state, delivered_name, created_at)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'working', ?, ?)
+                """,
+            arguments: [
+                series, run.kind, run.stack, revision, run.model, run.contentDigest, run.modelDigest,
+                run.configurationDigest, run.softwareVersion, json, run.baseRunNumber, name, now(),
+            ])
+        let number = db.lastInsertedRowID
+        try insertJob(run: number, stage: run.firstStage, db)
+        return try self.run(number, db)
+    }
+}
