@@ -65,7 +65,9 @@ let package = Package(
         // Service.
         .target(
             name: "Daemon",
-            dependencies: ["Pipeline", "Store", "Dicom", "Segmentation", "Platform", "CSystemd", logging, serviceLifecycle, toml]),
+            dependencies: [
+                "Pipeline", "Store", "Dicom", "Segmentation", "Platform", "CSystemd", logging, serviceLifecycle, toml,
+            ]),
         // Executables.
         .executableTarget(name: "contourd", dependencies: ["Daemon", "Pipeline", "Platform", argumentParser]),
         .executableTarget(

@@ -4,7 +4,7 @@ import Glibc
 /// Files that appear whole or not at all.
 package enum AtomicFile {
     /// Writes `data` beside `path`, makes it durable, then renames it to `path` (replacing what was there).
-    package static func write(_ data: Data, to path: String, mode: mode_t = 0o640) throws(SystemError) {
+    package static func write(_ data: Data, to path: String, mode: mode_t = 0o666) throws(SystemError) {
         let partial = path + ".partial"
         do throws(SystemError) {
             let file = try FileDescriptor.open(partial, O_WRONLY | O_CREAT | O_TRUNC, mode: mode)
@@ -58,7 +58,7 @@ package enum Directory {
     }
 
     /// Makes `folder` and its parents.
-    package static func create(_ folder: String, mode: mode_t = 0o750) throws(SystemError) {
+    package static func create(_ folder: String, mode: mode_t = 0o777) throws(SystemError) {
         if mkdir(folder, mode) == 0 { return }
         let code = errno
         switch code {

@@ -7,11 +7,15 @@ package struct FileLock: ~Copyable, Sendable {
     /// Takes the lock at once, or waits up to `seconds`.
     /// - Throws: `SystemError` with EWOULDBLOCK when another process keeps it.
     package init(path: String, waitingSeconds seconds: Double = 0) throws(SystemError) {
-        file = try FileDescriptor.open(path, O_RDWR | O_CREAT, mode: 0o640)
-        let end = ContinuousClock.now + .seconds(seconds)
+        let opened = try FileDescriptor.open(path, O_RDWR | O_CREAT, mode: 0o640)
+        try Self.take(opened.raw, path: path, until: .now + .seconds(seconds))
+        file = opened
+    }
+
+    private static func take(_ raw: Int32, path: String, until end: ContinuousClock.Instant) throws(SystemError) {
         while true {
             do throws(SystemError) {
-                try syscall("flock", path: path) { flock(file.raw, LOCK_EX | LOCK_NB) }
+                try syscall("flock", path: path) { flock(raw, LOCK_EX | LOCK_NB) }
                 return
             } catch {
                 guard error.code == EWOULDBLOCK, ContinuousClock.now < end else { throw error }

@@ -41,7 +41,7 @@ package struct FileDescriptor: ~Copyable, Sendable {
 
     package init(owning raw: Int32) { self.raw = raw }
 
-    package static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o640) throws(SystemError) -> FileDescriptor {
+    package static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o666) throws(SystemError) -> FileDescriptor {
         FileDescriptor(owning: try syscall("open", path: path) { Glibc.open(path, flags | O_CLOEXEC, mode) })
     }
 

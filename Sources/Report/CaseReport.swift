@@ -54,6 +54,25 @@ package struct CaseReport: Codable, Sendable {
         package var extentIsProvable: Bool
         /// SHA-256 over the HU volume.
         package var volumeDigest: String
+
+        package init(
+            seriesInstanceUID: String, studyInstanceUID: String, frameOfReferenceUID: String, columns: Int,
+            rows: Int, slices: Int, spacingMM: [Double], manufacturer: String?, convolutionKernel: String?,
+            patientPosition: String?, extentIsProvable: Bool, volumeDigest: String
+        ) {
+            self.seriesInstanceUID = seriesInstanceUID
+            self.studyInstanceUID = studyInstanceUID
+            self.frameOfReferenceUID = frameOfReferenceUID
+            self.columns = columns
+            self.rows = rows
+            self.slices = slices
+            self.spacingMM = spacingMM
+            self.manufacturer = manufacturer
+            self.convolutionKernel = convolutionKernel
+            self.patientPosition = patientPosition
+            self.extentIsProvable = extentIsProvable
+            self.volumeDigest = volumeDigest
+        }
     }
 
     package struct ModelSummary: Codable, Sendable {
@@ -63,6 +82,17 @@ package struct CaseReport: Codable, Sendable {
         package var summary: String
         package var demonstration: Bool
         package var trainingCases: Int
+
+        package init(
+            name: String, version: String, digest: String, summary: String, demonstration: Bool, trainingCases: Int
+        ) {
+            self.name = name
+            self.version = version
+            self.digest = digest
+            self.summary = summary
+            self.demonstration = demonstration
+            self.trainingCases = trainingCases
+        }
     }
 
     package struct StructureReport: Codable, Sendable {
@@ -90,6 +120,31 @@ package struct CaseReport: Codable, Sendable {
         /// Dice between our mask and the mask read back from the written objects, nil before export.
         package var rtStructureSetRoundTripDice: Double?
         package var segmentationRoundTripDice: Double?
+
+        package init(
+            name: String, derived: Bool, found: Bool, color: [Int], volumeML: Double, confidence: Double?,
+            meanHU: Double?, components: Int, firstSlice: Int?, lastSlice: Int?, centroidMM: [Double]?,
+            touchesPictureEdge: Bool, touchesFirstSlice: Bool, touchesLastSlice: Bool, checks: [PlausibilityCheck],
+            rtStructureSetRoundTripDice: Double?, segmentationRoundTripDice: Double?
+        ) {
+            self.name = name
+            self.derived = derived
+            self.found = found
+            self.color = color
+            self.volumeML = volumeML
+            self.confidence = confidence
+            self.meanHU = meanHU
+            self.components = components
+            self.firstSlice = firstSlice
+            self.lastSlice = lastSlice
+            self.centroidMM = centroidMM
+            self.touchesPictureEdge = touchesPictureEdge
+            self.touchesFirstSlice = touchesFirstSlice
+            self.touchesLastSlice = touchesLastSlice
+            self.checks = checks
+            self.rtStructureSetRoundTripDice = rtStructureSetRoundTripDice
+            self.segmentationRoundTripDice = segmentationRoundTripDice
+        }
     }
 
     /// One measured value beside the range it is judged by.
@@ -98,6 +153,15 @@ package struct CaseReport: Codable, Sendable {
         package var value: String
         package var expected: String
         package var passed: Bool
+
+        package init(
+            name: String, value: String, expected: String, passed: Bool
+        ) {
+            self.name = name
+            self.value = value
+            self.expected = expected
+            self.passed = passed
+        }
     }
 
     package struct Finding: Codable, Sendable {
@@ -108,6 +172,17 @@ package struct CaseReport: Codable, Sendable {
         package var message: String
         package var hint: String
         package var details: [String]
+
+        package init(
+            severity: Severity, code: String, structure: String?, message: String, hint: String, details: [String]
+        ) {
+            self.severity = severity
+            self.code = code
+            self.structure = structure
+            self.message = message
+            self.hint = hint
+            self.details = details
+        }
     }
 
     package struct Evaluation: Codable, Sendable {
@@ -119,6 +194,18 @@ package struct CaseReport: Codable, Sendable {
         package var unmatchedReference: [String]
         package var unmatchedPrediction: [String]
         package var findings: [String]
+
+        package init(
+            referenceKind: String, referenceSOPInstanceUID: String?, structures: [StructureScores],
+            unmatchedReference: [String], unmatchedPrediction: [String], findings: [String]
+        ) {
+            self.referenceKind = referenceKind
+            self.referenceSOPInstanceUID = referenceSOPInstanceUID
+            self.structures = structures
+            self.unmatchedReference = unmatchedReference
+            self.unmatchedPrediction = unmatchedPrediction
+            self.findings = findings
+        }
     }
 
     package struct FaultSummary: Codable, Sendable {
@@ -127,12 +214,50 @@ package struct CaseReport: Codable, Sendable {
         package var message: String
         package var hint: String
         package var details: [String]
+
+        package init(
+            code: String, kind: String, message: String, hint: String, details: [String]
+        ) {
+            self.code = code
+            self.kind = kind
+            self.message = message
+            self.hint = hint
+            self.details = details
+        }
     }
 
     package struct StageTime: Codable, Sendable {
         package var stage: String
         package var seconds: Double
         package var peakMemoryMB: Double
+
+        package init(
+            stage: String, seconds: Double, peakMemoryMB: Double
+        ) {
+            self.stage = stage
+            self.seconds = seconds
+            self.peakMemoryMB = peakMemoryMB
+        }
+    }
+
+    package init(
+        verdict: Verdict, softwareVersion: String, createdAt: String, revision: Int, series: SeriesSummary?,
+        model: ModelSummary?, configurationDigest: String, structures: [StructureReport], findings: [Finding],
+        evaluation: Evaluation?, fault: FaultSummary?, stages: [StageTime], files: [String: String]
+    ) {
+        self.verdict = verdict
+        self.softwareVersion = softwareVersion
+        self.createdAt = createdAt
+        self.revision = revision
+        self.series = series
+        self.model = model
+        self.configurationDigest = configurationDigest
+        self.structures = structures
+        self.findings = findings
+        self.evaluation = evaluation
+        self.fault = fault
+        self.stages = stages
+        self.files = files
     }
 }
 

@@ -22,6 +22,7 @@ extension InstanceRecord {
         state = try known(row["state"])
         sopInstanceUID = row["sop_instance_uid"]
         inboxPath = row["inbox_path"]
+        snapshot = row["snapshot"]
         storedPath = row["stored_path"]
         header = row["header"]
         digest = row["digest"]

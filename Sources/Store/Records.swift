@@ -42,6 +42,8 @@ package struct InstanceRecord: Codable, Sendable, Equatable {
     package var sopInstanceUID: String?
     /// Where the user put it. May name a patient: shown by `contourctl show` alone.
     package var inboxPath: String
+    /// Size and times by which a changed file is told.
+    package var snapshot: String
     package var storedPath: String?
     /// The header as JSON, opaque here.
     package var header: String?

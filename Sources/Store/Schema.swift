@@ -30,6 +30,7 @@ extension Store {
                 ('parsing', 'taking', 'image', 'reference', 'ignored', 'quarantined', 'repeated', 'deleted')),
             sop_instance_uid TEXT,
             inbox_path TEXT NOT NULL,
+            snapshot TEXT NOT NULL,
             stored_path TEXT,
             header TEXT,
             digest TEXT,

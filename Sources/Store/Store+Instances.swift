@@ -4,19 +4,27 @@ extension Store {
     /// Notes a file before anything reads it, so that a file that kills its reader is remembered.
     ///
     /// - Returns: the instance and how often it has been tried, this time included.
-    package func beginParsing(inboxPath: String) throws(StoreError) -> InstanceRecord {
+    package func beginParsing(inboxPath: String, snapshot: String) throws(StoreError) -> InstanceRecord {
         try write { db in
-            let open = try Row.fetchOne(
-                db, sql: "SELECT * FROM instance WHERE inbox_path = ? AND state = 'parsing'", arguments: [inboxPath])
-            if let open {
-                let number: Int64 = open["id"]
-                try db.execute(sql: "UPDATE instance SET attempts = attempts + 1 WHERE id = ?", arguments: [number])
-                return try instance(number, db)
+            // A file that was read before is read anew when it changed; its row is used again.
+            let open = try Int64.fetchOne(
+                db, sql: "SELECT id FROM instance WHERE inbox_path = ? AND state IN ('parsing', 'ignored')",
+                arguments: [inboxPath])
+            guard let open else {
+                try db.execute(
+                    sql: """
+                        INSERT INTO instance (state, inbox_path, snapshot, attempts, received_at)
+                        VALUES ('parsing', ?, ?, 1, ?)
+                        """, arguments: [inboxPath, snapshot, now()])
+                return try instance(db.lastInsertedRowID, db)
             }
             try db.execute(
-                sql: "INSERT INTO instance (state, inbox_path, attempts, received_at) VALUES ('parsing', ?, 1, ?)",
-                arguments: [inboxPath, now()])
-            return try instance(db.lastInsertedRowID, db)
+                sql: """
+                    UPDATE instance SET state = 'parsing', code = NULL, reason = NULL, snapshot = ?,
+                        attempts = CASE WHEN snapshot = ? AND state = 'parsing' THEN attempts + 1 ELSE 1 END
+                    WHERE id = ?
+                    """, arguments: [snapshot, snapshot, open])
+            return try instance(open, db)
         }
     }
 

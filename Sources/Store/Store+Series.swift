@@ -124,3 +124,17 @@ extension Store {
         return try self.run(number, db)
     }
 }
+
+extension Store {
+    /// Series that are arriving with images that lay in a folder or below it.
+    package func collectingSeries(fromFolder folder: String) throws(StoreError) -> [Int64] {
+        try read { db in
+            try Int64.fetchAll(
+                db,
+                sql: """
+                    SELECT DISTINCT series.id FROM series JOIN instance ON instance.series_id = series.id
+                    WHERE series.state = 'collecting' AND substr(instance.inbox_path, 1, ?) = ?
+                    """, arguments: [folder.unicodeScalars.count + 1, folder + "/"])
+        }
+    }
+}

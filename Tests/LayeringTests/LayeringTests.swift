@@ -18,7 +18,9 @@ struct LayeringTests {
         "Phantom": ["Imaging", "Platform"],
         "Pipeline": ["Imaging", "Dicom", "Nifti", "Segmentation", "Metrics", "Report", "Phantom", "Platform"],
         "Store": ["Platform", "GRDB"],
-        "Daemon": ["Pipeline", "Store", "Dicom", "Segmentation", "Platform", "CSystemd", "Logging", "ServiceLifecycle", "TOMLKit"],
+        "Daemon": [
+            "Pipeline", "Store", "Dicom", "Segmentation", "Platform", "CSystemd", "Logging", "ServiceLifecycle", "TOMLKit",
+        ],
     ]
     static let executables: Set<String> = ["contourd", "contourctl", "contour-bench"]
     static let system: Set<String> = ["Foundation", "Dispatch", "Glibc", "Synchronization", "Builtin"]

@@ -70,6 +70,6 @@ extension Duration {
 /// Largest resident memory of this process so far, MiB.
 package func peakMemoryMB() -> Double {
     var usage = rusage()
-    getrusage(RUSAGE_SELF, &usage)
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     return (Double(usage.ru_maxrss) / 1024).rounded()
 }

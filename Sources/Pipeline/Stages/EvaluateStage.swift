@@ -52,7 +52,7 @@ struct EvaluateStage: Stage {
             guard !own.isOurs(scores.referenceSOPInstanceUID) else {
                 result.findings.append(
                     .init(
-                        severity: .note, code: "W_OWN_RESULT", message: "The reference is our own unedited result.",
+                        severity: .note, code: "W_OWN_RESULT", structure: nil, message: "The reference is our own unedited result.",
                         hint: "It was not scored: it would agree with itself.", details: []))
                 return
             }
@@ -60,7 +60,7 @@ struct EvaluateStage: Stage {
             if scores.structures.isEmpty {
                 result.findings.append(
                     .init(
-                        severity: .note, code: "W_REFERENCE_UNMATCHED",
+                        severity: .note, code: "W_REFERENCE_UNMATCHED", structure: nil,
                         message: "No structure of the reference has a name that the model knows.",
                         hint: "Name structures after TG-263, for example Lung_L.", details: scores.unmatchedReference))
             }
@@ -68,7 +68,7 @@ struct EvaluateStage: Stage {
             let fault = classify(error)
             result.findings.append(
                 .init(
-                    severity: .note, code: "W_REFERENCE_UNUSABLE",
+                    severity: .note, code: "W_REFERENCE_UNUSABLE", structure: nil,
                     message: "A reference could not be used: \(fault.message)", hint: fault.hint,
                     details: fault.details))
         }

@@ -22,31 +22,40 @@ package struct ReferenceMasks {
             try self.init(nifti: path, labels: labels)
             return
         }
-        let header = try InstanceHeader(contentsOf: path)
-        switch header.kind {
+        switch try InstanceHeader(contentsOf: path).kind {
         case .rtStructureSet:
             let set = try RTStructureSet(contentsOf: path)
-            kind = .rtStructureSet
-            sopInstanceUID = set.sopInstanceUID
-            referencedSeriesInstanceUIDs = set.referencedSeriesInstanceUIDs
-            names = set.structures.map(\.name)
-            load = { index, geometry in
+            self.init(
+                kind: .rtStructureSet, sopInstanceUID: set.sopInstanceUID,
+                referencedSeriesInstanceUIDs: set.referencedSeriesInstanceUIDs, names: set.structures.map(\.name)
+            ) { index, geometry in
                 let (mask, outside) = set.structures[index].mask(on: geometry)
                 return (mask, outside)
             }
         case .segmentation:
             let object = try SegmentationObject(contentsOf: path)
-            kind = .segmentation
-            sopInstanceUID = object.sopInstanceUID
-            referencedSeriesInstanceUIDs = object.referencedSeriesInstanceUIDs
-            names = object.segments.map(\.label)
-            load = { index, geometry in
+            self.init(
+                kind: .segmentation, sopInstanceUID: object.sopInstanceUID,
+                referencedSeriesInstanceUIDs: object.referencedSeriesInstanceUIDs,
+                names: object.segments.map(\.label)
+            ) { index, geometry in
                 let (mask, outside) = object.mask(ofSegment: object.segments[index].number, on: geometry)
                 return (mask, outside)
             }
         default:
             throw StructureError.unreadable(reason: "it is neither an RT Structure Set nor a Segmentation nor NIfTI")
         }
+    }
+
+    private init(
+        kind: Kind, sopInstanceUID: String?, referencedSeriesInstanceUIDs: [String], names: [String],
+        load: @escaping (Int, VolumeGeometry) throws -> (mask: Mask, outside: Int)
+    ) {
+        self.kind = kind
+        self.sopInstanceUID = sopInstanceUID
+        self.referencedSeriesInstanceUIDs = referencedSeriesInstanceUIDs
+        self.names = names
+        self.load = load
     }
 
     private init(nifti path: String, labels: [String: UInt8]) throws {
@@ -57,11 +66,9 @@ package struct ReferenceMasks {
         let values: [(String, Set<UInt8>)] =
             present.count == 1 && present[0] == 1 && labels[file] != nil || labels.isEmpty && present.count == 1
             ? [(file, Set(present))] : present.map { (known[$0] ?? "label \($0)", [$0]) }
-        kind = .nifti
-        sopInstanceUID = nil
-        referencedSeriesInstanceUIDs = []
-        names = values.map(\.0)
-        load = { index, geometry in
+        self.init(
+            kind: .nifti, sopInstanceUID: nil, referencedSeriesInstanceUIDs: [], names: values.map(\.0)
+        ) { index, geometry in
             let wanted = values[index].1
             let mask = Mask(geometry: volume.geometry, voxels: volume.voxels.map { wanted.contains($0) ? 1 : 0 })
             return (mask.isOn(geometry) ? mask : mask.resampledNearest(to: geometry, outside: 0, threads: 1), 0)

@@ -1,0 +1,116 @@
+import Foundation
+import Platform
+import Segmentation
+internal import TOMLKit
+
+/// A configuration that cannot be used: where, and what is wrong.
+package struct ConfigurationError: Error, Sendable, Equatable, CustomStringConvertible {
+    package var path: String
+    package var line: Int?
+    package var key: String
+    package var message: String
+
+    package var description: String {
+        let place = line.map { "\(path):\($0)" } ?? path
+        return key.isEmpty ? "\(place): \(message)" : "\(place): \(key): \(message)"
+    }
+}
+
+extension Configuration {
+    /// Reads a TOML file; keys that are not given keep their defaults, unknown keys are errors.
+    package static func read(_ path: String) throws(ConfigurationError) -> Configuration {
+        let text: String
+        do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
+            throw ConfigurationError(
+                path: path, line: nil, key: "", message: "cannot be read: \(error.localizedDescription)")
+        }
+        return try ConfigurationText(path: path, text: text).parse()
+    }
+}
+
+/// TOML on its way to a `Configuration`.
+struct ConfigurationText {
+    let path: String
+    let text: String
+
+    func parse() throws(ConfigurationError) -> Configuration {
+        let given = try table()
+        do {
+            let known = try JSONSerialization.jsonObject(with: JSONEncoder().encode(Configuration()))
+            let merged = try merge(given, over: known, path: "")
+            let data = try JSONSerialization.data(withJSONObject: merged)
+            let configuration = try StrictJSON.decode(Configuration.self, from: data)
+            if let problem = configuration.firstProblem() { throw error(problem.key, problem.message) }
+            return configuration
+        } catch let problem as ConfigurationError {
+            throw problem
+        } catch let problem as StrictJSON.Problem {
+            throw error(snakeCase(problem.key), problem.message)
+        } catch {
+            throw ConfigurationError(path: path, line: nil, key: "", message: "\(error)")
+        }
+    }
+
+    private func table() throws(ConfigurationError) -> Any {
+        do {
+            let json = try TOMLTable(string: text).convert(to: .json)
+            return try JSONSerialization.jsonObject(with: Data(json.utf8))
+        } catch let problem as TOMLParseError {
+            throw ConfigurationError(path: path, line: problem.source.begin.line, key: "", message: problem.description)
+        } catch {
+            throw ConfigurationError(path: path, line: nil, key: "", message: "not TOML: \(error)")
+        }
+    }
+
+    /// Keys with underscores onto our property names.
+    private func merge(_ given: Any, over known: Any, path: String) throws(ConfigurationError) -> Any {
+        guard let given = given as? [String: Any] else { return given }
+        guard var result = known as? [String: Any] else { throw error(path, "takes a value, not a table") }
+        let names = Dictionary(uniqueKeysWithValues: result.keys.map { ($0.lowercased(), $0) })
+        for (key, value) in given.sorted(by: { $0.key < $1.key }) {
+            let here = path.isEmpty ? key : "\(path).\(key)"
+            let plain = key.replacingOccurrences(of: "_", with: "").lowercased()
+            guard let name = names[plain] else {
+                throw error(here, "unknown key; etc/contourd.toml shows all that there are")
+            }
+            result[name] = try merge(value, over: result[name] as Any, path: here)
+        }
+        return result
+    }
+
+    private func error(_ key: String, _ message: String) -> ConfigurationError {
+        ConfigurationError(path: path, line: line(of: key), key: key, message: message)
+    }
+
+    /// The line that gives a dotted key, found in the text; nil when the key has its default.
+    private func line(of key: String) -> Int? {
+        let parts = key.split(separator: ".").map { plain(String($0.prefix { $0 != "[" })) }
+        guard let last = parts.last else { return nil }
+        var section = ""
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            let line = line.trimmingCharacters(in: .whitespaces)
+            if line.hasPrefix("[") {
+                section = plain(line.trimmingCharacters(in: CharacterSet(charactersIn: "[] \t")))
+                if parts.count == 1 && section == last { return index + 1 }
+                continue
+            }
+            let name = plain(String(line.prefix { $0 != "=" }).trimmingCharacters(in: .whitespaces))
+            if name == last && (parts.count == 1 || section == parts[parts.count - 2]) { return index + 1 }
+            if name == parts.joined(separator: ".") { return index + 1 }
+        }
+        return nil
+    }
+
+    private func plain(_ name: String) -> String { name.replacingOccurrences(of: "_", with: "").lowercased() }
+
+    private func snakeCase(_ key: String) -> String {
+        var result = ""
+        var previous: Character = "."
+        for character in key {
+            if character.isUppercase && !previous.isUppercase && previous != "." { result += "_" }
+            result += character.lowercased()
+            previous = character
+        }
+        return result
+    }
+}

@@ -1,0 +1,140 @@
+import Dispatch
+import Foundation
+import Logging
+import Pipeline
+import Platform
+import ServiceLifecycle
+import Store
+
+/// The whole service.
+package enum ContourdService {
+    /// Errors of starting, with the exit status of sysexits.h that systemd shows.
+    package struct StartError: Error, CustomStringConvertible, Sendable {
+        package var status: Int32
+        package var description: String
+    }
+
+    /// Runs until SIGTERM or SIGINT.
+    /// - Throws: `StartError`.
+    package static func run(configuration: Configuration, path: String?, program: String) async throws {
+        let logger = makeServiceLogger()
+        let state = StateFolder(path: configuration.folders.state)
+        let lock = try prepare(state, configuration)
+        defer { _ = consume lock }
+        let store: Store
+        do { store = try Store(path: state.database) } catch { throw StartError(status: 70, description: "\(error)") }
+        let settings = settings(for: configuration)
+        let context = try ServiceContext(
+            store: store, logger: logger, state: state, program: program, configurationPath: path, settings: settings)
+        if let problem = settings.modelProblem { logger.event(.internalError, "no model can be used: \(problem)") }
+        let intake = try recover(context)
+        let server = try ControlServer(context)
+        var services: [any Service] = [
+            thread("intake", context) { [box = Unchecked(intake)] in box.value.run() },
+            thread("control", context) { server.run() },
+        ]
+        for index in 0..<configuration.work.workers {
+            services.append(
+                thread("dispatcher-\(index)", context) { Dispatcher(context: context, index: index).run() })
+        }
+        let reload = reloadOnHangup(context)
+        defer { reload.cancel() }
+        context.manager.ready()
+        logger.event(.started, "contourd \(ContourdVersion.current) is ready")
+        var quiet = Logger(label: "lifecycle")
+        quiet.logLevel = .error
+        let group = ServiceGroup(
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+        try await group.run()
+        try store.close()
+    }
+
+    private static func prepare(
+        _ state: StateFolder, _ configuration: Configuration
+    ) throws(StartError) -> FileLock {
+        do throws(SystemError) {
+            try state.create()
+            try Directory.create(configuration.folders.inbox)
+            try Directory.create(configuration.folders.outbox)
+            return try FileLock(path: state.lock, waitingSeconds: 5)
+        } catch {
+            if error.code == EWOULDBLOCK {
+                throw StartError(status: 75, description: "another contourd uses \(state.path)")
+            }
+            throw StartError(
+                status: 77,
+                description: "\(error). Create the folder and give it to the user that contourd runs as.")
+        }
+    }
+
+    private static func settings(for configuration: Configuration) -> ServiceContext.Settings {
+        do {
+            return .init(configuration: configuration, models: try ModelChoice.all(configuration), modelProblem: nil)
+        } catch {
+            return .init(configuration: configuration, models: [], modelProblem: classify(error).message)
+        }
+    }
+
+    /// Puts back what was interrupted: jobs, half-made folders, half-taken files, deliveries.
+    private static func recover(_ context: ServiceContext) throws -> Intake {
+        let jobs = try context.store.recoverRunningJobs()
+        for entry in try Directory.list(context.state.work) where entry.kind == .folder {
+            let folder = "\(context.state.work)/\(entry.name)"
+            for part in try Directory.list(folder) where part.name.hasSuffix(".partial") {
+                try Directory.remove("\(folder)/\(part.name)")
+            }
+        }
+        let intake = try Intake(context)
+        try intake.recover()
+        if jobs > 0 { context.logger.event(.recovered, "\(jobs) interrupted jobs are ready again") }
+        return intake
+    }
+
+    private static func thread(
+        _ name: String, _ context: ServiceContext, _ body: @escaping @Sendable () -> Void
+    ) -> any Service {
+        ThreadService(name: name, stop: { context.stop() }, body: body)
+    }
+
+    /// `systemctl reload`: reads the configuration again. An invalid one changes nothing.
+    private static func reloadOnHangup(_ context: ServiceContext) -> any DispatchSourceSignal {
+        signal(SIGHUP, SIG_IGN)
+        let source = DispatchSource.makeSignalSource(signal: SIGHUP, queue: .global())
+        source.setEventHandler { reload(context) }
+        source.resume()
+        return source
+    }
+
+    private static func reload(_ context: ServiceContext) {
+        context.manager.reloading()
+        defer { context.manager.ready() }
+        do {
+            var new = Configuration()
+            if let path = context.configurationPath { new = try Configuration.read(path) }
+            let old = context.configuration
+            if let fixed = firstFixedChange(old, new) {
+                context.logger.event(
+                    .reloadFailed, "the configuration was not reloaded: \(fixed) changes only with a restart")
+                return
+            }
+            context.replace(settings(for: new))
+            context.logger.event(.reloaded, "the configuration was reloaded")
+            context.wakeAll()
+        } catch {
+            context.logger.event(.reloadFailed, "the configuration was not reloaded and the former one stays: \(error)")
+        }
+    }
+
+    private static func firstFixedChange(_ old: Configuration, _ new: Configuration) -> String? {
+        if old.folders.state != new.folders.state { return "folders.state" }
+        if old.work.workers != new.work.workers { return "work.workers" }
+        if old.control.socket != new.control.socket { return "control.socket" }
+        return nil
+    }
+}
+
+/// Hands a value that one thread made to the one thread that uses it from then on.
+private struct Unchecked<Value>: @unchecked Sendable {
+    let value: Value
+    init(_ value: Value) { self.value = value }
+}

@@ -1,0 +1,66 @@
+import Foundation
+import Platform
+import Store
+
+/// Why a request could not be made.
+package enum ControlError: Error, Sendable, CustomStringConvertible {
+    case noService(String)
+    case notAllowed(String)
+    case failed(String)
+
+    package var description: String {
+        switch self {
+        case .noService(let reason): "contourd does not answer and its database cannot be opened: \(reason)"
+        case .notAllowed(let path):
+            "\(path): permission denied. Join the group contourd-users (usermod -aG contourd-users NAME), or use sudo."
+        case .failed(let reason): reason
+        }
+    }
+}
+
+/// Asks the running service over its socket; without one, opens the database under the service's lock.
+package struct ControlClient: Sendable {
+    let configuration: Configuration
+
+    package init(_ configuration: Configuration) { self.configuration = configuration }
+
+    package func ask(_ request: ControlRequest) throws -> ControlReply {
+        let path = configuration.control.socket
+        let raw = try syscall("socket") { socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0) }
+        let connection = FileDescriptorBox(raw)
+        do {
+            try withSocketAddress(path) { address, length throws(SystemError) in
+                try syscall("connect", path: path) { connect(raw, address, length) }
+            }
+        } catch {
+            guard error.code != EACCES else { throw ControlError.notAllowed(path) }
+            return try askStore(request)
+        }
+        writeSocketLine(connection.raw, try JSONEncoder().encode(request))
+        guard let line = readSocketLine(connection.raw, limit: 64 << 20) else {
+            throw ControlError.failed("contourd ended the connection")
+        }
+        return try JSONDecoder().decode(ControlReply.self, from: line)
+    }
+
+    private func askStore(_ request: ControlRequest) throws -> ControlReply {
+        let state = StateFolder(path: configuration.folders.state)
+        do {
+            guard Directory.exists(state.database) else {
+                throw ControlError.noService("there is no database in \(state.path) yet; has contourd ever run?")
+            }
+            let lock = try FileLock(path: state.lock)
+            defer { _ = consume lock }
+            let store = try Store(path: state.database)
+            let reply = Controller(store: store, context: nil).handle(request)
+            try store.close()
+            return reply
+        } catch let error as SystemError {
+            if error.code == EACCES { throw ControlError.notAllowed(error.path ?? state.path) }
+            if error.code == EWOULDBLOCK { throw ControlError.noService("contourd is starting or stopping; try again") }
+            throw ControlError.noService(error.description)
+        } catch let error as StoreError {
+            throw ControlError.noService(error.description)
+        }
+    }
+}

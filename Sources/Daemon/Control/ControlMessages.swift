@@ -1,0 +1,84 @@
+import Store
+
+/// What `contourctl` asks the service; one JSON object on a line.
+package enum ControlRequest: Codable, Sendable {
+    case status
+    case list
+    case show(Int64)
+    case find(seriesInstanceUID: String)
+    case retry(Int64)
+    case cancel(Int64)
+    case pause
+    case resume
+}
+
+/// The answer; one JSON object on a line.
+package enum ControlReply: Codable, Sendable {
+    case status(ServiceStatus)
+    case list([SeriesSummary])
+    case show(SeriesDetails)
+    case done(String)
+    case failed(String)
+}
+
+package struct ServiceStatus: Codable, Sendable {
+    package var version: String
+    /// Whether a service answers; false when `contourctl` read the database itself.
+    package var isRunning: Bool
+    package var pausedBecause: String?
+    package var modelProblem: String?
+    package var jobs: [String: Int]
+    package var arrivingSeries: Int
+    package var quarantinedFiles: Int
+    package var ignoredFiles: Int
+    package var working: [WorkingJob]
+
+    package struct WorkingJob: Codable, Sendable {
+        package var series: Int64
+        package var stage: String
+        package var progress: Double
+    }
+}
+
+/// One line of `contourctl list`.
+package struct SeriesSummary: Codable, Sendable {
+    package var number: Int64
+    /// `collecting`, `queued`, `working`, `held`, `delivered`, `review`, `refused` or `cancelled`.
+    package var state: String
+    package var images: Int
+    package var revision: Int
+    package var stage: String?
+    package var waitingFor: String?
+    package var receivedAt: Int64
+    package var deliveredName: String?
+    package var fault: String?
+}
+
+/// What `contourctl show` tells. Paths may name a patient.
+package struct SeriesDetails: Codable, Sendable {
+    package var summary: SeriesSummary
+    package var series: SeriesRecord
+    package var instances: [InstanceLine]
+    package var references: [InstanceLine]
+    package var runs: [Run]
+
+    package struct InstanceLine: Codable, Sendable {
+        package var number: Int64
+        package var state: String
+        package var inboxPath: String
+        package var reason: String?
+    }
+
+    package struct Run: Codable, Sendable {
+        package var number: Int64
+        package var kind: String
+        package var stack: String
+        package var revision: Int
+        package var model: String
+        package var state: String
+        package var verdict: String?
+        package var deliveredName: String
+        package var deliveredAt: Int64?
+        package var jobs: [JobRecord]
+    }
+}

@@ -1,0 +1,101 @@
+import Foundation
+import Platform
+
+/// Answers `contourctl` on a Unix socket: one request and one reply, a JSON object on a line each. Who may connect
+/// is said by the mode and the group of the socket.
+struct ControlServer {
+    let context: ServiceContext
+    private let listener: FileDescriptorBox
+
+    init(_ context: ServiceContext) throws(SystemError) {
+        self.context = context
+        let path = context.configuration.control.socket
+        try Directory.create(Directory.parent(of: path))
+        unlink(path)
+        let raw = try syscall("socket") { socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0) }
+        listener = FileDescriptorBox(raw)
+        try withSocketAddress(path) { address, length throws(SystemError) in
+            try syscall("bind", path: path) { bind(raw, address, length) }
+        }
+        chmod(path, 0o660)
+        try syscall("listen", path: path) { listen(raw, 16) }
+    }
+
+    func run() {
+        let controller = Controller(store: context.store, context: context)
+        while !context.isStopping {
+            var descriptors = [pollfd(fd: listener.raw, events: Int16(POLLIN), revents: 0)]
+            guard poll(&descriptors, 1, 500) > 0 else { continue }
+            let client = accept(listener.raw, nil, nil)
+            guard client >= 0 else { continue }
+            let connection = FileDescriptorBox(client)
+            // A client that says nothing must not keep the others waiting.
+            var patience = timeval(tv_sec: 2, tv_usec: 0)
+            setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+            setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+            guard let line = readSocketLine(connection.raw, limit: 65536) else { continue }
+            let reply: ControlReply
+            do {
+                reply = controller.handle(try JSONDecoder().decode(ControlRequest.self, from: line))
+            } catch {
+                reply = .failed("the request was not understood; are contourd and contourctl of one version?")
+            }
+            // Our own plain types; an answer that cannot be sent has nobody to hear it.
+            if let data = try? JSONEncoder().encode(reply) { writeSocketLine(connection.raw, data) }
+        }
+        unlink(context.configuration.control.socket)
+    }
+}
+
+/// A descriptor that closes itself, for structs that are copied.
+final class FileDescriptorBox: Sendable {
+    let raw: Int32
+    init(_ raw: Int32) { self.raw = raw }
+    deinit { close(raw) }
+}
+
+func withSocketAddress<Result>(
+    _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Result
+) throws(SystemError) -> Result {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let bytes = Array(path.utf8)
+    guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
+        throw SystemError("bind", code: ENAMETOOLONG, path: path)
+    }
+    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+    let length = socklen_t(MemoryLayout<sockaddr_un>.size)
+    let pointer = UnsafeMutablePointer<sockaddr_un>.allocate(capacity: 1)
+    defer { pointer.deallocate() }
+    pointer.initialize(to: address)
+    return try pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { rebound throws(SystemError) in
+        try body(rebound, length)
+    }
+}
+
+/// One line without its end; nil when the other side ends or is silent too long.
+func readSocketLine(_ raw: Int32, limit: Int) -> Data? {
+    var data = Data()
+    var block = [UInt8](repeating: 0, count: 65536)
+    while data.count <= limit {
+        let count = read(raw, &block, block.count)
+        if count < 0 && errno == EINTR { continue }
+        guard count > 0 else { return nil }
+        data.append(contentsOf: block[..<count])
+        if let end = data.firstIndex(of: 0x0A) { return data[..<end] }
+    }
+    return nil
+}
+
+func writeSocketLine(_ raw: Int32, _ line: Data) {
+    let bytes = line + [0x0A]
+    bytes.withUnsafeBytes { buffer in
+        var done = 0
+        while done < buffer.count {
+            let count = send(raw, buffer.baseAddress! + done, buffer.count - done, Int32(MSG_NOSIGNAL.rawValue))
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { return }
+            done += count
+        }
+    }
+}

@@ -1,0 +1,126 @@
+import Pipeline
+import Platform
+import Store
+
+/// Answers control requests from the store. Used by the service, and by `contourctl` itself when none runs.
+package struct Controller: Sendable {
+    let store: Store
+    /// The running service; nil when `contourctl` holds the lock.
+    let context: ServiceContext?
+
+    package func handle(_ request: ControlRequest) -> ControlReply {
+        do {
+            switch request {
+            case .status: return .status(try status())
+            case .list: return .list(try store.series().map(summary))
+            case .show(let number): return .show(try details(number))
+            case .find(let uid):
+                guard let series = try store.series(seriesInstanceUID: uid) else {
+                    return .failed("no series with that Series Instance UID was received")
+                }
+                return .show(try details(series.number))
+            case .retry(let number): return .done(try retry(number))
+            case .cancel(let number): return .done(try cancel(number))
+            case .pause:
+                try store.pause(reason: "by an operator")
+                context?.logger.event(.queuePaused, "the queue was paused by an operator")
+                return .done("The queue is paused; what runs is finished.")
+            case .resume:
+                let held = try store.resume()
+                context?.logger.event(.queueResumed, "the queue goes on; \(held) held jobs are ready again")
+                context?.wakeAll()
+                return .done("The queue goes on; \(held) held jobs are ready again.")
+            }
+        } catch {
+            return .failed((error as? StoreError)?.description ?? classify(error).message)
+        }
+    }
+
+    private func status() throws -> ServiceStatus {
+        let working = context?.running.withLock { jobs in
+            jobs.values.map { job in
+                ServiceStatus.WorkingJob(
+                    series: job.seriesNumber, stage: job.stage, progress: job.progress.withLock { $0 })
+            }
+        }
+        return ServiceStatus(
+            version: ContourdVersion.current, isRunning: context != nil, pausedBecause: try store.pauseReason(),
+            modelProblem: context?.current.modelProblem, jobs: try store.jobCounts(),
+            arrivingSeries: try store.collectingSeries().count,
+            quarantinedFiles: try store.instances(in: .quarantined).count,
+            ignoredFiles: try store.instances(in: .ignored).count,
+            working: (working ?? []).sorted { $0.series < $1.series })
+    }
+
+    private func summary(_ series: SeriesRecord) throws -> SeriesSummary {
+        let runs = try store.runs(ofSeries: series.number)
+        let contouring = runs.filter { $0.kind == RunRequest.Kind.contouring.rawValue }
+        let latest = contouring.last
+        let job = try latest.flatMap { try store.jobs(ofRun: $0.number).last }
+        return SeriesSummary(
+            number: series.number, state: state(of: series, latest, job),
+            images: try store.instances(ofSeries: series.number).count { $0.state == .image || $0.state == .deleted },
+            revision: series.revision, stage: latest?.state == .working ? job?.stage : nil,
+            waitingFor: series.waitingFor, receivedAt: series.createdAt,
+            deliveredName: latest?.state == .delivered ? latest?.deliveredName : nil, fault: job?.fault?.code)
+    }
+
+    private func state(of series: SeriesRecord, _ run: RunRecord?, _ job: JobRecord?) -> String {
+        if series.state == "collecting" { return "collecting" }
+        guard let run else { return "cancelled" }
+        switch run.state {
+        case .working: return job?.state == .held ? "held" : job?.state == .running ? "working" : "queued"
+        case .delivering: return "working"
+        case .delivered: return run.verdict ?? "delivered"
+        case .cancelled: return "cancelled"
+        }
+    }
+
+    private func details(_ number: Int64) throws -> SeriesDetails {
+        let series = try store.series(number)
+        let references = try store.references(toSeriesInstanceUID: series.seriesInstanceUID)
+        return SeriesDetails(
+            summary: try summary(series), series: series,
+            instances: try store.instances(ofSeries: number).map(line), references: references.map(line),
+            runs: try store.runs(ofSeries: number).map { run in
+                SeriesDetails.Run(
+                    number: run.number, kind: run.kind, stack: run.stack, revision: run.revision, model: run.model,
+                    state: run.state.rawValue, verdict: run.verdict, deliveredName: run.deliveredName,
+                    deliveredAt: run.deliveredAt, jobs: try store.jobs(ofRun: run.number))
+            })
+    }
+
+    private func line(_ instance: InstanceRecord) -> SeriesDetails.InstanceLine {
+        .init(
+            number: instance.number, state: instance.state.rawValue, inboxPath: instance.inboxPath,
+            reason: instance.reason)
+    }
+
+    /// Held and waiting jobs are tried at once; a series that is finished is contoured again as a new revision.
+    private func retry(_ number: Int64) throws -> String {
+        let fields = JournalFields(series: number)
+        if try store.hurry(number) > 0 {
+            context?.logger.event(.retried, "series \(number) is tried again at once", fields)
+            context?.wakeDispatchers()
+            return "Series \(number) is tried again at once."
+        }
+        let images = try store.instances(ofSeries: number)
+        guard images.contains(where: { $0.state == .image }) else {
+            throw StoreError.notAllowed("the images of series \(number) were deleted after their time; send it again")
+        }
+        try store.reopen(number)
+        context?.logger.event(.retried, "series \(number) is contoured again", fields)
+        context?.intakeWake.signal()
+        return "Series \(number) is contoured again, as a new revision."
+    }
+
+    private func cancel(_ number: Int64) throws -> String {
+        let (running, runs) = try store.cancel(number)
+        context?.running.withLock { jobs in
+            for job in running { jobs[job]?.isCancelled.store(true, ordering: .releasing) }
+        }
+        context?.wakeDispatchers()
+        context?.logger.event(.cancelled, "series \(number) was cancelled", JournalFields(series: number))
+        return "Series \(number) is cancelled (\(runs) runs). Its images are kept; contourctl retry starts it again."
+    }
+}

@@ -1,0 +1,105 @@
+import Foundation
+import Pipeline
+import Platform
+import Store
+
+/// Brings finished results and refusals into the outbox: each whole, and once.
+///
+/// 1. The folder is made durable on the file system of the outbox, and its place is committed.
+/// 2. It is renamed into the outbox.
+/// 3. The delivery is committed.
+/// After 1, the absence of the folder proves 2, even when a consumer has moved the result away meanwhile.
+struct Delivery {
+    let context: ServiceContext
+
+    func deliverAll() throws {
+        for run in try context.store.deliveringRuns() {
+            if context.isStopping { return }
+            do {
+                try deliver(run)
+            } catch {
+                let fault = classify(error)
+                context.logger.event(
+                    .deliveryFailed, "series \(run.seriesNumber) is not delivered yet: \(fault.message) \(fault.hint)",
+                    JournalFields(series: run.seriesNumber, run: run.number, fault: fault.code))
+                throw error
+            }
+        }
+    }
+
+    private func deliver(_ run: RunRecord) throws {
+        let outbox = context.configuration.folders.outbox
+        var run = run
+        if run.deliverySource == nil { run = try prepare(run, outbox: outbox) }
+        guard let source = run.deliverySource else { return }
+        let target = "\(outbox)/\(run.deliveredName)"
+        if Directory.exists(source) {
+            try syscall("rename", path: target) { rename(source, target) }
+            try Directory.synchronize(outbox)
+            try Directory.synchronize(Directory.parent(of: source))
+        }
+        try context.store.finishDelivery(run: run.number)
+        tell(run)
+        let series = try context.store.series(run.seriesNumber)
+        try EvaluationQueue(context: context).queue(seriesInstanceUID: series.seriesInstanceUID)
+    }
+
+    /// Finds or makes the folder to deliver, and a free name for it.
+    private func prepare(_ run: RunRecord, outbox: String) throws -> RunRecord {
+        let folder = context.state.run(run.number)
+        let isRefusal = run.verdict == "refused"
+        if isRefusal { try writeRefusalFolder(run, folder) }
+        var source = isRefusal ? folder.refusalDirectory : folder.directory(of: .export)
+        if try !FileSystemKind.areOnOneDevice(folder.path, outbox) { source = try copy(source, of: run, to: outbox) }
+        let name = freeName(for: run.deliveredName, ending: isRefusal ? ".refused" : "", in: outbox)
+        try context.store.setDeliverySource(source, deliveredName: name, run: run.number)
+        return try context.store.run(run.number)
+    }
+
+    /// A copy beside the results, hidden until it is renamed; consumers skip names that begin with a dot.
+    private func copy(_ source: String, of run: RunRecord, to outbox: String) throws -> String {
+        let copy = "\(outbox)/.contourd-run-\(run.number)"
+        let partial = copy + ".partial"
+        if Directory.exists(copy) { return copy }
+        try Directory.remove(partial)
+        try FileTransfer.copyTree(source, to: partial)
+        try Directory.publish(partial: partial, as: copy)
+        return copy
+    }
+
+    private func writeRefusalFolder(_ run: RunRecord, _ folder: RunFolder) throws {
+        let jobs = try context.store.jobs(ofRun: run.number)
+        let record = jobs.last { $0.state == .discarded }?.fault
+        let fault =
+            record.map(Fault.init)
+            ?? Fault(.bug, "E_INTERNAL", "The run ended without a reason.", hint: "Please report it.")
+        let request = try RunJSON.decode(RunRequest.self, from: Data(run.request.utf8))
+        try Directory.create(folder.path)
+        try writeRefusal(fault, request: request, to: folder)
+    }
+
+    /// NAME, or the next NAME-rN that nothing in the outbox has: another program may have put something there.
+    private func freeName(for name: String, ending: String, in outbox: String) -> String {
+        if !Directory.exists("\(outbox)/\(name)\(ending)") { return name + ending }
+        var base = name
+        if let range = name.range(of: "-r[0-9]+$", options: .regularExpression) { base = String(name[..<range.lowerBound]) }
+        var number = 2
+        while Directory.exists("\(outbox)/\(base)-r\(number)\(ending)") { number += 1 }
+        return "\(base)-r\(number)\(ending)"
+    }
+
+    private func tell(_ run: RunRecord) {
+        let fields = JournalFields(series: run.seriesNumber, run: run.number)
+        let what = run.kind == "evaluation" ? "an evaluation" : "contours"
+        switch run.verdict {
+        case "refused":
+            context.logger.event(.delivered, "series \(run.seriesNumber): the refusal lies in the outbox", fields)
+        case "review":
+            context.logger.event(
+                .deliveredForReview,
+                "series \(run.seriesNumber): \(what) delivered, with findings: look at the report first", fields)
+        default:
+            context.logger.event(.delivered, "series \(run.seriesNumber): \(what) delivered", fields)
+        }
+    }
+}

@@ -1,0 +1,165 @@
+import Foundation
+import Pipeline
+import Platform
+import Store
+
+/// Runs one job in a worker process and tells the queue how it ended.
+struct JobRunner {
+    let context: ServiceContext
+    let wake: WakeUp
+
+    func run(_ job: JobRecord, _ run: RunRecord) throws {
+        var fields = JournalFields(
+            series: run.seriesNumber, run: run.number, stage: job.stage, attempt: job.attempts)
+        context.logger.event(.stageStarted, "series \(run.seriesNumber): \(job.stage) started", fields)
+        let start = ContinuousClock.now
+        let fault = attempt(job, run)
+        fields.durationMS = Int64(start.duration(to: .now).seconds * 1000)
+        let outcome: JobOutcome
+        if let fault {
+            outcome = .failed(FaultRecord(fault))
+            fields.fault = fault.code
+        } else {
+            let next = StageName(rawValue: job.stage)?.next
+            let verdict = next == nil ? self.verdict(of: run) : nil
+            outcome = .completed(nextStage: next?.rawValue, verdict: verdict)
+        }
+        let consequence = try context.store.finish(job.number, outcome, policy: context.configuration.retryPolicy)
+        tell(consequence, job, run, fault, fields)
+        if case .held = consequence { try pauseIfAllIsConcerned(fault) }
+    }
+
+    /// - Returns: why it failed; nil when the stage is done.
+    private func attempt(_ job: JobRecord, _ run: RunRecord) -> Fault? {
+        guard let stage = StageName(rawValue: job.stage) else {
+            return Fault(.bug, "E_INTERNAL", "The queue names an unknown stage.", hint: "Please report it.")
+        }
+        let folder = context.state.run(run.number)
+        do {
+            try checkSpace()
+            try Directory.create(folder.path)
+            try AtomicFile.write(Data(run.request.utf8), to: folder.path + "/request.json")
+            if folder.isFinished(stage) { return nil }
+            let limit = context.configuration.work.memoryLimitMB
+            let child = try ChildProcess(
+                context.program, arguments: ["--worker", "--memory-limit-mb", "\(limit)"])
+            let running = RunningJob(seriesNumber: run.seriesNumber, stage: job.stage, child: child)
+            context.running.withLock { $0[job.number] = running }
+            defer {
+                context.running.withLock { $0[job.number] = nil }
+                context.updateStatus()
+            }
+            let configured = context.configuration.work.threads
+            let threads = configured > 0 ? configured : ProcessorCount.available
+            let request = WorkerRequest.stage(name: stage, folder: folder.path, threads: threads)
+            guard child.send(try JSONEncoder().encode(request)) else {
+                return .workerEnded(child.wait() ?? "it did not listen")
+            }
+            return follow(running)
+        } catch {
+            return classify(error)
+        }
+    }
+
+    /// Listens to the worker until it is done, fails, dies, stalls, or must be stopped.
+    private func follow(_ running: RunningJob) -> Fault? {
+        let child = running.child
+        let stall = context.configuration.work.stallSeconds
+        var lastWord = ContinuousClock.now
+        while true {
+            if context.isStopping || running.isCancelled.load(ordering: .acquiring) {
+                child.kill()
+                _ = child.wait()
+                return .cancelled
+            }
+            switch child.receive(timeoutSeconds: 5, wake: wake) {
+            case .line(let line):
+                lastWord = .now
+                guard let reply = try? JSONDecoder().decode(WorkerReply.self, from: line) else { continue }  // another version
+                switch reply {
+                case .progress(let fraction, _):
+                    running.progress.withLock { $0 = fraction }
+                    context.updateStatus()
+                case .done: return end(child, nil)
+                case .fault(let fault): return end(child, fault)
+                case .header: continue
+                }
+            case .ended: return .workerEnded(child.wait() ?? "without an answer")
+            case .nothing:
+                wake.clear()
+                guard lastWord.duration(to: .now) > .seconds(stall) else { continue }
+                child.kill()
+                _ = child.wait()
+                return Fault(
+                    .bug, "E_STALLED", "The stage made no progress for \(Int(stall)) s and was ended.",
+                    hint: "If it happens again with this series, please report it with the journal of contourd.")
+            }
+        }
+    }
+
+    private func end(_ child: ChildProcess, _ fault: Fault?) -> Fault? {
+        child.kill()
+        _ = child.wait()
+        return fault
+    }
+
+    private func checkSpace() throws {
+        let minimum = Int64(context.configuration.outbox.minimumFreeMB) << 20
+        for folder in [context.state.path, context.configuration.folders.outbox]
+        where try FileSystemKind.freeBytes(at: folder) < minimum {
+            throw SystemError("statvfs", code: ENOSPC)
+        }
+    }
+
+    private func verdict(of run: RunRecord) -> String {
+        struct Summary: Decodable { var verdict: String }
+        let path = context.state.run(run.number).directory(of: .export) + "/report.json"
+        // A report that cannot be read is looked at by a person.
+        let data = FileManager.default.contents(atPath: path) ?? Data()
+        return (try? JSONDecoder().decode(Summary.self, from: data).verdict) ?? "review"
+    }
+
+    private func tell(
+        _ consequence: JobConsequence, _ job: JobRecord, _ run: RunRecord, _ fault: Fault?, _ fields: JournalFields
+    ) {
+        let what = "series \(run.seriesNumber): \(job.stage)"
+        let seconds = String(format: "%.1f s", Double(fields.durationMS ?? 0) / 1000)
+        let log = context.logger
+        switch (consequence, fault) {
+        case (.nextStage, _), (.deliver, nil): log.event(.stageFinished, "\(what) finished in \(seconds)", fields)
+        case (.retry, let fault?) where fault.kind == .interrupted:
+            log.event(.stageGivenBack, "\(what) was stopped and given back", fields)
+        case (.retry(let at), let fault?):
+            let wait = max(0, Int(Double(at) / 1000 - Date().timeIntervalSince1970))
+            log.event(.stageRetry, "\(what) failed: \(fault.message) Tried again in \(wait) s. \(fault.hint)", fields)
+        case (.held, let fault?):
+            log.event(.stageHeld, "\(what) is held: \(fault.message) \(fault.hint)", fields)
+        case (.deliver, let fault?):
+            log.event(.refused, "series \(run.seriesNumber) is refused: \(fault.message) \(fault.hint)", fields)
+        default: log.event(.stageGivenBack, "\(what) ended without consequence", fields)
+        }
+    }
+
+    private func pauseIfAllIsConcerned(_ fault: Fault?) throws {
+        guard let fault, ["E_NO_SPACE", "E_PERMISSION"].contains(fault.code) else { return }
+        try context.store.pause(reason: "\(fault.code): \(fault.message)")
+        context.logger.event(
+            .queuePaused, "the queue is paused: \(fault.message) \(fault.hint)", JournalFields(fault: fault.code))
+    }
+}
+
+extension FaultRecord {
+    init(_ fault: Fault) {
+        self.init(
+            kind: fault.kind.rawValue, code: fault.code, message: fault.message, hint: fault.hint,
+            details: fault.details)
+    }
+}
+
+extension Fault {
+    init(_ record: FaultRecord) {
+        self.init(
+            Kind(rawValue: record.kind) ?? .bug, record.code, record.message, hint: record.hint,
+            details: record.details)
+    }
+}

@@ -1,0 +1,122 @@
+import Dicom
+import Foundation
+import Pipeline
+import Platform
+import Store
+
+/// Decides when a Series is complete, and queues its runs.
+struct Assembler {
+    let context: ServiceContext
+
+    /// Looks at every Series that is arriving.
+    /// - Returns: seconds until one of them must be looked at again; nil when none is arriving.
+    func assemble() throws -> Double? {
+        var next: Double?
+        for series in try context.store.collectingSeries() {
+            if context.isStopping { break }
+            if let wait = try assemble(series) { next = min(next ?? wait, wait) }
+        }
+        return next
+    }
+
+    private func assemble(_ series: SeriesRecord) throws -> Double? {
+        let settings = context.current
+        let quiet = (Date().timeIntervalSince1970 * 1000 - Double(series.lastArrivalAt)) / 1000
+        let limits = settings.configuration.series
+        // Nothing is decided before the quiet time is over, so headers are not examined for every new file.
+        guard series.marker || quiet >= limits.quietSeconds else {
+            try wait(series, for: "more images; the last one came less than \(text(limits.quietSeconds)) s ago")
+            return limits.quietSeconds - quiet
+        }
+        let images = try context.store.instances(ofSeries: series.number).filter { $0.state == .image }
+        let stacks = try SealedStacks(images, limits: settings.configuration.admission)
+        if let missing = stacks.missing, !series.marker, quiet < limits.incompleteAfterSeconds {
+            try wait(series, for: "\(missing); refused after \(text(limits.incompleteAfterSeconds)) s without them")
+            return limits.incompleteAfterSeconds - quiet
+        }
+        if let problem = settings.modelProblem {
+            try wait(series, for: "a usable model: \(problem)")
+            return 60
+        }
+        try seal(series, stacks, settings)
+        return nil
+    }
+
+    private func wait(_ series: SeriesRecord, for reason: String) throws {
+        guard series.waitingFor != reason else { return }
+        try context.store.setWaiting(series.number, for: reason)
+        if series.waitingFor == nil {
+            context.logger.event(
+                .seriesWaiting, "series \(series.number) waits for \(reason)", JournalFields(series: series.number))
+        }
+    }
+
+    private func seal(_ series: SeriesRecord, _ stacks: SealedStacks, _ settings: ServiceContext.Settings) throws {
+        let factory = RunFactory(context: context, settings: settings, series: series)
+        let references = try context.store.references(toSeriesInstanceUID: series.seriesInstanceUID)
+        let runs = try stacks.stacks.flatMap { stack in
+            try settings.models.map { try factory.run(for: stack, model: $0, references: references) }
+        }
+        let again = series.marker && series.sealedAt != nil && series.waitingFor == nil
+        let made = try context.store.seal(series.number, runs: runs, again: again)
+        let fields = JournalFields(series: series.number)
+        if made.isEmpty {
+            context.logger.event(.seriesSealed, "series \(series.number) brought nothing new", fields)
+        } else {
+            let slices = stacks.stacks.reduce(0) { $0 + $1.instances.count }
+            context.logger.event(
+                .seriesSealed,
+                "series \(series.number) is complete: \(slices) images, \(made.count) to contour, revision \(made[0].revision)",
+                fields)
+            context.wakeDispatchers()
+        }
+    }
+
+    private func text(_ seconds: Double) -> String {
+        seconds == seconds.rounded() ? "\(Int(seconds))" : "\(seconds)"
+    }
+}
+
+/// The stacks of a Series, and what is visibly missing.
+struct SealedStacks {
+    struct Stack {
+        var name: String
+        var instances: [InstanceRecord]
+        var seriesInstanceCount: Int
+    }
+
+    var stacks: [Stack] = []
+    /// What the headers say is missing; nil when nothing is.
+    var missing: String?
+
+    init(_ images: [InstanceRecord], limits: AdmissionLimits) throws {
+        let headers = try images.map { image in
+            try JSONDecoder().decode(InstanceHeader.self, from: Data((image.header ?? "").utf8))
+        }
+        let all = Dicom.stacks(of: headers, limits: limits)
+        // Localizers beside a scan are set aside; alone they are refused with that reason.
+        let scans = all.filter { !$0.key.isLocalizer }
+        let parts = scans.isEmpty ? all : scans
+        let count = Set(headers.map(\.sopInstanceUID)).count
+        for (index, part) in parts.enumerated() {
+            let uid = part.key.seriesInstanceUID
+            let examination = examineStack(
+                part.indices.map { headers[$0] }, limits: limits, seriesInstanceCount: count)
+            if missing == nil { missing = Self.missing(examination) }
+            stacks.append(
+                Stack(
+                    name: parts.count > 1 ? "\(uid)-s\(index + 1)" : uid,
+                    instances: part.indices.map { images[$0] }, seriesInstanceCount: count))
+        }
+    }
+
+    private static func missing(_ examination: StackExamination) -> String? {
+        if let gap = examination.gaps.first {
+            let between = [gap.lowerInstanceNumber, gap.upperInstanceNumber].compactMap { $0.map(String.init) }
+            let place = between.count == 2 ? " between images \(between[0]) and \(between[1])" : ""
+            return "missing slices\(place)"
+        }
+        return examination.promisedSlices > 0
+            ? "\(examination.promisedSlices) images that the headers promise" : nil
+    }
+}

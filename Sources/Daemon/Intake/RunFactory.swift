@@ -1,0 +1,82 @@
+import Foundation
+import Pipeline
+import Platform
+import Store
+
+/// Makes the runs of a sealed Series.
+struct RunFactory {
+    let context: ServiceContext
+    let settings: ServiceContext.Settings
+    let series: SeriesRecord
+
+    func run(for stack: SealedStacks.Stack, model: ModelChoice, references: [InstanceRecord]) throws -> NewRun {
+        let configuration = settings.configuration
+        let digest = try configurationDigest(admission: configuration.admission, export: configuration.export)
+        let content = stack.instances.map { "\($0.sopInstanceUID ?? "") \($0.digest ?? "")" }.sorted()
+        var request = RunRequest(
+            seriesNumber: series.number, revision: 0, dicomFiles: stack.instances.compactMap(\.storedPath).sorted(),
+            referenceFiles: references.compactMap(\.storedPath), modelDirectory: model.directory,
+            modelDigest: model.digest, configurationDigest: digest, softwareVersion: ContourdVersion.current,
+            admission: configuration.admission, export: configuration.export, deliveredName: "",
+            createdAt: milliseconds(Date()), threads: configuration.work.threads)
+        request.seriesInstanceCount = stack.seriesInstanceCount
+        let base = configuration.deliveredName(stack: stack.name, model: model.name)
+        let template = request
+        return NewRun(
+            kind: RunRequest.Kind.contouring.rawValue, stack: stack.name, model: model.name,
+            contentDigest: SHA256Digest.hex(of: Data(content.joined(separator: "\n").utf8)),
+            modelDigest: model.digest, configurationDigest: digest, softwareVersion: ContourdVersion.current,
+            firstStage: StageName.resample.rawValue
+        ) { revision in
+            var request = template
+            request.revision = revision
+            request.deliveredName = revision == 1 ? base : "\(base)-r\(revision)"
+            return (String(decoding: try RunJSON.encode(request), as: UTF8.self), request.deliveredName)
+        }
+    }
+
+    /// JSON keeps milliseconds: what is read back must be what was written.
+    private func milliseconds(_ date: Date) -> Date {
+        Date(timeIntervalSince1970: (date.timeIntervalSince1970 * 1000).rounded() / 1000)
+    }
+}
+
+/// Queues evaluations of delivered contours against references that the runs did not know.
+struct EvaluationQueue {
+    let context: ServiceContext
+
+    func queue(seriesInstanceUID uid: String) throws {
+        let references = try context.store.references(toSeriesInstanceUID: uid)
+        guard !references.isEmpty else { return }
+        for run in try context.store.deliveredContours(seriesInstanceUID: uid) {
+            let known = try RunJSON.decode(RunRequest.self, from: Data(run.request.utf8)).referenceFiles
+            for reference in references where !known.contains(reference.storedPath ?? "") {
+                try queue(reference, against: run)
+            }
+        }
+    }
+
+    private func queue(_ reference: InstanceRecord, against run: RunRecord) throws {
+        guard let path = reference.storedPath else { return }
+        var request = try RunJSON.decode(RunRequest.self, from: Data(run.request.utf8))
+        request.kind = .evaluation
+        request.referenceFiles = [path]
+        request.dicomFiles = []
+        request.createdAt = Date(timeIntervalSince1970: Date().timeIntervalSince1970.rounded())
+        request.softwareVersion = ContourdVersion.current
+        request.baseRunDirectory = context.state.run(run.number).path
+        let template = request
+        let new = NewRun(
+            kind: RunRequest.Kind.evaluation.rawValue, stack: run.stack, model: run.model,
+            contentDigest: reference.digest ?? "", modelDigest: run.modelDigest,
+            configurationDigest: run.configurationDigest, softwareVersion: ContourdVersion.current,
+            baseRunNumber: run.number, firstStage: StageName.evaluate.rawValue
+        ) { number in
+            var request = template
+            request.revision = number
+            request.deliveredName = "\(run.deliveredName).evaluation-\(number)"
+            return (String(decoding: try RunJSON.encode(request), as: UTF8.self), request.deliveredName)
+        }
+        if try context.store.queueEvaluation(new, series: run.seriesNumber) != nil { context.wakeDispatchers() }
+    }
+}

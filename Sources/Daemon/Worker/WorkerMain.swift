@@ -1,0 +1,95 @@
+import Dicom
+import Foundation
+import Pipeline
+import Platform
+import Synchronization
+
+/// The worker side: reads requests from standard input and answers on standard output until its input ends.
+///
+/// Untrusted bytes are parsed here and nowhere else; a file that crashes the parser ends this process, not the
+/// service. When the service dies, its end of the pipe closes and the worker ends at once.
+package enum Worker {
+    package static func run(memoryLimitMB: Int) {
+        limitMemory(memoryLimitMB)
+        signal(SIGPIPE, SIG_IGN)
+        let requests = Requests()
+        while let request = requests.next() {
+            switch request {
+            case .header(let path): reply(readHeader(path))
+            case .stage(let name, let folder, let threads): reply(runStage(name, folder, threads))
+            }
+        }
+    }
+
+    private static func limitMemory(_ megabytes: Int) {
+        guard megabytes > 0 else { return }
+        let bytes = rlim_t(megabytes) << 20
+        var limit = rlimit(rlim_cur: bytes, rlim_max: bytes)
+        setrlimit(__rlimit_resource_t(RLIMIT_AS.rawValue), &limit)
+    }
+
+    private static func readHeader(_ path: String) -> WorkerReply {
+        do {
+            let header = try InstanceHeader(contentsOf: path)
+            return .header(header, digest: try SHA256Digest.hex(ofFile: path))
+        } catch {
+            return .fault(classify(error))
+        }
+    }
+
+    private static func runStage(_ name: StageName, _ folder: String, _ threads: Int) -> WorkerReply {
+        let reported = Mutex((fraction: -1.0, time: ContinuousClock.now))
+        let context = StageContext(
+            threads: threads,
+            progress: { fraction, what in
+                let due = reported.withLock { last in
+                    guard fraction - last.fraction >= 0.01 || last.time.duration(to: .now) > .seconds(1) else {
+                        return false
+                    }
+                    last = (fraction, .now)
+                    return true
+                }
+                if due { reply(.progress(fraction, what)) }
+            })
+        do {
+            // The worker of a service that was killed may live a moment longer than it.
+            let lock = try FileLock(path: folder + "/lock", waitingSeconds: 20)
+            defer { _ = consume lock }
+            try Pipeline.runStage(name, in: RunFolder(path: folder), context)
+            return .done
+        } catch {
+            return .fault(classify(error))
+        }
+    }
+
+    private static func reply(_ reply: WorkerReply) {
+        // What we encode are our own plain types.
+        guard let data = try? JSONEncoder().encode(reply) else { return }
+        outputLock.withLock { _ in FileHandle.standardOutput.write(data + [0x0A]) }
+    }
+
+    private static let outputLock = Mutex<Void>(())
+}
+
+/// Reads requests on a thread of its own, so that the end of the input ends the process in the middle of a stage.
+private final class Requests: Sendable {
+    private let queue = Mutex<[WorkerRequest]>([])
+    private let arrived = DispatchSemaphore(value: 0)
+
+    init() {
+        Thread.detachNewThread { [self] in
+            while let line = readLine(strippingNewline: true) {
+                // A line that is no request comes from no service of this version.
+                guard let request = try? JSONDecoder().decode(WorkerRequest.self, from: Data(line.utf8)) else { break }
+                queue.withLock { $0.append(request) }
+                arrived.signal()
+            }
+            _exit(0)
+        }
+    }
+
+    func next() -> WorkerRequest? {
+        arrived.wait()
+        return queue.withLock { $0.isEmpty ? nil : $0.removeFirst() }
+    }
+}

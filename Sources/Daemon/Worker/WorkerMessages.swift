@@ -1,0 +1,18 @@
+import Dicom
+import Pipeline
+
+/// What a worker is asked to do; one JSON object on a line.
+enum WorkerRequest: Codable, Sendable {
+    /// Read a file's header and digest.
+    case header(path: String)
+    /// Run one stage in a run folder.
+    case stage(name: StageName, folder: String, threads: Int)
+}
+
+/// What a worker answers.
+enum WorkerReply: Codable, Sendable {
+    case progress(Double, String)
+    case header(InstanceHeader, digest: String)
+    case done
+    case fault(Fault)
+}

@@ -1,0 +1,27 @@
+/// REFUSED.txt: what a person reads who finds no contours.
+package func refusalText(_ report: CaseReport) -> String {
+    var lines = ["This CT was not contoured.", ""]
+    if let fault = report.fault {
+        lines += wrapped("Why: \(fault.message)", width: 96) + ["Code: \(fault.code)"]
+        if !fault.details.isEmpty { lines += ["", "Details:"] + fault.details.map { "  " + $0 } }
+        if !fault.hint.isEmpty { lines += [""] + wrapped("What to do: \(fault.hint)", width: 96) }
+    }
+    lines += [
+        "", "Nothing was lost: the images are kept. Send the corrected series again, or ask for another attempt with",
+        "`contourctl retry`. contourd \(report.softwareVersion), \(report.createdAt).", "",
+    ]
+    return lines.joined(separator: "\n")
+}
+
+private func wrapped(_ text: String, width: Int) -> [String] {
+    var lines: [String] = []
+    var line = ""
+    for word in text.split(separator: " ") {
+        if line.count + word.count + 1 > width, !line.isEmpty {
+            lines.append(line)
+            line = ""
+        }
+        line += line.isEmpty ? String(word) : " " + word
+    }
+    return lines + [line]
+}

@@ -1,0 +1,164 @@
+import Foundation
+import Metrics
+
+/// `report.html`: one page that opens offline, verdict and warnings first.
+///
+/// - Parameter modelCard: the model's card as Markdown; shown as text.
+package func reportHTML(_ report: CaseReport, pictures: [CasePicture], modelCard: String?) -> String {
+    var sections = [verdict(report), findings(report)]
+    if !report.structures.isEmpty { sections.append(structures(report)) }
+    if let evaluation = report.evaluation { sections.append(scores(evaluation)) }
+    if !pictures.isEmpty { sections.append(gallery(pictures)) }
+    sections += [about(report), model(report, card: modelCard), provenance(report)]
+    return """
+        <!DOCTYPE html>
+        <html lang="en"><head><meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>contourd report</title><style>\(styleSheet)</style></head><body>
+        <main>\(sections.joined(separator: "\n"))</main>
+        </body></html>
+
+        """
+}
+
+private func verdict(_ report: CaseReport) -> String {
+    let (title, text) =
+        switch report.verdict {
+        case .delivered: ("Contours delivered", "Nothing suspicious was found by the checks below.")
+        case .review: ("Look here first", "Something below is suspicious.")
+        case .refused: ("Not contoured", report.fault?.message ?? "")
+        }
+    let demonstration =
+        report.model?.demonstration == true
+        ? "<p class=\"banner\"><strong>DEMONSTRATION MODEL.</strong> Not for any use with patients.</p>" : ""
+    return """
+        <header><h1>\(escaped(title))</h1><p>\(escaped(text))</p>
+        <p class="banner"><strong>Automatic, not reviewed.</strong> A trained person must look at every contour \
+        before it is used.</p>\(demonstration)</header>
+        """
+}
+
+private func findings(_ report: CaseReport) -> String {
+    let items = report.findings.map { finding -> String in
+        let sign = finding.severity == .review ? "&#9888; Check" : "&#8505; Note"
+        let details = finding.details.isEmpty
+            ? "" : "<ul>" + finding.details.map { "<li>\(escaped($0))</li>" }.joined() + "</ul>"
+        return """
+            <li class="\(finding.severity.rawValue)"><strong>\(sign):</strong> \(escaped(finding.message)) \
+            \(escaped(finding.hint)) <code>\(escaped(finding.code))</code>\(details)</li>
+            """
+    }
+    var body = items.isEmpty ? "" : "<section><h2>Findings</h2><ul class=\"findings\">\(items.joined())</ul></section>"
+    if let fault = report.fault {
+        body += """
+            <section><h2>Reason</h2><p><code>\(escaped(fault.code))</code> \(escaped(fault.message))</p>
+            <ul>\(fault.details.map { "<li>\(escaped($0))</li>" }.joined())</ul>
+            <p><strong>What to do:</strong> \(escaped(fault.hint))</p></section>
+            """
+    }
+    return body
+}
+
+private func structures(_ report: CaseReport) -> String {
+    let rows = report.structures.map { structure -> [String] in
+        let swatch = "<span class=\"swatch\" style=\"background:rgb(\(structure.color.map(String.init).joined(separator: ",")))\"></span>"
+        let slices = structure.firstSlice.flatMap { first in structure.lastSlice.map { "\(first + 1)&ndash;\($0 + 1)" } }
+        return [
+            "\(swatch) \(escaped(structure.name))\(structure.derived ? " (union)" : "")",
+            structure.found ? "found" : "<strong>not found</strong>", number(structure.volumeML, digits: 0),
+            number(structure.confidence, digits: 2), number(structure.meanHU, digits: 0), "\(structure.components)",
+            slices ?? "&ndash;",
+            number(structure.rtStructureSetRoundTripDice, digits: 5),
+        ]
+    }
+    let checks = report.structures.flatMap { structure in
+        structure.checks.map { check in
+            [
+                escaped(structure.name), escaped(check.name), escaped(check.value), escaped(check.expected),
+                check.passed ? "&#10003; in range" : "<strong>&#10007; outside</strong>",
+            ]
+        }
+    }
+    let plausibility = checks.isEmpty
+        ? "" : "<h3>Plausibility</h3>" + table(["Structure", "Check", "Value", "Expected", ""], checks)
+    return """
+        <section><h2>Structures</h2>
+        \(table(["Structure", "", "Volume, mL", "Confidence", "Mean HU", "Pieces", "Slices", "Read back (Dice)"], rows))
+        \(plausibility)</section>
+        """
+}
+
+private func scores(_ evaluation: CaseReport.Evaluation) -> String {
+    let tolerances = Set(evaluation.structures.flatMap { $0.surfaceDice.keys })
+        .sorted { (Double($0) ?? 0) < (Double($1) ?? 0) }
+    let rows = evaluation.structures.map { s in
+        [escaped(s.name), number(s.dice, digits: 4)]
+            + tolerances.map { number(s.surfaceDice[$0] ?? nil, digits: 4) }
+            + [
+                number(s.hausdorff95MM, digits: 2), number(s.meanSurfaceDistanceMM, digits: 2),
+                number(s.volumeReferenceML, digits: 0), number(s.volumePredictionML, digits: 0),
+            ]
+    }
+    let head = ["Structure", "Dice"] + tolerances.map { "Surface Dice, \($0) mm" }
+        + ["HD95, mm", "Mean surface distance, mm", "Reference, mL", "Ours, mL"]
+    let missing = (evaluation.unmatchedReference.map { "only in the reference: \($0)" }
+        + evaluation.unmatchedPrediction.map { "only in our result: \($0)" } + evaluation.findings)
+        .map { "<li>\(escaped($0))</li>" }.joined()
+    return """
+        <section><h2>Agreement with the reference</h2>\(table(head, rows))
+        <p class="small">\(escaped(StructureScores.definition)). A dash means undefined.</p><ul>\(missing)</ul></section>
+        """
+}
+
+private func gallery(_ pictures: [CasePicture]) -> String {
+    let figures = pictures.map { picture in
+        """
+        <figure class="\(picture.role.rawValue)"><img alt="\(escaped(picture.caption))" \
+        src="data:image/png;base64,\(picture.png.base64EncodedString())">
+        <figcaption>\(escaped(picture.caption))</figcaption></figure>
+        """
+    }
+    return """
+        <section><h2>Pictures</h2><p class="small">The patient's right is on the left of the picture. Our contours in \
+        their colours; a reference as a white dashed line.</p><div class="gallery">\(figures.joined())</div></section>
+        """
+}
+
+private func about(_ report: CaseReport) -> String {
+    guard let series = report.series else { return "" }
+    let spacing = series.spacingMM.map { number($0, digits: 3) }.joined(separator: " x ")
+    return "<section><h2>CT</h2>"
+        + facts([
+            ("Series Instance UID", series.seriesInstanceUID), ("Study Instance UID", series.studyInstanceUID),
+            ("Size", "\(series.columns) x \(series.rows) x \(series.slices)"), ("Spacing", "\(spacing) mm"),
+            ("Manufacturer", series.manufacturer ?? "not given"),
+            ("Convolution Kernel", series.convolutionKernel ?? "not given"),
+            ("Patient Position", series.patientPosition ?? "not given"),
+            ("Extent", series.extentIsProvable ? "the headers prove that no slice is missing" : "not provable"),
+        ]) + "</section>"
+}
+
+private func model(_ report: CaseReport, card: String?) -> String {
+    guard let model = report.model else { return "" }
+    let text = card.map { "<details><summary>Model card</summary><pre>\(escaped($0))</pre></details>" } ?? ""
+    return "<section><h2>Model</h2>"
+        + facts([
+            ("Name", "\(model.name) \(model.version)"), ("Summary", model.summary), ("Digest", model.digest),
+            ("Training cases", "\(model.trainingCases)"),
+        ]) + text + "</section>"
+}
+
+private func provenance(_ report: CaseReport) -> String {
+    let stages = report.stages.map { stage in
+        [escaped(stage.stage), number(stage.seconds, digits: 2), number(stage.peakMemoryMB, digits: 0)]
+    }
+    let files = report.files.sorted { $0.key < $1.key }.map { [escaped($0), "<code>\(escaped($1))</code>"] }
+    var body = "<section><h2>How it was made</h2>"
+    body += facts([
+        ("contourd", report.softwareVersion), ("Made at", report.createdAt), ("Revision", "\(report.revision)"),
+        ("Configuration digest", report.configurationDigest),
+    ])
+    if !stages.isEmpty { body += table(["Stage", "Seconds", "Peak memory, MiB"], stages) }
+    if !files.isEmpty { body += "<details><summary>SHA-256 of files</summary>\(table(["File", "SHA-256"], files))</details>" }
+    return body + "</section>"
+}

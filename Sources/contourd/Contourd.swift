@@ -1,0 +1,67 @@
+import ArgumentParser
+import Daemon
+import Foundation
+import Pipeline
+import Platform
+
+@main
+struct Contourd: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "contourd",
+        abstract: "Contours organs on every CT that is dropped into a folder.",
+        discussion: """
+            The service: it watches the inbox, and delivers an RT Structure Set, a Segmentation, NIfTI masks and a \
+            report for every CT series to the outbox. It is usually started by systemd; contourctl steers it.
+
+            EXIT STATUS
+              0 stopped; 64 wrong use; 69 this processor is too old; 70 internal error; 75 another contourd uses \
+            the state folder; 77 a folder may not be used; 78 the configuration is invalid
+            """,
+        version: ContourdVersion.banner)
+
+    @Option(help: ArgumentHelp("Configuration file. Default: \(Configuration.defaultPath), if it is there.", valueName: "file"))
+    var config: String?
+
+    @Flag(help: "Check the configuration and end.")
+    var checkConfiguration = false
+
+    @Flag(help: .private)
+    var worker = false
+
+    @Option(name: .customLong("memory-limit-mb"), help: .private)
+    var memoryLimitMB = 0
+
+    func run() async throws {
+        guard CPUFeatures.hasAVX2AndFMA else {
+            fail("contourd needs a processor with AVX2 and FMA (Intel Haswell or AMD Excavator, or later).", 69)
+        }
+        if worker { return Worker.run(memoryLimitMB: memoryLimitMB) }
+        signal(SIGPIPE, SIG_IGN)
+        let (configuration, path) = readConfiguration()
+        if checkConfiguration { return print("\(path ?? "the defaults"): valid") }
+        guard let program = executablePath() else { fail("/proc is not mounted", 70) }
+        do {
+            try await ContourdService.run(configuration: configuration, path: path, program: program)
+        } catch let error as ContourdService.StartError {
+            fail(error.description, error.status)
+        } catch {
+            fail("\(error)", 70)
+        }
+    }
+
+    private func readConfiguration() -> (Configuration, String?) {
+        let path = config ?? (Directory.exists(Configuration.defaultPath) ? Configuration.defaultPath : nil)
+        guard let path else { return (Configuration(), nil) }
+        do { return (try Configuration.read(path), path) } catch { fail(error.description, 78) }
+    }
+
+    private func fail(_ message: String, _ status: Int32) -> Never {
+        FileHandle.standardError.write(Data("contourd: \(message)\n".utf8))
+        exit(status)
+    }
+
+    private func executablePath() -> String? {
+        // Only Linux has /proc.
+        try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    }
+}
