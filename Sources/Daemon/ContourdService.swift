@@ -20,7 +20,7 @@ package enum ContourdService {
         let logger = makeServiceLogger()
         let state = StateFolder(path: configuration.folders.state)
         let lock = try prepare(state, configuration)
-        defer { _ = consume lock }
+        defer { withExtendedLifetime(lock) {} }
         let store: Store
         do { store = try Store(path: state.database) } catch { throw StartError(status: 70, description: "\(error)") }
         let settings = settings(for: configuration)

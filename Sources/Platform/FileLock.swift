@@ -1,7 +1,7 @@
 import Glibc
 
 /// An advisory lock on a file (flock(2)); the kernel gives it back when the process ends, however it ends.
-package struct FileLock: ~Copyable, Sendable {
+package final class FileLock: Sendable {
     private let file: FileDescriptor
 
     /// Takes the lock at once, or waits up to `seconds`.

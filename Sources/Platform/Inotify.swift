@@ -23,6 +23,8 @@ package final class Inotify: Sendable {
         package var something = false
         /// The kernel's queue was full: events are lost, everything must be looked at.
         package var overflow = false
+
+        package init() {}
     }
 
     /// Drains the queue.

@@ -57,7 +57,7 @@ struct Contourd: AsyncParsableCommand {
 
     private func fail(_ message: String, _ status: Int32) -> Never {
         FileHandle.standardError.write(Data("contourd: \(message)\n".utf8))
-        exit(status)
+        Foundation.exit(status)
     }
 
     private func executablePath() -> String? {

@@ -50,7 +50,7 @@ package struct ControlClient: Sendable {
                 throw ControlError.noService("there is no database in \(state.path) yet; has contourd ever run?")
             }
             let lock = try FileLock(path: state.lock)
-            defer { _ = consume lock }
+            defer { withExtendedLifetime(lock) {} }
             let store = try Store(path: state.database)
             let reply = Controller(store: store, context: nil).handle(request)
             try store.close()

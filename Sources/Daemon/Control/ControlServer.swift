@@ -54,6 +54,7 @@ final class FileDescriptorBox: Sendable {
     deinit { close(raw) }
 }
 
+@discardableResult
 func withSocketAddress<Result>(
     _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Result
 ) throws(SystemError) -> Result {
@@ -92,7 +93,7 @@ func writeSocketLine(_ raw: Int32, _ line: Data) {
     bytes.withUnsafeBytes { buffer in
         var done = 0
         while done < buffer.count {
-            let count = send(raw, buffer.baseAddress! + done, buffer.count - done, Int32(MSG_NOSIGNAL.rawValue))
+            let count = send(raw, buffer.baseAddress! + done, buffer.count - done, Int32(MSG_NOSIGNAL))
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { return }
             done += count

@@ -54,7 +54,7 @@ package enum Worker {
         do {
             // The worker of a service that was killed may live a moment longer than it.
             let lock = try FileLock(path: folder + "/lock", waitingSeconds: 20)
-            defer { _ = consume lock }
+            defer { withExtendedLifetime(lock) {} }
             try Pipeline.runStage(name, in: RunFolder(path: folder), context)
             return .done
         } catch {
