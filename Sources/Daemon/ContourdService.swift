@@ -29,13 +29,12 @@ package enum ContourdService {
         if let problem = settings.modelProblem { logger.event(.internalError, "no model can be used: \(problem)") }
         let intake = try recover(context)
         let server = try ControlServer(context)
-        var services: [any Service] = [
-            thread("intake", context) { [box = Unchecked(intake)] in box.value.run() },
-            thread("control", context) { server.run() },
+        var parts = [
+            ThreadsService.Part(name: "intake") { [box = Unchecked(intake)] in box.value.run() },
+            ThreadsService.Part(name: "control") { server.run() },
         ]
         for index in 0..<configuration.work.workers {
-            services.append(
-                thread("dispatcher-\(index)", context) { Dispatcher(context: context, index: index).run() })
+            parts.append(.init(name: "dispatcher-\(index)") { Dispatcher(context: context, index: index).run() })
         }
         let reload = reloadOnHangup(context)
         defer { reload.cancel() }
@@ -44,7 +43,7 @@ package enum ContourdService {
         var quiet = Logger(label: "lifecycle")
         quiet.logLevel = .error
         let group = ServiceGroup(
-            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+            services: [ThreadsService(parts: parts, stop: { context.stop() })], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
         try await group.run()
         try store.close()
     }
@@ -88,12 +87,6 @@ package enum ContourdService {
         try intake.recover()
         if jobs > 0 { context.logger.event(.recovered, "\(jobs) interrupted jobs are ready again") }
         return intake
-    }
-
-    private static func thread(
-        _ name: String, _ context: ServiceContext, _ body: @escaping @Sendable () -> Void
-    ) -> any Service {
-        ThreadService(name: name, stop: { context.stop() }, body: body)
     }
 
     /// `systemctl reload`: reads the configuration again. An invalid one changes nothing.

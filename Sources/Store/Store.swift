@@ -22,8 +22,9 @@ package final class Store: Sendable {
             var configuration = Configuration()
             configuration.label = "contourd"
             configuration.foreignKeysEnabled = true
-            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             database = try DatabasePool(path: path, configuration: configuration)
+            // A pool sets NORMAL when it turns to WAL: then a commit could be lost in a power cut.
+            try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             let migrator = Self.migrator
             if try database.read(migrator.hasBeenSuperseded) { throw StoreError.newerSchema }
             try migrator.migrate(database)
