@@ -3,6 +3,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 SWIFT   ?= swift
 CONFIG  := release
+MODELS  ?= Sources/Models
 BIN      = $(shell $(SWIFT) build -c $(CONFIG) --show-bin-path)
 
 UNITDIR     ?= $(if $(filter /usr /usr/local,$(PREFIX)),/usr/lib,$(PREFIX)/lib)/systemd
@@ -33,7 +34,7 @@ install: ## install below $(DESTDIR)$(PREFIX); run `make build` first
 	  $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(SYSCONFDIR)/contourd \
 	  $(DESTDIR)$(UNITDIR)/system $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(UNITDIR)/catalog
 	install -m 755 $(BIN)/contourd $(BIN)/contourctl $(BIN)/contour-bench $(DESTDIR)$(PREFIX)/bin/
-	cp -r Sources/Models/. $(DESTDIR)$(PREFIX)/share/contourd/models/
+	cp -r $(MODELS)/. $(DESTDIR)$(PREFIX)/share/contourd/models/
 	chmod -R u=rwX,go=rX $(DESTDIR)$(PREFIX)/share/contourd/models
 	test -e $(DESTDIR)$(SYSCONFDIR)/contourd/contourd.toml || \
 	  install -m 644 etc/contourd.toml $(DESTDIR)$(SYSCONFDIR)/contourd/contourd.toml
@@ -42,9 +43,8 @@ install: ## install below $(DESTDIR)$(PREFIX); run `make build` first
 	install -m 644 systemd/contourd.sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/contourd.conf
 	install -m 644 systemd/contourd.tmpfiles.conf $(DESTDIR)$(TMPFILESDIR)/contourd.conf
 	install -m 644 systemd/contourd.catalog $(DESTDIR)$(UNITDIR)/catalog/contourd.catalog
-	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
-	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
-	install -m 644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	for page in $(wildcard docs/man/*.[158]); do \
+	  install -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/ || exit 1; done
 
 uninstall: ## remove what install put there (configuration and data stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/contourd $(DESTDIR)$(PREFIX)/bin/contourctl $(DESTDIR)$(PREFIX)/bin/contour-bench

@@ -28,7 +28,7 @@ extension Store {
         }
     }
 
-    /// A file that could not be read when the service was told to stop: the attempt does not count.
+    /// A file that cannot be read now, through no fault of its own: the attempt does not count.
     package func giveBackParsing(_ number: Int64) throws(StoreError) {
         try write { db in
             try db.execute(
@@ -47,22 +47,56 @@ extension Store {
             try db.execute(
                 sql: """
                     UPDATE instance SET state = 'taking', series_id = ?, sop_instance_uid = ?, header = ?, digest = ?,
-                        stored_path = ? WHERE id = ?
+                        stored_path = ?, code = NULL, reason = NULL WHERE id = ?
                     """,
                 arguments: [series, sopInstanceUID, header, digest, storedPath(series), number])
             return try instance(number, db)
         }
     }
 
-    /// The file lies at its stored path.
-    package func finishTaking(image number: Int64) throws(StoreError) {
+    /// The file will be moved to `storedPath` and used for nothing.
+    package func beginQuarantine(
+        _ number: Int64, code: String, reason: String, storedPath: String
+    ) throws(StoreError) -> InstanceRecord {
         try write { db in
-            try db.execute(sql: "UPDATE instance SET state = 'image' WHERE id = ?", arguments: [number])
+            try db.execute(
+                sql: "UPDATE instance SET state = 'taking', code = ?, reason = ?, stored_path = ? WHERE id = ?",
+                arguments: [code, reason, storedPath, number])
+            return try instance(number, db)
+        }
+    }
+
+    /// The file could not be moved: what `beginTaking` or `beginQuarantine` announced does not happen.
+    package func giveBackTaking(_ number: Int64) throws(StoreError) {
+        try write { db in
             try db.execute(
                 sql: """
-                    UPDATE series SET state = 'collecting', last_arrival_at = ?, waiting_for = NULL
-                    WHERE id = (SELECT series_id FROM instance WHERE id = ?)
-                    """, arguments: [now(), number])
+                    UPDATE instance SET state = 'parsing', series_id = NULL, sop_instance_uid = NULL, header = NULL,
+                        digest = NULL, stored_path = NULL, code = NULL, reason = NULL WHERE id = ?
+                    """, arguments: [number])
+        }
+    }
+
+    /// The file lies at its stored path.
+    ///
+    /// - Returns: the number of its Series when that begins to arrive with this image.
+    package func finishTaking(image number: Int64) throws(StoreError) -> Int64? {
+        try write { db in
+            let series = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT id, state = 'sealed' OR NOT EXISTS (SELECT 1 FROM instance AS other
+                        WHERE other.series_id = series.id AND other.state = 'image') AS opens
+                    FROM series WHERE id = (SELECT series_id FROM instance WHERE id = ?)
+                    """, arguments: [number])
+            try db.execute(sql: "UPDATE instance SET state = 'image' WHERE id = ?", arguments: [number])
+            guard let series else { return nil }
+            let id: Int64 = series["id"]
+            try db.execute(
+                sql: """
+                    UPDATE series SET state = 'collecting', last_arrival_at = ?, waiting_for = NULL WHERE id = ?
+                    """, arguments: [now(), id])
+            return series["opens"] ? id : nil
         }
     }
 
@@ -78,31 +112,41 @@ extension Store {
         }
     }
 
-    /// The end of a file that is used for nothing. `quarantined` files were moved to `storedPath`.
+    /// The end of a file that is used for nothing.
     package func endInstance(
-        _ number: Int64, as state: InstanceRecord.State, code: String, reason: String, storedPath: String? = nil
+        _ number: Int64, as state: InstanceRecord.State, code: String, reason: String
     ) throws(StoreError) {
         try write { db in
             try db.execute(
-                sql: """
-                    UPDATE instance SET state = ?, code = ?, reason = ?, stored_path = COALESCE(?, stored_path)
-                    WHERE id = ?
-                    """, arguments: [state.rawValue, code, reason, storedPath, number])
+                sql: "UPDATE instance SET state = ?, code = ?, reason = ? WHERE id = ?",
+                arguments: [state.rawValue, code, reason, number])
         }
     }
 
-    /// Forgets a file that vanished before it was taken.
+    /// A file that was taken back by its owner.
     package func forgetInstance(_ number: Int64) throws(StoreError) {
         try write { db in try db.execute(sql: "DELETE FROM instance WHERE id = ?", arguments: [number]) }
     }
 
-    /// An image that was received before under the same SOP Instance UID.
-    package func receivedImage(sopInstanceUID: String) throws(StoreError) -> InstanceRecord? {
+    /// Files that were left in the inbox and are there no more.
+    package func forgetLeft(_ paths: [String]) throws(StoreError) {
+        if paths.isEmpty { return }
+        try write { db in
+            for path in paths {
+                try db.execute(
+                    sql: "DELETE FROM instance WHERE inbox_path = ? AND state IN ('ignored', 'parsing')",
+                    arguments: [path])
+            }
+        }
+    }
+
+    /// An image or a reference that we hold under this UID.
+    package func receivedInstance(sopInstanceUID: String) throws(StoreError) -> InstanceRecord? {
         try read { db in
             try Row.fetchOne(
                 db,
                 sql: """
-                    SELECT * FROM instance WHERE sop_instance_uid = ? AND state IN ('image', 'reference', 'deleted')
+                    SELECT * FROM instance WHERE sop_instance_uid = ? AND state IN ('image', 'reference')
                     ORDER BY id LIMIT 1
                     """, arguments: [sopInstanceUID]
             ).map { try InstanceRecord(row: $0) }
@@ -117,10 +161,11 @@ extension Store {
         }
     }
 
-    /// Files that were left in the inbox for good reason, so that a scan does not read them again and again.
+    /// Files that were left in the inbox because of what they are, so that a scan does not read them again and again.
     package func leftInInbox() throws(StoreError) -> [InstanceRecord] {
         try read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM instance WHERE state = 'ignored' ORDER BY id")
+            try Row.fetchAll(
+                db, sql: "SELECT * FROM instance WHERE state = 'ignored' AND code <> 'E_PERMISSION' ORDER BY id")
                 .map { try InstanceRecord(row: $0) }
         }
     }

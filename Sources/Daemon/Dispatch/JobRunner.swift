@@ -6,7 +6,10 @@ import Store
 /// Runs one job in a worker process and tells the queue how it ended.
 struct JobRunner {
     let context: ServiceContext
-    let wake: WakeUp
+    /// The dispatcher that it works for.
+    let index: Int
+
+    private var wake: WakeUp { context.dispatchWake[index] }
 
     func run(_ job: JobRecord, _ run: RunRecord) throws {
         var fields = JournalFields(
@@ -24,9 +27,28 @@ struct JobRunner {
             let verdict = next == nil ? self.verdict(of: run) : nil
             outcome = .completed(nextStage: next?.rawValue, verdict: verdict)
         }
-        let consequence = try context.store.finish(job.number, outcome, policy: context.configuration.retryPolicy)
+        guard let consequence = try record(outcome, of: job) else { return }
         tell(consequence, job, run, fault, fields)
         if case .held = consequence { try pauseIfAllIsConcerned(fault) }
+    }
+
+    /// What was worked out is told to the database until it listens: it would be lost until the next start.
+    /// - Returns: nil when the service stops before that.
+    private func record(_ outcome: JobOutcome, of job: JobRecord) throws -> JobConsequence? {
+        var isFirst = true
+        while true {
+            do throws(StoreError) {
+                return try context.store.finish(job.number, outcome, policy: context.configuration.retryPolicy)
+            } catch {
+                guard !context.isStopping else { throw error }
+                if isFirst {
+                    context.logger.event(.internalError, "\(error.description); the end of a stage is recorded later")
+                }
+                isFirst = false
+                context.liveness.beat(.dispatcher(index))
+                wake.wait(seconds: 5)
+            }
+        }
     }
 
     /// - Returns: why it failed; nil when the stage is done.
@@ -53,7 +75,7 @@ struct JobRunner {
             let threads = configured > 0 ? configured : ProcessorCount.available
             let request = WorkerRequest.stage(name: stage, folder: folder.path, threads: threads)
             guard child.send(try JSONEncoder().encode(request)) else {
-                return .workerEnded(child.wait() ?? "it did not listen")
+                return ended(child)
             }
             return follow(running)
         } catch {
@@ -67,6 +89,7 @@ struct JobRunner {
         let stall = context.configuration.work.stallSeconds
         var lastWord = ContinuousClock.now
         while true {
+            context.liveness.beat(.dispatcher(index))
             if context.isStopping || running.isCancelled.load(ordering: .acquiring) {
                 child.kill()
                 _ = child.wait()
@@ -84,7 +107,7 @@ struct JobRunner {
                 case .fault(let fault): return end(child, fault)
                 case .header: continue
                 }
-            case .ended: return .workerEnded(child.wait() ?? "without an answer")
+            case .ended: return ended(child)
             case .nothing:
                 wake.clear()
                 guard lastWord.duration(to: .now) > .seconds(stall) else { continue }
@@ -95,6 +118,12 @@ struct JobRunner {
                     hint: "If it happens again with this series, please report it with the journal of contourd.")
             }
         }
+    }
+
+    /// The worker ended by itself; a service that is being killed may lose its worker first.
+    private func ended(_ child: ChildProcess) -> Fault {
+        let how = child.wait() ?? "without an answer"
+        return context.isStopping ? .cancelled : .workerEnded(how)
     }
 
     private func end(_ child: ChildProcess, _ fault: Fault?) -> Fault? {

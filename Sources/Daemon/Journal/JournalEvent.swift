@@ -7,6 +7,7 @@ enum JournalEvent: String, CaseIterable, Sendable {
     case stopping = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0002"
     case reloaded = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0003"
     case reloadFailed = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0004"
+    case noModel = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0005"
     case seriesOpened = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0010"
     case seriesSealed = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0011"
     case seriesWaiting = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0012"
@@ -14,6 +15,9 @@ enum JournalEvent: String, CaseIterable, Sendable {
     case fileQuarantined = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0014"
     case fileUnreadable = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0015"
     case referenceReceived = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0016"
+    case intakeTrouble = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0017"
+    case inboxPolled = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0018"
+    case fileRepeated = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0019"
     case stageStarted = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0020"
     case stageFinished = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0021"
     case stageRetry = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0022"
@@ -32,11 +36,11 @@ enum JournalEvent: String, CaseIterable, Sendable {
 
     var level: Logger.Level {
         switch self {
-        case .reloadFailed, .refused, .deliveryFailed, .stageHeld, .internalError: .error
+        case .reloadFailed, .noModel, .refused, .intakeTrouble, .deliveryFailed, .stageHeld, .internalError: .error
         case .fileQuarantined, .fileUnreadable, .stageRetry, .deliveredForReview, .queuePaused: .warning
         case .started, .stopping, .reloaded, .delivered, .queueResumed, .cancelled, .retried, .recovered: .notice
-        case .seriesOpened, .seriesSealed, .seriesWaiting, .fileIgnored, .referenceReceived, .stageStarted,
-            .stageFinished, .stageGivenBack:
+        case .seriesOpened, .seriesSealed, .seriesWaiting, .fileIgnored, .fileRepeated, .inboxPolled,
+            .referenceReceived, .stageStarted, .stageFinished, .stageGivenBack:
             .info
         }
     }

@@ -65,7 +65,20 @@ package enum Worker {
     private static func reply(_ reply: WorkerReply) {
         // What we encode are our own plain types.
         guard let data = try? JSONEncoder().encode(reply) else { return }
-        outputLock.withLock { _ in FileHandle.standardOutput.write(data + [0x0A]) }
+        outputLock.withLock { _ in write(data + [0x0A]) }
+    }
+
+    /// A service that is gone hears nothing, and there is nothing more to do for it.
+    private static func write(_ line: Data) {
+        line.withUnsafeBytes { bytes in
+            var done = 0
+            while done < bytes.count {
+                let count = Glibc.write(STDOUT_FILENO, bytes.baseAddress! + done, bytes.count - done)
+                if count < 0 && errno == EINTR { continue }
+                if count <= 0 { _exit(0) }
+                done += count
+            }
+        }
     }
 
     private static let outputLock = Mutex<Void>(())

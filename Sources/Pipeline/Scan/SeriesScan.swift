@@ -97,6 +97,8 @@ package struct SeriesScan: Sendable {
             switch entry.kind {
             case .folder: try collect(path, into: &files)
             case .file: files.append(path)
+            // It cannot be opened under the name that we can write, and is told of for that reason.
+            case .unnameable: files.append(path)
             case .other: continue
             }
         }

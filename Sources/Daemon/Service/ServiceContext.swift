@@ -9,17 +9,23 @@ final class ServiceContext: Sendable {
     let store: Store
     let logger: Logger
     let manager = ServiceManager()
+    let liveness: Liveness
     let state: StateFolder
     /// The program that workers are started from.
     let program: String
     let configurationPath: String?
     /// Wakes the intake and the dispatchers.
     let intakeWake: WakeUp
+    let controlWake: WakeUp
     let dispatchWake: [WakeUp]
     private let settings: Mutex<Settings>
     private let stopped = Atomic<Bool>(false)
     /// Workers that run a job, by job number.
     let running = Mutex<[Int64: RunningJob]>([:])
+    /// Held by the dispatcher that delivers.
+    let delivering = Mutex<Void>(())
+    /// Why runs are not delivered yet, by run number, as far as it was told.
+    let undelivered = Mutex<[Int64: String]>([:])
 
     /// What a reload replaces.
     struct Settings: Sendable {
@@ -39,7 +45,9 @@ final class ServiceContext: Sendable {
         self.program = program
         self.configurationPath = configurationPath
         self.settings = Mutex(settings)
+        liveness = Liveness(watchdog: manager.watchdog) { [manager] in manager.alive() }
         intakeWake = try WakeUp()
+        controlWake = try WakeUp()
         var wakes: [WakeUp] = []
         for _ in 0..<settings.configuration.work.workers { wakes.append(try WakeUp()) }
         dispatchWake = wakes
@@ -61,6 +69,7 @@ final class ServiceContext: Sendable {
 
     func wakeAll() {
         intakeWake.signal()
+        controlWake.signal()
         dispatchWake.forEach { $0.signal() }
     }
 

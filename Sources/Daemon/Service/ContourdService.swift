@@ -26,7 +26,7 @@ package enum ContourdService {
         let settings = settings(for: configuration)
         let context = try ServiceContext(
             store: store, logger: logger, state: state, program: program, configurationPath: path, settings: settings)
-        if let problem = settings.modelProblem { logger.event(.internalError, "no model can be used: \(problem)") }
+        if let problem = settings.modelProblem { logger.event(.noModel, "no model can be used: \(problem)") }
         let intake = try recover(context)
         let server = try ControlServer(context)
         var parts = [
@@ -76,16 +76,22 @@ package enum ContourdService {
 
     /// Puts back what was interrupted: jobs, half-made folders, half-taken files, deliveries.
     private static func recover(_ context: ServiceContext) throws -> Intake {
-        let jobs = try context.store.recoverRunningJobs()
+        let fault = Fault(
+            .bug, "E_SERVICE_ENDED", "contourd itself ended again and again while it worked on this series.",
+            hint: "Please report it with the journal of contourd. contourctl retry tries it again.")
+        let jobs = try context.store.recoverRunningJobs(
+            policy: context.configuration.retryPolicy, givingUpWith: FaultRecord(fault))
         for entry in try Directory.list(context.state.work) where entry.kind == .folder {
             let folder = "\(context.state.work)/\(entry.name)"
             for part in try Directory.list(folder) where part.name.hasSuffix(".partial") {
                 try Directory.remove("\(folder)/\(part.name)")
             }
+            context.manager.moreTime()
         }
         let intake = try Intake(context)
         try intake.recover()
-        if jobs > 0 { context.logger.event(.recovered, "\(jobs) interrupted jobs are ready again") }
+        if jobs.ready > 0 { context.logger.event(.recovered, "\(jobs.ready) interrupted jobs are ready again") }
+        if jobs.givenUp > 0 { context.logger.event(.recovered, "\(jobs.givenUp) jobs are given up: \(fault.message)") }
         return intake
     }
 
@@ -104,15 +110,28 @@ package enum ContourdService {
         do {
             var new = Configuration()
             if let path = context.configurationPath { new = try Configuration.read(path) }
-            let old = context.configuration
-            if let fixed = firstFixedChange(old, new) {
+            if let fixed = firstFixedChange(context.configuration, new) {
                 context.logger.event(
                     .reloadFailed, "the configuration was not reloaded: \(fixed) changes only with a restart")
                 return
             }
-            context.replace(settings(for: new))
+            let settings = settings(for: new)
+            // A model that cannot be used now keeps no series from arriving, but replaces none that can.
+            if let problem = settings.modelProblem, context.current.modelProblem == nil {
+                context.logger.event(
+                    .reloadFailed,
+                    "the configuration was not reloaded and the former one stays: no model can be used: \(problem)")
+                return
+            }
+            try Directory.create(new.folders.inbox)
+            try Directory.create(new.folders.outbox)
+            context.replace(settings)
             context.logger.event(.reloaded, "the configuration was reloaded")
             context.wakeAll()
+        } catch let error as SystemError {
+            context.logger.event(
+                .reloadFailed,
+                "the configuration was not reloaded and the former one stays: a folder may not be used (\(error.reason))")
         } catch {
             context.logger.event(.reloadFailed, "the configuration was not reloaded and the former one stays: \(error)")
         }
@@ -122,6 +141,7 @@ package enum ContourdService {
         if old.folders.state != new.folders.state { return "folders.state" }
         if old.work.workers != new.work.workers { return "work.workers" }
         if old.control.socket != new.control.socket { return "control.socket" }
+        if old.control.group != new.control.group { return "control.group" }
         return nil
     }
 }
