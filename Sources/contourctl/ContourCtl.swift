@@ -21,13 +21,13 @@ struct ContourCtl: ParsableCommand {
         version: ContourdVersion.banner,
         groupedSubcommands: [
             CommandGroup(
-                name: "Cases:",
+                name: "Cases",
                 subcommands: [
                     RunCommand.self, ExplainCommand.self, EvaluateCommand.self, PhantomCommand.self, TrainCommand.self,
                     ModelsCommand.self,
                 ]),
             CommandGroup(
-                name: "Service:",
+                name: "Service",
                 subcommands: [
                     SubmitCommand.self, StatusCommand.self, ListCommand.self, ShowCommand.self, WatchCommand.self,
                     RetryCommand.self, CancelCommand.self, PauseCommand.self, ResumeCommand.self, CheckCommand.self,
