@@ -34,6 +34,10 @@ install: ## install below $(DESTDIR)$(PREFIX); run `make build` first
 	  $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(SYSCONFDIR)/contourd \
 	  $(DESTDIR)$(UNITDIR)/system $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(UNITDIR)/catalog
 	install -m 755 $(BIN)/contourd $(BIN)/contourctl $(BIN)/contour-bench $(DESTDIR)$(PREFIX)/bin/
+# Swift's runtime: the toolchain may be gone, or out of the service's reach.
+	install -d $(DESTDIR)$(PREFIX)/lib/contourd
+	ldd $(BIN)/contourd $(BIN)/contourctl $(BIN)/contour-bench | sed -n 's|.* => \(.*/swift/linux/[^ ]*\) .*|\1|p' | \
+	  sort -u | while read -r library; do install -m 644 "$$library" $(DESTDIR)$(PREFIX)/lib/contourd/ || exit 1; done
 	cp -r $(MODELS)/. $(DESTDIR)$(PREFIX)/share/contourd/models/
 	chmod -R u=rwX,go=rX $(DESTDIR)$(PREFIX)/share/contourd/models
 	test -e $(DESTDIR)$(SYSCONFDIR)/contourd/contourd.toml || \
@@ -50,7 +54,7 @@ uninstall: ## remove what install put there (configuration and data stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/contourd $(DESTDIR)$(PREFIX)/bin/contourctl $(DESTDIR)$(PREFIX)/bin/contour-bench
 	rm -f $(DESTDIR)$(UNITDIR)/system/contourd.service $(DESTDIR)$(SYSUSERSDIR)/contourd.conf
 	rm -f $(DESTDIR)$(TMPFILESDIR)/contourd.conf $(DESTDIR)$(UNITDIR)/catalog/contourd.catalog
-	rm -rf $(DESTDIR)$(PREFIX)/share/contourd
+	rm -rf $(DESTDIR)$(PREFIX)/share/contourd $(DESTDIR)$(PREFIX)/lib/contourd
 	cd docs/man && for page in *.[158]; do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page; done
 
 format: ## format the Swift sources in place

@@ -3,7 +3,15 @@ import Glibc
 
 /// Moves a file so that at every moment one whole copy exists under the old or the new name.
 package enum FileTransfer {
-    /// By rename on one file system; otherwise copy, fsync, compare, rename, unlink. The bytes are never changed.
+    /// What became of the source.
+    package enum Source: Sendable, Equatable {
+        case gone
+        /// The target holds its bytes, but its folder does not let us remove it.
+        case leftBehind
+    }
+
+    /// By rename on one file system; otherwise, or out of a folder that we may not write to, copy, fsync, compare,
+    /// rename, unlink. The bytes are never changed.
     ///
     /// Running it again after an interruption completes it. A source that is still there then is removed only when
     /// the target holds the same bytes: its owner may have put another file under the old name.
@@ -12,22 +20,29 @@ package enum FileTransfer {
     ///   - onProgress: called for every block that was copied.
     package static func move(
         _ source: String, to target: String, digest: String? = nil, onProgress: () -> Void = {}
-    ) throws(SystemError) {
+    ) throws(SystemError) -> Source {
         if Directory.exists(target) {
-            guard Directory.exists(source) else { return }
+            guard Directory.exists(source) else { return .gone }
             let held = try SHA256Digest.hex(ofFile: target, onProgress: onProgress)
-            guard try SHA256Digest.hex(ofFile: source, onProgress: onProgress) == held else { return }
-            try syscall("unlink", path: source) { unlink(source) }
-            return
+            guard try SHA256Digest.hex(ofFile: source, onProgress: onProgress) == held else { return .gone }
+            return try remove(source)
         }
         if rename(source, target) == 0 {
             try Directory.synchronize(Directory.parent(of: target))
-            return
+            return .gone
         }
         let code = errno
-        guard code == EXDEV else { throw SystemError("rename", code: code, path: source) }
+        guard [EXDEV, EACCES, EPERM, EROFS].contains(code) else { throw SystemError("rename", code: code, path: source) }
         try copy(source, to: target, digest: digest, onProgress: onProgress)
-        try syscall("unlink", path: source) { unlink(source) }
+        return try remove(source)
+    }
+
+    private static func remove(_ source: String) throws(SystemError) -> Source {
+        do throws(SystemError) { try syscall("unlink", path: source) { unlink(source) } } catch {
+            guard [EACCES, EPERM, EROFS].contains(error.code) else { throw error }
+            return .leftBehind
+        }
+        return .gone
     }
 
     /// Copies, makes the copy durable, reads both again and compares, then gives it its name.

@@ -38,6 +38,7 @@ extension Store {
             code TEXT,
             reason TEXT,
             attempts INTEGER NOT NULL DEFAULT 0,
+            left_behind INTEGER NOT NULL DEFAULT 0,
             received_at INTEGER NOT NULL
         ) STRICT;
         CREATE INDEX instance_by_series ON instance(series_id, state);

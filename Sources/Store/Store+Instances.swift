@@ -79,8 +79,9 @@ extension Store {
 
     /// The file lies at its stored path.
     ///
+    /// - Parameter leftBehind: the original lies in the inbox, too, because we may not remove it.
     /// - Returns: the number of its Series when that begins to arrive with this image.
-    package func finishTaking(image number: Int64) throws(StoreError) -> Int64? {
+    package func finishTaking(image number: Int64, leftBehind: Bool = false) throws(StoreError) -> Int64? {
         try write { db in
             let series = try Row.fetchOne(
                 db,
@@ -89,7 +90,8 @@ extension Store {
                         WHERE other.series_id = series.id AND other.state = 'image') AS opens
                     FROM series WHERE id = (SELECT series_id FROM instance WHERE id = ?)
                     """, arguments: [number])
-            try db.execute(sql: "UPDATE instance SET state = 'image' WHERE id = ?", arguments: [number])
+            try db.execute(
+                sql: "UPDATE instance SET state = 'image', left_behind = ? WHERE id = ?", arguments: [leftBehind, number])
             guard let series else { return nil }
             let id: Int64 = series["id"]
             try db.execute(
@@ -101,9 +103,13 @@ extension Store {
     }
 
     /// The file lies at its stored path and contours these Series.
-    package func finishTaking(reference number: Int64, seriesInstanceUIDs: [String]) throws(StoreError) {
+    package func finishTaking(
+        reference number: Int64, seriesInstanceUIDs: [String], leftBehind: Bool = false
+    ) throws(StoreError) {
         try write { db in
-            try db.execute(sql: "UPDATE instance SET state = 'reference' WHERE id = ?", arguments: [number])
+            try db.execute(
+                sql: "UPDATE instance SET state = 'reference', left_behind = ? WHERE id = ?",
+                arguments: [leftBehind, number])
             for uid in Set(seriesInstanceUIDs) {
                 try db.execute(
                     sql: "INSERT OR IGNORE INTO reference (instance_id, series_instance_uid) VALUES (?, ?)",
@@ -114,12 +120,12 @@ extension Store {
 
     /// The end of a file that is used for nothing.
     package func endInstance(
-        _ number: Int64, as state: InstanceRecord.State, code: String, reason: String
+        _ number: Int64, as state: InstanceRecord.State, code: String, reason: String, leftBehind: Bool = false
     ) throws(StoreError) {
         try write { db in
             try db.execute(
-                sql: "UPDATE instance SET state = ?, code = ?, reason = ? WHERE id = ?",
-                arguments: [state.rawValue, code, reason, number])
+                sql: "UPDATE instance SET state = ?, code = ?, reason = ?, left_behind = ? WHERE id = ?",
+                arguments: [state.rawValue, code, reason, leftBehind, number])
         }
     }
 
@@ -135,6 +141,9 @@ extension Store {
             for path in paths {
                 try db.execute(
                     sql: "DELETE FROM instance WHERE inbox_path = ? AND state IN ('ignored', 'parsing')",
+                    arguments: [path])
+                try db.execute(
+                    sql: "UPDATE instance SET left_behind = 0 WHERE inbox_path = ? AND left_behind = 1",
                     arguments: [path])
             }
         }
@@ -161,11 +170,16 @@ extension Store {
         }
     }
 
-    /// Files that were left in the inbox because of what they are, so that a scan does not read them again and again.
+    /// Files that were left in the inbox because of what they are, or because they could not be removed, so that a scan
+    /// does not read them again and again.
     package func leftInInbox() throws(StoreError) -> [InstanceRecord] {
         try read { db in
             try Row.fetchAll(
-                db, sql: "SELECT * FROM instance WHERE state = 'ignored' AND code <> 'E_PERMISSION' ORDER BY id")
+                db,
+                sql: """
+                    SELECT * FROM instance WHERE (state = 'ignored' AND code <> 'E_PERMISSION') OR left_behind = 1
+                    ORDER BY id
+                    """)
                 .map { try InstanceRecord(row: $0) }
         }
     }

@@ -37,7 +37,7 @@ struct ControlServer {
         let controller = Controller(store: context.store, context: context)
         while !context.isStopping {
             context.liveness.beat(.control)
-            context.controlWake.wait(seconds: 15, also: [listener.raw])
+            context.controlWake.wait(seconds: context.liveness.longestSleep, also: [listener.raw])
             var listening = pollfd(fd: listener.raw, events: Int16(POLLIN), revents: 0)
             guard !context.isStopping, poll(&listening, 1, 0) > 0 else { continue }
             let client = accept(listener.raw, nil, nil)

@@ -26,7 +26,7 @@ struct Dispatcher {
                 failure = text
             }
             context.liveness.beat(.dispatcher(index))
-            wake.wait(seconds: wait)
+            wake.wait(seconds: min(wait, context.liveness.longestSleep))
         }
         context.liveness.end(.dispatcher(index))
     }

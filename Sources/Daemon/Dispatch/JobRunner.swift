@@ -46,7 +46,7 @@ struct JobRunner {
                 }
                 isFirst = false
                 context.liveness.beat(.dispatcher(index))
-                wake.wait(seconds: 5)
+                wake.wait(seconds: min(5, context.liveness.longestSleep))
             }
         }
     }
@@ -95,7 +95,7 @@ struct JobRunner {
                 _ = child.wait()
                 return .cancelled
             }
-            switch child.receive(timeoutSeconds: 5, wake: wake) {
+            switch child.receive(timeoutSeconds: min(5, context.liveness.longestSleep), wake: wake) {
             case .line(let line):
                 lastWord = .now
                 guard let reply = try? JSONDecoder().decode(WorkerReply.self, from: line) else { continue }  // another version

@@ -12,14 +12,15 @@ struct FileReceiver {
     let headers: HeaderReader
 
     enum Outcome: Equatable {
-        /// An image was taken; `opened` is its Series when it begins to arrive with it.
-        case image(opened: Int64?)
+        /// An image was taken; `opened` is its Series when it begins to arrive with it. `leftBehind`: a copy was
+        /// taken, and the original may not be removed.
+        case image(opened: Int64?, leftBehind: Bool)
         /// An RT Structure Set or a Segmentation of these Series was taken.
-        case reference(Int64, seriesInstanceUIDs: [String])
+        case reference(Int64, seriesInstanceUIDs: [String], leftBehind: Bool)
         /// The same bytes were received before; the file was removed.
         case repeated
         /// It was moved to the quarantine.
-        case quarantined(Notice)
+        case quarantined(Notice, leftBehind: Bool)
         /// It stays where it is until it changes.
         case left(Notice)
         /// It stays where it is until it may be taken.
@@ -86,7 +87,7 @@ struct FileReceiver {
             try context.store.giveBackParsing(instance.number)
             return .truncated
         case "E_NOT_DICOM": return .left(try leave(instance, code: fault.code, reason: "It is no DICOM file."))
-        case "E_CANNOT_OPEN", "E_PERMISSION": return .denied(try deny(instance, "read this file"))
+        case "E_CANNOT_OPEN", "E_PERMISSION": return .denied(try deny(instance))
         default:
             return try quarantine(instance, code: fault.code, reason: "\(fault.message) \(fault.hint)")
         }
@@ -128,8 +129,9 @@ struct FileReceiver {
         do throws(SystemError) {
             try syscall("unlink", path: instance.inboxPath) { unlink(instance.inboxPath) }
         } catch {
-            guard error.code == EACCES || error.code == EPERM else { throw error }
-            return .denied(try deny(instance, "remove this file, which it has already"))
+            guard [EACCES, EPERM, EROFS].contains(error.code) else { throw error }
+            let reason = "It was received before, and contourd may not remove it: whoever sent it may."
+            return .left(try leave(instance, code: "W_REPEATED", reason: reason))
         }
         try context.store.endInstance(
             instance.number, as: .repeated, code: "W_REPEATED", reason: "The same file was received before.")
@@ -147,13 +149,13 @@ struct FileReceiver {
         return Notice(number: instance.number, code: code, reason: reason)
     }
 
-    private func deny(_ instance: InstanceRecord, _ what: String) throws -> Notice {
+    private func deny(_ instance: InstanceRecord) throws -> Notice {
         try leave(
             instance, code: "E_PERMISSION",
             reason: """
-                contourd may not \(what). It needs to read the file and to write to its folder. Files that are copied \
-                into the inbox inherit that right; files that are moved there, or copied with their permissions, do \
-                not. Copy them, or grant it: setfacl -R -m u:contourd:rwX FOLDER
+                contourd may not read it. Files that are copied into the inbox inherit that right; files that are moved \
+                there, or copied with their permissions, do not. Hand them over with contourctl submit, or grant it: \
+                setfacl -R -m u:contourd:rwX FOLDER
                 """)
     }
 
@@ -164,10 +166,8 @@ struct FileReceiver {
 }
 
 extension FileReceiver {
-    /// Whether a file that was denied may be taken by now; asks nobody but the kernel.
-    static func mayTake(_ path: String) -> Bool {
-        access(path, R_OK) == 0 && access(Directory.parent(of: path), W_OK | X_OK) == 0
-    }
+    /// Whether a file that was denied may be read by now; asks nobody but the kernel.
+    static func mayRead(_ path: String) -> Bool { access(path, R_OK) == 0 }
 
     /// Completes what `beginTaking` or `beginQuarantine` announced, or takes the announcement back.
     func finishOrGiveBack(_ instance: InstanceRecord) throws -> Outcome {
@@ -176,8 +176,7 @@ extension FileReceiver {
                 unlink(target)  // a copy, whose source could not be removed
             }
             try context.store.giveBackTaking(instance.number)
-            guard error.code == EACCES || error.code == EPERM || error.code == EROFS else { throw error }
-            return .denied(try deny(instance, "take this file out of its folder"))
+            throw error
         }
     }
 
@@ -188,20 +187,27 @@ extension FileReceiver {
         if !Directory.exists(target), InboxFile(at: instance.inboxPath)?.snapshot != instance.snapshot {
             return try forget(instance)  // its owner took it back, or put another one there
         }
-        try FileTransfer.move(instance.inboxPath, to: target, digest: instance.digest) {
+        let source = try FileTransfer.move(instance.inboxPath, to: target, digest: instance.digest) {
             context.liveness.beat(.intake)
         }
+        return try finish(instance, leftBehind: source == .leftBehind)
+    }
+
+    private func finish(_ instance: InstanceRecord, leftBehind: Bool) throws -> Outcome {
+        let store = context.store
         if let code = instance.code {
-            try context.store.endInstance(
-                instance.number, as: .quarantined, code: code, reason: instance.reason ?? "")
-            return .quarantined(Notice(number: instance.number, code: code, reason: instance.reason ?? ""))
+            let notice = Notice(number: instance.number, code: code, reason: instance.reason ?? "")
+            try store.endInstance(
+                instance.number, as: .quarantined, code: code, reason: notice.reason, leftBehind: leftBehind)
+            return .quarantined(notice, leftBehind: leftBehind)
         }
         let header = try JSONDecoder().decode(InstanceHeader.self, from: Data((instance.header ?? "").utf8))
         if header.kind == .ctImage {
-            return .image(opened: try context.store.finishTaking(image: instance.number))
+            let opened = try store.finishTaking(image: instance.number, leftBehind: leftBehind)
+            return .image(opened: opened, leftBehind: leftBehind)
         }
-        try context.store.finishTaking(
-            reference: instance.number, seriesInstanceUIDs: header.referencedSeriesInstanceUIDs)
-        return .reference(instance.number, seriesInstanceUIDs: header.referencedSeriesInstanceUIDs)
+        let series = header.referencedSeriesInstanceUIDs
+        try store.finishTaking(reference: instance.number, seriesInstanceUIDs: series, leftBehind: leftBehind)
+        return .reference(instance.number, seriesInstanceUIDs: series, leftBehind: leftBehind)
     }
 }

@@ -56,6 +56,8 @@ struct InboxScanner {
         var closedFolders: [SystemError] = []
         /// Names that are not UTF-8.
         var unnameable = 0
+        /// Folders in which nothing has lain for a day: their files were taken, and nobody sends more.
+        var deserted: [String] = []
         /// Files that were left in the inbox and are there no more.
         var vanished: [String] = []
     }
@@ -109,7 +111,7 @@ struct InboxScanner {
         _ present: inout Set<String>, _ onProgress: () -> Void
     ) {
         listing.folders.append(folder)
-        note(folder, in: &listing)
+        let age = note(folder, in: &listing)
         onProgress()
         let entries: [Directory.Entry]
         do { entries = try Directory.list(folder) } catch {
@@ -119,6 +121,7 @@ struct InboxScanner {
             for path in seen.keys where path.hasPrefix(folder + "/") { present.insert(path) }
             return
         }
+        if entries.isEmpty && !isInbox && age > 86400 { listing.deserted.append(folder) }
         for entry in entries where !Self.isIgnored(entry.name) || entry.name.hasSuffix(marker) {
             let path = folder + "/" + entry.name
             switch entry.kind {
@@ -144,9 +147,12 @@ struct InboxScanner {
         listing.ready.append(file)
     }
 
-    private func note(_ folder: String, in listing: inout Listing) {
+    /// - Returns: seconds since something came into the folder or left it.
+    private func note(_ folder: String, in listing: inout Listing) -> Double {
         var status = stat()
-        if stat(folder, &status) == 0 { listing.devices[UInt(status.st_dev), default: folder] = folder }
+        guard stat(folder, &status) == 0 else { return 0 }
+        if listing.devices[UInt(status.st_dev)] == nil { listing.devices[UInt(status.st_dev)] = folder }
+        return Date().timeIntervalSince1970 - Double(status.st_mtim.tv_sec)
     }
 
     /// Hidden files and folders, and the names under which programs write what is not finished yet: they rename it.

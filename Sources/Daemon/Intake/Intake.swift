@@ -57,17 +57,16 @@ final class Intake {
 
     func run() {
         while !context.isStopping {
-            var wait = 15.0
+            var wait = 5.0
             do {
                 wait = try turn()
                 teller.recovered()
             } catch {
                 teller.failed(error)
-                wait = 5
             }
             context.liveness.beat(.intake)
             context.updateStatus()
-            context.intakeWake.wait(seconds: min(wait, 15), also: isDirty ? [] : watcher.descriptors)
+            context.intakeWake.wait(seconds: min(wait, context.liveness.longestSleep), also: isDirty ? [] : watcher.descriptors)
         }
         context.liveness.end(.intake)
     }
@@ -93,6 +92,8 @@ final class Intake {
     private func scan(_ configuration: Configuration) throws {
         let listing = list(configuration)
         try context.store.forgetLeft(listing.vanished)
+        // Fails when something came into it meanwhile, or when it is not ours to remove.
+        for folder in listing.deserted { rmdir(folder) }
         var touched: Set<String> = []
         for file in listing.ready {
             if context.isStopping { return }
@@ -122,8 +123,8 @@ final class Intake {
     private func receive(
         _ file: InboxFile, _ configuration: Configuration, _ touched: inout Set<String>
     ) throws {
-        if denied[file.path] == file.snapshot, !FileReceiver.mayTake(file.path) {
-            return scanner.postpone(file, for: .seconds(60))
+        if denied[file.path] == file.snapshot, !FileReceiver.mayRead(file.path) {
+            return scanner.postpone(file, for: .seconds(10))
         }
         denied[file.path] = nil
         let patience = Duration.seconds(configuration.inbox.truncatedAfterSeconds)
@@ -134,12 +135,13 @@ final class Intake {
             case .left: scanner.leave(file)
             case .denied:
                 denied[file.path] = file.snapshot
-                scanner.postpone(file, for: .seconds(60))
+                scanner.postpone(file, for: .seconds(10))
             case .truncated: scanner.postpone(file, for: max(.milliseconds(100), patience - scanner.age(of: file)))
-            case .reference(_, let seriesInstanceUIDs):
+            case .reference(_, let seriesInstanceUIDs, let leftBehind):
                 touched.formUnion(seriesInstanceUIDs)
-                scanner.forget(file)
-            case .image, .repeated, .quarantined: scanner.forget(file)
+                end(file, leftBehind)
+            case .image(_, let leftBehind), .quarantined(_, let leftBehind): end(file, leftBehind)
+            case .repeated: scanner.forget(file)
             case .gone:
                 scanner.forget(file)
                 isDirty = true
@@ -151,6 +153,10 @@ final class Intake {
         }
     }
 
+    private func end(_ file: InboxFile, _ isLeftBehind: Bool) {
+        if isLeftBehind { scanner.leave(file) } else { scanner.forget(file) }
+    }
+
     /// A marker speaks for every Series that came out of its folder, as soon as nothing there is still on its way.
     private func obey(_ markers: [InboxScanner.Marker]) throws {
         obeyed = obeyed.filter { path, _ in markers.contains { $0.file.path == path } }
@@ -159,6 +165,8 @@ final class Intake {
             try context.store.mark(try context.store.collectingSeries(fromFolder: marker.folder))
             // Left there it would speak for the next scan in this folder, too.
             if unlink(marker.file.path) != 0 { obeyed[marker.file.path] = marker.file.snapshot }
+            // Nothing more comes into it: what is empty is cleared away. The inbox itself is everybody's.
+            if marker.folder != scannedInbox { Directory.prune(marker.folder) }
         }
     }
 

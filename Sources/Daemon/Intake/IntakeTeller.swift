@@ -7,6 +7,7 @@ struct IntakeTeller {
     let context: ServiceContext
     private var notices: [JournalEvent: [String: [FileReceiver.Notice]]] = [:]
     private var repeated = 0
+    private var leftBehind = 0
     /// What was told last, so that a lasting trouble is told once.
     private var troubles: Set<String> = []
     private var closedFolders: Set<String> = []
@@ -18,15 +19,19 @@ struct IntakeTeller {
 
     mutating func note(_ outcome: FileReceiver.Outcome) {
         switch outcome {
-        case .image(let opened):
+        case .image(let opened, let isLeft):
             troubles = []
+            leftBehind += isLeft ? 1 : 0
             guard let opened else { return }
             context.logger.event(.seriesOpened, "series \(opened) is arriving", JournalFields(series: opened))
-        case .reference(let number, let seriesInstanceUIDs):
+        case .reference(let number, let seriesInstanceUIDs, let isLeft):
+            leftBehind += isLeft ? 1 : 0
             context.logger.event(
                 .referenceReceived, "reference \(number) received; it contours \(seriesInstanceUIDs.count) series")
         case .repeated: repeated += 1
-        case .quarantined(let notice): notices[.fileQuarantined, default: [:]][notice.code, default: []].append(notice)
+        case .quarantined(let notice, let isLeft):
+            leftBehind += isLeft ? 1 : 0
+            notices[.fileQuarantined, default: [:]][notice.code, default: []].append(notice)
         case .left(let notice): notices[.fileIgnored, default: [:]][notice.code, default: []].append(notice)
         case .denied(let notice): notices[.fileUnreadable, default: [:]][notice.code, default: []].append(notice)
         case .truncated, .gone: break
@@ -62,6 +67,15 @@ struct IntakeTeller {
         if repeated > 0 {
             context.logger.event(.fileRepeated, "\(repeated) files were received before and are dropped")
             repeated = 0
+        }
+        if leftBehind > 0 {
+            context.logger.event(
+                .fileLeftBehind,
+                """
+                \(leftBehind) files were copied and stay in the inbox, out of which contourd may not move them; whoever \
+                sent them may remove them
+                """)
+            leftBehind = 0
         }
     }
 

@@ -18,6 +18,7 @@ enum JournalEvent: String, CaseIterable, Sendable {
     case intakeTrouble = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0017"
     case inboxPolled = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0018"
     case fileRepeated = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0019"
+    case fileLeftBehind = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a001a"
     case stageStarted = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0020"
     case stageFinished = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0021"
     case stageRetry = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0022"
@@ -39,7 +40,8 @@ enum JournalEvent: String, CaseIterable, Sendable {
         case .reloadFailed, .noModel, .refused, .intakeTrouble, .deliveryFailed, .stageHeld, .internalError: .error
         case .fileQuarantined, .fileUnreadable, .stageRetry, .deliveredForReview, .queuePaused: .warning
         case .started, .stopping, .reloaded, .delivered, .queueResumed, .cancelled, .retried, .recovered: .notice
-        case .seriesOpened, .seriesSealed, .seriesWaiting, .fileIgnored, .fileRepeated, .inboxPolled,
+        case .seriesOpened, .seriesSealed, .seriesWaiting, .fileIgnored, .fileRepeated, .fileLeftBehind,
+            .inboxPolled,
             .referenceReceived, .stageStarted, .stageFinished, .stageGivenBack:
             .info
         }

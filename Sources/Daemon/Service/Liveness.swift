@@ -1,4 +1,4 @@
-import Platform
+import Pipeline
 import Synchronization
 
 /// Feeds systemd's watchdog as long as every part of the service makes progress.
@@ -23,6 +23,9 @@ final class Liveness: Sendable {
         patience = watchdog.map { $0 / 2 }
         self.feed = feed
     }
+
+    /// How long a part may sleep when there is nothing to do, seconds.
+    var longestSleep: Double { min(15, patience.map { $0.seconds / 2 } ?? 15) }
 
     /// A part did something.
     func beat(_ part: Part, at now: ContinuousClock.Instant = .now) {

@@ -27,7 +27,7 @@ final class HeaderReader {
         let start = ContinuousClock.now
         while true {
             context.liveness.beat(.intake)
-            switch child.receive(timeoutSeconds: 5, wake: context.intakeWake) {
+            switch child.receive(timeoutSeconds: min(5, context.liveness.longestSleep), wake: context.intakeWake) {
             case .line(let line): return answer(line)
             case .ended: return .crashed(end())
             case .nothing:
