@@ -116,6 +116,26 @@ package struct SegmentationObject: Sendable {
         return (mask, outside)
     }
 
+    /// The even grid that its frames lie on, from the lowest to the highest; nil where they span none. Slices without
+    /// a frame (empty ones may be left out) are part of it.
+    package var grid: VolumeGeometry? {
+        guard let first = frames.first?.geometry,
+            frames.allSatisfy({ $0.geometry.isParallel(to: first) })
+        else { return nil }
+        let sorted = frames.map { (dot($0.geometry.origin.vector, first.directionK), $0.geometry.origin) }
+            .sorted { $0.0 < $1.0 }
+        guard let lowest = sorted.first, let highest = sorted.last else { return nil }
+        let steps = zip(sorted, sorted.dropFirst()).map { $1.0 - $0.0 }.filter { $0 > 0.01 }
+        guard let step = steps.min() else { return nil }
+        let isEven = steps.allSatisfy { abs(($0 / step).rounded() - $0 / step) < 0.02 }
+        guard isEven else { return nil }
+        var grid = first
+        grid.dimensions.k = Int(((highest.0 - lowest.0) / step).rounded()) + 1
+        grid.origin = lowest.1
+        grid.spacing.z = (highest.0 - lowest.0) / Double(grid.dimensions.k - 1)
+        return grid
+    }
+
     private func slice(of geometry: VolumeGeometry, _ k: Int) -> VolumeGeometry {
         var slice = geometry
         slice.dimensions.k = 1
@@ -126,5 +146,13 @@ package struct SegmentationObject: Sendable {
     private func isSet(frame: Int, _ pixel: Int) -> Bool {
         let n = frame * columns * rows + pixel
         return bitsAllocated == 1 ? pixels[n >> 3] >> UInt8(n & 7) & 1 == 1 : pixels[n] >= threshold
+    }
+}
+
+extension VolumeGeometry {
+    /// Whether two frames have the same orientation and pixel spacing.
+    fileprivate func isParallel(to other: VolumeGeometry) -> Bool {
+        dot(directionI, other.directionI) > 0.9999 && dot(directionJ, other.directionJ) > 0.9999
+            && abs(spacing.x - other.spacing.x) < 1e-4 && abs(spacing.y - other.spacing.y) < 1e-4
     }
 }

@@ -19,7 +19,8 @@ extension StackExaminer {
         } else if !result.extentIsProvable {
             warn(
                 "W_EXTENT_NOT_PROVABLE",
-                "The headers do not tell how many slices there should be: a missing first or last slice would not be noticed.")
+                "The headers do not tell how many slices there should be: a missing first or last slice would not be noticed.",
+                hint: "Compare the number of slices with the scanner or the archive.")
         }
     }
 

@@ -24,8 +24,8 @@ package struct PhantomCase: Sendable {
     /// `Organ.rawValue` at each voxel centre.
     package var organs: Volume<UInt8>
 
-    /// The true mask of a structure: `Lung_L`, `Lung_R`, `Heart`, `Esophagus`, `SpinalCord` or `Body`
-    /// (TG-263 names); nil for any other name.
+    /// The true mask of a structure: `Lung_L`, `Lung_R`, `Heart`, `Esophagus`, `SpinalCord`, `Body` or `Body-Lungs`,
+    /// which has holes (TG-263 names); nil for any other name.
     package func mask(of structure: String) -> Mask? {
         guard let members = PhantomCase.members[structure] else { return nil }
         let raw = Set(members.map(\.rawValue))
@@ -33,13 +33,15 @@ package struct PhantomCase: Sendable {
     }
 
     /// Names of the structures whose truth is known, in the order in which they are exported.
-    package static let structures = ["Lung_L", "Lung_R", "Heart", "Esophagus", "SpinalCord", "Body"]
+    package static let structures = ["Lung_L", "Lung_R", "Heart", "Esophagus", "SpinalCord", "Body", "Body-Lungs"]
 
     private static let members: [String: [Organ]] = [
         "Lung_L": [.lungLeft], "Lung_R": [.lungRight], "Heart": [.heart],
         "Esophagus": [.esophagus, .esophagealAir], "SpinalCord": [.spinalCord],
-        "Body": Organ.allCases.filter { $0 != .air && $0 != .table },
+        "Body": body, "Body-Lungs": body.filter { $0 != .lungLeft && $0 != .lungRight },
     ]
+
+    private static let body = Organ.allCases.filter { $0 != .air && $0 != .table }
 }
 
 /// Draws the CT of a `ThoraxAnatomy`. The same seed and scan give the same voxels on any number of threads.

@@ -5,6 +5,40 @@ import Platform
 struct ContourCtl: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "contourctl",
-        abstract: "Contours CTs, trains models and steers the contourd service.",
-        subcommands: [TrainCommand.self, PhantomCommand.self])
+        abstract: "Contours CTs, trains and scores models, and steers the contourd service.",
+        discussion: """
+            Contour a CT at once:           contourctl run CT --output results
+            Hand a CT to the service:       contourctl submit CT
+            See what the service does:      contourctl status, list, show 7, watch
+            Ask why a file is not used:     contourctl explain CT
+            Check an installation:          contourctl check
+
+            EXIT STATUS
+              0 done; 64 wrong use; 65 the CT was refused, or the data cannot be used; 66 the input is not there; \
+            69 the service does not answer; 70 internal error; 73 the output cannot be made; 74 a file cannot be read \
+            or written; 75 try again later; 77 permission denied; 78 the configuration is invalid; 130 interrupted
+            """,
+        version: ContourdVersion.banner,
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Cases",
+                subcommands: [
+                    RunCommand.self, ExplainCommand.self, EvaluateCommand.self, PhantomCommand.self, TrainCommand.self,
+                    ModelsCommand.self,
+                ]),
+            CommandGroup(
+                name: "Service",
+                subcommands: [
+                    SubmitCommand.self, StatusCommand.self, ListCommand.self, ShowCommand.self, WatchCommand.self,
+                    RetryCommand.self, CancelCommand.self, PauseCommand.self, ResumeCommand.self, CheckCommand.self,
+                    VersionCommand.self,
+                ]),
+        ])
+
+    func validate() throws {
+        guard CPUFeatures.hasAVX2AndFMA else {
+            throw CommandFailure(
+                .unavailable, "contourd needs a processor with AVX2 and FMA (Intel Haswell or AMD Excavator, or later).")
+        }
+    }
 }

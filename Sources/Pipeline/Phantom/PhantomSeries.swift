@@ -1,6 +1,7 @@
 import Dicom
 import Foundation
 import Imaging
+import Nifti
 import Phantom
 import Platform
 
@@ -77,23 +78,35 @@ package func writePhantom(_ request: PhantomRequest, to output: String, threads:
     return result
 }
 
-/// The true structures as an RT Structure Set; returns its path.
+/// The true structures as an RT Structure Set, a Segmentation and one NIfTI file each; returns the path of the first.
 private func writeTruth(
     _ phantom: PhantomCase, _ series: WrittenCTSeries, _ request: PhantomRequest, to folder: String
 ) throws -> String {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    let product = ProductDescription(
-        reference: series.reference, slices: series.slices,
-        seriesInstanceUID: UID.derived(namespace: request.identity + ["truth", "series"]),
-        sopInstanceUID: UID.derived(namespace: request.identity + ["truth"]), seriesNumber: 2,
-        algorithmName: "phantom truth", softwareVersion: ContourdVersion.current, date: "20240101", time: "120000")
-    let writer = RTStructureSetWriter(product: product, geometry: phantom.ct.geometry, label: "phantom truth")
-    let path = folder + "/rtstruct.dcm"
+    let geometry = phantom.ct.geometry
     let structures = PhantomCase.structures.compactMap { name in
         phantom.mask(of: name).map { (phantomStructure(name), $0) }
     }
-    try writer.write(structures, to: path)
+    let path = folder + "/rtstruct.dcm"
+    try RTStructureSetWriter(
+        product: truthProduct("rtstruct", 2, series, request), geometry: geometry, label: "phantom truth"
+    ).write(structures, to: path)
+    try SegmentationWriter(product: truthProduct("seg", 3, series, request), geometry: geometry)
+        .write(structures, to: folder + "/seg.dcm")
+    for (description, mask) in structures {
+        try NiftiFile.write(mask, to: "\(folder)/\(description.name).nii.gz")
+    }
     return path
+}
+
+private func truthProduct(
+    _ kind: String, _ seriesNumber: Int, _ series: WrittenCTSeries, _ request: PhantomRequest
+) -> ProductDescription {
+    ProductDescription(
+        reference: series.reference, slices: series.slices,
+        seriesInstanceUID: UID.derived(namespace: request.identity + ["truth", kind, "series"]),
+        sopInstanceUID: UID.derived(namespace: request.identity + ["truth", kind]), seriesNumber: seriesNumber,
+        algorithmName: "phantom truth", softwareVersion: ContourdVersion.current, date: "20240101", time: "120000")
 }
 
 private func phantomStructure(_ name: String) -> StructureDescription {
@@ -104,7 +117,16 @@ private func phantomStructure(_ name: String) -> StructureDescription {
     ]
     let (red, green, blue, code, meaning) = known[name] ?? (255, 255, 255, "91723000", "Anatomical structure")
     return StructureDescription(
-        name: name, red: red, green: green, blue: blue, interpretedType: name == "Body" ? "EXTERNAL" : "ORGAN",
+        name: name, red: red, green: green, blue: blue, interpretedType: interpretedType(name),
         category: StructureDescription.anatomicalStructure,
         type: CodedTerm(value: code, scheme: "SCT", meaning: meaning))
+}
+
+/// RT ROI Interpreted Type; a planning system takes only one structure for the patient's outline.
+private func interpretedType(_ name: String) -> String {
+    switch name {
+    case "Body": "EXTERNAL"
+    case "Body-Lungs": "CONTROL"
+    default: "ORGAN"
+    }
 }

@@ -57,10 +57,7 @@ struct PlausibilityJudge {
     ) -> [CaseReport.PlausibilityCheck] {
         let expected = roi.plausibility
         var checks: [CaseReport.PlausibilityCheck] = []
-        if let range = expected.volumeML {
-            checks.append(
-                check("volume", "\(rounded(report.volumeML)) mL", range, unit: "mL", range.contains(report.volumeML)))
-        }
+        if let range = expected.volumeML { checks.append(volumeCheck(range, report)) }
         if let range = expected.meanHU, let mean = report.meanHU {
             checks.append(check("mean HU", "\(rounded(mean)) HU", range, unit: "HU", range.contains(mean)))
         }
@@ -88,6 +85,19 @@ struct PlausibilityJudge {
                 name: "edge of the picture", value: report.touchesPictureEdge ? "touched" : "not touched",
                 expected: "not touched", passed: !report.touchesPictureEdge))
         return checks
+    }
+
+    /// Of a structure that the scan cuts only a part is there: it cannot be too small.
+    private func volumeCheck(
+        _ range: ClosedInterval, _ report: CaseReport.StructureReport
+    ) -> CaseReport.PlausibilityCheck {
+        let value = "\(rounded(report.volumeML)) mL"
+        guard report.touchesFirstSlice || report.touchesLastSlice || report.touchesPictureEdge else {
+            return check("volume", value, range, unit: "mL", range.contains(report.volumeML))
+        }
+        return .init(
+            name: "volume", value: value, expected: "at most \(rounded(range.upper)) mL (the scan cuts it)",
+            passed: report.volumeML <= range.upper)
     }
 
     private func check(

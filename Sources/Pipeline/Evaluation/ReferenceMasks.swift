@@ -11,6 +11,8 @@ package struct ReferenceMasks {
     package let sopInstanceUID: String?
     package let referencedSeriesInstanceUIDs: [String]
     package let names: [String]
+    /// The grid that the structures were drawn on; nil for an RT Structure Set, whose contours have none.
+    package let grid: VolumeGeometry?
     private let load: (Int, VolumeGeometry) throws -> (mask: Mask, outside: Int)
 
     /// - Parameters:
@@ -27,7 +29,8 @@ package struct ReferenceMasks {
             let set = try RTStructureSet(contentsOf: path)
             self.init(
                 kind: .rtStructureSet, sopInstanceUID: set.sopInstanceUID,
-                referencedSeriesInstanceUIDs: set.referencedSeriesInstanceUIDs, names: set.structures.map(\.name)
+                referencedSeriesInstanceUIDs: set.referencedSeriesInstanceUIDs, names: set.structures.map(\.name),
+                grid: nil
             ) { index, geometry in
                 let (mask, outside) = set.structures[index].mask(on: geometry)
                 return (mask, outside)
@@ -37,7 +40,7 @@ package struct ReferenceMasks {
             self.init(
                 kind: .segmentation, sopInstanceUID: object.sopInstanceUID,
                 referencedSeriesInstanceUIDs: object.referencedSeriesInstanceUIDs,
-                names: object.segments.map(\.label)
+                names: object.segments.map(\.label), grid: object.grid
             ) { index, geometry in
                 let (mask, outside) = object.mask(ofSegment: object.segments[index].number, on: geometry)
                 return (mask, outside)
@@ -49,12 +52,13 @@ package struct ReferenceMasks {
 
     private init(
         kind: Kind, sopInstanceUID: String?, referencedSeriesInstanceUIDs: [String], names: [String],
-        load: @escaping (Int, VolumeGeometry) throws -> (mask: Mask, outside: Int)
+        grid: VolumeGeometry?, load: @escaping (Int, VolumeGeometry) throws -> (mask: Mask, outside: Int)
     ) {
         self.kind = kind
         self.sopInstanceUID = sopInstanceUID
         self.referencedSeriesInstanceUIDs = referencedSeriesInstanceUIDs
         self.names = names
+        self.grid = grid
         self.load = load
     }
 
@@ -67,7 +71,8 @@ package struct ReferenceMasks {
             present.count == 1 && present[0] == 1 && labels[file] != nil || labels.isEmpty && present.count == 1
             ? [(file, Set(present))] : present.map { (known[$0] ?? "label \($0)", [$0]) }
         self.init(
-            kind: .nifti, sopInstanceUID: nil, referencedSeriesInstanceUIDs: [], names: values.map(\.0)
+            kind: .nifti, sopInstanceUID: nil, referencedSeriesInstanceUIDs: [], names: values.map(\.0),
+            grid: volume.geometry
         ) { index, geometry in
             let wanted = values[index].1
             let mask = Mask(geometry: volume.geometry, voxels: volume.voxels.map { wanted.contains($0) ? 1 : 0 })

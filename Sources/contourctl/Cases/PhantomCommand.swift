@@ -7,10 +7,10 @@ import Platform
 struct PhantomCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "phantom",
-        abstract: "Write a synthetic thorax CT as a DICOM series, with its true RT Structure Set.",
+        abstract: "Write a synthetic thorax CT as a DICOM series, with its true contours.",
         discussion: """
-            The CT lies in DIR/ct, one file a slice, and the truth in DIR/truth/rtstruct.dcm: Lung_L, Lung_R, \
-            Heart, Esophagus, SpinalCord and Body. The same seed and grid give the same files. No real person \
+            The CT lies in DIR/ct, one file a slice, and the truth in DIR/truth: an RT Structure Set, a Segmentation and \
+            a NIfTI mask each of Lung_L, Lung_R, Heart, Esophagus, SpinalCord, Body and Body-Lungs, which has holes. The same seed and grid give the same files. No real person \
             is in it: use it to see contourd work, to test an installation, or to demonstrate it.
 
             EXAMPLES
@@ -47,7 +47,7 @@ struct PhantomCommand: ParsableCommand {
     @Option(help: "Noise in soft tissue, standard deviation in HU.")
     var noise: Double = 14
 
-    @Flag(help: "Leave the true RT Structure Set out.")
+    @Flag(help: "Leave the true contours out.")
     var withoutTruth = false
 
     func validate() throws {
@@ -71,6 +71,6 @@ struct PhantomCommand: ParsableCommand {
             withTruth: !withoutTruth)
         let written = try writePhantom(request, to: output, threads: ProcessorCount.available)
         print("\(written.sliceCount) slices in \(output)/ct")
-        if let truth = written.truthPath { print("truth in \(truth)") }
+        if let truth = written.truthPath { print("truth in \(truth) and beside it") }
     }
 }

@@ -1,0 +1,165 @@
+import Dicom
+import Foundation
+import Imaging
+import Metrics
+import Platform
+
+/// What `contourctl evaluate` is asked: how well a set of contours agrees with a reference.
+package struct ComparisonRequest: Sendable {
+    /// An RT Structure Set, a Segmentation, a NIfTI file, or a folder with one NIfTI file for each structure.
+    package var reference: String
+    package var prediction: String
+    /// CT images, needed when neither side has a grid of its own.
+    package var ct: [String]
+    /// Names of the values of NIfTI label maps.
+    package var labels: [String: UInt8]
+    package var tolerancesMM: [Double]
+    /// Tolerances of single structures, instead of `tolerancesMM`.
+    package var toleranceByStructure: [String: Double]
+    package var threads: Int
+
+    package init(
+        reference: String, prediction: String, ct: [String], labels: [String: UInt8], tolerancesMM: [Double],
+        toleranceByStructure: [String: Double], threads: Int
+    ) {
+        self.reference = reference
+        self.prediction = prediction
+        self.ct = ct
+        self.labels = labels
+        self.tolerancesMM = tolerancesMM
+        self.toleranceByStructure = toleranceByStructure
+        self.threads = threads
+    }
+}
+
+/// The scores of one case.
+package struct StructureComparison: Codable, Sendable {
+    package var structures: [StructureScores]
+    /// Names that only one side has.
+    package var unmatchedReference: [String]
+    package var unmatchedPrediction: [String]
+    /// What a reader of the scores must know.
+    package var findings: [String]
+    /// Columns, rows and slices of the grid on which both were compared, and its spacing in mm.
+    package var gridDimensions: [Int]
+    package var gridSpacingMM: [Double]
+    package var definition: String
+
+    private enum CodingKeys: String, CodingKey {
+        case structures, findings, definition
+        case unmatchedReference = "unmatched_reference"
+        case unmatchedPrediction = "unmatched_prediction"
+        case gridDimensions = "grid_dimensions"
+        case gridSpacingMM = "grid_spacing_mm"
+    }
+}
+
+/// Scores every structure that both sides have.
+///
+/// Both are laid on one grid: that of the CT when it is named, otherwise that of the reference, otherwise that of
+/// the prediction. Contours are filled once by the even-odd rule at voxel centres.
+///
+/// - Throws: `Fault` with the file and what is wrong with it; `DicomError`, `SystemError`.
+package func compareStructures(_ request: ComparisonRequest) throws -> StructureComparison {
+    let reference = try StructureSource(request.reference, labels: request.labels)
+    let prediction = try StructureSource(request.prediction, labels: request.labels)
+    let geometry = try grid(request, reference, prediction)
+    var result = StructureComparison(
+        structures: [], unmatchedReference: [], unmatchedPrediction: [], findings: [],
+        gridDimensions: [geometry.dimensions.i, geometry.dimensions.j, geometry.dimensions.k],
+        gridSpacingMM: [geometry.spacing.x, geometry.spacing.y, geometry.spacing.z],
+        definition: StructureScores.definition)
+    let partners = Dictionary(
+        prediction.names.map { (StructureName($0), $0) }, uniquingKeysWith: { first, _ in first })
+    let tolerances = Dictionary(
+        request.toleranceByStructure.map { (StructureName($0.key), $0.value) }, uniquingKeysWith: { first, _ in first })
+    var used: Set<String> = []
+    for name in reference.names {
+        guard let partner = partners[StructureName(name)], used.insert(partner).inserted else {
+            result.unmatchedReference.append(name)
+            continue
+        }
+        let (truth, outsideTruth) = try reference.mask(of: name, on: geometry)
+        let (mask, outside) = try prediction.mask(of: partner, on: geometry)
+        for (side, count) in [("reference", outsideTruth), ("prediction", outside)] where count > 0 {
+            result.findings.append("\(name): \(count) contours of the \(side) lie on no slice of the grid")
+        }
+        result.structures.append(
+            StructureScores(
+                name: name, reference: truth, prediction: mask,
+                tolerancesMM: tolerances[StructureName(name)].map { [$0] } ?? request.tolerancesMM,
+                threads: request.threads))
+    }
+    result.unmatchedPrediction = prediction.names.filter { !used.contains($0) }
+    return result
+}
+
+private func grid(
+    _ request: ComparisonRequest, _ reference: StructureSource, _ prediction: StructureSource
+) throws -> VolumeGeometry {
+    if !request.ct.isEmpty { return try ctGrid(request.ct, reference) }
+    if let grid = reference.grid ?? prediction.grid { return grid }
+    throw Fault(
+        .permanent, "E_NO_GRID", "Contours have no voxels of their own to compare.",
+        hint: "Name the CT that they were drawn on with --ct.")
+}
+
+/// The grid of the CT that the reference refers to, or of the only one.
+private func ctGrid(_ paths: [String], _ reference: StructureSource) throws -> VolumeGeometry {
+    let scan = try SeriesScan(paths: paths, limits: AdmissionLimits())
+    let stacks = scan.stacks.filter { !$0.key.isLocalizer }
+    let meant = stacks.filter { reference.referencedSeriesInstanceUIDs.contains($0.key.seriesInstanceUID) }
+    let candidates = meant.isEmpty ? stacks : meant
+    guard candidates.count == 1 else {
+        throw Fault(
+            .permanent, "E_NO_GRID",
+            candidates.isEmpty ? "There is no CT series in --ct." : "There are \(candidates.count) CT series in --ct.",
+            hint: "Name the folder of the one series that the contours were drawn on.")
+    }
+    let examination = examineStack(
+        candidates[0].headers, limits: AdmissionLimits(), seriesInstanceCount: candidates[0].seriesInstanceCount)
+    guard let geometry = examination.geometry, examination.gaps.isEmpty else {
+        throw DicomError.refused(examination.findings)
+    }
+    return geometry
+}
+
+/// One side of a comparison: a file, or a folder of NIfTI files.
+private struct StructureSource {
+    private let parts: [ReferenceMasks]
+    let names: [String]
+
+    init(_ path: String, labels: [String: UInt8]) throws {
+        guard Directory.exists(path) else { throw SystemError("stat", code: ENOENT, path: path) }
+        let files = Directory.isFolder(path) ? try Self.niftiFiles(in: path) : [path]
+        guard !files.isEmpty else {
+            throw Fault(
+                .permanent, "E_NO_STRUCTURES", "\(path) holds no NIfTI file.",
+                hint: "Name an RT Structure Set, a Segmentation, a NIfTI file, or a folder with one NIfTI file a structure.")
+        }
+        parts = try files.map { file in
+            do { return try ReferenceMasks(contentsOf: file, labels: labels) } catch {
+                var fault = classify(error)
+                fault.message = "\(file): \(fault.message)"
+                throw fault
+            }
+        }
+        names = parts.flatMap(\.names)
+    }
+
+    var grid: VolumeGeometry? { parts.compactMap(\.grid).first }
+    var referencedSeriesInstanceUIDs: [String] { parts.flatMap(\.referencedSeriesInstanceUIDs) }
+
+    func mask(of name: String, on geometry: VolumeGeometry) throws -> (mask: Mask, outside: Int) {
+        for part in parts {
+            if let index = part.names.firstIndex(of: name) { return try part.mask(at: index, on: geometry) }
+        }
+        preconditionFailure("names come from the parts")
+    }
+
+    /// One file a structure; a label map beside them would say everything twice.
+    private static func niftiFiles(in folder: String) throws -> [String] {
+        try Directory.list(folder).filter { $0.kind == .file && ($0.name.hasSuffix(".nii") || $0.name.hasSuffix(".nii.gz")) }
+            .map(\.name).filter { !$0.hasPrefix("labels.nii") }.map { "\(folder)/\($0)" }
+    }
+}

@@ -1,0 +1,135 @@
+import ArgumentParser
+import Daemon
+import Dicom
+import Foundation
+import Pipeline
+import Platform
+
+struct ExplainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain",
+        abstract: "Tell what would happen to these files, and why.",
+        discussion: """
+            Reads the headers below PATH and says for every CT series how it is divided into stacks, whether it would \
+            be contoured or refused, what is missing, and which files are used for nothing. Pixels are not read: a \
+            refusal for values that are no HU shows only when the series is contoured. Nothing is changed.
+
+            EXIT STATUS
+              0 every series would be contoured; 65 at least one would be refused; 66 there is no CT series
+            """)
+
+    @Argument(help: ArgumentHelp("DICOM files or folders.", valueName: "path"))
+    var paths: [String]
+
+    @Flag(help: "Print the answer as JSON.")
+    var json = false
+
+    @Flag(help: "List every file that is used for nothing, not only their number by reason.")
+    var allFiles = false
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func run() throws {
+        try exiting {
+            let limits = try options.read().admission
+            let bar = ProgressBar(isQuiet: json)
+            let scan = try SeriesScan(paths: paths, limits: limits) { done, all in
+                bar.show(Double(done) / Double(max(all, 1)), "reading headers")
+            }
+            bar.end()
+            let scans = scan.stacks.filter { !$0.key.isLocalizer }
+            let explanations = scan.stacks.map { stack in
+                StackExplanation(stack, limits: limits, isSetAside: stack.key.isLocalizer && !scans.isEmpty)
+            }
+            if json {
+                try printJSON(
+                    Explanation(
+                        stacks: explanations, references: scan.references.map(ReferenceExplanation.init),
+                        ignored: scan.ignored))
+            } else {
+                tell(explanations, scan)
+            }
+            if explanations.isEmpty { throw ExitCode(ExitStatus.noInput.rawValue) }
+            if explanations.contains(where: { $0.outcome == .refused }) { throw ExitCode(ExitStatus.dataError.rawValue) }
+        }
+    }
+
+    private func tell(_ stacks: [StackExplanation], _ scan: SeriesScan) {
+        for stack in stacks { print(stack.text) }
+        for reference in scan.references.map(ReferenceExplanation.init) {
+            print("\(reference.path): \(reference.kind) of series \(reference.series.joined(separator: ", "))")
+        }
+        for (code, files) in Dictionary(grouping: scan.ignored, by: \.code).sorted(by: { $0.key < $1.key }) {
+            print("\(files.count) files are used for nothing (\(code)): \(files[0].reason)")
+            for file in allFiles ? files : [] { print("  \(file.path)") }
+        }
+        if stacks.isEmpty { print("There is no CT series: nothing would be contoured.") }
+    }
+}
+
+/// What `explain --json` prints.
+private struct Explanation: Encodable {
+    var stacks: [StackExplanation]
+    var references: [ReferenceExplanation]
+    var ignored: [IgnoredFile]
+}
+
+private struct ReferenceExplanation: Encodable {
+    var path: String
+    var kind: String
+    var series: [String]
+
+    init(_ reference: SeriesScan.Reference) {
+        path = reference.path
+        kind = reference.header.kind == .rtStructureSet ? "RT Structure Set" : "Segmentation"
+        series = reference.header.referencedSeriesInstanceUIDs
+    }
+}
+
+/// What would become of one stack.
+private struct StackExplanation: Encodable {
+    enum Outcome: String, Encodable { case contoured, refused, setAside }
+
+    var name: String
+    var outcome: Outcome
+    var images: Int
+    var columns: Int
+    var rows: Int
+    /// Column, row and slice spacing; nil where the slices span no grid.
+    var spacingMM: [Double]?
+    /// What of a series with several stacks this one is.
+    var part: String?
+    var extentIsProvable: Bool
+    /// How many slices the service would wait for before it refuses.
+    var missingSlices: Int
+    var findings: [AdmissionFinding]
+
+    init(_ stack: SeriesScan.Stack, limits: AdmissionLimits, isSetAside: Bool) {
+        let examination = examineStack(stack.headers, limits: limits, seriesInstanceCount: stack.seriesInstanceCount)
+        name = stack.name
+        outcome = isSetAside ? .setAside : examination.isAcceptable ? .contoured : .refused
+        images = stack.headers.reduce(0) { $0 + max(1, $1.numberOfFrames) }
+        (columns, rows) = (stack.key.columns, stack.key.rows)
+        spacingMM = examination.geometry.map { [$0.spacing.x, $0.spacing.y, $0.spacing.z] }
+        part = stack.key.part
+        extentIsProvable = examination.extentIsProvable
+        missingSlices = examination.gaps.reduce(0) { $0 + $1.missingSlices } + examination.promisedSlices
+        findings = examination.findings
+    }
+
+    var text: String {
+        let spacing = spacingMM.map { ", " + $0.map { decimal($0, 2) }.joined(separator: " x ") + " mm" } ?? ""
+        var lines = ["\(name): \(images) slices of \(columns) x \(rows)\(spacing)\(part.map { ", \($0)" } ?? "")"]
+        switch outcome {
+        case .contoured: lines.append("  would be contoured")
+        case .refused: lines.append("  would be refused")
+        case .setAside: lines.append("  would be set aside: a localizer beside a scan")
+        }
+        for finding in outcome == .setAside ? [] : findings {
+            lines.append("  \(finding.code): \(finding.message) \(finding.hint)")
+            lines += finding.sliceDetails.map { "    \($0)" }
+        }
+        if missingSlices > 0 { lines.append("  the service would wait for \(missingSlices) more slices first") }
+        return lines.joined(separator: "\n")
+    }
+}

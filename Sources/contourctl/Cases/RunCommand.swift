@@ -1,0 +1,166 @@
+import ArgumentParser
+import Daemon
+import Foundation
+import Pipeline
+import Platform
+import Segmentation
+
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Contour CTs now, without the service.",
+        discussion: """
+            INPUT are DICOM files or folders, nested as deep as they come; several series may lie in one folder. \
+            Each CT series becomes a folder in DIR with the RT Structure Set, the Segmentation, NIfTI masks and \
+            report.html, as the service would write it. A series that cannot be trusted becomes NAME.refused with the \
+            reason in REFUSED.txt. The input is only read.
+
+            RT Structure Sets and Segmentations below INPUT that refer to a series are scored against it; --reference \
+            names others, or NIfTI masks.
+
+            EXAMPLES
+              contourctl run /data/ct --output results
+              contourctl run ct --output results --reference approved.dcm
+              contourctl run ct --output results --model ./models/lungs --json
+
+            EXIT STATUS
+              0 all series contoured (also with findings to look at); 65 a series was refused; 66 no CT series in the \
+            input; 70, 73, 75, 77 the work failed, see contourctl --help; 130 interrupted
+            """)
+
+    @Argument(help: ArgumentHelp("DICOM files or folders.", valueName: "input"))
+    var inputs: [String]
+
+    @Option(name: .shortAndLong, help: ArgumentHelp("Folder for the results; made if it is missing.", valueName: "dir"))
+    var output: String
+
+    @Option(help: ArgumentHelp("Model: a name that contourctl models lists, or a folder (with a slash).", valueName: "name"))
+    var model: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "RT Structure Set, Segmentation or NIfTI to score against; may be given several times.", valueName: "file"))
+    var reference: [String] = []
+
+    @Option(help: "Number of threads. The result does not depend on it.")
+    var threads: Int = ProcessorCount.available
+
+    @Flag(help: "Print the outcome as JSON.")
+    var json = false
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func validate() throws {
+        guard (1...256).contains(threads) else { throw ValidationError("--threads takes 1 to 256") }
+    }
+
+    func run() throws {
+        try exiting {
+            let configuration = try options.read()
+            let model = try ModelCatalog(configuration).package(nameOrFolder: model ?? configuration.models.names[0])
+            let bar = ProgressBar(isQuiet: json)
+            let scan = try SeriesScan(paths: inputs, limits: configuration.admission) { done, all in
+                bar.show(Double(done) / Double(max(all, 1)), "reading headers")
+            }
+            let stacks = contourable(scan.stacks)
+            guard !stacks.isEmpty else { throw noSeries(scan, bar) }
+            let references = try ReferenceChoice(scan: scan, given: reference, stackCount: stacks.count)
+            try Directory.create(output)
+            let work = DirectRun(
+                model: model, admission: configuration.admission, export: configuration.export,
+                output: URL(fileURLWithPath: output).standardizedFileURL.path, threads: threads)
+            let interruption = Interruption()
+            var outcomes: [RunOutcome] = []
+            for (index, stack) in stacks.enumerated() where !interruption.isRequested {
+                let label = stacks.count > 1 ? "series \(index + 1) of \(stacks.count), " : ""
+                outcomes.append(
+                    work(
+                        stack, references: references.paths(for: stack),
+                        progress: { bar.show($0, label + $1) }, isCancelled: { interruption.isRequested }))
+            }
+            bar.end()
+            try tell(outcomes, scan)
+        }
+    }
+
+    /// Localizers beside a scan are set aside; alone they are refused with that reason.
+    private func contourable(_ stacks: [SeriesScan.Stack]) -> [SeriesScan.Stack] {
+        let scans = stacks.filter { !$0.key.isLocalizer }
+        return scans.isEmpty ? stacks : scans
+    }
+
+    private func noSeries(_ scan: SeriesScan, _ bar: ProgressBar) -> CommandFailure {
+        bar.end()
+        let reasons = Dictionary(grouping: scan.ignored, by: \.code).sorted { $0.key < $1.key }
+            .map { "\n  \($0.value.count) x \($0.key): \($0.value[0].reason)" }
+        return CommandFailure(
+            .noInput, "there is no CT image in the input. contourctl explain tells what each file is.\(reasons.joined())")
+    }
+
+    private func tell(_ outcomes: [RunOutcome], _ scan: SeriesScan) throws {
+        if json {
+            try printJSON(RunSummary(outcomes: outcomes, ignoredFiles: scan.ignored.count))
+        } else {
+            for outcome in outcomes { tell(outcome) }
+        }
+        let worst = outcomes.compactMap { outcome -> CommandFailure? in
+            guard let fault = outcome.fault else { return nil }
+            return CommandFailure(fault)
+        }
+        // A failure outranks a refusal: it says that trying again may help.
+        if let failure = worst.first(where: { $0.status != .dataError }) ?? worst.first {
+            throw ExitCode(failure.status.rawValue)
+        }
+    }
+
+    private func tell(_ outcome: RunOutcome) {
+        let time = String(format: "%.1f s", outcome.seconds)
+        switch outcome.verdict {
+        case .delivered: print("\(outcome.output ?? "") (\(time))")
+        case .review: print("\(outcome.output ?? "") (\(time)); look at report.html first, it has findings")
+        case .refused, .failed:
+            let fault = outcome.fault.map { CommandFailure($0).description } ?? ""
+            let place = outcome.output.map { "; see \($0)" } ?? ""
+            FileHandle.standardError.write(Data("\(outcome.name): \(outcome.verdict.rawValue): \(fault)\(place)\n".utf8))
+        }
+    }
+}
+
+/// What `run --json` prints.
+private struct RunSummary: Encodable {
+    var outcomes: [RunOutcome]
+    var ignoredFiles: Int
+}
+
+/// Which reference belongs to which series.
+struct ReferenceChoice {
+    private let bySeries: [String: [String]]
+    /// NIfTI names no series: it is meant for the only one.
+    private let forAll: [String]
+
+    init(scan: SeriesScan, given: [String], stackCount: Int) throws {
+        var bySeries: [String: [String]] = [:]
+        var forAll: [String] = []
+        let named = try SeriesScan(paths: given.filter { !Self.isNifti($0) }, limits: .init())
+        for file in named.ignored {
+            throw CommandFailure(.dataError, "\(file.path): no reference: \(file.reason)")
+        }
+        for reference in scan.references + named.references {
+            for uid in reference.header.referencedSeriesInstanceUIDs { bySeries[uid, default: []].append(reference.path) }
+        }
+        for path in given where Self.isNifti(path) {
+            guard Directory.exists(path) else { throw SystemError("stat", code: ENOENT, path: path) }
+            guard stackCount == 1 else {
+                throw CommandFailure(
+                    .dataError, "\(path): NIfTI names no series, and the input holds \(stackCount); give one series at a time")
+            }
+            forAll.append(path)
+        }
+        self.bySeries = bySeries
+        self.forAll = forAll
+    }
+
+    func paths(for stack: SeriesScan.Stack) -> [String] { (bySeries[stack.key.seriesInstanceUID] ?? []) + forAll }
+
+    private static func isNifti(_ path: String) -> Bool { path.hasSuffix(".nii") || path.hasSuffix(".nii.gz") }
+}

@@ -1,0 +1,55 @@
+import ArgumentParser
+import Daemon
+
+struct RetryCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "retry",
+        abstract: "Try a series again at once.",
+        discussion: """
+            A series that is held or waits for its next attempt is tried now. One that was delivered, refused or \
+            cancelled is contoured again, as a new revision.
+            """)
+
+    @Argument(help: ArgumentHelp("Number of the series, from list.", valueName: "series"))
+    var series: Int64
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func run() throws { try exiting { try tell(options.ask(.retry(series))) } }
+}
+
+struct CancelCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cancel",
+        abstract: "End the work on a series. Nothing that was received is deleted.")
+
+    @Argument(help: ArgumentHelp("Number of the series, from list.", valueName: "series"))
+    var series: Int64
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func run() throws { try exiting { try tell(options.ask(.cancel(series))) } }
+}
+
+struct PauseCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pause",
+        abstract: "Start no new stage; what runs is finished, and scans are still received.")
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func run() throws { try exiting { try tell(options.ask(.pause)) } }
+}
+
+struct ResumeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "resume", abstract: "End a pause, and try everything that is held again.")
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func run() throws { try exiting { try tell(options.ask(.resume)) } }
+}
+
+private func tell(_ reply: ControlReply) {
+    if case .done(let text) = reply { print(text) }
+}

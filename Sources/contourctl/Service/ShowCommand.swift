@@ -1,0 +1,66 @@
+import ArgumentParser
+import Daemon
+import Foundation
+import Store
+
+struct ShowCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "show",
+        abstract: "Show all about one series: what it waits for, its runs, faults and files.",
+        discussion: """
+            SERIES is the number that list and the journal show, or a Series Instance UID. Paths of the inbox may name \
+            a patient; they are shown here and nowhere else.
+            """)
+
+    @Argument(help: ArgumentHelp("Number, or Series Instance UID.", valueName: "series"))
+    var series: String
+
+    @Flag(help: "List every file.")
+    var files = false
+
+    @Flag(help: "Print the answer as JSON.")
+    var json = false
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func run() throws {
+        try exiting {
+            let request = Int64(series).map(ControlRequest.show) ?? .find(seriesInstanceUID: series)
+            guard case .show(let details) = try options.ask(request) else { return }
+            if json { try printJSON(details) } else { tell(details) }
+        }
+    }
+
+    private func tell(_ details: SeriesDetails) {
+        let summary = details.summary
+        print("series \(summary.number): \(summary.state)")
+        print("  Series Instance UID  \(details.series.seriesInstanceUID)")
+        print("  images               \(summary.images), first received \(localTime(summary.receivedAt))")
+        if let reason = summary.waitingFor { print("  waits for            \(reason)") }
+        for run in details.runs { tell(run) }
+        let kinds = Dictionary(grouping: details.instances + details.references, by: \.state)
+        for (state, lines) in kinds.sorted(by: { $0.key < $1.key }) {
+            print("  \(lines.count) files: \(state)\(lines.count == 1 || files ? "" : ", for example")")
+            for line in files ? lines[...] : lines.prefix(1) {
+                print("    \(line.number)  \(line.inboxPath)\(line.reason.map { "  (\($0))" } ?? "")")
+            }
+        }
+    }
+
+    private func tell(_ run: SeriesDetails.Run) {
+        let what = run.kind == "evaluation" ? "evaluation" : "revision \(run.revision)"
+        print("  run \(run.number): \(what), model \(run.model), \(run.verdict ?? run.state)")
+        if let at = run.deliveredAt { print("    \(run.deliveredName), delivered \(localTime(at))") }
+        for job in run.jobs { tell(job) }
+    }
+
+    private func tell(_ job: JobRecord) {
+        let attempts = job.attempts > 1 ? ", attempt \(job.attempts)" : ""
+        let seconds = job.startedAt.flatMap { start in job.finishedAt.map { Double($0 - start) / 1000 } }
+        print("    \(job.stage): \(job.state.rawValue)\(attempts)\(seconds.map { ", \(decimal($0, 1)) s" } ?? "")")
+        guard let fault = job.fault, job.state != .completed else { return }
+        print("      \(fault.code): \(fault.message) \(fault.hint)")
+        for detail in fault.details { print("        \(detail)") }
+        if job.state == .available { print("      tried again at \(localTime(job.availableAt))") }
+    }
+}

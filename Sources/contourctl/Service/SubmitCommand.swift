@@ -1,0 +1,99 @@
+import ArgumentParser
+import Daemon
+import Foundation
+import Pipeline
+import Platform
+
+struct SubmitCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "submit",
+        abstract: "Hand CTs to the service.",
+        discussion: """
+            Copies the CT images, RT Structure Sets and Segmentations below INPUT into the inbox, as one folder that \
+            appears whole, and tells the service that it is complete: it starts at once instead of waiting for more. \
+            The input is only read. Whoever may write to the inbox may submit.
+
+            EXIT STATUS
+              0 handed over (with --wait: delivered); 65 refused (--wait); 66 no CT series in the input; 75 held or \
+            cancelled (--wait); 77 you may not write to the inbox
+            """)
+
+    @Argument(help: ArgumentHelp("DICOM files or folders.", valueName: "input"))
+    var inputs: [String]
+
+    @Flag(help: "Wait until every series is delivered or refused.")
+    var wait = false
+
+    @OptionGroup var options: ConfigurationOptions
+
+    func run() throws {
+        try exiting {
+            let configuration = try options.read()
+            let bar = ProgressBar()
+            let scan = try SeriesScan(paths: inputs, limits: configuration.admission) { done, all in
+                bar.show(Double(done) / Double(max(all, 1)), "reading headers")
+            }
+            let files = scan.stacks.flatMap(\.files) + scan.references.map(\.path)
+            guard !files.isEmpty else {
+                bar.end()
+                throw CommandFailure(
+                    .noInput, "there is no CT series in the input. contourctl explain tells what each file is.")
+            }
+            let submission = Submission(inbox: configuration.folders.inbox, marker: configuration.series.marker)
+            try submission.send(files) { bar.show($0, "copying") }
+            bar.end()
+            let uids = Set(scan.stacks.map(\.key.seriesInstanceUID)).sorted()
+            let ignored = scan.ignored.isEmpty ? "" : "; \(scan.ignored.count) other files were left out"
+            print("\(files.count) files of \(uids.count) series handed over\(ignored)")
+            if wait { try follow(uids) }
+        }
+    }
+
+    /// Waits for series by their UIDs; they have no number before the service took their first file.
+    private func follow(_ uids: [String]) throws {
+        let interruption = Interruption()
+        var ends: [String: SeriesEnd] = [:]
+        let since = Date().timeIntervalSince1970 * 1000
+        while ends.count < uids.count, !interruption.isRequested {
+            Thread.sleep(forTimeInterval: 0.5)
+            for uid in uids where ends[uid] == nil {
+                // Unknown yet: the service has not looked at the inbox since.
+                guard case .show(let details) = try? options.ask(.find(seriesInstanceUID: uid)) else { continue }
+                let finishedAt = details.runs.compactMap(\.deliveredAt).max() ?? details.series.sealedAt ?? 0
+                guard let end = SeriesEnd(details.summary.state),
+                    Double(max(finishedAt, details.series.sealedAt ?? 0)) >= since
+                else { continue }
+                ends[uid] = end
+                let fault = details.summary.fault.map { ", \($0)" } ?? ""
+                print("series \(details.summary.number): \(end.rawValue)\(fault)\(details.summary.deliveredName.map { ", \($0)" } ?? "")")
+            }
+        }
+        for end in ends.values { try end.exit() }
+    }
+}
+
+/// A folder on its way into the inbox.
+struct Submission {
+    let inbox: String
+    let marker: String
+
+    /// Copies files into a hidden folder, which the service does not look at, and then gives it its name.
+    ///
+    /// - Throws: `SystemError` with the path; the hidden folder is removed.
+    func send(_ files: [String], progress: (Double) -> Void) throws {
+        let name = "submit-\(UUID().uuidString.lowercased())"
+        let hidden = "\(inbox)/.\(name)"
+        do {
+            try syscall("mkdir", path: hidden) { mkdir(hidden, 0o777) }
+            for (index, file) in files.enumerated() {
+                progress(Double(index) / Double(files.count))
+                try FileTransfer.copy(file, to: "\(hidden)/\(index + 1)")
+            }
+            try AtomicFile.write(Data(), to: "\(hidden)/\(marker)")
+            try Directory.publish(partial: hidden, as: "\(inbox)/\(name)")
+        } catch {
+            try? Directory.remove(hidden)  // the first error is the one to tell
+            throw error
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import ArgumentParser
+import Daemon
+import Foundation
+import Pipeline
+import Platform
+
+/// Exit statuses, as sysexits.h names them.
+enum ExitStatus: Int32 {
+    case success = 0
+    case dataError = 65
+    case noInput = 66
+    case unavailable = 69
+    case internalError = 70
+    case cannotCreate = 73
+    case inputOutputError = 74
+    case temporaryFailure = 75
+    case noPermission = 77
+    case configurationError = 78
+    case interrupted = 130
+}
+
+/// Ends a command with a text for standard error and an exit status.
+struct CommandFailure: Error, CustomStringConvertible {
+    let status: ExitStatus
+    let description: String
+
+    init(_ status: ExitStatus, _ description: String) {
+        self.status = status
+        self.description = description
+    }
+
+    /// From a fault of the pipeline.
+    init(_ fault: Fault) {
+        let status: ExitStatus =
+            switch fault.kind {
+            case .permanent: .dataError
+            case .transient: .temporaryFailure
+            case .operator: fault.code == "E_PERMISSION" ? .noPermission : .cannotCreate
+            case .interrupted: .interrupted
+            case .bug: .internalError
+            }
+        let details = fault.details.map { "\n  \($0)" }.joined()
+        self.init(status, "\(fault.code): \(fault.message) \(fault.hint)\(details)")
+    }
+
+    /// From any error, with the path where one is known: this goes to the owner of the path, not to a log.
+    init(_ error: any Error) {
+        switch error {
+        case let failure as CommandFailure: self = failure
+        case let error as ConfigurationError: self.init(.configurationError, error.description)
+        case let error as ControlError:
+            switch error {
+            case .noService: self.init(.unavailable, error.description)
+            case .notAllowed: self.init(.noPermission, error.description)
+            case .failed: self.init(.dataError, error.description)
+            }
+        case let error as SystemError:
+            let status: ExitStatus =
+                switch error.code {
+                case ENOENT, ENOTDIR: .noInput
+                case EACCES, EPERM, EROFS: .noPermission
+                case ENOSPC, EDQUOT: .cannotCreate
+                default: .inputOutputError
+                }
+            self.init(status, error.description)
+        default: self.init(classify(error))
+        }
+    }
+}
+
+extension ParsableCommand {
+    /// Runs the body of a command; whatever it throws is told once on standard error, with its exit status.
+    func exiting(_ body: () throws -> Void) throws {
+        do { try body() } catch let status as ExitCode {
+            throw status
+        } catch {
+            let failure = CommandFailure(error)
+            FileHandle.standardError.write(
+                Data("contourctl \(Self._commandName): \(failure.description)\n".utf8))
+            throw ExitCode(failure.status.rawValue)
+        }
+    }
+}

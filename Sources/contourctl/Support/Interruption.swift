@@ -1,0 +1,23 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// Notices Ctrl-C and SIGTERM, so that work ends at the next safe moment and leaves nothing half-made.
+final class Interruption: Sendable {
+    private let happened = Atomic<Bool>(false)
+
+    /// The sources live as long as the process, as the command does.
+    init() {
+        for number in [SIGINT, SIGTERM] {
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler { [self] in
+                happened.store(true, ordering: .releasing)
+                withExtendedLifetime(source) {}
+            }
+            source.resume()
+        }
+    }
+
+    var isRequested: Bool { happened.load(ordering: .acquiring) }
+}
