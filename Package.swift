@@ -95,7 +95,7 @@ let package = Package(
             name: "PipelineTests", dependencies: ["Pipeline", "Dicom", "Nifti", "Imaging", "Segmentation", "Phantom"]),
         .testTarget(name: "StoreTests", dependencies: ["Store"]),
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Store", "Pipeline", "Platform"]),
-        .testTarget(name: "CommandLineTests", dependencies: ["Platform"]),
+        .testTarget(name: "CommandLineTests"),
         .testTarget(name: "LayeringTests"),
     ],
     swiftLanguageModes: [.v6]

@@ -1,1 +1,104 @@
+import Foundation
 import Testing
+
+@Suite("contourctl as a user calls it", .enabled(if: Program.areBuilt, "the programs are not built"))
+struct CommandLineTests {
+    static let commands = [
+        "run", "explain", "evaluate", "phantom", "train", "models", "submit", "status", "list", "show", "watch", "retry",
+        "cancel", "pause", "resume", "check", "version",
+    ]
+
+    @Test("every command explains itself", arguments: commands)
+    func help(command: String) throws {
+        let outcome = try Program.contourctl(command, "--help")
+        #expect(outcome.status == 0)
+        #expect(outcome.output.contains("USAGE: contourctl \(command)"))
+        #expect(outcome.output.contains("OVERVIEW"))
+    }
+
+    @Test("wrong use ends with status 64 and says what is wrong")
+    func wrongUse() throws {
+        for arguments in [
+            ["run"], ["run", "ct"], ["show"], ["evaluate", "--reference", "a"], ["list", "--state", "sleeping"],
+            ["phantom", "--output", "x", "--spacing", "1"], ["retry", "one"], ["dance"],
+        ] {
+            let outcome = try Program.contourctl(arguments)
+            #expect(outcome.status == 64, "\(arguments)")
+            #expect(outcome.errors.contains("Error:"), "\(arguments)")
+        }
+    }
+
+    @Test("the version is that of contourd")
+    func version() throws {
+        let text = try Program.contourctl("version").output
+        #expect(text.hasPrefix("contourd "))
+        #expect(try Program.contourd("--version").output == text)
+        let json = try #require(try Program.contourctl("version", "--json").json() as? [String: String])
+        #expect(text == "contourd \(json["version"] ?? "")\n")
+    }
+
+    @Test("explain says that a phantom would be contoured, and what a file that is no DICOM is")
+    func explain() throws {
+        let place = try TemporaryFolder()
+        let folder = try place.phantom()
+        try "notes".write(toFile: folder + "/ct/notes.txt", atomically: true, encoding: .utf8)
+        let outcome = try Program.contourctl("explain", folder, "--json")
+        #expect(outcome.status == 0)
+        let answer = try #require(try outcome.json() as? [String: Any])
+        let stacks = try #require(answer["stacks"] as? [[String: Any]])
+        #expect(stacks.map { $0["outcome"] as? String } == ["contoured"])
+        let ignored = try #require(answer["ignored"] as? [[String: Any]])
+        #expect(ignored.contains { $0["code"] as? String == "E_NOT_DICOM" && "\($0["path"] ?? "")".hasSuffix("notes.txt") })
+        let references = try #require(answer["references"] as? [[String: Any]])
+        #expect(Set(references.compactMap { $0["kind"] as? String }) == ["RT Structure Set", "Segmentation"])
+    }
+
+    @Test("explain names the gap of a series that lacks a slice, and ends with status 65")
+    func explainGap() throws {
+        let place = try TemporaryFolder()
+        let folder = try place.phantom()
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder + "/ct").sorted()
+        try FileManager.default.removeItem(atPath: "\(folder)/ct/\(files[files.count / 2])")
+        let outcome = try Program.contourctl("explain", folder + "/ct")
+        #expect(outcome.status == 65)
+        #expect(outcome.output.contains("E_MISSING_SLICE"))
+        #expect(outcome.output.contains("would wait for 1 more slices"))
+    }
+
+    @Test("a path that is not there ends with status 66 and names the path")
+    func missingInput() throws {
+        let outcome = try Program.contourctl("explain", "/nowhere/at/all")
+        #expect(outcome.status == 66)
+        #expect(outcome.errors.contains("/nowhere/at/all"))
+    }
+
+    @Test("an invalid configuration ends with status 78 and names file, line and key")
+    func invalidConfiguration() throws {
+        let place = try TemporaryFolder()
+        let path = place.path + "/contourd.toml"
+        try "[series]\nquiet_seconds = -1.0\n".write(toFile: path, atomically: true, encoding: .utf8)
+        for outcome in [
+            try Program.contourctl("check", "--config", path), try Program.contourd("--config", path),
+        ] {
+            #expect(outcome.status == 78)
+            #expect(outcome.errors.contains("\(path):2: series.quiet_seconds"))
+        }
+    }
+
+    @Test("a service that does not run is told with status 69")
+    func noService() throws {
+        let place = try TemporaryFolder()
+        let path = place.path + "/contourd.toml"
+        try """
+            [folders]
+            state = "\(place.path)/state"
+            inbox = "\(place.path)/inbox"
+            outbox = "\(place.path)/outbox"
+            [control]
+            socket = "\(place.path)/socket"
+            """.write(toFile: path, atomically: true, encoding: .utf8)
+        for command in ["status", "list", "pause", "resume"] {
+            #expect(try Program.contourctl(command, "--config", path).status == 69, "\(command)")
+        }
+    }
+}

@@ -113,7 +113,8 @@ private struct StackExplanation: Encodable {
         spacingMM = examination.geometry.map { [$0.spacing.x, $0.spacing.y, $0.spacing.z] }
         part = stack.key.part
         extentIsProvable = examination.extentIsProvable
-        missingSlices = examination.gaps.reduce(0) { $0 + $1.missingSlices } + examination.promisedSlices
+        // A slice that leaves a gap is one of those that the headers promise.
+        missingSlices = max(examination.gaps.reduce(0) { $0 + $1.missingSlices }, examination.promisedSlices)
         findings = examination.findings
     }
 

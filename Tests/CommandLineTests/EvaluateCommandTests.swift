@@ -1,0 +1,72 @@
+import Foundation
+import Testing
+
+@Suite("contourctl evaluate", .enabled(if: Program.areBuilt, "the programs are not built"))
+struct EvaluateCommandTests {
+    struct Scores: Decodable {
+        struct Structure: Decodable {
+            var name: String
+            var dice: Double?
+            var surface_dice: [String: Double?]
+            var hausdorff_95_mm: Double?
+            var volume_reference_ml: Double
+        }
+        var structures: [Structure]
+        var unmatched_reference: [String]
+        var unmatched_prediction: [String]
+    }
+
+    private func scores(_ arguments: String...) throws -> Scores {
+        let outcome = try Program.contourctl(["evaluate", "--json"] + arguments)
+        try #require(outcome.status == 0, "\(outcome.errors)")
+        return try JSONDecoder().decode(Scores.self, from: Data(outcome.output.utf8))
+    }
+
+    @Test("the three kinds of the same contours agree fully with each other")
+    func kindsAgree() throws {
+        let place = try TemporaryFolder()
+        let folder = try place.phantom()
+        let (rtstruct, seg) = (folder + "/truth/rtstruct.dcm", folder + "/truth/seg.dcm")
+        // NIfTI masks lie beside the DICOM objects: a folder with one file a structure.
+        for (reference, prediction) in [(rtstruct, seg), (folder + "/truth", rtstruct), (seg, folder + "/truth")] {
+            let result = try scores("--reference", reference, "--prediction", prediction, "--ct", folder + "/ct")
+            #expect(result.structures.count == 7)
+            for structure in result.structures {
+                #expect(structure.dice == 1, "\(structure.name): \(reference) \(prediction)")
+                #expect(structure.hausdorff_95_mm == 0, "\(structure.name)")
+                #expect(structure.surface_dice["2"] == 1, "\(structure.name)")
+            }
+        }
+    }
+
+    @Test("two RT Structure Sets without a CT are asked for one")
+    func needsCT() throws {
+        let place = try TemporaryFolder()
+        let rtstruct = try place.phantom() + "/truth/rtstruct.dcm"
+        let outcome = try Program.contourctl("evaluate", "--reference", rtstruct, "--prediction", rtstruct)
+        #expect(outcome.status == 65)
+        #expect(outcome.errors.contains("--ct"))
+    }
+
+    @Test("sides without a common name end with status 65 and list both")
+    func noCommonName() throws {
+        let place = try TemporaryFolder()
+        let truth = try place.phantom() + "/truth"
+        let outcome = try Program.contourctl(
+            "evaluate", "--reference", truth + "/Heart.nii.gz", "--prediction", truth + "/Lung_L.nii.gz")
+        #expect(outcome.status == 65)
+        #expect(outcome.errors.contains("Heart") && outcome.errors.contains("Lung_L"))
+    }
+
+    @Test("comma-separated values have one line for each structure")
+    func csv() throws {
+        let place = try TemporaryFolder()
+        let truth = try place.phantom() + "/truth"
+        let outcome = try Program.contourctl(
+            "evaluate", "--reference", truth, "--prediction", truth + "/seg.dcm", "--csv", "--tolerance", "2")
+        let lines = outcome.output.split(separator: "\n")
+        #expect(lines[0].hasPrefix("structure,dice,surface_dice_2_mm,hausdorff_95_mm"))
+        #expect(lines.count == 8)
+        #expect(lines.dropFirst().allSatisfy { $0.split(separator: ",")[1] == "1.0" })
+    }
+}
