@@ -43,7 +43,7 @@ private let rois = TrainingConfiguration.lungs.rois
 
 @Suite("Training data")
 struct TrainingDataTests {
-    @Test("DICOM series with RT Structure Sets become a model package with its report")
+    @Test("DICOM series with RT Structure Sets and Segmentations become a model package with its report")
     func dicomToPackage() throws {
         let folder = try Folder()
         try phantom(1, in: folder.path + "/data/a/deep/er")
@@ -54,7 +54,8 @@ struct TrainingDataTests {
         let report = try trainModel(request) { _ in }
         #expect(report.summary.trainingCases == ["a"] && report.summary.validationCases == ["b"])
         #expect(report.history.epochs.count == 2)
-        #expect(report.unmatchedNames["Heart"] == 2)
+        // In the RT Structure Set and the Segmentation of two cases.
+        #expect(report.unmatchedNames["Heart"] == 4)
         #expect(try ModelPackage(contentsOf: folder.path + "/model").name == "quick")
         let card = try String(contentsOfFile: folder.path + "/model/MODEL_CARD.md", encoding: .utf8)
         #expect(card.contains("| a | training |"))
