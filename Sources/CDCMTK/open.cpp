@@ -2,6 +2,7 @@
 #include "internal.h"
 
 #include "dcmtk/dcmdata/dcrledrg.h"
+#include "dcmtk/dcmdata/dcvr.h"
 #include "dcmtk/dcmjpeg/djdecode.h"
 #include "dcmtk/dcmjpls/djdecode.h"
 #include "dcmtk/oflog/oflog.h"
@@ -24,6 +25,8 @@ void initializeOnce() {
     DJLSDecoderRegistration::registerCodecs();
     // Frames are asked for one by one; DCMTK must not "correct" values while it reads them.
     dcmEnableAutomaticInputDataCorrection.set(OFTrue);
+    // Archives that know no dictionary write everything as UN; the dictionary tells what it is.
+    dcmEnableUnknownVRConversion.set(OFTrue);
 }
 
 /// A FIFO would block and a folder would confuse the parser: only regular files are opened.

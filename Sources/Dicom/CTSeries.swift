@@ -120,7 +120,8 @@ struct CTSeriesLoader: Sendable {
             parallelFor(slices.count, threads: threads) { range in
                 let worker = SliceDecoder(limits: limits, images: images, isCancelled: isCancelled)
                 worker.decode(slices, range, size: size, into: output, outcomes) { done in
-                    progress(Self.headerShare + (1 - Self.headerShare) * Double(done) / Double(range.count))
+                    // The last step is 1 exactly.
+                    progress(1 - (1 - Self.headerShare) * Double(range.count - done) / Double(range.count))
                 }
             }
         }

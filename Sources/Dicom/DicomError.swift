@@ -13,6 +13,8 @@ package enum DicomError: Error, Sendable, Equatable {
     case unsupportedImage(reason: String)
     /// A required attribute is missing or has no usable value.
     case missingAttribute(Tag)
+    /// A UID that is none: nothing valid could refer to this object.
+    case invalidUID(Tag)
     case outOfMemory
     case cannotWrite(reason: String)
     /// DCMTK's data dictionary is not installed.
@@ -35,6 +37,7 @@ extension DicomError: CustomStringConvertible {
         case .unsupportedTransferSyntax: "E_TRANSFER_SYNTAX"
         case .unsupportedImage: "E_UNSUPPORTED_IMAGE"
         case .missingAttribute: "E_MISSING_ATTRIBUTE"
+        case .invalidUID: "E_INVALID_UID"
         case .outOfMemory: "E_OUT_OF_MEMORY"
         case .cannotWrite: "E_CANNOT_WRITE"
         case .dictionaryMissing: "E_DICTIONARY_MISSING"
@@ -53,6 +56,7 @@ extension DicomError: CustomStringConvertible {
         case .unsupportedTransferSyntax(let uid): "The transfer syntax \(uid) cannot be decoded."
         case .unsupportedImage(let reason): "The image cannot be used: \(reason)."
         case .missingAttribute(let tag): "The attribute \(tag) is missing or has no usable value."
+        case .invalidUID(let tag): "The attribute \(tag) is no UID, so contours could not refer to this image."
         case .outOfMemory: "There is not enough memory to read the file."
         case .cannotWrite(let reason): "The file cannot be written: \(reason)."
         case .dictionaryMissing: "The DICOM data dictionary of DCMTK is not installed."
@@ -71,6 +75,7 @@ extension DicomError: CustomStringConvertible {
         case .unsupportedTransferSyntax: "Export the series uncompressed (Explicit VR Little Endian)."
         case .unsupportedImage: "Send the original CT images."
         case .missingAttribute: "Export the original images; a converter may have dropped attributes."
+        case .invalidUID: "Export the original images, or anonymise them with UIDs of digits and dots (at most 64)."
         case .outOfMemory: "Raise the memory limit of the worker."
         case .cannotWrite: "Check free space and permissions."
         case .dictionaryMissing: "Install DCMTK's dictionary (Debian: the package libdcmtk17), or set DCMDICTPATH."

@@ -42,7 +42,7 @@ extension InstanceHeader {
         ]
         for (tag, uid) in required {
             if uid.isEmpty { throw DicomError.missingAttribute(tag) }
-            if !UID.isUsable(uid) { throw DicomError.corrupt(reason: "\(tag) is no UID") }
+            if !UID.isUsable(uid) { throw DicomError.invalidUID(tag) }
         }
     }
 

@@ -69,7 +69,7 @@ extension DicomError {
     func asRefusal(naming name: String) -> DicomError {
         switch self {
         case .cannotOpen, .outOfMemory, .cancelled, .dictionaryMissing, .refused, .cannotWrite: self
-        case .notDicom, .truncated, .corrupt, .unsupportedTransferSyntax, .unsupportedImage, .missingAttribute:
+        case .notDicom, .truncated, .corrupt, .unsupportedTransferSyntax, .unsupportedImage, .missingAttribute, .invalidUID:
             .refused([AdmissionFinding(.refusal, code, message, hint: hint, details: [name])])
         }
     }

@@ -15,19 +15,21 @@ package func euclideanDistance(
     }
     let (ni, nj, nk) = (dimensions.i, dimensions.j, dimensions.k)
     squared.withUnsafeMutableBufferPointer { buffer in
-        // Each line is read and written by one thread only.
+        // Each line is read and written by one thread only. Slices first and columns last: squares are then added
+        // in the order in which NumPy adds those of an array [k][j][i], so that a distance that is compared with
+        // a tolerance is the same number as SciPy's.
         nonisolated(unsafe) let values = buffer.baseAddress!
-        parallelFor(nj * nk, threads: threads) { lines in
-            var envelope = ParabolaEnvelope(length: ni, spacing: spacing.x)
-            for line in lines { envelope.transform(values + line * ni, stride: 1) }
+        parallelFor(ni * nj, threads: threads) { lines in
+            var envelope = ParabolaEnvelope(length: nk, spacing: spacing.z)
+            for line in lines { envelope.transform(values + line, stride: ni * nj) }
         }
         parallelFor(ni * nk, threads: threads) { lines in
             var envelope = ParabolaEnvelope(length: nj, spacing: spacing.y)
             for line in lines { envelope.transform(values + line / ni * ni * nj + line % ni, stride: ni) }
         }
-        parallelFor(ni * nj, threads: threads) { lines in
-            var envelope = ParabolaEnvelope(length: nk, spacing: spacing.z)
-            for line in lines { envelope.transform(values + line, stride: ni * nj) }
+        parallelFor(nj * nk, threads: threads) { lines in
+            var envelope = ParabolaEnvelope(length: ni, spacing: spacing.x)
+            for line in lines { envelope.transform(values + line * ni, stride: 1) }
         }
         for n in buffer.indices { values[n] = values[n].squareRoot() }
     }
@@ -67,7 +69,8 @@ private struct ParabolaEnvelope {
         for q in 0..<length {
             let x = Double(q) * spacing
             while parabola < last, starts[parabola + 1] < x { parabola += 1 }
-            let d = x - Double(places[parabola]) * spacing
+            // Steps first: 5 steps of 0.6 are 3, the difference of two products is only nearly that.
+            let d = Double(q - places[parabola]) * spacing
             line[q * stride] = d * d + source[places[parabola]]
         }
     }

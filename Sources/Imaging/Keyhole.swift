@@ -1,58 +1,111 @@
 /// Joins every hole to the polygon around it by a channel of no width, walked once in each direction, so that one
 /// closed polygon without holes describes a structure with holes ("keyhole", PS3.3 C.8.8.6.3).
 ///
-/// The channel goes straight along a row from the hole's point of lowest column to the nearest edge on its left,
-/// which belongs to the outer polygon or to a hole that is joined already; so channels cross nothing.
+/// The channel goes from the hole's first corner (of lowest column, then row) straight to the left, through the
+/// inside, to the next corner of any outline. That outline lies further left than the hole, so the joined rings are a
+/// tree, and as the two voxels on either side of the channel are inside, channels cross nothing. Time and memory
+/// follow the length of the outlines.
 /// Polygons are those of `traceContours`.
 package func keyholed(_ polygons: [PlanarPolygon]) -> [PlanarPolygon] {
-    var outers = polygons.filter { !$0.isHole }
-    // From left to right: what lies on the left of a hole is joined before it.
-    let holes = polygons.filter(\.isHole).sorted { leftmost($0).i < leftmost($1).i }
-    for hole in holes {
-        guard let meeting = edgeOnTheLeft(of: leftmost(hole), in: outers) else { continue }
-        outers[meeting.polygon] = joined(outers[meeting.polygon], hole, at: meeting)
+    guard polygons.contains(where: \.isHole) else { return polygons }
+    var rings = LatticeRings(polygons)
+    // All starts first: a ring that others have joined is longer.
+    let starts = polygons.indices.filter { polygons[$0].isHole }.map { rings.leftmost(ofRing: $0) }
+    for start in starts { rings.joinToTheLeft(from: start) }
+    return polygons.indices.filter { !polygons[$0].isHole }.map {
+        PlanarPolygon(points: rings.points(ofRing: $0), isHole: false)
     }
-    return outers
 }
 
-private struct Meeting {
-    var polygon: Int
-    /// The edge from this point to the next is met.
-    var edge: Int
-    var point: PlanarPoint
-}
+/// Outlines as linked rings of lattice corners, one node a corner and pass.
+private struct LatticeRings {
+    private struct Node {
+        /// Corner of voxels: half a voxel before the voxel of this index.
+        var i: Int
+        var j: Int
+        var next: Int
+        var previous: Int
+    }
 
-private func leftmost(_ polygon: PlanarPolygon) -> PlanarPoint {
-    polygon.points.min { ($0.i, $0.j) < ($1.i, $1.j) } ?? PlanarPoint(i: 0, j: 0)
-}
+    private var nodes: [Node] = []
+    private var firstNodes: [Int] = []
+    /// The node at each corner of the bounding box, -1 where there is none. Corners that two outlines pass (voxels
+    /// that touch diagonally) are never the end of a channel.
+    private var nodeAtCorner: [Int] = []
+    private let low: (i: Int, j: Int)
+    private let columns: Int
 
-/// A channel half a voxel away from the corner row would be clean, but would need a point that is no corner; so the
-/// channel leaves the hole's corner along the lattice and meets vertical edges that hold its row.
-private func edgeOnTheLeft(of start: PlanarPoint, in outers: [PlanarPolygon]) -> Meeting? {
-    var best: Meeting?
-    for (index, outer) in outers.enumerated() {
-        for n in outer.points.indices {
-            let (a, b) = (outer.points[n], outer.points[(n + 1) % outer.points.count])
-            // Vertical edges whose closed range holds the row and that lie on the left.
-            guard a.i == b.i, a.i < start.i, min(a.j, b.j) <= start.j, max(a.j, b.j) >= start.j else { continue }
-            if let known = best, known.point.i > a.i || (known.point.i == a.i && !prefers(a, b, start)) { continue }
-            best = Meeting(polygon: index, edge: n, point: PlanarPoint(i: a.i, j: start.j))
+    init(_ polygons: [PlanarPolygon]) {
+        let corners = polygons.flatMap { $0.points.map(LatticeRings.corner) }
+        low = (corners.map(\.i).min() ?? 0, corners.map(\.j).min() ?? 0)
+        columns = (corners.map(\.i).max() ?? 0) - low.i + 1
+        nodeAtCorner = Array(repeating: -1, count: columns * ((corners.map(\.j).max() ?? 0) - low.j + 1))
+        for polygon in polygons { append(polygon.points.map(LatticeRings.corner)) }
+    }
+
+    private static func corner(_ point: PlanarPoint) -> (i: Int, j: Int) { (Int(point.i + 0.5), Int(point.j + 0.5)) }
+
+    private mutating func append(_ corners: [(i: Int, j: Int)]) {
+        let first = nodes.count
+        firstNodes.append(first)
+        for n in corners.indices {
+            var at = corners[n]
+            let end = corners[(n + 1) % corners.count]
+            let step = ((end.i - at.i).signum(), (end.j - at.j).signum())
+            while at != end {
+                nodeAtCorner[place(at.i, at.j)] = nodes.count
+                nodes.append(Node(i: at.i, j: at.j, next: nodes.count + 1, previous: nodes.count - 1))
+                at = (at.i + step.0, at.j + step.1)
+            }
         }
+        nodes[nodes.count - 1].next = first
+        nodes[first].previous = nodes.count - 1
     }
-    return best
-}
 
-/// Of two edges that meet at the channel's end, the one that lies below it (larger row) encloses the hole's side.
-private func prefers(_ a: PlanarPoint, _ b: PlanarPoint, _ start: PlanarPoint) -> Bool { max(a.j, b.j) > start.j }
+    private func place(_ i: Int, _ j: Int) -> Int { (j - low.j) * columns + i - low.i }
 
-private func joined(_ outer: PlanarPolygon, _ hole: PlanarPolygon, at meeting: Meeting) -> PlanarPolygon {
-    let first = leftmost(hole)
-    guard let start = hole.points.firstIndex(of: first) else { return outer }
-    let around = Array(hole.points[start...] + hole.points[..<start])
-    var points = Array(outer.points[...meeting.edge])
-    if points.last != meeting.point { points.append(meeting.point) }
-    points += around + [first, meeting.point]
-    let rest = Array(outer.points[(meeting.edge + 1)...])
-    points += rest.first == meeting.point ? Array(rest.dropFirst()) : rest
-    return PlanarPolygon(points: points, isHole: false)
+    mutating func joinToTheLeft(from start: Int) {
+        var i = nodes[start].i - 1
+        while nodeAtCorner[place(i, nodes[start].j)] < 0 { i -= 1 }
+        let meeting = nodeAtCorner[place(i, nodes[start].j)]
+        // meeting, around the hole, start again, meeting again, and on.
+        let (startAgain, meetingAgain) = (nodes.count, nodes.count + 1)
+        let (last, rest) = (nodes[start].previous, nodes[meeting].next)
+        nodes.append(Node(i: nodes[start].i, j: nodes[start].j, next: meetingAgain, previous: last))
+        nodes.append(Node(i: nodes[meeting].i, j: nodes[meeting].j, next: rest, previous: startAgain))
+        nodes[last].next = startAgain
+        nodes[rest].previous = meetingAgain
+        nodes[meeting].next = start
+        nodes[start].previous = meeting
+    }
+
+    func leftmost(ofRing ring: Int) -> Int {
+        let first = firstNodes[ring]
+        var (best, node) = (first, nodes[first].next)
+        while node != first {
+            if (nodes[node].i, nodes[node].j) < (nodes[best].i, nodes[best].j) { best = node }
+            node = nodes[node].next
+        }
+        return best
+    }
+
+    /// The corners where a ring turns.
+    func points(ofRing ring: Int) -> [PlanarPoint] {
+        var points: [PlanarPoint] = []
+        let first = firstNodes[ring]
+        var node = first
+        repeat {
+            let at = nodes[node]
+            if direction(nodes[at.previous], at) != direction(at, nodes[at.next]) {
+                points.append(PlanarPoint(i: Double(at.i) - 0.5, j: Double(at.j) - 0.5))
+            }
+            node = at.next
+        } while node != first
+        return points
+    }
+
+    /// A channel is one long step, so lengths differ.
+    private func direction(_ from: Node, _ to: Node) -> SIMD2<Int> {
+        SIMD2((to.i - from.i).signum(), (to.j - from.j).signum())
+    }
 }

@@ -6,11 +6,13 @@ package enum VolumeFileError: Error, Sendable, Equatable, CustomStringConvertibl
     case unreadable(path: String, reason: String)
     case wrongElement(path: String, expected: String, found: String)
     case wrongSize(path: String, expectedBytes: Int, foundBytes: Int)
+    case impossibleDimensions(path: String)
 
     package var description: String {
         switch self {
         case .unreadable(let path, let reason): "\(path) cannot be read: \(reason)"
         case .wrongElement(let path, let expected, let found): "\(path) holds \(found), not \(expected)"
+        case .impossibleDimensions(let path): "\(path) has impossible dimensions"
         case .wrongSize(let path, let expected, let found): "\(path) has \(found) bytes instead of \(expected)"
         }
     }
@@ -60,7 +62,12 @@ extension Volume where Element: VolumeFileElement {
             throw VolumeFileError.wrongElement(
                 path: base, expected: Element.volumeFileName, found: header.element)
         }
-        let count = header.geometry.dimensions.voxelCount
+        let d = header.geometry.dimensions
+        let allowed = 1...(1 << 16)
+        guard allowed.contains(d.i), allowed.contains(d.j), allowed.contains(d.k) else {
+            throw VolumeFileError.impossibleDimensions(path: base + ".json")
+        }
+        let count = d.voxelCount
         let bytes = count * MemoryLayout<Element>.stride
         let data: Data
         do { data = try Data(contentsOf: URL(fileURLWithPath: base + ".raw"), options: .alwaysMapped) } catch {

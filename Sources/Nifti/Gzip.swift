@@ -2,8 +2,8 @@ internal import CZlib
 
 /// gzip (RFC 1952) by zlib, without time or name, so that the same data gives the same bytes.
 enum Gzip {
-    /// The most that a small file may grow to: bounds what a hostile one can do.
-    static let maximumBytes = 8 << 30
+    /// What a stream may hold beyond what is asked of it before it is taken for a bomb.
+    private static let slack = 64 << 20
 
     static func compress(_ data: [UInt8]) throws(NiftiError) -> [UInt8] {
         var stream = z_stream()
@@ -11,24 +11,29 @@ enum Gzip {
         guard deflateInit2_(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
         else { throw .cannotWrite(reason: "zlib does not start") }
         defer { deflateEnd(&stream) }
-        return try run(data, &stream, step: { deflate(&$0, $1) }, failure: .cannotWrite(reason: "zlib failed"))
+        return try run(
+            data, &stream, keeping: .max, step: { deflate(&$0, $1) }, failure: .cannotWrite(reason: "zlib failed"))
     }
 
-    static func decompress(_ data: [UInt8]) throws(NiftiError) -> [UInt8] {
+    /// The first `count` bytes. With `verifying` the stream is read to its end and its checksum, and one that goes on
+    /// for long is refused; memory is bounded by `count` either way.
+    static func decompress(_ data: [UInt8], first count: Int, verifying: Bool) throws(NiftiError) -> [UInt8] {
         var stream = z_stream()
         guard inflateInit2_(&stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else {
             throw .unreadable(reason: "zlib does not start")
         }
         defer { inflateEnd(&stream) }
         return try run(
-            data, &stream, step: { inflate(&$0, $1) },
+            data, &stream, keeping: count, stopsEarly: !verifying, step: { inflate(&$0, $1) },
             failure: .unreadable(reason: "its compressed data is damaged or incomplete"))
     }
 
     private static func run(
-        _ data: [UInt8], _ stream: inout z_stream, step: (inout z_stream, Int32) -> Int32, failure: NiftiError
+        _ data: [UInt8], _ stream: inout z_stream, keeping limit: Int, stopsEarly: Bool = false,
+        step: (inout z_stream, Int32) -> Int32, failure: NiftiError
     ) throws(NiftiError) -> [UInt8] {
         var result: [UInt8] = []
+        var total = 0
         var chunk = [UInt8](repeating: 0, count: 1 << 20)
         var status = Z_OK
         var position = 0
@@ -47,11 +52,12 @@ enum Gzip {
             }
             status = newStatus
             position += consumed
-            result += chunk[..<produced]
+            total += produced
+            result += chunk[..<min(produced, limit - result.count)]
+            if stopsEarly, result.count == limit { return result }
             let goesOn = status == Z_OK || status == Z_STREAM_END || (status == Z_BUF_ERROR && produced > 0)
-            guard goesOn, result.count <= maximumBytes, consumed > 0 || produced > 0 || status == Z_STREAM_END else {
-                throw failure
-            }
+            guard goesOn, consumed > 0 || produced > 0 || status == Z_STREAM_END else { throw failure }
+            if total - slack > limit { throw .unreadable(reason: "it holds far more than its header says") }
         }
         return result
     }

@@ -55,26 +55,32 @@ package enum NiftiFile {
             throw .unreadable(reason: error.localizedDescription)
         }
         var bytes = [UInt8](data)
-        if bytes.starts(with: [0x1F, 0x8B]) { bytes = try Gzip.decompress(bytes) }
-        let header = try NiftiHeader(bytes)
-        let needed = header.geometry.dimensions.voxelCount.multipliedReportingOverflow(by: header.type.bytes)
-        guard !needed.overflow, bytes.count - header.offset >= needed.partialValue else {
-            throw .unreadable(reason: "it has fewer voxels than its header says")
-        }
-        return (header, bytes[header.offset..<header.offset + needed.partialValue])
+        let isCompressed = bytes.starts(with: [0x1F, 0x8B])
+        let head = isCompressed
+            ? try Gzip.decompress(bytes, first: NiftiHeader.dataOffset, verifying: false) : bytes
+        let header = try NiftiHeader(head)
+        let end = header.offset + header.geometry.dimensions.voxelCount * header.type.bytes
+        if isCompressed { bytes = try Gzip.decompress(bytes, first: end, verifying: true) }
+        guard bytes.count >= end else { throw .unreadable(reason: "it has fewer voxels than its header says") }
+        return (header, bytes[header.offset..<end])
     }
 
     @inline(__always)
     private static func number(_ raw: UnsafeRawBufferPointer, _ header: NiftiHeader, _ n: Int) -> Float {
         let at = n * header.type.bytes
+        @inline(__always)
+        func load<Number: FixedWidthInteger & BitwiseCopyable>(_: Number.Type) -> Number {
+            let stored = raw.loadUnaligned(fromByteOffset: at, as: Number.self)
+            return header.isBigEndian ? Number(bigEndian: stored) : Number(littleEndian: stored)
+        }
         return switch header.type {
         case .uint8: Float(raw[at])
         case .int8: Float(Int8(bitPattern: raw[at]))
-        case .int16: Float(raw.loadUnaligned(fromByteOffset: at, as: Int16.self))
-        case .uint16: Float(raw.loadUnaligned(fromByteOffset: at, as: UInt16.self))
-        case .int32: Float(raw.loadUnaligned(fromByteOffset: at, as: Int32.self))
-        case .float32: raw.loadUnaligned(fromByteOffset: at, as: Float.self)
-        case .float64: Float(raw.loadUnaligned(fromByteOffset: at, as: Double.self))
+        case .int16: Float(load(Int16.self))
+        case .uint16: Float(load(UInt16.self))
+        case .int32: Float(load(Int32.self))
+        case .float32: Float(bitPattern: load(UInt32.self))
+        case .float64: Float(Double(bitPattern: load(UInt64.self)))
         }
     }
 }

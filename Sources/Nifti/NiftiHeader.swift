@@ -41,6 +41,10 @@ struct NiftiHeader {
     var slope: Float
     var intercept: Float
     var offset: Int
+    var isBigEndian = false
+
+    /// More than any volume has, 512 x 512 x 4096: bounds what a hostile header can make us allocate.
+    static let maximumVoxels = 1 << 30
 
     init(geometry: VolumeGeometry, type: NiftiDataType) {
         self.geometry = geometry
@@ -125,20 +129,29 @@ struct NiftiHeader {
 
     // MARK: Reading
 
-    /// - Throws: `unreadable` for anything but a little-endian single-file NIfTI-1 volume of a known type.
+    /// Either byte order.
+    /// - Throws: `unreadable` for anything but a single-file NIfTI-1 volume of a known type.
     init(_ data: [UInt8]) throws(NiftiError) {
         guard data.count >= NiftiHeader.dataOffset else { throw .unreadable(reason: "it is shorter than its header") }
-        func value<T: BitwiseCopyable>(_ type: T.Type, _ offset: Int) -> T {
-            data.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: T.self) }
+        func word(_ offset: Int) -> UInt32 {
+            data.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: UInt32.self) }
         }
-        guard value(Int32.self, 0) == 348 else {
-            let swapped = value(Int32.self, 0).byteSwapped == 348
-            throw .unreadable(reason: swapped ? "it is big-endian" : "it is no NIfTI-1 file")
+        let isBigEndian = UInt32(bigEndian: word(0)) == 348
+        guard isBigEndian || UInt32(littleEndian: word(0)) == 348 else {
+            throw .unreadable(reason: "it is no NIfTI-1 file")
+        }
+        self.isBigEndian = isBigEndian
+        func real(_ offset: Int) -> Float {
+            Float(bitPattern: isBigEndian ? UInt32(bigEndian: word(offset)) : UInt32(littleEndian: word(offset)))
+        }
+        func short(_ offset: Int) -> Int16 {
+            let stored = data.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: offset, as: Int16.self) }
+            return isBigEndian ? Int16(bigEndian: stored) : Int16(littleEndian: stored)
         }
         guard data[344] == 0x6E, data[345] == 0x2B, data[346] == 0x31 else {
             throw .unreadable(reason: "header and data are in two files; convert it to one .nii")
         }
-        let dims = (0..<8).map { Int(value(Int16.self, 40 + 2 * $0)) }
+        let dims = (0..<8).map { Int(short(40 + 2 * $0)) }
         guard (1...7).contains(dims[0]), dims[1...3].allSatisfy({ $0 >= 1 }) || dims[0] < 3 else {
             throw .unreadable(reason: "its dimensions are impossible")
         }
@@ -146,24 +159,27 @@ struct NiftiHeader {
         guard (4...7).allSatisfy({ $0 > dims[0] || dims[$0] <= 1 }) else {
             throw .unreadable(reason: "it has more than three dimensions")
         }
-        guard let type = NiftiDataType(rawValue: value(Int16.self, 70)) else {
-            throw .unreadable(reason: "its data type \(value(Int16.self, 70)) is not supported")
+        guard lengths.reduce(1, *) <= NiftiHeader.maximumVoxels else { throw .unreadable(reason: "it has too many voxels") }
+        guard let type = NiftiDataType(rawValue: short(70)) else {
+            throw .unreadable(reason: "its data type \(short(70)) is not supported")
         }
         self.type = type
-        let start = value(Float.self, 108)
+        let start = real(108)
         guard start >= 348, start < 1e8 else { throw .unreadable(reason: "its data offset is impossible") }
         offset = Int(start)
-        let rawSlope = value(Float.self, 112)
+        let rawSlope = real(112)
         slope = rawSlope == 0 || !rawSlope.isFinite ? 1 : rawSlope
-        let rawIntercept = value(Float.self, 116)
+        let rawIntercept = real(116)
         intercept = rawSlope == 0 || !rawIntercept.isFinite ? 0 : rawIntercept
-        let spacing = (0..<4).map { Double(value(Float.self, 76 + 4 * $0)) }
+        let spacing = (0..<4).map { Double(real(76 + 4 * $0)) }
         let columns: [Vector3]
-        if value(Int16.self, 254) > 0 {
-            columns = (0..<4).map { c in Vector3(Double(value(Float.self, 280 + 4 * c)), Double(value(Float.self, 296 + 4 * c)), Double(value(Float.self, 312 + 4 * c))) }
-        } else if value(Int16.self, 252) > 0 {
+        if short(254) > 0 {
+            columns = (0..<4).map { c in
+                Vector3(Double(real(280 + 4 * c)), Double(real(296 + 4 * c)), Double(real(312 + 4 * c)))
+            }
+        } else if short(252) > 0 {
             columns = NiftiHeader.quaternionColumns(
-                (0..<6).map { Double(value(Float.self, 256 + 4 * $0)) }, spacing: spacing)
+                (0..<6).map { Double(real(256 + 4 * $0)) }, spacing: spacing)
         } else {
             columns = [Vector3(spacing[1], 0, 0), Vector3(0, spacing[2], 0), Vector3(0, 0, spacing[3]), Vector3()]
         }
@@ -171,8 +187,15 @@ struct NiftiHeader {
     }
 
     private static func quaternionColumns(_ q: [Double], spacing: [Double]) -> [Vector3] {
-        let (b, c, d) = (q[0], q[1], q[2])
-        let a = max(0, 1 - b * b - c * c - d * d).squareRoot()
+        var (b, c, d) = (q[0], q[1], q[2])
+        var a = 1 - b * b - c * c - d * d
+        if a < 1e-7 {
+            // Half a turn, as nifti1_io.c has it: what is left of `a` are the digits that floats lack.
+            let length = (b * b + c * c + d * d).squareRoot()
+            (a, b, c, d) = (0, b / length, c / length, d / length)
+        } else {
+            a = a.squareRoot()
+        }
         let sign = spacing[0] < 0 ? -1.0 : 1.0
         return [
             Vector3(a * a + b * b - c * c - d * d, 2 * (b * c + a * d), 2 * (b * d - a * c)) * spacing[1],

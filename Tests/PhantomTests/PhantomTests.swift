@@ -40,13 +40,20 @@ struct PhantomTests {
         let phantom = Self.phantom(seed: seed)
         let ranges: [String: ClosedRange<Double>] = [
             "Lung_L": 900...3200, "Lung_R": 1100...3600, "Heart": 280...900, "Esophagus": 8...60,
-            "SpinalCord": 15...70, "Body": 9000...40000,
+            "SpinalCord": 15...70, "Body": 9000...40000, "Body-Lungs": 6000...36000,
         ]
         for name in PhantomCase.structures {
             let mask = try #require(phantom.mask(of: name))
             let range = try #require(ranges[name])
             #expect(range.contains(Self.volumeML(mask)), "\(name): \(Self.volumeML(mask)) ml")
         }
+    }
+
+    @Test("the body without the lungs is the body minus the lungs")
+    func bodyWithoutLungs() throws {
+        let phantom = Self.phantom(seed: 2)
+        let masks = try ["Body", "Lung_L", "Lung_R", "Body-Lungs"].map { try #require(phantom.mask(of: $0)).voxels }
+        #expect(masks[0].indices.allSatisfy { masks[0][$0] == masks[1][$0] + masks[2][$0] + masks[3][$0] })
     }
 
     @Test("the left lung lies on the patient's left in every orientation")

@@ -15,12 +15,16 @@ private final class Folder {
     deinit { try? FileManager.default.removeItem(atPath: path) }  // a leftover in the temporary folder harms nobody
 }
 
+/// A whole thorax on the coarsest grid that is admitted as a CT.
+private func request(_ seed: UInt64, signs: String = "+x+y+z", withTruth: Bool) throws -> PhantomRequest {
+    PhantomRequest(
+        seed: seed, columns: 84, rows: 68, slices: 30, spacing: Vector3(4.9, 4.9, 9.6),
+        signs: try #require(AxisSigns(signs)), noiseHU: 10, withTruth: withTruth)
+}
+
 private func phantom(_ seed: UInt64, in folder: String, withTruth: Bool = true) throws {
-    let request = PhantomRequest(
-        seed: seed, columns: 64, rows: 64, slices: 24, spacing: Vector3(6.4, 6.4, 12),
-        signs: try #require(AxisSigns(seed.isMultiple(of: 2) ? "-x+y-z" : "+x+y+z")), noiseHU: 10,
-        withTruth: withTruth)
-    _ = try writePhantom(request, to: folder, threads: 2)
+    let signs = seed.isMultiple(of: 2) ? "-x+y-z" : "+x+y+z"
+    _ = try writePhantom(request(seed, signs: signs, withTruth: withTruth), to: folder, threads: 2)
 }
 
 /// A recipe that takes a second.
@@ -39,7 +43,7 @@ private let rois = TrainingConfiguration.lungs.rois
 
 @Suite("Training data")
 struct TrainingDataTests {
-    @Test("DICOM series with RT Structure Sets become a model package with its report")
+    @Test("DICOM series with RT Structure Sets and Segmentations become a model package with its report")
     func dicomToPackage() throws {
         let folder = try Folder()
         try phantom(1, in: folder.path + "/data/a/deep/er")
@@ -50,7 +54,8 @@ struct TrainingDataTests {
         let report = try trainModel(request) { _ in }
         #expect(report.summary.trainingCases == ["a"] && report.summary.validationCases == ["b"])
         #expect(report.history.epochs.count == 2)
-        #expect(report.unmatchedNames["Heart"] == 2)
+        // In the RT Structure Set and the Segmentation of two cases.
+        #expect(report.unmatchedNames["Heart"] == 4)
         #expect(try ModelPackage(contentsOf: folder.path + "/model").name == "quick")
         let card = try String(contentsOfFile: folder.path + "/model/MODEL_CARD.md", encoding: .utf8)
         #expect(card.contains("| a | training |"))
@@ -76,12 +81,11 @@ struct TrainingDataTests {
         #expect(found.skipped.contains { $0.name == "a" && $0.remark == "no contours of the recipe's structures" })
 
         // The same grid, stored from the other end.
-        let geometry = phantomGeometry(
-            PhantomRequest(
-                seed: 1, columns: 64, rows: 64, slices: 24, spacing: Vector3(6.4, 6.4, 12),
-                signs: try #require(AxisSigns("+x+y+z")), noiseHU: 10, withTruth: false))
+        let geometry = phantomGeometry(try request(1, withTruth: false))
+        let last = VoxelIndex(
+            i: geometry.dimensions.i - 1, j: geometry.dimensions.j - 1, k: geometry.dimensions.k - 1)
         var turned = geometry
-        turned.origin = geometry.patientPoint(i: 63, j: 63, k: 23)
+        turned.origin = geometry.patientPoint(last)
         (turned.directionI, turned.directionJ, turned.directionK) = (
             -geometry.directionI, -geometry.directionJ, -geometry.directionK
         )
@@ -90,7 +94,7 @@ struct TrainingDataTests {
         try NiftiFile.write(labels, to: folder.path + "/labels/lungs.nii.gz")
         found = try findTrainingCases(in: [folder.path + "/data"], labels: folder.path + "/labels", rois: rois)
         let loaded = try #require(found.sources.first).load()
-        #expect(loaded.labels[63, 63, 23] == 2)
+        #expect(loaded.labels[last] == 2)
         #expect(loaded.labels.voxels.count { $0 != 0 } == 1)
     }
 

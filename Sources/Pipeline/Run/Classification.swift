@@ -42,7 +42,7 @@ private func classify(_ error: DicomError) -> Fault {
         case .dictionaryMissing: .operator
         case .cancelled: .interrupted
         case .notDicom, .truncated, .corrupt, .unsupportedTransferSyntax, .unsupportedImage, .missingAttribute,
-            .refused:
+            .invalidUID, .refused:
             .permanent
         }
     var details: [String] = []
