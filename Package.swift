@@ -99,7 +99,9 @@ let package = Package(
         .testTarget(
             name: "PipelineTests", dependencies: ["Pipeline", "Dicom", "Nifti", "Imaging", "Segmentation", "Phantom"]),
         .testTarget(name: "StoreTests", dependencies: ["Store", grdb]),
-        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Store", "Pipeline", "Platform"]),
+        .testTarget(
+            name: "DaemonTests",
+            dependencies: ["Daemon", "Store", "Pipeline", "Dicom", "Imaging", "Platform", logging]),
         .testTarget(name: "CommandLineTests"),
         .testTarget(name: "LayeringTests"),
     ],

@@ -184,6 +184,19 @@ extension Store {
         }
     }
 
+    /// Images of every Series, those included that were deleted after their time.
+    package func imageCounts() throws(StoreError) -> [Int64: Int] {
+        try read { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT series_id, COUNT(*) AS count FROM instance WHERE series_id IS NOT NULL
+                        AND state IN ('image', 'deleted') GROUP BY series_id
+                    """)
+            return Dictionary(uniqueKeysWithValues: rows.map { ($0["series_id"], $0["count"]) })
+        }
+    }
+
     package func instances(ofSeries number: Int64) throws(StoreError) -> [InstanceRecord] {
         try read { db in
             try Row.fetchAll(db, sql: "SELECT * FROM instance WHERE series_id = ? ORDER BY id", arguments: [number])

@@ -35,6 +35,17 @@ package final class Store: Sendable {
         }
     }
 
+    /// How SQLite keeps what was committed: its journal mode, `synchronous`, and whether foreign keys are enforced.
+    package func durability() throws(StoreError) -> [String] {
+        do {
+            return try database.writeWithoutTransaction { db in
+                try ["journal_mode", "synchronous", "foreign_keys"].compactMap { name in
+                    try String.fetchOne(db, sql: "PRAGMA \(name)")
+                }
+            }
+        } catch { throw StoreError(error) }
+    }
+
     package func close() throws(StoreError) {
         do { try database.close() } catch { throw StoreError(error) }
     }

@@ -2,19 +2,14 @@ import Foundation
 import GRDB
 import Testing
 
-@testable import Store
+import Store
 
 @Suite("Database")
 struct DatabaseTests {
     @Test("A commit survives a power cut: write-ahead log, synchronous FULL, foreign keys")
     func durability() throws {
         let test = try TestStore()
-        let settings = try test.store.database.writeWithoutTransaction { db in
-            try ["journal_mode", "synchronous", "foreign_keys"].map { name in
-                try String.fetchOne(db, sql: "PRAGMA \(name)")
-            }
-        }
-        #expect(settings == ["wal", "2", "1"])
+        #expect(try test.store.durability() == ["wal", "2", "1"])
     }
 
     @Test("Everything is there again after the store is closed and opened")
@@ -41,25 +36,25 @@ struct DatabaseTests {
     @Test("Migrations bring every table that the queries use, with strict types")
     func schema() throws {
         let test = try TestStore()
-        let tables = try test.store.database.read { db in
+        let queue = try DatabaseQueue(path: test.folder.path + "/contourd.sqlite")
+        let tables = try queue.read { db in
             try Row.fetchAll(db, sql: "SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND type = 'table'")
                 .reduce(into: [String: Int]()) { $0[$1["name"]] = $1["strict"] }
         }
         for name in ["series", "instance", "reference", "run", "job", "setting"] { #expect(tables[name] == 1) }
-        #expect(throws: (any Error).self) {
-            try test.store.database.write { try $0.execute(sql: "UPDATE setting SET value = 1; INSERT INTO job VALUES ('x')") }
+        #expect(throws: DatabaseError.self) {
+            try queue.write { try $0.execute(sql: "UPDATE sqlite_sequence SET seq = 7; INSERT INTO setting VALUES ('a', x'00')") }
         }
+        try queue.close()
     }
 
     @Test("What SQLite says is told without the values of a row")
     func errorsHoldNoValues() throws {
         let test = try TestStore()
-        let error = #expect(throws: StoreError.self) {
-            try test.store.write { db in
-                try db.execute(
-                    sql: "INSERT INTO instance (state, inbox_path, snapshot, received_at) VALUES ('no state', 'Doe^John', '', 0)")
-            }
-        }
+        let number = try test.series("1.2")
+        var run = test.newRun()
+        run.kind = "Doe^John"
+        let error = #expect(throws: StoreError.self) { try test.store.seal(number, runs: [run]) }
         let text = try #require(error).description
         #expect(text.contains("SQLite"))
         #expect(!text.contains("Doe"))

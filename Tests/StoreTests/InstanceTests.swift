@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Store
+import Store
 
 @Suite("Files that are received")
 struct InstanceTests {

@@ -2,28 +2,32 @@ import Foundation
 import Synchronization
 import Testing
 
-@testable import Store
+import Store
+
+/// Numbers that several threads collect.
+private final class Numbers: Sendable {
+    private let numbers = Mutex<[Int64]>([])
+    var all: [Int64] { numbers.withLock { $0 } }
+    func add(_ number: Int64) { numbers.withLock { $0.append(number) } }
+}
 
 @Suite("Queue")
 struct QueueTests {
     @Test("Four threads that claim at once never get the same job")
-    func claimsAreUnique() async throws {
+    func claimsAreUnique() throws {
         let test = try TestStore()
         let count = 200
         for n in 0..<count {
             let number = try test.series("1.\(n)", images: 1)
             _ = try test.store.seal(number, runs: [test.newRun()])
         }
-        let claimed = Mutex<[Int64]>([])
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<4 {
-                group.addTask {
-                    while let (job, _) = try test.store.claim() { claimed.withLock { $0.append(job.number) } }
-                }
-            }
-            try await group.waitForAll()
+        let claimed = Numbers()
+        DispatchQueue.concurrentPerform(iterations: 4) { _ in
+            do {
+                while let (job, _) = try test.store.claim() { claimed.add(job.number) }
+            } catch { Issue.record(error) }
         }
-        let numbers = claimed.withLock { $0 }
+        let numbers = claimed.all
         #expect(numbers.count == count)
         #expect(Set(numbers).count == count)
     }

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Store
+import Store
 
 @Suite("Series and runs")
 struct SeriesTests {

@@ -2,7 +2,7 @@ import Foundation
 import Synchronization
 import Testing
 
-@testable import Store
+import Store
 
 /// A store in a folder of its own, with a clock that stands still until it is told to go on.
 final class TestStore: Sendable {

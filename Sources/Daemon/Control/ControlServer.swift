@@ -3,12 +3,12 @@ import Platform
 
 /// Answers `contourctl` on a Unix socket: one request and one reply, a JSON object on a line each. Who may connect
 /// is said by the mode and the group of the socket.
-struct ControlServer {
+package struct ControlServer {
     let context: ServiceContext
     private let path: String
     private let listener: FileDescriptorBox
 
-    init(_ context: ServiceContext) throws(SystemError) {
+    package init(_ context: ServiceContext) throws(SystemError) {
         self.context = context
         let control = context.configuration.control
         let path = control.socket
@@ -33,7 +33,7 @@ struct ControlServer {
         _ = chown(path, uid_t.max, entry.pointee.gr_gid)
     }
 
-    func run() {
+    package func run() {
         let controller = Controller(store: context.store, context: context)
         while !context.isStopping {
             context.liveness.beat(.control)

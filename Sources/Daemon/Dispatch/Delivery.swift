@@ -9,13 +9,18 @@ import Store
 /// 2. It is renamed into the outbox.
 /// 3. The delivery is committed.
 /// After 1, the absence of the folder proves 2, even when a consumer has moved the result away meanwhile.
-struct Delivery {
+package struct Delivery {
     let context: ServiceContext
     /// The dispatcher that delivers.
     let index: Int
 
+    package init(context: ServiceContext, index: Int) {
+        self.context = context
+        self.index = index
+    }
+
     /// - Returns: whether every result is delivered; one that cannot be now does not keep the others waiting.
-    func deliverAll() throws(StoreError) -> Bool {
+    package func deliverAll() throws(StoreError) -> Bool {
         var isComplete = true
         for run in try context.store.deliveringRuns() {
             if context.isStopping { return isComplete }

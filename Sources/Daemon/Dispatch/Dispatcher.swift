@@ -4,12 +4,17 @@ import Platform
 import Store
 
 /// Takes jobs from the queue and runs each in a worker process. One thread for each worker.
-struct Dispatcher {
+package struct Dispatcher {
     let context: ServiceContext
     /// Which of the dispatchers this is.
     let index: Int
 
-    func run() {
+    package init(context: ServiceContext, index: Int) {
+        self.context = context
+        self.index = index
+    }
+
+    package func run() {
         let wake = context.dispatchWake[index]
         var failure: String?
         while !context.isStopping {
@@ -37,7 +42,7 @@ struct Dispatcher {
         // One of them at a time: who comes while another is at it has nothing to add.
         let isComplete = try context.delivering.withLockIfAvailable { _ in
             let isComplete = try Delivery(context: context, index: index).deliverAll()
-            try Retention(context: context).clean()
+            Retention(context: context).cleanAndTell()
             return isComplete
         }
         if isComplete == false { wait = 5 }

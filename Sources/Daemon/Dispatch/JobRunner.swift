@@ -4,14 +4,19 @@ import Platform
 import Store
 
 /// Runs one job in a worker process and tells the queue how it ended.
-struct JobRunner {
+package struct JobRunner {
     let context: ServiceContext
     /// The dispatcher that it works for.
     let index: Int
 
+    package init(context: ServiceContext, index: Int) {
+        self.context = context
+        self.index = index
+    }
+
     private var wake: WakeUp { context.dispatchWake[index] }
 
-    func run(_ job: JobRecord, _ run: RunRecord) throws {
+    package func run(_ job: JobRecord, _ run: RunRecord) throws {
         var fields = JournalFields(
             series: run.seriesNumber, run: run.number, stage: job.stage, attempt: job.attempts)
         context.logger.event(.stageStarted, "series \(run.seriesNumber): \(job.stage) started", fields)
@@ -62,9 +67,7 @@ struct JobRunner {
             try Directory.create(folder.path)
             try AtomicFile.write(Data(run.request.utf8), to: folder.path + "/request.json")
             if folder.isFinished(stage) { return nil }
-            let limit = context.configuration.work.memoryLimitMB
-            let child = try ChildProcess(
-                context.program, arguments: ["--worker", "--memory-limit-mb", "\(limit)"])
+            let child = try context.startWorker()
             let running = RunningJob(seriesNumber: run.seriesNumber, stage: job.stage, child: child)
             context.running.withLock { $0[job.number] = running }
             defer {
@@ -134,8 +137,9 @@ struct JobRunner {
 
     private func checkSpace() throws {
         let minimum = Int64(context.configuration.outbox.minimumFreeMB) << 20
-        for folder in [context.state.path, context.configuration.folders.outbox]
-        where try FileSystemKind.freeBytes(at: folder) < minimum {
+        // An outbox that is away is no fault of the series: its result waits until it can be delivered.
+        let inOutbox = try? FileSystemKind.freeBytes(at: context.configuration.folders.outbox)
+        guard try FileSystemKind.freeBytes(at: context.state.path) >= minimum, inOutbox ?? minimum >= minimum else {
             throw SystemError("statvfs", code: ENOSPC)
         }
     }

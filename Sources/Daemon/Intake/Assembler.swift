@@ -50,11 +50,12 @@ struct Assembler {
                 isNews: true)
             return limits.incompleteAfterSeconds - quiet
         }
-        if let problem = settings.modelProblem {
+        let fresh = context.withPresentModels(settings)
+        if let problem = fresh.modelProblem {
             try wait(series, for: "a usable model: \(problem)", isNews: true)
             return 60
         }
-        try seal(series, SealedStacks(images(of: series), limits: settings.configuration.admission), settings)
+        try seal(series, SealedStacks(images(of: series), limits: settings.configuration.admission), fresh)
         return nil
     }
 
@@ -109,18 +110,18 @@ struct Assembler {
 }
 
 /// The stacks of a Series, and what is visibly missing.
-struct SealedStacks {
-    struct Stack {
-        var name: String
-        var instances: [InstanceRecord]
-        var seriesInstanceCount: Int
+package struct SealedStacks {
+    package struct Stack {
+        package var name: String
+        package var instances: [InstanceRecord]
+        package var seriesInstanceCount: Int
     }
 
-    var stacks: [Stack] = []
+    package var stacks: [Stack] = []
     /// What the headers say is missing; nil when nothing is.
-    var missing: String?
+    package var missing: String?
 
-    init(_ images: [InstanceRecord], limits: AdmissionLimits) throws {
+    package init(_ images: [InstanceRecord], limits: AdmissionLimits) throws {
         let headers = try images.map { image in
             try JSONDecoder().decode(InstanceHeader.self, from: Data((image.header ?? "").utf8))
         }

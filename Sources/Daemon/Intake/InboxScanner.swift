@@ -2,13 +2,13 @@ import Foundation
 import Platform
 
 /// A file in the inbox as a scan saw it.
-struct InboxFile: Sendable, Equatable {
-    var path: String
+package struct InboxFile: Sendable, Equatable {
+    package var path: String
     /// Size, times and inode: whatever happens to a file changes it.
-    var snapshot: String
+    package var snapshot: String
 
     /// The file at a path as it is now; nil when there is none.
-    init?(at path: String) {
+    package init?(at path: String) {
         var status = stat()
         guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         let (m, c) = (status.st_mtim, status.st_ctim)
@@ -16,15 +16,15 @@ struct InboxFile: Sendable, Equatable {
         snapshot = "\(status.st_size) \(m.tv_sec).\(m.tv_nsec) \(c.tv_sec).\(c.tv_nsec) \(status.st_ino)"
     }
 
-    init(path: String, snapshot: String) {
+    package init(path: String, snapshot: String) {
         self.path = path
         self.snapshot = snapshot
     }
 }
 
 /// Lists the inbox and remembers how long each file has not changed.
-struct InboxScanner {
-    typealias Instant = ContinuousClock.Instant
+package struct InboxScanner {
+    package typealias Instant = ContinuousClock.Instant
 
     private struct Seen {
         var snapshot: String
@@ -38,35 +38,37 @@ struct InboxScanner {
     private var seen: [String: Seen] = [:]
     private var settle: Duration = .zero
 
-    struct Marker: Equatable {
-        var file: InboxFile
+    package init() {}
+
+    package struct Marker: Equatable {
+        package var file: InboxFile
         /// The folder that it speaks for.
-        var folder: String
+        package var folder: String
     }
 
-    struct Listing {
+    package struct Listing {
         /// Files that did not change for the settle time, by path.
-        var ready: [InboxFile] = []
-        var markers: [Marker] = []
+        package var ready: [InboxFile] = []
+        package var markers: [Marker] = []
         /// Every folder, for inotify.
-        var folders: [String] = []
+        package var folders: [String] = []
         /// One folder on each file system.
-        var devices: [UInt: String] = [:]
+        package var devices: [UInt: String] = [:]
         /// Folders that may not be listed.
-        var closedFolders: [SystemError] = []
+        package var closedFolders: [SystemError] = []
         /// Names that are not UTF-8.
-        var unnameable = 0
+        package var unnameable = 0
         /// Folders in which nothing has lain for a day: their files were taken, and nobody sends more.
-        var deserted: [String] = []
+        package var deserted: [String] = []
         /// Files that were left in the inbox and are there no more.
-        var vanished: [String] = []
+        package var vanished: [String] = []
     }
 
     /// - Parameters:
     ///   - marker: name or ending of marker files.
     ///   - settle: how long a file must stay as it is.
     ///   - onProgress: called for every folder.
-    mutating func scan(
+    package mutating func scan(
         _ inbox: String, marker: String, settle: Duration, now: Instant = .now, onProgress: () -> Void = {}
     ) -> Listing {
         self.settle = settle
@@ -81,28 +83,28 @@ struct InboxScanner {
     }
 
     /// The file is left in the inbox until it changes.
-    mutating func leave(_ file: InboxFile, now: Instant = .now) {
+    package mutating func leave(_ file: InboxFile, now: Instant = .now) {
         seen[file.path] = Seen(snapshot: file.snapshot, since: now, isLeft: true)
     }
 
     /// The file is looked at again when it changes, or after a while.
-    mutating func postpone(_ file: InboxFile, for wait: Duration, now: Instant = .now) {
+    package mutating func postpone(_ file: InboxFile, for wait: Duration, now: Instant = .now) {
         seen[file.path]?.notBefore = now + wait
     }
 
     /// The file is in the inbox no more.
-    mutating func forget(_ file: InboxFile) { seen[file.path] = nil }
+    package mutating func forget(_ file: InboxFile) { seen[file.path] = nil }
 
     /// How long a file has been as it is.
-    func age(of file: InboxFile, now: Instant = .now) -> Duration { seen[file.path]?.since.duration(to: now) ?? .zero }
+    package func age(of file: InboxFile, now: Instant = .now) -> Duration { seen[file.path]?.since.duration(to: now) ?? .zero }
 
     /// Whether something below a folder may still become a received file.
-    func isWaiting(below folder: String) -> Bool {
+    package func isWaiting(below folder: String) -> Bool {
         seen.contains { path, file in !file.isLeft && path.hasPrefix(folder + "/") }
     }
 
     /// When the next file is to be looked at; nil when none waits.
-    var nextLook: Instant? { seen.values.lazy.filter { !$0.isLeft }.map(due).min() }
+    package var nextLook: Instant? { seen.values.lazy.filter { !$0.isLeft }.map(due).min() }
 
     private func due(_ file: Seen) -> Instant { max(file.since + settle, file.notBefore ?? file.since) }
 

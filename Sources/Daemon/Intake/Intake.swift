@@ -4,7 +4,7 @@ import Platform
 import Store
 
 /// Watches the inbox, takes finished files, assembles Series. Runs on a thread of its own.
-final class Intake {
+package final class Intake {
     private typealias Instant = ContinuousClock.Instant
 
     private let context: ServiceContext
@@ -24,7 +24,7 @@ final class Intake {
     /// Markers that were obeyed but could not be removed.
     private var obeyed: [String: String] = [:]
 
-    init(_ context: ServiceContext) throws {
+    package init(_ context: ServiceContext) throws {
         self.context = context
         receiver = FileReceiver(context: context, headers: HeaderReader(context))
         assembler = Assembler(context: context)
@@ -35,7 +35,7 @@ final class Intake {
     }
 
     /// Completes what a crash interrupted, and lists the inbox once. Runs before READY.
-    func recover() throws {
+    package func recover() throws {
         for instance in try context.store.instances(in: .taking) {
             // One that cannot be completed now is read anew by a later scan.
             do { teller.note(try receiver.finishOrGiveBack(instance)) } catch let error as SystemError {
@@ -55,7 +55,7 @@ final class Intake {
         teller.tell()
     }
 
-    func run() {
+    package func run() {
         while !context.isStopping {
             var wait = 5.0
             do {

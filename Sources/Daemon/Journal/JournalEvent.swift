@@ -2,7 +2,7 @@ import Logging
 
 /// What the service tells operators: one case for each kind of line in the journal, with its MESSAGE_ID.
 /// systemd/contourd.catalog explains each of them.
-enum JournalEvent: String, CaseIterable, Sendable {
+package enum JournalEvent: String, CaseIterable, Sendable {
     case started = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0001"
     case stopping = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0002"
     case reloaded = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0003"
@@ -49,7 +49,7 @@ enum JournalEvent: String, CaseIterable, Sendable {
 }
 
 /// Fields of a journal line. They hold numbers, codes and stages, never a name, a UID or a path of the inbox.
-struct JournalFields: Sendable {
+package struct JournalFields: Sendable {
     var series: Int64?
     var run: Int64?
     var stage: String?
@@ -57,7 +57,19 @@ struct JournalFields: Sendable {
     var fault: String?
     var durationMS: Int64?
 
-    var metadata: Logger.Metadata {
+    package init(
+        series: Int64? = nil, run: Int64? = nil, stage: String? = nil, attempt: Int? = nil, fault: String? = nil,
+        durationMS: Int64? = nil
+    ) {
+        self.series = series
+        self.run = run
+        self.stage = stage
+        self.attempt = attempt
+        self.fault = fault
+        self.durationMS = durationMS
+    }
+
+    package var metadata: Logger.Metadata {
         let fields: [(String, String?)] = [
             ("CONTOUR_SERIES", series.map(String.init)), ("CONTOUR_RUN", run.map(String.init)),
             ("CONTOUR_STAGE", stage), ("CONTOUR_ATTEMPT", attempt.map(String.init)), ("CONTOUR_FAULT", fault),

@@ -16,16 +16,16 @@ package enum ContourdService {
 
     /// Runs until SIGTERM or SIGINT.
     /// - Throws: `StartError`.
-    package static func run(configuration: Configuration, path: String?, program: String) async throws {
+    package static func run(configuration: Configuration, path: String?) async throws {
         let logger = makeServiceLogger()
         let state = StateFolder(path: configuration.folders.state)
         let lock = try prepare(state, configuration)
         defer { withExtendedLifetime(lock) {} }
         let store: Store
         do { store = try Store(path: state.database) } catch { throw StartError(status: 70, description: "\(error)") }
-        let settings = settings(for: configuration)
+        let settings = ServiceContext.Settings(reading: configuration)
         let context = try ServiceContext(
-            store: store, logger: logger, state: state, program: program, configurationPath: path, settings: settings)
+            store: store, logger: logger, state: state, program: "/proc/self/exe", configurationPath: path, settings: settings)
         if let problem = settings.modelProblem { logger.event(.noModel, "no model can be used: \(problem)") }
         let intake = try recover(context)
         let server = try ControlServer(context)
@@ -63,14 +63,6 @@ package enum ContourdService {
             throw StartError(
                 status: 77,
                 description: "\(error). Create the folder and give it to the user that contourd runs as.")
-        }
-    }
-
-    private static func settings(for configuration: Configuration) -> ServiceContext.Settings {
-        do {
-            return .init(configuration: configuration, models: try ModelChoice.all(configuration), modelProblem: nil)
-        } catch {
-            return .init(configuration: configuration, models: [], modelProblem: classify(error).message)
         }
     }
 
@@ -115,7 +107,7 @@ package enum ContourdService {
                     .reloadFailed, "the configuration was not reloaded: \(fixed) changes only with a restart")
                 return
             }
-            let settings = settings(for: new)
+            let settings = ServiceContext.Settings(reading: new)
             // A model that cannot be used now keeps no series from arriving, but replaces none that can.
             if let problem = settings.modelProblem, context.current.modelProblem == nil {
                 context.logger.event(

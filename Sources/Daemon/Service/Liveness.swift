@@ -5,9 +5,9 @@ import Synchronization
 ///
 /// A part reports each piece of work that it finished, and each look that found none to do. No timer of its own
 /// feeds the watchdog: a part that hangs stops it for all, and the service is started anew.
-final class Liveness: Sendable {
+package final class Liveness: Sendable {
     /// A part of the service with a thread of its own.
-    enum Part: Hashable, Sendable { case intake, control, dispatcher(Int) }
+    package enum Part: Hashable, Sendable { case intake, control, dispatcher(Int) }
 
     private struct State {
         var last: [Part: ContinuousClock.Instant] = [:]
@@ -19,16 +19,16 @@ final class Liveness: Sendable {
     private let patience: Duration?
     private let feed: @Sendable () -> Void
 
-    init(watchdog: Duration?, feed: @escaping @Sendable () -> Void) {
+    package init(watchdog: Duration?, feed: @escaping @Sendable () -> Void) {
         patience = watchdog.map { $0 / 2 }
         self.feed = feed
     }
 
     /// How long a part may sleep when there is nothing to do, seconds.
-    var longestSleep: Double { min(15, patience.map { $0.seconds / 2 } ?? 15) }
+    package var longestSleep: Double { min(15, patience.map { $0.seconds / 2 } ?? 15) }
 
     /// A part did something.
-    func beat(_ part: Part, at now: ContinuousClock.Instant = .now) {
+    package func beat(_ part: Part, at now: ContinuousClock.Instant = .now) {
         guard let patience else { return }
         let isDue = state.withLock { state in
             state.last[part] = now
@@ -41,5 +41,5 @@ final class Liveness: Sendable {
     }
 
     /// A part ended in order, and is waited for no more.
-    func end(_ part: Part) { state.withLock { state in _ = state.last.removeValue(forKey: part) } }
+    package func end(_ part: Part) { state.withLock { state in _ = state.last.removeValue(forKey: part) } }
 }

@@ -54,8 +54,7 @@ final class HeaderReader {
 
     private func worker() throws(SystemError) -> ChildProcess {
         if let child { return child }
-        let limit = context.configuration.work.memoryLimitMB
-        let child = try ChildProcess(context.program, arguments: ["--worker", "--memory-limit-mb", "\(limit)"])
+        let child = try context.startWorker()
         self.child = child
         return child
     }

@@ -10,6 +10,7 @@ import Synchronization
 /// service. When the service dies, its end of the pipe closes and the worker ends at once.
 package enum Worker {
     package static func run(memoryLimitMB: Int) {
+        takeName("contourd-worker")
         limitMemory(memoryLimitMB)
         signal(SIGPIPE, SIG_IGN)
         let requests = Requests()
@@ -19,6 +20,13 @@ package enum Worker {
             case .stage(let name, let folder, let threads): reply(runStage(name, folder, threads))
             }
         }
+    }
+
+    /// We were started as /proc/self/exe; ps(1) shall show something better.
+    private static func takeName(_ name: String) {
+        guard let file = fopen("/proc/self/comm", "w") else { return }
+        fputs(name, file)
+        fclose(file)
     }
 
     private static func limitMemory(_ megabytes: Int) {

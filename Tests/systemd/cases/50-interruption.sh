@@ -12,7 +12,7 @@ running() {
     bad "phantom $2 reaches $stage"
     return 1
 }
-worker() { x pgrep -f 'contourd --worker' -P "$(main_pid)" -n; }
+worker() { x pgrep -f '[c]ontourd --worker' -P "$(main_pid)" -n; }
 attempt() { x journalctl -q -o json "CONTOUR_SERIES=$1" CONTOUR_STAGE=segment "MESSAGE_ID=$(message_id stageStarted)" | sed -n 's/.*"CONTOUR_ATTEMPT":"\([0-9]*\)".*/\1/p' | tr '\n' ' '; }
 delivered_once() { # SEED
     eventually "delivered" 60 "test -e $outbox/$(uid "$1")/rtstruct.dcm"
@@ -26,7 +26,7 @@ if running segment 11; then
     is "the stop is quick and orderly" "success 0" "$(prop Result) $(prop ExecMainStatus)"
     printf '        stop took %d ms\n' $((($(date +%s%N) - t) / 1000000))
     is "the stage is given back" "*was stopped and given back*" "$(x journalctl -q -o cat "CONTOUR_SERIES=$n" "MESSAGE_ID=$(message_id stageGivenBack)")"
-    is "no worker is left" "" "$(xs "pgrep -f 'contourd --worker' || true")"
+    is "no worker is left" "" "$(xs "pgrep -f '[c]ontourd --worker' || true")"
     x systemctl start contourd
     delivered_once 11
     is "the attempt did not count" "1 1 " "$(attempt "$n")"
@@ -46,7 +46,7 @@ if running segment 13; then
     old=$(main_pid)
     x kill -KILL "$old"
     eventually "systemd starts it again" 30 "[ \$(systemctl show contourd -P NRestarts) -gt $restarts ] && systemctl is-active contourd"
-    is "its workers went with it" "" "$(xs "pgrep -f 'contourd --worker' -P $old || true")"
+    is "its workers went with it" "" "$(xs "pgrep -f '[c]ontourd --worker' -P $old || true")"
     delivered_once 13
     was_told "the recovery is told" 5 1 recovered
 fi
