@@ -89,10 +89,13 @@ let package = Package(
         .testTarget(name: "DicomTests", dependencies: ["Dicom", "Imaging", "Platform"]),
         .testTarget(name: "NiftiTests", dependencies: ["Nifti", "Imaging"]),
         .testTarget(name: "SegmentationTests", dependencies: ["Segmentation", "NeuralNet", "Imaging"]),
-        .testTarget(name: "ReportTests", dependencies: ["Report", "Imaging", "Metrics"]),
+        .testTarget(name: "ReportTests", dependencies: ["Report", "Imaging", "Metrics", "CPNG"]),
         .testTarget(name: "PhantomTests", dependencies: ["Phantom", "Imaging"]),
         .testTarget(
-            name: "PipelineTests", dependencies: ["Pipeline", "Dicom", "Nifti", "Imaging", "Segmentation", "Phantom"]),
+            name: "PipelineTests",
+            dependencies: [
+                "Pipeline", "Dicom", "Nifti", "Imaging", "Segmentation", "Phantom", "NeuralNet", "Metrics", "Platform",
+            ]),
         .testTarget(name: "StoreTests", dependencies: ["Store"]),
         .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Store", "Pipeline", "Platform"]),
         .testTarget(name: "CommandLineTests"),
