@@ -79,7 +79,7 @@ let package = Package(
         .executableTarget(
             name: "contour-bench",
             dependencies: [
-                "Imaging", "NeuralNet", "Metrics", "Dicom", "Segmentation", "Pipeline", "Platform", argumentParser,
+                "Imaging", "NeuralNet", "Metrics", "Dicom", "Segmentation", "Pipeline", "Phantom", "Platform", argumentParser,
             ]),
 
         .testTarget(name: "PlatformTests", dependencies: ["Platform"]),

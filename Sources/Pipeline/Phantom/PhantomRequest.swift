@@ -6,6 +6,10 @@ package struct AxisSigns: Sendable, Hashable {
     package var y: Double
     package var z: Double
 
+    package static let supineHeadFirst = AxisSigns(x: 1, y: 1, z: 1)
+
+    private init(x: Double, y: Double, z: Double) { (self.x, self.y, self.z) = (x, y, z) }
+
     /// From text such as `-x+y-z`; nil when it is not of that form.
     package init?(_ text: String) {
         let characters = Array(text)

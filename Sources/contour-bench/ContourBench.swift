@@ -1,0 +1,56 @@
+import ArgumentParser
+import Foundation
+import Platform
+
+@main
+struct ContourBench: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "contour-bench",
+        abstract: "Measure how fast contourd is on this machine.",
+        discussion: """
+            Without NAME it measures all:
+            \(Benchmark.all.map { "  \($0.name): \($0.work)" }.joined(separator: "\n"))
+
+            Each is run once to warm up and then several times; the median is what to quote. `others` is the part of the \
+            machine that other processes used meanwhile: above a few percent the figures are not to be trusted.
+            """,
+        version: ContourdVersion.banner)
+
+    @Argument(help: ArgumentHelp("Benchmarks to run. Default: all.", valueName: "name"))
+    var names: [String] = []
+
+    @Option(help: "Number of threads.")
+    var threads: Int = ProcessorCount.available
+
+    @Option(help: "Counted runs of each.")
+    var repetitions: Int = 5
+
+    @Option(help: ArgumentHelp("Folder of the model for whole-job. Default: the installed one.", valueName: "folder"))
+    var model: String?
+
+    @Flag(help: "Print one JSON object a line.")
+    var json = false
+
+    func validate() throws {
+        let known = Benchmark.all.map(\.name)
+        for name in names where !known.contains(name) {
+            throw ValidationError("there is no benchmark \(name); there are: \(known.joined(separator: ", "))")
+        }
+        guard (1...256).contains(threads), (1...1000).contains(repetitions) else {
+            throw ValidationError("--threads takes 1 to 256, --repetitions 1 to 1000")
+        }
+        guard CPUFeatures.hasAVX2AndFMA else {
+            throw ValidationError("contourd needs a processor with AVX2 and FMA")
+        }
+    }
+
+    func run() throws {
+        let settings = BenchmarkSettings(threads: threads, model: model)
+        for benchmark in Benchmark.all where names.isEmpty || names.contains(benchmark.name) {
+            let workload = try benchmark.prepare(settings)
+            let measurement = try Measurement(of: workload, repetitions: repetitions)
+            let row = BenchmarkRow(benchmark, workload, measurement, threads: threads)
+            print(json ? try row.json() : row.text)
+        }
+    }
+}

@@ -1,0 +1,78 @@
+import Foundation
+import NeuralNet
+import Segmentation
+
+extension Benchmark {
+    static let networks = [
+        inference("unet2d-16x256", "custom_unet, 16 filters, 256 x 256, one slice", filters: 16, side: 256, slices: 1),
+        inference(
+            "unet2d-16x256-volume", "the same over 64 slices", filters: 16, side: 256, slices: 64),
+        inference(
+            "unet2d-64x512", "custom_unet, 64 filters, 512 x 512 (the published network), one slice", filters: 64,
+            side: 512, slices: 1),
+        training("train-16x256-b8", "one step of the first, batch 8, Dice, Adam", filters: 16, side: 256, batch: 8),
+    ]
+
+    private static func graph(filters: Int) -> Graph {
+        Architecture(filters: filters, layers: 4, dropout: 0)
+            .graph(inputChannels: 1, outputChannels: 1, activation: .sigmoid)
+    }
+
+    private static func inference(_ name: String, _ work: String, filters: Int, side: Int, slices: Int) -> Benchmark {
+        Benchmark(name: name, work: work) { settings in
+            let graph = graph(filters: filters)
+            let session = try InferenceSession(
+                network: Network(graph: graph, seed: 1), batch: 1, height: side, width: side, threads: settings.threads)
+            let input = randomTensor([1, 1, side, side])
+            let operations = try graph.convolutionOperations(height: side, width: side) * Double(slices)
+            return Workload(operations: operations, items: slices > 1 ? Double(slices) : nil) {
+                for _ in 0..<slices { _ = session.run(input) }
+            }
+        }
+    }
+
+    private static func training(_ name: String, _ work: String, filters: Int, side: Int, batch: Int) -> Benchmark {
+        Benchmark(name: name, work: work) { settings in
+            let graph = graph(filters: filters)
+            let session = try TrainingSession(
+                network: Network(graph: graph, seed: 1), batch: batch, height: side, width: side,
+                loss: .dice(smooth: 1, reduction: .perBatch), optimizer: Adam(), seed: 1, threads: settings.threads)
+            let input = randomTensor([batch, 1, side, side])
+            let target = Tensor(shape: input.shape, values: input.values.map { $0 > 0.5 ? 1 : 0 })
+            return Workload(items: Double(batch)) { _ = try session.step(input: input, target: target) }
+        }
+    }
+
+    private static func randomTensor(_ shape: [Int]) -> Tensor {
+        var state: UInt64 = 88_172_645_463_325_252
+        return Tensor(
+            shape: shape,
+            values: (0..<shape.reduce(1, *)).map { _ in
+                // xorshift64 (Marsaglia, 2003): any numbers do, the same ones each time.
+                state ^= state << 13
+                state ^= state >> 7
+                state ^= state << 17
+                return Float(state >> 40) / Float(1 << 24)
+            })
+    }
+}
+
+extension Graph {
+    /// Multiplications and additions of the convolutions for one sample, counted as if done directly.
+    func convolutionOperations(height: Int, width: Int) throws -> Double {
+        let shapes = try shapes(height: height, width: width)
+        return zip(nodes, shapes).reduce(0) { sum, pair in
+            let (node, shape) = pair
+            let outputs = Double(shape.channels * shape.height * shape.width)
+            switch node.operation {
+            case .convolution(let convolution):
+                let inputs = Double(shapes[node.inputs[0]].channels * convolution.kernel * convolution.kernel)
+                return sum + 2 * outputs * inputs
+            case .transposedConvolution:
+                // Kernel equals stride: each output comes from one pixel of each input channel.
+                return sum + 2 * outputs * Double(shapes[node.inputs[0]].channels)
+            default: return sum
+            }
+        }
+    }
+}
