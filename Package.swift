@@ -11,7 +11,7 @@ let simd: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-mavx2", "-Xcc", "-mfma"])]
 let dcmtk: [LinkerSetting] = [
     .linkedLibrary("dcmjpls"), .linkedLibrary("dcmjpeg"), .linkedLibrary("ijg8"), .linkedLibrary("ijg12"),
     .linkedLibrary("ijg16"), .linkedLibrary("dcmimgle"), .linkedLibrary("dcmdata"), .linkedLibrary("oflog"),
-    .linkedLibrary("ofstd"), .linkedLibrary("stdc++"),
+    .linkedLibrary("ofstd"), .linkedLibrary("stdc++"), .linkedLibrary("z"),
 ]
 
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")

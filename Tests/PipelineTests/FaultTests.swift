@@ -23,7 +23,7 @@ struct FaultTests {
         (DicomError.cannotOpen(reason: "x"), .transient, "E_CANNOT_OPEN"),
         (DicomError.outOfMemory, .transient, "E_OUT_OF_MEMORY"),
         (DicomError.dictionaryMissing, .operator, "E_DICTIONARY_MISSING"),
-        (DicomError.cancelled, .interrupted, "E_CANCELLED"),
+        (DicomError.cancelled, .interrupted, "E_INTERRUPTED"),
         (SystemError("write", code: ENOSPC, path: "/in/Miller"), .operator, "E_NO_SPACE"),
         (SystemError("write", code: EDQUOT, path: "/in/Miller"), .operator, "E_NO_SPACE"),
         (SystemError("open", code: EACCES, path: "/in/Miller"), .operator, "E_PERMISSION"),

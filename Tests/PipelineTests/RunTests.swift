@@ -2,6 +2,7 @@ import Dicom
 import Foundation
 import Imaging
 import Metrics
+import NeuralNet
 import Nifti
 import Phantom
 import Pipeline
@@ -85,18 +86,16 @@ struct RunTests {
     func weightsDoTheWork() throws {
         let bench = try Workbench()
         try SmallPhantom.write(3, to: bench.folder.file("in"), withTruth: false)
-        var changes: [(String, (String, inout Tensor) -> Void)] = [
-            ("zeroed", { _, tensor in for n in tensor.values.indices { tensor.values[n] = 0 } })
-        ]
-        for seed in 1...4 as ClosedRange<UInt64> {
-            changes.append(
-                ("shuffled \(seed)", { name, tensor in
-                    var random = SplitMix64(state: seed &+ UInt64(name.utf8.reduce(0) { $0 &* 31 &+ UInt64($1) }))
-                    tensor.values.shuffle(using: &random)
-                }))
+        var changes: [(String, WeightChange)] = [("zeroed", { $1 = Tensor(shape: $1.shape) })]
+        for seed in [1, 2, 3, 4] as [UInt64] {
+            let change: WeightChange = { name, tensor in
+                var random = SplitMix64(state: seed &+ UInt64(name.utf8.reduce(0) { ($0 * 31 + Int($1)) % 65_537 }))
+                tensor.values.shuffle(using: &random)
+            }
+            changes.append(("shuffled \(seed)", change))
         }
         for (what, change) in changes {
-            let changed = try Workbench(change: change)
+            let changed = try Workbench(change)
             let outcome = try #require(try changed.run([bench.folder.file("in")]).first)
             let folder = try #require(outcome.output, "\(what): \(String(describing: outcome.fault))")
             #expect(try names(in: folder) == ["report.html", "report.json"], "\(what)")

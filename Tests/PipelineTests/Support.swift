@@ -45,6 +45,9 @@ enum SmallPhantom {
     }
 }
 
+/// Changes a weight of a network by its name.
+typealias WeightChange = (String, inout Tensor) -> Void
+
 /// A small network that has learned the lungs of two phantoms: trained once for all tests.
 enum SmallModel {
     struct Trained: Sendable {
@@ -90,7 +93,7 @@ enum SmallModel {
 
     /// Writes the package, with its weights changed.
     static func package(
-        in folder: String, change: (String, inout Tensor) -> Void = { _, _ in }
+        in folder: String, change: WeightChange = { _, _ in }
     ) throws -> ModelPackage {
         var network = trained.network
         for name in network.parameters.keys.sorted() { change(name, &network.parameters[name]!) }
@@ -109,7 +112,7 @@ final class Workbench {
     var export = ExportOptions()
     var threads = 2
 
-    init(change: (String, inout Tensor) -> Void = { _, _ in }) throws {
+    init(_ change: WeightChange = { _, _ in }) throws {
         folder = try Folder()
         model = try SmallModel.package(in: folder.file("model"), change: change)
     }

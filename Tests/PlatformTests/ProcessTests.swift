@@ -101,6 +101,18 @@ struct ChildProcessTests {
         #expect(child.wait() == "signal 9")
     }
 
+    @Test("a line of many pieces arrives whole, and one without an end is no line")
+    func longLines() throws {
+        let long = try ChildProcess("/bin/sh", arguments: ["-c", "head -c 20000000 /dev/zero | tr '\\0' x; echo; echo end"])
+        #expect(long.receive(timeoutSeconds: 60) == .line(Data(repeating: 0x78, count: 20_000_000)))
+        #expect(long.receive(timeoutSeconds: 20) == .line(Data("end".utf8)))
+        #expect(long.wait() == nil)
+        let endless = try ChildProcess("/bin/sh", arguments: ["-c", "exec cat /dev/zero"])
+        #expect(endless.receive(timeoutSeconds: 60) == .ended)
+        endless.kill()
+        #expect(endless.wait() == "signal 9")
+    }
+
     @Test("a program that is not there is an error with its name")
     func missing() {
         let error = #expect(throws: SystemError.self) { try ChildProcess("/nowhere/program", arguments: []) }
