@@ -40,7 +40,7 @@ package struct ReferenceAttributes: Sendable, Hashable {
         .procedureCodeSequence,
         .admittingDiagnosesDescription, .patientAge, .patientSize, .patientWeight, .occupation,
         .additionalPatientHistory,
-        .frameOfReferenceUID, .positionReferenceIndicator, .timezoneOffsetFromUTC,
+        .frameOfReferenceUID, .positionReferenceIndicator,
         .seriesInstanceUID, .seriesNumber, .seriesDescription, .acquisitionDate, .acquisitionTime, .contentDate,
         .contentTime, .patientPosition, .modality,
     ]

@@ -121,7 +121,7 @@ extension StackExaminer {
         if voxels > limits.maximumVoxels {
             refuse(
                 "E_TOO_LARGE", "The volume has \(voxels) voxels, more than \(limits.maximumVoxels).",
-                hint: "Send a reconstruction with fewer or thicker slices, or raise maximumVoxels.")
+                hint: "Send a reconstruction with fewer or thicker slices, or raise admission.maximum_voxels.")
         }
     }
 

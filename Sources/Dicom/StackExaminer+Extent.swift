@@ -29,7 +29,7 @@ extension StackExaminer {
         if limits.refuseUnkeptCounts {
             refuse(
                 "E_MISSING_END_SLICES", message,
-                hint: "Send the whole series; if it is whole, its headers count wrongly: set refuseUnkeptCounts to false.",
+                hint: "Send the whole series; if it is whole, its headers count wrongly: set admission.refuse_unkept_counts to false.",
                 details: details)
         } else {
             warn("W_MISSING_END_SLICES", message, details: details)

@@ -33,7 +33,6 @@ extension Tag {
     package static let codingSchemeDesignator = Tag(0x0008, 0x0102)
     package static let codingSchemeVersion = Tag(0x0008, 0x0103)
     package static let codeMeaning = Tag(0x0008, 0x0104)
-    package static let timezoneOffsetFromUTC = Tag(0x0008, 0x0201)
     package static let stationName = Tag(0x0008, 0x1010)
     package static let studyDescription = Tag(0x0008, 0x1030)
     package static let procedureCodeSequence = Tag(0x0008, 0x1032)

@@ -18,11 +18,13 @@ package struct ReferenceMasks {
 
     /// - Parameters:
     ///   - path: the file; NIfTI by its name, everything else as DICOM.
-    ///   - labels: names of the values of a NIfTI label map; a map with one value is named after its file.
+    ///   - labels: names of the values of a NIfTI label map.
+    ///   - areStated: whether somebody said that this very file has these labels. If not, a file that holds 1 alone
+    ///     is the mask of a structure and named after its file: nothing is guessed.
     /// - Throws: `DicomError`, `StructureError`, `NiftiError`.
-    package init(contentsOf path: String, labels: [String: UInt8] = [:]) throws {
-        if path.hasSuffix(".nii") || path.hasSuffix(".nii.gz") {
-            try self.init(nifti: path, labels: labels)
+    package init(contentsOf path: String, labels: [String: UInt8] = [:], areStated: Bool = true) throws {
+        if Self.isNifti(path) {
+            try self.init(nifti: path, labels: labels, areStated: areStated)
             return
         }
         switch try InstanceHeader(contentsOf: path).kind {
@@ -63,23 +65,38 @@ package struct ReferenceMasks {
         self.load = load
     }
 
-    private init(nifti path: String, labels: [String: UInt8]) throws {
+    private init(nifti path: String, labels: [String: UInt8], areStated: Bool) throws {
         let volume = try NiftiFile.readLabels(path)
         let present = Set(volume.voxels).subtracting([0]).sorted()
         let file = Directory.name(of: path).components(separatedBy: ".nii")[0]
         let known = Dictionary(labels.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
+        let isNamed = labels.keys.contains { StructureName($0) == StructureName(file) }
+        // A mask without a voxel is one too: it says that nothing was found, and is scored so.
+        let isMask = present.count <= 1 && (labels.isEmpty || (isNamed || !areStated) && present.allSatisfy { $0 == 1 })
+        let expected = areStated ? Set(known.keys) : []
         let values: [(String, Set<UInt8>)] =
-            present.count == 1 && present[0] == 1 && labels[file] != nil || labels.isEmpty && present.count == 1
-            ? [(file, Set(present))] : present.map { (known[$0] ?? "label \($0)", [$0]) }
+            isMask
+            ? [(file, Set(present))]
+            : expected.union(present).sorted().map { (known[$0] ?? "label \($0)", [$0]) }
         self.init(
             kind: .nifti, sopInstanceUID: nil, referencedSeriesInstanceUIDs: [], names: values.map(\.0),
             grid: volume.geometry
         ) { index, geometry in
             let wanted = values[index].1
             let mask = Mask(geometry: volume.geometry, voxels: volume.voxels.map { wanted.contains($0) ? 1 : 0 })
-            return (mask.isOn(geometry) ? mask : mask.resampledNearest(to: geometry, outside: 0, threads: 1), 0)
+            // Its header holds the grid in 32-bit numbers: the CT's own is meant.
+            if mask.isOn(geometry) { return (Mask(geometry: geometry, voxels: mask.voxels), 0) }
+            return (mask.resampledNearest(to: geometry, outside: 0, threads: 1), 0)
         }
     }
+
+    /// Files that make one reference: every DICOM object alone, all NIfTI files together, one structure each.
+    static func grouped(_ paths: [String]) -> [[String]] {
+        let nifti = paths.filter(isNifti)
+        return paths.filter { !isNifti($0) }.map { [$0] } + (nifti.isEmpty ? [] : [nifti])
+    }
+
+    private static func isNifti(_ path: String) -> Bool { path.hasSuffix(".nii") || path.hasSuffix(".nii.gz") }
 
     /// The mask of one structure on a grid, and how many contours or frames lay on no slice of it.
     package func mask(at index: Int, on geometry: VolumeGeometry) throws -> (mask: Mask, outside: Int) {

@@ -64,13 +64,19 @@ struct PhantomCommand: ParsableCommand {
     }
 
     func run() throws {
-        guard let signs = AxisSigns(orientation) else { return }
-        let request = PhantomRequest(
-            seed: seed, columns: columns, rows: rows, slices: slices,
-            spacing: Vector3(spacing[0], spacing[1], spacing[2]), signs: signs, noiseHU: noise,
-            withTruth: !withoutTruth)
-        let written = try writePhantom(request, to: output, threads: ProcessorCount.available)
-        print("\(written.sliceCount) slices in \(output)/ct")
-        if let truth = written.truthPath { print("truth in \(truth) and beside it") }
+        try exiting {
+            guard let signs = AxisSigns(orientation) else { return }
+            let request = PhantomRequest(
+                seed: seed, columns: columns, rows: rows, slices: slices,
+                spacing: Vector3(spacing[0], spacing[1], spacing[2]), signs: signs, noiseHU: noise,
+                withTruth: !withoutTruth)
+            do {
+                let written = try writePhantom(request, to: output, threads: ProcessorCount.available)
+                print("\(written.sliceCount) slices in \(output)/ct")
+                if let truth = written.truthPath { print("truth in \(truth) and beside it") }
+            } catch let error as PhantomError {
+                throw CommandFailure(.cannotCreate, error.description)
+            }
+        }
     }
 }

@@ -91,17 +91,25 @@ struct RunCommand: ParsableCommand {
 
     private func noSeries(_ scan: SeriesScan, _ bar: ProgressBar) -> CommandFailure {
         bar.end()
-        let reasons = Dictionary(grouping: scan.ignored, by: \.code).sorted { $0.key < $1.key }
-            .map { "\n  \($0.value.count) x \($0.key): \($0.value[0].reason)" }
+        let references = scan.references.isEmpty
+            ? [] : ["\(scan.references.count) x RT Structure Set or Segmentation, but not the CT that it refers to"]
+        let reasons = (references + unused(scan.ignored)).map { "\n  \($0)" }
         return CommandFailure(
             .noInput, "there is no CT image in the input. contourctl explain tells what each file is.\(reasons.joined())")
     }
 
+    /// One line for each reason why files are used for nothing.
+    private func unused(_ files: [IgnoredFile]) -> [String] {
+        Dictionary(grouping: files, by: \.code).sorted { $0.key < $1.key }
+            .map { "\($0.value.count) x \($0.key): \($0.value[0].reason)" }
+    }
+
     private func tell(_ outcomes: [RunOutcome], _ scan: SeriesScan) throws {
         if json {
-            try printJSON(RunSummary(outcomes: outcomes, ignoredFiles: scan.ignored.count))
+            try printJSON(RunSummary(outcomes: outcomes, ignored: scan.ignored))
         } else {
             for outcome in outcomes { tell(outcome) }
+            tellUnused(scan)
         }
         let worst = outcomes.compactMap { outcome -> CommandFailure? in
             guard let fault = outcome.fault else { return nil }
@@ -111,6 +119,17 @@ struct RunCommand: ParsableCommand {
         if let failure = worst.first(where: { $0.status != .dataError }) ?? worst.first {
             throw ExitCode(failure.status.rawValue)
         }
+    }
+
+    /// What the results do not show: a damaged slice at the end of a scan is missed by nothing else.
+    private func tellUnused(_ scan: SeriesScan) {
+        let localizers = scan.stacks.filter { $0.key.isLocalizer }.reduce(0) { $0 + $1.files.count }
+        let isBesideScan = scan.stacks.contains { !$0.key.isLocalizer }
+        let setAside = localizers > 0 && isBesideScan ? ["\(localizers) x localizer beside a scan"] : []
+        let lines = (setAside + unused(scan.ignored)).map { "\n  \($0)" }
+        guard !lines.isEmpty else { return }
+        FileHandle.standardError.write(
+            Data("Files that were used for nothing (contourctl explain --all-files lists them):\(lines.joined())\n".utf8))
     }
 
     private func tell(_ outcome: RunOutcome) {
@@ -129,7 +148,8 @@ struct RunCommand: ParsableCommand {
 /// What `run --json` prints.
 private struct RunSummary: Encodable {
     var outcomes: [RunOutcome]
-    var ignoredFiles: Int
+    /// Files that were used for nothing, and why.
+    var ignored: [IgnoredFile]
 }
 
 /// Which reference belongs to which series.
@@ -144,6 +164,11 @@ struct ReferenceChoice {
         let named = try SeriesScan(paths: given.filter { !Self.isNifti($0) }, limits: .init())
         for file in named.ignored {
             throw CommandFailure(.dataError, "\(file.path): no reference: \(file.reason)")
+        }
+        let present = Set(scan.stacks.map(\.key.seriesInstanceUID))
+        for reference in named.references
+        where present.isDisjoint(with: reference.header.referencedSeriesInstanceUIDs) {
+            throw CommandFailure(.dataError, "\(reference.path): it refers to no series of the input")
         }
         for reference in scan.references + named.references {
             for uid in reference.header.referencedSeriesInstanceUIDs { bySeries[uid, default: []].append(reference.path) }

@@ -40,32 +40,32 @@ struct SubmitCommand: ParsableCommand {
                     .noInput, "there is no CT series in the input. contourctl explain tells what each file is.")
             }
             let submission = Submission(inbox: configuration.folders.inbox, marker: configuration.series.marker)
-            try submission.send(files) { bar.show($0, "copying") }
+            let sent = try submission.send(files) { bar.show($0, "copying") }
             bar.end()
             let uids = Set(scan.stacks.map(\.key.seriesInstanceUID)).sorted()
             let ignored = scan.ignored.isEmpty ? "" : "; \(scan.ignored.count) other files were left out"
             print("\(files.count) files of \(uids.count) series handed over\(ignored)")
-            if wait { try follow(uids) }
+            if wait { try follow(uids, sent) }
         }
     }
 
     /// Waits for series by their UIDs; they have no number before the service took their first file.
-    private func follow(_ uids: [String]) throws {
+    ///
+    /// - Parameter marker: the file that the service removes when it has taken all that lay beside it. Before, a series
+    ///   that was delivered earlier would seem to have reached its end already.
+    private func follow(_ uids: [String], _ marker: String) throws {
         let interruption = Interruption()
         var ends: [String: SeriesEnd] = [:]
-        let since = Date().timeIntervalSince1970 * 1000
         while ends.count < uids.count, !interruption.isRequested {
             Thread.sleep(forTimeInterval: 0.5)
+            if Directory.exists(marker) { continue }
             for uid in uids where ends[uid] == nil {
-                // Unknown yet: the service has not looked at the inbox since.
-                guard case .show(let details) = try? options.ask(.find(seriesInstanceUID: uid)) else { continue }
-                let finishedAt = details.runs.compactMap(\.deliveredAt).max() ?? details.series.sealedAt ?? 0
-                guard let end = SeriesEnd(details.summary.state),
-                    Double(max(finishedAt, details.series.sealedAt ?? 0)) >= since
-                else { continue }
+                guard case .show(let details) = try options.ask(.find(seriesInstanceUID: uid)) else { continue }
+                guard let end = SeriesEnd(details.summary.state) else { continue }
                 ends[uid] = end
                 let fault = details.summary.fault.map { ", \($0)" } ?? ""
-                print("series \(details.summary.number): \(end.rawValue)\(fault)\(details.summary.deliveredName.map { ", \($0)" } ?? "")")
+                let name = details.summary.deliveredName.map { ", \($0)" } ?? ""
+                print("series \(details.summary.number): \(end.rawValue)\(fault)\(name)")
             }
         }
         for end in ends.values { try end.exit() }
@@ -79,8 +79,9 @@ struct Submission {
 
     /// Copies files into a hidden folder, which the service does not look at, and then gives it its name.
     ///
+    /// - Returns: the marker file, which the service removes when it has taken everything.
     /// - Throws: `SystemError` with the path; the hidden folder is removed.
-    func send(_ files: [String], progress: (Double) -> Void) throws {
+    func send(_ files: [String], progress: (Double) -> Void) throws -> String {
         let name = "submit-\(UUID().uuidString.lowercased())"
         let hidden = "\(inbox)/.\(name)"
         do {
@@ -91,6 +92,7 @@ struct Submission {
             }
             try AtomicFile.write(Data(), to: "\(hidden)/\(marker)")
             try Directory.publish(partial: hidden, as: "\(inbox)/\(name)")
+            return "\(inbox)/\(name)/\(marker)"
         } catch {
             try? Directory.remove(hidden)  // the first error is the one to tell
             throw error
