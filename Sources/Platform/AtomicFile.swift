@@ -51,7 +51,7 @@ package enum Directory {
             case .file:
                 let handle = try FileDescriptor.open(path, O_RDONLY | O_NOFOLLOW)
                 try handle.synchronize(path: path)
-            case .other: continue
+            case .other, .misnamed: continue
             }
         }
         try synchronize(folder)
@@ -92,13 +92,26 @@ package enum Directory {
         return lstat(path, &status) == 0
     }
 
+    /// As dirname(1) has it. (NSString's own method stops the process at a name without a folder.)
     package static func parent(of path: String) -> String {
-        let parent = (path as NSString).deletingLastPathComponent
-        return parent.isEmpty ? "." : parent
+        func withoutSlashes(_ text: Substring) -> Substring {
+            text.prefix(upTo: text.lastIndex { $0 != "/" }.map(text.index(after:)) ?? text.startIndex)
+        }
+        let name = withoutSlashes(path[...])
+        guard let slash = name.lastIndex(of: "/") else { return name.isEmpty && !path.isEmpty ? "/" : "." }
+        let folder = withoutSlashes(name[..<slash])
+        return folder.isEmpty ? "/" : String(folder)
     }
 
+    /// The last part of a path, as basename(1) has it.
+    package static func name(of path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
+
     package struct Entry: Hashable, Sendable {
-        package enum Kind: Sendable { case file, folder, other }
+        package enum Kind: Sendable {
+            case file, folder, other
+            /// A name that is not UTF-8, as old systems write umlauts: nothing here can open it.
+            case misnamed
+        }
         package var name: String
         package var kind: Kind
     }
@@ -114,11 +127,13 @@ package enum Directory {
                 if errno != 0 { throw SystemError("readdir", path: folder) }
                 break
             }
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            let (name, isText) = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) {
+                    (String(cString: $0), String(validatingCString: $0) != nil)
+                }
             }
             if name == "." || name == ".." { continue }
-            entries.append(Entry(name: name, kind: kind(of: folder + "/" + name)))
+            entries.append(Entry(name: name, kind: isText ? kind(of: folder + "/" + name) : .misnamed))
         }
         return entries.sorted { $0.name < $1.name }
     }

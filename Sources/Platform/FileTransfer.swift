@@ -8,8 +8,11 @@ package enum FileTransfer {
     /// Running it again after an interruption completes it.
     package static func move(_ source: String, to target: String) throws(SystemError) {
         if Directory.exists(target) {
-            // An earlier attempt was cut short after its last rename.
-            if Directory.exists(source) { try syscall("unlink", path: source) { unlink(source) } }
+            // An earlier attempt was cut short after its last rename. What lies at the source now may be the file that
+            // was copied, or another that came since under the same name: that one stays.
+            if Directory.exists(source), try SHA256Digest.hex(ofFile: source) == SHA256Digest.hex(ofFile: target) {
+                try syscall("unlink", path: source) { unlink(source) }
+            }
             return
         }
         if rename(source, target) == 0 {
@@ -57,7 +60,7 @@ package enum FileTransfer {
             switch entry.kind {
             case .folder: try copyTree(from, to: to)
             case .file: try copy(from, to: to)
-            case .other: continue
+            case .other, .misnamed: continue
             }
         }
         try Directory.synchronize(target)

@@ -2,6 +2,7 @@ import Dicom
 import Foundation
 import Imaging
 import Nifti
+import Platform
 
 /// Structures of a reference: an RT Structure Set, a Segmentation, or NIfTI.
 package struct ReferenceMasks {
@@ -67,7 +68,7 @@ package struct ReferenceMasks {
     private init(nifti path: String, labels: [String: UInt8], areStated: Bool) throws {
         let volume = try NiftiFile.readLabels(path)
         let present = Set(volume.voxels).subtracting([0]).sorted()
-        let file = (path as NSString).lastPathComponent.components(separatedBy: ".nii")[0]
+        let file = Directory.name(of: path).components(separatedBy: ".nii")[0]
         let known = Dictionary(labels.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
         let isNamed = labels.keys.contains { StructureName($0) == StructureName(file) }
         // A mask without a voxel is one too: it says that nothing was found, and is scored so.

@@ -36,6 +36,8 @@ package func classify(_ error: any Error) -> Fault {
 }
 
 private func classify(_ error: DicomError) -> Fault {
+    // One word for a stop, wherever it was noticed.
+    if error == .cancelled { return .cancelled }
     let kind: Fault.Kind =
         switch error {
         case .cannotOpen, .outOfMemory, .cannotWrite: .transient
