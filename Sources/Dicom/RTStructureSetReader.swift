@@ -29,7 +29,7 @@ package struct RTStructure: Sendable, Hashable {
 /// An RT Structure Set as it is read: tolerantly.
 package struct RTStructureSet: Sendable {
     package var sopInstanceUID: String
-    package var frameOfReferenceUID: String?
+    package var frameOfReferenceUIDs: [String]
     package var referencedSeriesInstanceUIDs: [String]
     package var approvalStatus: String?
     package var structures: [RTStructure]
@@ -47,7 +47,7 @@ package struct RTStructureSet: Sendable {
         sopInstanceUID = dataSet.string(.sopInstanceUID) ?? ""
         approvalStatus = dataSet.string(.approvalStatus)
         let frames = dataSet.sequence(.referencedFrameOfReferenceSequence)
-        frameOfReferenceUID = frames.first?.string(.frameOfReferenceUID)
+        frameOfReferenceUIDs = frames.compactMap { $0.string(.frameOfReferenceUID) }
         referencedSeriesInstanceUIDs = frames.flatMap { $0.sequence(.rtReferencedStudySequence) }
             .flatMap { $0.sequence(.rtReferencedSeriesSequence) }.compactMap { $0.string(.seriesInstanceUID) }
         var contours: [Int: [RTStructure.Contour]] = [:]

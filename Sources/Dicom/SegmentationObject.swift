@@ -8,6 +8,7 @@ package struct SegmentationObject: Sendable {
     }
 
     package var sopInstanceUID: String
+    package var frameOfReferenceUID: String?
     package var referencedSeriesInstanceUIDs: [String]
     package var segments: [Segment]
     private let frames: [Frame]
@@ -44,6 +45,7 @@ package struct SegmentationObject: Sendable {
         let maximum = dataSet.integer(.maximumFractionalValue) ?? 1
         threshold = UInt8(clamping: max(1, (maximum + 1) / 2))
         sopInstanceUID = dataSet.string(.sopInstanceUID) ?? ""
+        frameOfReferenceUID = dataSet.string(.frameOfReferenceUID)
         referencedSeriesInstanceUIDs = dataSet.sequence(.referencedSeriesSequence).compactMap {
             $0.string(.seriesInstanceUID)
         }

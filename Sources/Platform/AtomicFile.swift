@@ -51,7 +51,7 @@ package enum Directory {
             case .file:
                 let handle = try FileDescriptor.open(path, O_RDONLY | O_NOFOLLOW)
                 try handle.synchronize(path: path)
-            case .other, .misnamed: continue
+            case .other, .unnameable: continue
             }
         }
         try synchronize(folder)
@@ -109,8 +109,8 @@ package enum Directory {
     package struct Entry: Hashable, Sendable {
         package enum Kind: Sendable {
             case file, folder, other
-            /// A name that is not UTF-8, as old systems write umlauts: nothing here can open it.
-            case misnamed
+            /// Its name is not UTF-8: a `String` cannot name it, only tell of it.
+            case unnameable
         }
         package var name: String
         package var kind: Kind
@@ -127,13 +127,13 @@ package enum Directory {
                 if errno != 0 { throw SystemError("readdir", path: folder) }
                 break
             }
-            let (name, isText) = withUnsafePointer(to: &entry.pointee.d_name) {
+            let (name, isExact) = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) {
                     (String(cString: $0), String(validatingCString: $0) != nil)
                 }
             }
             if name == "." || name == ".." { continue }
-            entries.append(Entry(name: name, kind: isText ? kind(of: folder + "/" + name) : .misnamed))
+            entries.append(Entry(name: name, kind: isExact ? kind(of: folder + "/" + name) : .unnameable))
         }
         return entries.sorted { $0.name < $1.name }
     }

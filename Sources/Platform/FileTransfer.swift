@@ -60,7 +60,7 @@ package enum FileTransfer {
             switch entry.kind {
             case .folder: try copyTree(from, to: to)
             case .file: try copy(from, to: to)
-            case .other, .misnamed: continue
+            case .other, .unnameable: continue
             }
         }
         try Directory.synchronize(target)

@@ -34,6 +34,8 @@ struct FaultTests {
         (SegmentationError.missingFile(path: "/in/Miller/model.json"), .operator, "E_MODEL"),
         (VolumeFileError.wrongSize(path: "/in/Miller/ct.raw", expectedBytes: 2, foundBytes: 1), .transient, "E_WORK_FILE"),
         (StructureError.nothingToWrite, .bug, "E_PRODUCT"),
+        (StructureError.unreadable(reason: "x"), .permanent, "E_UNUSABLE_OBJECT"),
+        (NiftiError.unreadable(reason: "x"), .permanent, "E_UNUSABLE_OBJECT"),
         (NiftiError.cannotWrite(reason: "x"), .transient, "E_CANNOT_WRITE"),
         (CocoaError(.fileWriteOutOfSpace), .operator, "E_NO_SPACE"),
         (CocoaError(.fileReadNoPermission), .operator, "E_PERMISSION"),

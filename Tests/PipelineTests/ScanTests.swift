@@ -40,7 +40,7 @@ struct ScanTests {
     }
 
     @Test("a name that is not UTF-8 is told, not passed over")
-    func misnamed() throws {
+    func unnameable() throws {
         let folder = try Folder()
         let latin1 = Array((folder.path + "/M").utf8) + [0xFC, 0x6C, 0]
         let descriptor = latin1.withUnsafeBufferPointer { bytes in
@@ -49,7 +49,7 @@ struct ScanTests {
         #expect(descriptor >= 0)
         close(descriptor)
         let scan = try SeriesScan(paths: [folder.path], limits: AdmissionLimits())
-        #expect(scan.ignored.map(\.code) == ["W_FILE_NAME"])
+        #expect(scan.ignored.map(\.code) == ["E_NAME"])
     }
 
     @Test("a path that is not there is an error, a single file is enough")

@@ -136,6 +136,29 @@ struct StageTests {
         }
     }
 
+    @Test("a reference in another Frame of Reference is scored only when it names the very series")
+    func otherFrame() throws {
+        let bench = try Workbench()
+        bench.export.writesPictures = false
+        let images = try SmallPhantom.write(5, to: bench.folder.file("in"))
+        var truth = try DicomFile(contentsOf: bench.folder.file("in/truth/rtstruct.dcm"))
+        var frames = truth.dataSet.sequence(.referencedFrameOfReferenceSequence)
+        frames[0].set(.frameOfReferenceUID, .UI, "1.2.3.99")
+        truth.dataSet.set(.referencedFrameOfReferenceSequence, sequence: frames)
+        try truth.write(to: bench.folder.file("same series.dcm"), transferSyntax: .implicitVRLittleEndian)
+        frames[0].remove(.rtReferencedStudySequence)
+        truth.dataSet.set(.referencedFrameOfReferenceSequence, sequence: frames)
+        try truth.write(to: bench.folder.file("elsewhere.dcm"), transferSyntax: .implicitVRLittleEndian)
+        for (name, isScored) in [("same series", true), ("elsewhere", false)] {
+            let run = try bench.prepare(name, images: images, references: [bench.folder.file(name + ".dcm")])
+            try bench.runStages(run, [.resample, .segment, .evaluate])
+            let facts = try json(run.directory(of: .evaluate) + "/evaluation.json")
+            #expect((facts["evaluations"] as? [Any])?.isEmpty == !isScored, "\(name)")
+            let codes = (facts["findings"] as? [[String: Any]])?.compactMap { $0["code"] as? String } ?? []
+            #expect(codes.contains("W_REFERENCE_UNUSABLE") == !isScored, "\(name)")
+        }
+    }
+
     @Test("a reference that cannot be used costs a finding, not the contours")
     func unusableReference() throws {
         let bench = try Workbench()

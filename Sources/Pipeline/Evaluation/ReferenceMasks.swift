@@ -11,6 +11,8 @@ package struct ReferenceMasks {
     package let kind: Kind
     package let sopInstanceUID: String?
     package let referencedSeriesInstanceUIDs: [String]
+    /// Empty where the file names none, as NIfTI.
+    package let frameOfReferenceUIDs: [String]
     package let names: [String]
     /// The grid that the structures were drawn on; nil for an RT Structure Set, whose contours have none.
     package let grid: VolumeGeometry?
@@ -32,8 +34,8 @@ package struct ReferenceMasks {
             let set = try RTStructureSet(contentsOf: path)
             self.init(
                 kind: .rtStructureSet, sopInstanceUID: set.sopInstanceUID,
-                referencedSeriesInstanceUIDs: set.referencedSeriesInstanceUIDs, names: set.structures.map(\.name),
-                grid: nil
+                referencedSeriesInstanceUIDs: set.referencedSeriesInstanceUIDs,
+                frameOfReferenceUIDs: set.frameOfReferenceUIDs, names: set.structures.map(\.name), grid: nil
             ) { index, geometry in
                 let (mask, outside) = set.structures[index].mask(on: geometry)
                 return (mask, outside)
@@ -43,6 +45,7 @@ package struct ReferenceMasks {
             self.init(
                 kind: .segmentation, sopInstanceUID: object.sopInstanceUID,
                 referencedSeriesInstanceUIDs: object.referencedSeriesInstanceUIDs,
+                frameOfReferenceUIDs: object.frameOfReferenceUID.map { [$0] } ?? [],
                 names: object.segments.map(\.label), grid: object.grid
             ) { index, geometry in
                 let (mask, outside) = object.mask(ofSegment: object.segments[index].number, on: geometry)
@@ -54,12 +57,13 @@ package struct ReferenceMasks {
     }
 
     private init(
-        kind: Kind, sopInstanceUID: String?, referencedSeriesInstanceUIDs: [String], names: [String],
-        grid: VolumeGeometry?, load: @escaping (Int, VolumeGeometry) throws -> (mask: Mask, outside: Int)
+        kind: Kind, sopInstanceUID: String?, referencedSeriesInstanceUIDs: [String], frameOfReferenceUIDs: [String],
+        names: [String], grid: VolumeGeometry?, load: @escaping (Int, VolumeGeometry) throws -> (mask: Mask, outside: Int)
     ) {
         self.kind = kind
         self.sopInstanceUID = sopInstanceUID
         self.referencedSeriesInstanceUIDs = referencedSeriesInstanceUIDs
+        self.frameOfReferenceUIDs = frameOfReferenceUIDs
         self.names = names
         self.grid = grid
         self.load = load
@@ -79,8 +83,8 @@ package struct ReferenceMasks {
             ? [(file, Set(present))]
             : expected.union(present).sorted().map { (known[$0] ?? "label \($0)", [$0]) }
         self.init(
-            kind: .nifti, sopInstanceUID: nil, referencedSeriesInstanceUIDs: [], names: values.map(\.0),
-            grid: volume.geometry
+            kind: .nifti, sopInstanceUID: nil, referencedSeriesInstanceUIDs: [], frameOfReferenceUIDs: [],
+            names: values.map(\.0), grid: volume.geometry
         ) { index, geometry in
             let wanted = values[index].1
             let mask = Mask(geometry: volume.geometry, voxels: volume.voxels.map { wanted.contains($0) ? 1 : 0 })
@@ -88,6 +92,13 @@ package struct ReferenceMasks {
             if mask.isOn(geometry) { return (Mask(geometry: geometry, voxels: mask.voxels), 0) }
             return (mask.resampledNearest(to: geometry, outside: 0, threads: 1), 0)
         }
+    }
+
+    /// Whether its places are those of a CT: places in different Frames of Reference cannot be compared (PS3.3
+    /// C.7.4.1). One that names the very Series is believed, as anonymisers change one of the two UIDs at times.
+    func liesIn(frameOfReferenceUID: String, seriesInstanceUID: String) -> Bool {
+        frameOfReferenceUIDs.isEmpty || frameOfReferenceUIDs.contains(frameOfReferenceUID)
+            || referencedSeriesInstanceUIDs.contains(seriesInstanceUID)
     }
 
     /// Files that make one reference: every DICOM object alone, all NIfTI files together, one structure each.

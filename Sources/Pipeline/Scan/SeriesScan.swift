@@ -102,9 +102,9 @@ package struct SeriesScan: Sendable {
             case .other:
                 ignored.append(
                     IgnoredFile(path: path, code: "W_NOT_A_FILE", reason: "a link, a pipe or a device; it is not followed"))
-            case .misnamed:
+            case .unnameable:
                 ignored.append(
-                    IgnoredFile(path: path, code: "W_FILE_NAME", reason: "its name is not UTF-8; give it another name"))
+                    IgnoredFile(path: path, code: "E_NAME", reason: "its name is not UTF-8; give it another name"))
             }
         }
     }

@@ -50,9 +50,7 @@ struct EvaluateStage: Stage {
         into result: inout EvaluationFacts
     ) {
         let references = paths.compactMap { path in
-            usable(into: &result) {
-                try ReferenceMasks(contentsOf: path, labels: evaluation.labels.labels, areStated: false)
-            }
+            usable(into: &result) { try reference(path, with: evaluation, facts) }
         }
         guard !references.isEmpty, let scores = usable(into: &result, { try evaluation.score(against: references) }) else {
             return
@@ -73,6 +71,20 @@ struct EvaluateStage: Stage {
                     message: "No structure of the reference has a name that the model knows.",
                     hint: "Name structures after TG-263, for example Lung_L.", details: scores.unmatchedReference))
         }
+    }
+
+    private func reference(
+        _ path: String, with evaluation: ReferenceEvaluation, _ facts: SeriesFacts
+    ) throws -> ReferenceMasks {
+        let masks = try ReferenceMasks(contentsOf: path, labels: evaluation.labels.labels, areStated: false)
+        let series = facts.summary
+        guard masks.liesIn(frameOfReferenceUID: series.frameOfReferenceUID, seriesInstanceUID: series.seriesInstanceUID)
+        else {
+            throw Fault(
+                .permanent, "E_OTHER_FRAME", "It lies in another Frame of Reference than the CT and names another series.",
+                hint: "Score it with the CT that it was drawn on.")
+        }
+        return masks
     }
 
     /// A reference that cannot be used is told, and never costs the contours.
