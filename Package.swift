@@ -11,7 +11,7 @@ let simd: [SwiftSetting] = [.unsafeFlags(["-Xcc", "-mavx2", "-Xcc", "-mfma"])]
 let dcmtk: [LinkerSetting] = [
     .linkedLibrary("dcmjpls"), .linkedLibrary("dcmjpeg"), .linkedLibrary("ijg8"), .linkedLibrary("ijg12"),
     .linkedLibrary("ijg16"), .linkedLibrary("dcmimgle"), .linkedLibrary("dcmdata"), .linkedLibrary("oflog"),
-    .linkedLibrary("ofstd"), .linkedLibrary("stdc++"),
+    .linkedLibrary("ofstd"), .linkedLibrary("stdc++"), .linkedLibrary("z"),
 ]
 
 // An installed program finds Swift's runtime beside itself (`make install` puts it there): a toolchain in somebody's
@@ -94,10 +94,13 @@ let package = Package(
         .testTarget(name: "DicomTests", dependencies: ["Dicom", "Imaging", "Platform"]),
         .testTarget(name: "NiftiTests", dependencies: ["Nifti", "Imaging"]),
         .testTarget(name: "SegmentationTests", dependencies: ["Segmentation", "NeuralNet", "Imaging"]),
-        .testTarget(name: "ReportTests", dependencies: ["Report", "Imaging", "Metrics"]),
+        .testTarget(name: "ReportTests", dependencies: ["Report", "Imaging", "Metrics", "CPNG"]),
         .testTarget(name: "PhantomTests", dependencies: ["Phantom", "Imaging"]),
         .testTarget(
-            name: "PipelineTests", dependencies: ["Pipeline", "Dicom", "Nifti", "Imaging", "Segmentation", "Phantom"]),
+            name: "PipelineTests",
+            dependencies: [
+                "Pipeline", "Dicom", "Nifti", "Imaging", "Segmentation", "Phantom", "NeuralNet", "Metrics", "Platform",
+            ]),
         .testTarget(name: "StoreTests", dependencies: ["Store", grdb]),
         .testTarget(
             name: "DaemonTests",

@@ -50,7 +50,7 @@ cdcm_status guarded(Body body) noexcept {
 /// The pixel data of the data set, or null.
 DcmPixelData *pixelData(cdcm_file &file);
 
-/// False when the file nests sequences more deeply than the parser may follow.
-bool isShallow(const cdcm_file &file);
+/// Why the parser may not follow the structure of a file, as a fixed text; null where it may.
+const char *structuralProblem(const cdcm_file &file);
 
 }  // namespace cdcm

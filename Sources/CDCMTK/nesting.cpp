@@ -1,44 +1,126 @@
-// DCMTK follows nested sequences by recursion without a limit, so a small hostile file can overflow the stack.
-// This walks the element headers first, without recursion, and refuses what no real object needs.
+// DCMTK follows nested sequences by recursion without a limit, so a small hostile file can overflow the stack. It
+// also keeps whatever a deflated data set grows to in memory. This walks the element headers first, without
+// recursion, and refuses what no real object needs.
 #include "internal.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
 #include <vector>
+#include <zlib.h>
 
 namespace {
 
 /// Sequences within sequences; deep structured reports have about ten.
 constexpr size_t maximumDepth = 64;
 constexpr uint64_t unlimited = UINT64_MAX;
+/// Elements and items in all; large structure sets have some hundred thousand. DCMTK makes an object of each.
+constexpr size_t maximumElements = 2'000'000;
+/// What a deflated data set may grow to: a thousand slices of 512 x 512 in one file.
+constexpr uint64_t maximumInflated = uint64_t(1) << 30;
 
-/// A window on the file, so that walking many small elements costs few system calls.
-class Window {
+/// Where the bytes of a file come from. `read` gives up to `count` bytes at `position`, 0 at the end.
+class Source {
 public:
-    explicit Window(const char *path) {
+    virtual ~Source() = default;
+    virtual size_t read(uint64_t position, uint8_t *to, size_t count) = 0;
+};
+
+class FileSource : public Source {
+public:
+    explicit FileSource(const char *path) {
         do {
             descriptor = ::open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
         } while (descriptor < 0 && errno == EINTR);
     }
-    ~Window() {
+    ~FileSource() override {
         if (descriptor >= 0) ::close(descriptor);
     }
-    Window(const Window &) = delete;
-    Window &operator=(const Window &) = delete;
+    FileSource(const FileSource &) = delete;
+    FileSource &operator=(const FileSource &) = delete;
+
+    size_t read(uint64_t position, uint8_t *to, size_t count) override {
+        if (descriptor < 0 || position > uint64_t(INT64_MAX)) return 0;
+        ssize_t got;
+        do {
+            got = ::pread(descriptor, to, count, off_t(position));
+        } while (got < 0 && errno == EINTR);
+        return got > 0 ? size_t(got) : 0;
+    }
+
+private:
+    int descriptor = -1;
+};
+
+/// The data set of a deflated file (PS3.5 A.5), which can only be read forwards.
+class InflatedSource : public Source {
+public:
+    InflatedSource(const char *path, uint64_t begin) : file(path), next(begin), begin(begin) {
+        ready = inflateInit2(&stream, -MAX_WBITS) == Z_OK;
+    }
+    ~InflatedSource() override {
+        if (ready) inflateEnd(&stream);
+    }
+
+    size_t read(uint64_t position, uint8_t *to, size_t count) override {
+        const uint64_t wanted = position - begin;
+        while (ready && !ended && produced < wanted) {
+            uint8_t skipped[4096];
+            if (step(skipped, size_t(std::min<uint64_t>(sizeof skipped, wanted - produced))) == 0) break;
+        }
+        return ready && !ended && produced == wanted ? step(to, count) : 0;
+    }
+
+private:
+    /// Inflates up to `count` bytes; 0 at the end or where the stream is damaged.
+    size_t step(uint8_t *to, size_t count) {
+        stream.next_out = to;
+        stream.avail_out = uInt(count);
+        while (stream.avail_out > 0 && !ended) {
+            if (stream.avail_in == 0) {
+                const size_t got = file.read(next, input, sizeof input);
+                if (got == 0) break;
+                next += got;
+                stream.next_in = input;
+                stream.avail_in = uInt(got);
+            }
+            if (inflate(&stream, Z_NO_FLUSH) != Z_OK) ended = true;
+        }
+        const size_t done = count - stream.avail_out;
+        produced += done;
+        return done;
+    }
+
+    FileSource file;
+    uint64_t next;
+    uint64_t begin;
+    uint64_t produced = 0;
+    z_stream stream{};
+    uint8_t input[1 << 14];
+    bool ready = false;
+    bool ended = false;
+};
+
+/// A window on the file, so that walking many small elements costs few system calls.
+class Window {
+public:
+    explicit Window(std::unique_ptr<Source> source) : source(std::move(source)) {}
 
     /// `count` bytes (at most 16) at `position`, or null at the end of the file.
     const uint8_t *bytes(uint64_t position, size_t count) {
         if (position < start || position + count > start + length) {
+            // What is there already is kept: a source may not be able to go back.
+            const uint64_t end = start + length;
+            const size_t kept = position >= start && position < end ? size_t(end - position) : 0;
+            if (kept > 0) std::memmove(buffer.data(), buffer.data() + (position - start), kept);
             start = position;
-            length = 0;
-            if (descriptor < 0 || position > uint64_t(INT64_MAX)) return nullptr;
+            length = kept;
             while (length < buffer.size()) {
-                const ssize_t got =
-                    ::pread(descriptor, buffer.data() + length, buffer.size() - length, off_t(start + length));
-                if (got < 0 && errno == EINTR) continue;
-                if (got <= 0) break;
-                length += size_t(got);
+                const size_t got = source->read(start + length, buffer.data() + length, buffer.size() - length);
+                if (got == 0) break;
+                length += got;
             }
             if (length < count) return nullptr;
         }
@@ -46,7 +128,7 @@ public:
     }
 
 private:
-    int descriptor = -1;
+    std::unique_ptr<Source> source;
     std::vector<uint8_t> buffer = std::vector<uint8_t>(1 << 16);
     uint64_t start = 0;
     size_t length = 0;
@@ -61,21 +143,31 @@ struct Level {
 class Scan {
 public:
     Scan(const char *path, const DcmXfer &syntax)
-        : window(path), explicitVR(syntax.isExplicitVR()), bigEndian(syntax.isBigEndian()) {}
+        : path(path),
+          window(std::make_unique<FileSource>(path)),
+          explicitVR(syntax.isExplicitVR()),
+          bigEndian(syntax.isBigEndian()),
+          isDeflated(syntax.getStreamCompression() == ESC_zlib) {}
 
-    /// False when sequences are nested too deeply. A file that makes no sense is left to DCMTK.
-    bool isShallow() {
-        if (!skipMetaInformation()) return true;
-        while (step()) {
-            if (levels.size() > 2 * maximumDepth) return false;
+    /// What is wrong with the file; null where nothing is. A file that makes no sense is left to DCMTK.
+    const char *problem() {
+        if (!skipMetaInformation()) return nullptr;
+        if (isDeflated) window = Window(std::make_unique<InflatedSource>(path, position));
+        const uint64_t begin = position;
+        for (size_t elements = 0; step(); ++elements) {
+            if (elements > maximumElements) return "it has more elements than any object";
+            if (levels.size() > 2 * maximumDepth) return "sequences are nested too deeply";
+            if (isDeflated && position - begin > maximumInflated) return "the deflated data set is too large";
         }
-        return true;
+        return nullptr;
     }
 
 private:
+    const char *path;
     Window window;
     bool explicitVR;
     bool bigEndian;
+    bool isDeflated;
     uint64_t position = 132;
     std::vector<Level> levels;
 
@@ -179,11 +271,10 @@ private:
 
 namespace cdcm {
 
-bool isShallow(const cdcm_file &file) {
+const char *structuralProblem(const cdcm_file &file) {
     const DcmXfer syntax(file.transferSyntax.c_str());
-    // Deflated and unknown data cannot be walked.
-    if (syntax.getXfer() == EXS_Unknown || syntax.getStreamCompression() != ESC_none) return true;
-    return Scan(file.path.c_str(), syntax).isShallow();
+    if (syntax.getXfer() == EXS_Unknown) return nullptr;
+    return Scan(file.path.c_str(), syntax).problem();
 }
 
 }  // namespace cdcm

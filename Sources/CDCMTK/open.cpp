@@ -85,8 +85,8 @@ cdcm_status load(cdcm_file &file, uint32_t limit) {
     cdcm_status status = checkPreamble(file);
     if (status == CDCM_OK) status = readTransferSyntax(file);
     if (status != CDCM_OK) return status;
-    if (!cdcm::isShallow(file)) {
-        cdcm::remember("sequences are nested too deeply");
+    if (const char *problem = cdcm::structuralProblem(file)) {
+        cdcm::remember(problem);
         return CDCM_CORRUPT;
     }
     const OFCondition condition =

@@ -18,7 +18,7 @@ package struct AdmissionLimits: Codable, Sendable, Equatable, Hashable {
     package var spacingToleranceMM = 0.1
     package var spacingToleranceFraction = 0.02
     /// A slice may lie this far, in mm, from its place on the even grid between the first and the last slice:
-    /// small differences must not add up. Default 0.5.
+    /// small differences must not add up. A quarter of the spacing where that is less. Default 0.5.
     package var gridToleranceMM = 0.5
     /// Slices closer than this are at one position. Default 0.01 mm.
     package var duplicatePositionToleranceMM = 0.01

@@ -79,7 +79,14 @@ extension DataSet {
         }
     }
 
-    package func integer(_ tag: Tag) -> Int? { integers(tag).first }
+    /// A whole number of 32 bits, which is all that IS and the counts of DICOM can hold: sums of larger ones, from
+    /// hostile files, would overflow.
+    package func integer(_ tag: Tag) -> Int? {
+        integers(tag).first.flatMap { (Int(Int32.min)...Int(UInt32.max)).contains($0) ? $0 : nil }
+    }
+
+    /// A number of pixels or bits: US. 0 for what is absent or larger, so that products cannot overflow.
+    func count16(_ tag: Tag) -> Int? { integer(tag).map { (0...Int(UInt16.max)).contains($0) ? $0 : 0 } }
 
     /// Values of AT.
     package func tagValues(_ tag: Tag) -> [Tag] {

@@ -4,6 +4,9 @@ extension FrameHeader {
     /// More frames than any CT has; a file that promises more is damaged or hostile.
     static let maximumFrames = 65_535
 
+    /// A kilometre: further away nothing was scanned, and numbers of slices between such places would overflow.
+    static let farthestPositionMM = 1e6
+
     /// One header for each frame: the data set's own attributes for a classic image, the shared and per-frame
     /// functional groups (PS3.3 C.7.6.16) for an enhanced one.
     static func frames(of dataSet: DataSet) throws(DicomError) -> [FrameHeader] {
@@ -47,6 +50,7 @@ extension FrameHeader {
 
     private mutating func readPosition(_ item: DataSet) {
         let values = item.doubles(.imagePositionPatient)
+        guard values.allSatisfy({ abs($0) <= Self.farthestPositionMM }) else { return }
         if values.count == 3 { position = PatientPoint(x: values[0], y: values[1], z: values[2]) }
     }
 

@@ -22,7 +22,8 @@ extension InstanceHeader {
         sopInstanceUID = dataSet.string(.sopInstanceUID) ?? metaInformation.mediaStorageSOPInstanceUID
         seriesInstanceUID = dataSet.string(.seriesInstanceUID) ?? ""
         studyInstanceUID = dataSet.string(.studyInstanceUID) ?? ""
-        frameOfReferenceUID = dataSet.string(.frameOfReferenceUID)
+        // One that is none could be copied into no product; the series is refused for the lack of it.
+        frameOfReferenceUID = dataSet.string(.frameOfReferenceUID).flatMap { UID.isUsable($0) ? $0 : nil }
         modality = dataSet.string(.modality) ?? ""
         transferSyntaxUID = metaInformation.transferSyntaxUID
         fileSize = 0
@@ -46,8 +47,11 @@ extension InstanceHeader {
         }
     }
 
+    /// Headers are stored and sent: no value needs more than the longest that its VR allows (LO and its like, 64).
+    private func short(_ text: String) -> String { String(text.prefix(64)) }
+
     private mutating func readPlace(_ dataSet: DataSet) {
-        imageType = dataSet.strings(.imageType)
+        imageType = dataSet.strings(.imageType).prefix(16).map(short)
         seriesNumber = dataSet.integer(.seriesNumber)
         instanceNumber = dataSet.integer(.instanceNumber)
         acquisitionNumber = dataSet.integer(.acquisitionNumber)
@@ -58,21 +62,22 @@ extension InstanceHeader {
 
     private mutating func readAcquisition(_ dataSet: DataSet) {
         gantryTilt = dataSet.double(.gantryDetectorTilt)
-        patientPosition = dataSet.string(.patientPosition)
-        manufacturer = dataSet.string(.manufacturer)
-        manufacturerModelName = dataSet.string(.manufacturerModelName)
-        convolutionKernel = dataSet[.convolutionKernel] == nil ? nil : dataSet.strings(.convolutionKernel).joined(separator: "\\")
+        patientPosition = dataSet.string(.patientPosition).map(short)
+        manufacturer = dataSet.string(.manufacturer).map(short)
+        manufacturerModelName = dataSet.string(.manufacturerModelName).map(short)
+        convolutionKernel = dataSet[.convolutionKernel] == nil
+            ? nil : short(dataSet.strings(.convolutionKernel).prefix(16).joined(separator: "\\"))
     }
 
     private mutating func readPixelDescription(_ dataSet: DataSet) throws(DicomError) {
-        rows = dataSet.integer(.rows) ?? 0
-        columns = dataSet.integer(.columns) ?? 0
-        samplesPerPixel = dataSet.integer(.samplesPerPixel) ?? 0
-        photometricInterpretation = dataSet.string(.photometricInterpretation) ?? ""
-        bitsAllocated = dataSet.integer(.bitsAllocated) ?? 0
-        bitsStored = dataSet.integer(.bitsStored) ?? bitsAllocated
-        highBit = dataSet.integer(.highBit) ?? bitsStored - 1
-        pixelRepresentation = dataSet.integer(.pixelRepresentation) ?? 0
+        rows = dataSet.count16(.rows) ?? 0
+        columns = dataSet.count16(.columns) ?? 0
+        samplesPerPixel = dataSet.count16(.samplesPerPixel) ?? 0
+        photometricInterpretation = dataSet.string(.photometricInterpretation).map(short) ?? ""
+        bitsAllocated = dataSet.count16(.bitsAllocated) ?? 0
+        bitsStored = dataSet.count16(.bitsStored) ?? bitsAllocated
+        highBit = dataSet.count16(.highBit) ?? bitsStored - 1
+        pixelRepresentation = dataSet.count16(.pixelRepresentation) ?? 0
         pixelPaddingValue = dataSet.integer(.pixelPaddingValue).map(asPixel)
         pixelPaddingRangeLimit = dataSet.integer(.pixelPaddingRangeLimit).map(asPixel)
         hasModalityLUT = !dataSet.sequence(.modalityLUTSequence).isEmpty
@@ -95,7 +100,8 @@ extension InstanceHeader {
         if pixels.encapsulated == 1 {
             if Int(pixels.fragments) < frames.count { throw DicomError.truncated }
         } else {
-            let bits = rows * columns * max(samplesPerPixel, 1) * max(bitsAllocated, 1)
+            // Samples and bits beyond these are refused when the pixels are read.
+            let bits = rows * columns * min(max(samplesPerPixel, 1), 4) * min(max(bitsAllocated, 1), 64)
             if pixels.length < UInt64((bits * frames.count + 7) / 8) { throw DicomError.truncated }
         }
     }

@@ -7,17 +7,29 @@ package struct RTStructure: Sendable, Hashable {
         package var points: [PatientPoint]
         package var geometricType: String
         package var referencedSOPInstanceUID: String?
+
+        package init(points: [PatientPoint], geometricType: String, referencedSOPInstanceUID: String?) {
+            self.points = points
+            self.geometricType = geometricType
+            self.referencedSOPInstanceUID = referencedSOPInstanceUID
+        }
     }
 
     package var number: Int
     package var name: String
     package var contours: [Contour]
+
+    package init(number: Int, name: String, contours: [Contour]) {
+        self.number = number
+        self.name = name
+        self.contours = contours
+    }
 }
 
 /// An RT Structure Set as it is read: tolerantly.
 package struct RTStructureSet: Sendable {
     package var sopInstanceUID: String
-    package var frameOfReferenceUID: String?
+    package var frameOfReferenceUIDs: [String]
     package var referencedSeriesInstanceUIDs: [String]
     package var approvalStatus: String?
     package var structures: [RTStructure]
@@ -35,7 +47,7 @@ package struct RTStructureSet: Sendable {
         sopInstanceUID = dataSet.string(.sopInstanceUID) ?? ""
         approvalStatus = dataSet.string(.approvalStatus)
         let frames = dataSet.sequence(.referencedFrameOfReferenceSequence)
-        frameOfReferenceUID = frames.first?.string(.frameOfReferenceUID)
+        frameOfReferenceUIDs = frames.compactMap { $0.string(.frameOfReferenceUID) }
         referencedSeriesInstanceUIDs = frames.flatMap { $0.sequence(.rtReferencedStudySequence) }
             .flatMap { $0.sequence(.rtReferencedSeriesSequence) }.compactMap { $0.string(.seriesInstanceUID) }
         var contours: [Int: [RTStructure.Contour]] = [:]
@@ -65,8 +77,8 @@ package struct RTStructureSet: Sendable {
 
 extension RTStructure {
     /// The mask on a grid: every contour of a slice together by the even-odd rule at voxel centres, so that holes,
-    /// keyholes and XOR sets are right. A contour belongs to the slice whose plane is nearest, if that is within half
-    /// a slice; points and open contours enclose nothing.
+    /// keyholes and XOR sets are right. A contour belongs to the slice whose plane is nearest, if that and all its points
+    /// are within half a slice; points and open contours enclose nothing.
     ///
     /// - Returns: the mask and how many closed contours lay on no slice of the grid.
     package func mask(on geometry: VolumeGeometry) -> (mask: Mask, contoursOutside: Int) {
@@ -76,7 +88,9 @@ extension RTStructure {
             let indices = contour.points.map { geometry.continuousIndex(of: $0) }
             let middle = indices.reduce(0) { $0 + $1.z } / Double(indices.count)
             let k = middle.rounded()
-            guard middle.isFinite, k >= 0, k < Double(geometry.dimensions.k), abs(middle - k) <= 0.5 else {
+            // A contour of another orientation lies in no slice, even where its middle does.
+            let isPlanar = indices.allSatisfy { abs($0.z - middle) <= 0.5 }
+            guard isPlanar, middle.isFinite, k >= 0, k < Double(geometry.dimensions.k), abs(middle - k) <= 0.5 else {
                 outside += 1
                 continue
             }

@@ -8,6 +8,7 @@ package struct SegmentationObject: Sendable {
     }
 
     package var sopInstanceUID: String
+    package var frameOfReferenceUID: String?
     package var referencedSeriesInstanceUIDs: [String]
     package var segments: [Segment]
     private let frames: [Frame]
@@ -16,6 +17,9 @@ package struct SegmentationObject: Sendable {
     private let pixels: [UInt8]
     private let bitsAllocated: Int
     private let threshold: UInt8
+
+    /// More than any CT has.
+    private static let maximumSlices = 65_535.0
 
     private struct Frame: Sendable {
         var segment: Int
@@ -41,6 +45,7 @@ package struct SegmentationObject: Sendable {
         let maximum = dataSet.integer(.maximumFractionalValue) ?? 1
         threshold = UInt8(clamping: max(1, (maximum + 1) / 2))
         sopInstanceUID = dataSet.string(.sopInstanceUID) ?? ""
+        frameOfReferenceUID = dataSet.string(.frameOfReferenceUID)
         referencedSeriesInstanceUIDs = dataSet.sequence(.referencedSeriesSequence).compactMap {
             $0.string(.seriesInstanceUID)
         }
@@ -66,7 +71,8 @@ package struct SegmentationObject: Sendable {
             let spacing = value(item, .pixelMeasuresSequence, .pixelSpacing)
             let number = (item.sequence(.segmentIdentificationSequence).first
                 ?? shared.sequence(.segmentIdentificationSequence).first)?.integer(.referencedSegmentNumber)
-            guard position.count == 3, orientation.count == 6, spacing.count == 2, spacing.allSatisfy({ $0 > 0 }),
+            guard position.count == 3, position.allSatisfy({ abs($0) <= FrameHeader.farthestPositionMM }),
+                orientation.count == 6, spacing.count == 2, spacing.allSatisfy({ $0 > 0 }),
                 let number, let i = normalized(Vector3(orientation[0], orientation[1], orientation[2])),
                 let j = normalized(Vector3(orientation[3], orientation[4], orientation[5])),
                 let k = normalized(cross(i, j))
@@ -102,8 +108,9 @@ package struct SegmentationObject: Sendable {
             }
             let target = slice(of: geometry, Int(k))
             let map = GridMap(from: target, to: frame.geometry)
-            for j in 0..<geometry.dimensions.j {
-                for i in 0..<geometry.dimensions.i {
+            let (columnRange, rowRange) = covered(by: frame.geometry, on: target)
+            for j in rowRange {
+                for i in columnRange {
                     let at = map.source(i: i, j: j, k: 0)
                     let (x, y) = (at.x.rounded(), at.y.rounded())
                     guard x >= 0, y >= 0, x < Double(columns), y < Double(rows) else { continue }
@@ -130,10 +137,27 @@ package struct SegmentationObject: Sendable {
         let isEven = steps.allSatisfy { abs(($0 / step).rounded() - $0 / step) < 0.02 }
         guard isEven else { return nil }
         var grid = first
-        grid.dimensions.k = Int(((highest.0 - lowest.0) / step).rounded()) + 1
+        let slices = ((highest.0 - lowest.0) / step).rounded() + 1
+        guard slices <= SegmentationObject.maximumSlices else { return nil }
+        grid.dimensions.k = Int(slices)
         grid.origin = lowest.1
         grid.spacing.z = (highest.0 - lowest.0) / Double(grid.dimensions.k - 1)
         return grid
+    }
+
+    /// Columns and rows of a slice that a frame can reach: a hostile object may have many thousand tiny frames.
+    private func covered(by frame: VolumeGeometry, on slice: VolumeGeometry) -> (columns: Range<Int>, rows: Range<Int>) {
+        let (right, lower) = (Double(columns) - 0.5, Double(rows) - 0.5)
+        let corners = [(-0.5, -0.5), (right, -0.5), (-0.5, lower), (right, lower)].map {
+            slice.continuousIndex(of: frame.patientPoint(i: $0, j: $1, k: 0))
+        }
+        func range(_ values: [Double], _ count: Int) -> Range<Int> {
+            guard let low = values.min(), let high = values.max(), low.isFinite, high.isFinite else { return 0..<0 }
+            let first = min(max(low.rounded(.down), 0), Double(count))
+            let last = min(max(high.rounded(.up) + 1, first), Double(count))
+            return Int(first)..<Int(last)
+        }
+        return (range(corners.map(\.x), slice.dimensions.i), range(corners.map(\.y), slice.dimensions.j))
     }
 
     private func slice(of geometry: VolumeGeometry, _ k: Int) -> VolumeGeometry {

@@ -108,8 +108,10 @@ extension StackExaminer {
     private mutating func examineDrift() {
         guard let first = result.slices.first, let last = result.slices.last, result.slices.count > 2 else { return }
         let step = (last.distance - first.distance) / Double(result.slices.count - 1)
+        // Beyond a quarter of the spacing a slice would soon be nearer to its neighbour's place than to its own.
+        let tolerance = min(limits.gridToleranceMM, step / 4)
         let off = result.slices.enumerated().filter { k, slice in
-            abs(slice.distance - first.distance - Double(k) * step) > limits.gridToleranceMM
+            abs(slice.distance - first.distance - Double(k) * step) > tolerance
         }
         if !off.isEmpty {
             refuse(

@@ -101,10 +101,19 @@ package enum Directory {
         return lstat(path, &status) == 0
     }
 
+    /// As dirname(1) has it. (NSString's own method stops the process at a name without a folder.)
     package static func parent(of path: String) -> String {
-        let parent = (path as NSString).deletingLastPathComponent
-        return parent.isEmpty ? "." : parent
+        func withoutSlashes(_ text: Substring) -> Substring {
+            text.prefix(upTo: text.lastIndex { $0 != "/" }.map(text.index(after:)) ?? text.startIndex)
+        }
+        let name = withoutSlashes(path[...])
+        guard let slash = name.lastIndex(of: "/") else { return name.isEmpty && !path.isEmpty ? "/" : "." }
+        let folder = withoutSlashes(name[..<slash])
+        return folder.isEmpty ? "/" : String(folder)
     }
+
+    /// The last part of a path, as basename(1) has it.
+    package static func name(of path: String) -> String { path.split(separator: "/").last.map(String.init) ?? path }
 
     package struct Entry: Hashable, Sendable {
         package enum Kind: Sendable {

@@ -18,6 +18,7 @@ package enum FileTransfer {
     /// - Parameters:
     ///   - digest: SHA-256 that a copy must have; nil: that of the source.
     ///   - onProgress: called for every block that was copied.
+    @discardableResult
     package static func move(
         _ source: String, to target: String, digest: String? = nil, onProgress: () -> Void = {}
     ) throws(SystemError) -> Source {

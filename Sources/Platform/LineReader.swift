@@ -4,17 +4,28 @@ import Synchronization
 
 /// Cuts what a descriptor delivers into lines.
 final class LineReader: Sendable {
-    private let pending = Mutex(Data())
+    /// Bytes that are no whole line yet; the first `searched` of them hold no end of line.
+    private struct Pending {
+        var bytes = Data()
+        var searched = 0
+    }
+
+    private let pending = Mutex(Pending())
+
+    /// A longer line is none of ours: whoever sends it has gone mad, and counts as ended.
+    private static let maximumLine = 128 << 20
 
     func next(from descriptor: Int32, timeoutSeconds: Double, wake: WakeUp?) -> ChildProcess.Event {
-        pending.withLock { buffer in
+        pending.withLock { pending in
             let end = ContinuousClock.now + .seconds(timeoutSeconds)
             while true {
-                if let newline = buffer.firstIndex(of: 0x0A) {
-                    let line = Data(buffer[buffer.startIndex..<newline])
-                    buffer = Data(buffer[(newline + 1)...])
+                if let newline = pending.bytes[pending.searched...].firstIndex(of: 0x0A) {
+                    let line = Data(pending.bytes[..<newline])
+                    pending = Pending(bytes: Data(pending.bytes[(newline + 1)...]))
                     return .line(line)
                 }
+                pending.searched = pending.bytes.count
+                guard pending.searched <= Self.maximumLine else { return .ended }
                 let left = ContinuousClock.now.duration(to: end)
                 let milliseconds = Int32(clamping: left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000)
                 guard milliseconds > 0 else { return .nothing }
@@ -28,7 +39,7 @@ final class LineReader: Sendable {
                 let got = read(descriptor, &block, block.count)
                 if got < 0 && errno == EINTR { continue }
                 guard got > 0 else { return .ended }
-                buffer.append(contentsOf: block[..<got])
+                pending.bytes.append(contentsOf: block[..<got])
             }
         }
     }

@@ -75,6 +75,11 @@ struct AdmissionLimitTests {
             try stack(41) { $1.frames[0].position?.z = 3 * Double($0) + ($0 <= 20 ? Double($0) : Double(40 - $0)) * total / 20 }
         }
         check("E_UNEVEN_SPACING", inside: try bent(0.49), outside: try bent(0.51))
+        // Thin slices: a quarter of the spacing, before a slice lies nearer to its neighbour's place.
+        func thin(_ total: Double) throws -> [InstanceHeader] {
+            try stack(41) { $1.frames[0].position?.z = 0.8 * Double($0) + ($0 <= 20 ? Double($0) : Double(40 - $0)) * total / 20 }
+        }
+        check("E_UNEVEN_SPACING", inside: try thin(0.19), outside: try thin(0.21))
     }
 
     @Test("slices at one position")

@@ -19,7 +19,22 @@ struct FuzzTests {
         }
     }
 
-    private func fuzz(_ original: Data, seed: UInt64, rounds: Int) throws {
+    /// Contours and segments, laid on a grid.
+    private func exerciseStructures(_ path: String) throws {
+        let grid = SmallCT.geometry(columns: 13, rows: 11, slices: 4)
+        do {
+            for structure in try RTStructureSet(contentsOf: path).structures { _ = structure.mask(on: grid) }
+        } catch is DicomError {} catch is StructureError {}
+        do {
+            let object = try SegmentationObject(contentsOf: path)
+            _ = object.grid
+            for segment in object.segments { _ = object.mask(ofSegment: segment.number, on: grid) }
+        } catch is DicomError {} catch is StructureError {}
+    }
+
+    private func fuzz(
+        _ original: Data, seed: UInt64, rounds: Int, _ exercise: ((String) throws -> Void)? = nil
+    ) throws {
         let folder = try TemporaryFolder()
         let url = URL(fileURLWithPath: folder.file("f.dcm"))
         var random = SplitMix64(state: seed)
@@ -36,7 +51,7 @@ struct FuzzTests {
                 bytes = bytes.prefix(Int.random(in: 0...bytes.count, using: &random))
             }
             try bytes.write(to: url)
-            exercise(url.path)
+            if let exercise { try exercise(url.path) } else { self.exercise(url.path) }
         }
     }
 
@@ -63,6 +78,63 @@ struct FuzzTests {
     @Test("nested functional groups and references", arguments: ["values_explicit.dcm", "values_implicit.dcm", "charset_japanese.dcm"])
     func nested(_ name: String) throws {
         try fuzz(try Data(contentsOf: URL(fileURLWithPath: Fixtures.root + "/" + name)), seed: 3, rounds: 500)
+    }
+
+    @Test("structure sets and segmentations")
+    func structures() throws {
+        let folder = try TemporaryFolder()
+        let geometry = SmallCT.geometry(columns: 13, rows: 11, slices: 4)
+        let masks = [(StructureTests.description("S"), StructureTests.speckle(geometry, seed: 5))]
+        try RTStructureSetWriter(product: StructureTests.product(geometry), geometry: geometry)
+            .write(masks, to: folder.file("rs.dcm"))
+        try SegmentationWriter(product: StructureTests.product(geometry), geometry: geometry)
+            .write(masks, to: folder.file("seg.dcm"))
+        for name in ["rs.dcm", "seg.dcm"] {
+            try fuzz(
+                Data(contentsOf: URL(fileURLWithPath: folder.file(name))), seed: 4, rounds: 400, exerciseStructures)
+        }
+    }
+
+    /// Not bytes but meanings are spoilt here: every attribute in turn gets values that lie, in some slices.
+    @Test("headers of a series with values that lie are judged, never a crash")
+    func meanings() throws {
+        let original = try SmallCT.dataSets()
+        let texts = [
+            "", " ", "0", "-1", "1", "1e308", "-1e308", "1e-308", "nan", "inf", "2147483647", "-2147483648", "4294967295",
+            "9223372036854775807", "-9223372036854775808", "999999999999999999999", "0x10", "1.2.3", "..", "x\\y", "LOCALIZER", "\u{0}",
+        ]
+        var random = SplitMix64(state: 6)
+        let extra: [Dicom.Tag] = [.numberOfFrames, .temporalPositionIdentifier, .imagesInAcquisition, .pixelPaddingValue, .gantryDetectorTilt]
+        let tags = (Set(original[0].tags).subtracting([.pixelData]).union(extra)).sorted()
+        for _ in 0..<1500 {
+            var dataSets = original
+            for _ in 0..<Int.random(in: 1...3, using: &random) {
+                let tag = tags[Int.random(in: tags.indices, using: &random)]
+                let all = Bool.random(using: &random)
+                let count = Int.random(in: 1...6, using: &random)
+                let values = (0..<count).map { _ in texts[Int.random(in: texts.indices, using: &random)] }
+                let numbers = values.map { Int($0) ?? 65535 }
+                let slice = Int.random(in: dataSets.indices, using: &random)
+                let asText = Bool.random(using: &random)
+                for n in dataSets.indices where all || n == slice {
+                    if asText { dataSets[n].set(tag, .LO, strings: values) } else { dataSets[n].set(tag, .SV, integers: numbers) }
+                }
+            }
+            var headers: [InstanceHeader] = []
+            for dataSet in dataSets {
+                // An image that is refused by itself is not examined with the others.
+                if case .success(let header) = Result(catching: { () throws(DicomError) in
+                    try InstanceHeader(dataSet: dataSet, metaInformation: DicomFile(dataSet: dataSet).metaInformation)
+                }) { headers.append(header) }
+            }
+            for stack in stacks(of: headers) {
+                let examination = examineStack(stack.indices.map { headers[$0] })
+                #expect(examination.isAcceptable || examination.refusals.allSatisfy { !$0.message.isEmpty })
+                if let geometry = examination.geometry, examination.isAcceptable {
+                    #expect(geometry.spacing.z.isFinite && geometry.spacing.z > 0)
+                }
+            }
+        }
     }
 
     @Test("sequences nested without end are refused, not followed")

@@ -6,25 +6,9 @@ import Pipeline
 import Segmentation
 import Testing
 
-/// A folder that is deleted with its owner.
-private final class Folder {
-    let path = NSTemporaryDirectory() + "training-data-" + UUID().uuidString
-
-    init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
-
-    deinit { try? FileManager.default.removeItem(atPath: path) }  // a leftover in the temporary folder harms nobody
-}
-
-/// A whole thorax on the coarsest grid that is admitted as a CT.
-private func request(_ seed: UInt64, signs: String = "+x+y+z", withTruth: Bool) throws -> PhantomRequest {
-    PhantomRequest(
-        seed: seed, columns: 84, rows: 68, slices: 30, spacing: Vector3(4.9, 4.9, 9.6),
-        signs: try #require(AxisSigns(signs)), noiseHU: 10, withTruth: withTruth)
-}
-
 private func phantom(_ seed: UInt64, in folder: String, withTruth: Bool = true) throws {
     let signs = seed.isMultiple(of: 2) ? "-x+y-z" : "+x+y+z"
-    _ = try writePhantom(request(seed, signs: signs, withTruth: withTruth), to: folder, threads: 2)
+    try SmallPhantom.write(seed, signs: signs, to: folder, withTruth: withTruth)
 }
 
 /// A recipe that takes a second.
@@ -81,7 +65,7 @@ struct TrainingDataTests {
         #expect(found.skipped.contains { $0.name == "a" && $0.remark == "no contours of the recipe's structures" })
 
         // The same grid, stored from the other end.
-        let geometry = phantomGeometry(try request(1, withTruth: false))
+        let geometry = phantomGeometry(try SmallPhantom.request(1, withTruth: false))
         let last = VoxelIndex(
             i: geometry.dimensions.i - 1, j: geometry.dimensions.j - 1, k: geometry.dimensions.k - 1)
         var turned = geometry

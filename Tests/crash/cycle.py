@@ -169,15 +169,20 @@ class Consumer(threading.Thread):
     def __init__(self, outbox: Path, taken: Path):
         super().__init__(daemon=True)
         self.outbox, self.taken, self.is_on, self.is_over, self.count = outbox, taken, False, False, 0
+        self.moving = threading.Lock()
 
     def run(self) -> None:
         while not self.is_over:
             if self.is_on:
-                for path in self.outbox.iterdir():
-                    if not path.name.startswith("."):
-                        self.count += 1
-                        shutil.move(path, self.taken / f"{self.count:04}" / path.name)
+                with self.moving:
+                    self.take()
             time.sleep(0.004)
+
+    def take(self) -> None:
+        for path in self.outbox.iterdir():
+            if not path.name.startswith("."):
+                self.count += 1
+                shutil.move(path, self.taken / f"{self.count:04}" / path.name)
 
 
 class Lane:
@@ -267,8 +272,9 @@ class Lane:
         return "arriving"
 
     def delivered(self, uid: str) -> list[Path]:
-        here = [path for path in self.outbox.iterdir() if path.name.startswith(uid)]
-        return here + [path for path in self.taken.glob("*/*") if path.name.startswith(uid)]
+        with self.consumer.moving:
+            here = [path for path in self.outbox.iterdir() if path.name.startswith(uid)]
+            return here + [path for path in self.taken.glob("*/*") if path.name.startswith(uid)]
 
     def wait(self, condition, cycle: Cycle, problem: str) -> None:
         end = time.monotonic() + PATIENCE

@@ -42,7 +42,7 @@ package struct Delivery {
         if run.deliverySource == nil { run = try prepare(run, outbox: outbox) }
         guard let source = run.deliverySource else { return }
         // A copy lies in the outbox already; that may have been another one when it was made.
-        let isCopy = (source as NSString).lastPathComponent.hasPrefix(".")
+        let isCopy = Directory.name(of: source).hasPrefix(".")
         let folder = isCopy ? Directory.parent(of: source) : outbox
         if Directory.exists(source) {
             try publish(source, as: "\(folder)/\(run.deliveredName)", run)

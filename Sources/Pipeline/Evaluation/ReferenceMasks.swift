@@ -2,6 +2,7 @@ import Dicom
 import Foundation
 import Imaging
 import Nifti
+import Platform
 
 /// Structures of a reference: an RT Structure Set, a Segmentation, or NIfTI.
 package struct ReferenceMasks {
@@ -10,6 +11,8 @@ package struct ReferenceMasks {
     package let kind: Kind
     package let sopInstanceUID: String?
     package let referencedSeriesInstanceUIDs: [String]
+    /// Empty where the file names none, as NIfTI.
+    package let frameOfReferenceUIDs: [String]
     package let names: [String]
     /// The grid that the structures were drawn on; nil for an RT Structure Set, whose contours have none.
     package let grid: VolumeGeometry?
@@ -17,11 +20,13 @@ package struct ReferenceMasks {
 
     /// - Parameters:
     ///   - path: the file; NIfTI by its name, everything else as DICOM.
-    ///   - labels: names of the values of a NIfTI label map; a map with one value is named after its file.
+    ///   - labels: names of the values of a NIfTI label map.
+    ///   - areStated: whether somebody said that this very file has these labels. If not, a file that holds 1 alone
+    ///     is the mask of a structure and named after its file: nothing is guessed.
     /// - Throws: `DicomError`, `StructureError`, `NiftiError`.
-    package init(contentsOf path: String, labels: [String: UInt8] = [:]) throws {
-        if path.hasSuffix(".nii") || path.hasSuffix(".nii.gz") {
-            try self.init(nifti: path, labels: labels)
+    package init(contentsOf path: String, labels: [String: UInt8] = [:], areStated: Bool = true) throws {
+        if Self.isNifti(path) {
+            try self.init(nifti: path, labels: labels, areStated: areStated)
             return
         }
         switch try InstanceHeader(contentsOf: path).kind {
@@ -29,8 +34,8 @@ package struct ReferenceMasks {
             let set = try RTStructureSet(contentsOf: path)
             self.init(
                 kind: .rtStructureSet, sopInstanceUID: set.sopInstanceUID,
-                referencedSeriesInstanceUIDs: set.referencedSeriesInstanceUIDs, names: set.structures.map(\.name),
-                grid: nil
+                referencedSeriesInstanceUIDs: set.referencedSeriesInstanceUIDs,
+                frameOfReferenceUIDs: set.frameOfReferenceUIDs, names: set.structures.map(\.name), grid: nil
             ) { index, geometry in
                 let (mask, outside) = set.structures[index].mask(on: geometry)
                 return (mask, outside)
@@ -40,6 +45,7 @@ package struct ReferenceMasks {
             self.init(
                 kind: .segmentation, sopInstanceUID: object.sopInstanceUID,
                 referencedSeriesInstanceUIDs: object.referencedSeriesInstanceUIDs,
+                frameOfReferenceUIDs: object.frameOfReferenceUID.map { [$0] } ?? [],
                 names: object.segments.map(\.label), grid: object.grid
             ) { index, geometry in
                 let (mask, outside) = object.mask(ofSegment: object.segments[index].number, on: geometry)
@@ -51,34 +57,57 @@ package struct ReferenceMasks {
     }
 
     private init(
-        kind: Kind, sopInstanceUID: String?, referencedSeriesInstanceUIDs: [String], names: [String],
-        grid: VolumeGeometry?, load: @escaping (Int, VolumeGeometry) throws -> (mask: Mask, outside: Int)
+        kind: Kind, sopInstanceUID: String?, referencedSeriesInstanceUIDs: [String], frameOfReferenceUIDs: [String],
+        names: [String], grid: VolumeGeometry?, load: @escaping (Int, VolumeGeometry) throws -> (mask: Mask, outside: Int)
     ) {
         self.kind = kind
         self.sopInstanceUID = sopInstanceUID
         self.referencedSeriesInstanceUIDs = referencedSeriesInstanceUIDs
+        self.frameOfReferenceUIDs = frameOfReferenceUIDs
         self.names = names
         self.grid = grid
         self.load = load
     }
 
-    private init(nifti path: String, labels: [String: UInt8]) throws {
+    private init(nifti path: String, labels: [String: UInt8], areStated: Bool) throws {
         let volume = try NiftiFile.readLabels(path)
         let present = Set(volume.voxels).subtracting([0]).sorted()
-        let file = (path as NSString).lastPathComponent.components(separatedBy: ".nii")[0]
+        let file = Directory.name(of: path).components(separatedBy: ".nii")[0]
         let known = Dictionary(labels.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
+        let isNamed = labels.keys.contains { StructureName($0) == StructureName(file) }
+        // A mask without a voxel is one too: it says that nothing was found, and is scored so.
+        let isMask = present.count <= 1 && (labels.isEmpty || (isNamed || !areStated) && present.allSatisfy { $0 == 1 })
+        let expected = areStated ? Set(known.keys) : []
         let values: [(String, Set<UInt8>)] =
-            present.count == 1 && present[0] == 1 && labels[file] != nil || labels.isEmpty && present.count == 1
-            ? [(file, Set(present))] : present.map { (known[$0] ?? "label \($0)", [$0]) }
+            isMask
+            ? [(file, Set(present))]
+            : expected.union(present).sorted().map { (known[$0] ?? "label \($0)", [$0]) }
         self.init(
-            kind: .nifti, sopInstanceUID: nil, referencedSeriesInstanceUIDs: [], names: values.map(\.0),
-            grid: volume.geometry
+            kind: .nifti, sopInstanceUID: nil, referencedSeriesInstanceUIDs: [], frameOfReferenceUIDs: [],
+            names: values.map(\.0), grid: volume.geometry
         ) { index, geometry in
             let wanted = values[index].1
             let mask = Mask(geometry: volume.geometry, voxels: volume.voxels.map { wanted.contains($0) ? 1 : 0 })
-            return (mask.isOn(geometry) ? mask : mask.resampledNearest(to: geometry, outside: 0, threads: 1), 0)
+            // Its header holds the grid in 32-bit numbers: the CT's own is meant.
+            if mask.isOn(geometry) { return (Mask(geometry: geometry, voxels: mask.voxels), 0) }
+            return (mask.resampledNearest(to: geometry, outside: 0, threads: 1), 0)
         }
     }
+
+    /// Whether its places are those of a CT: places in different Frames of Reference cannot be compared (PS3.3
+    /// C.7.4.1). One that names the very Series is believed, as anonymisers change one of the two UIDs at times.
+    func liesIn(frameOfReferenceUID: String, seriesInstanceUID: String) -> Bool {
+        frameOfReferenceUIDs.isEmpty || frameOfReferenceUIDs.contains(frameOfReferenceUID)
+            || referencedSeriesInstanceUIDs.contains(seriesInstanceUID)
+    }
+
+    /// Files that make one reference: every DICOM object alone, all NIfTI files together, one structure each.
+    static func grouped(_ paths: [String]) -> [[String]] {
+        let nifti = paths.filter(isNifti)
+        return paths.filter { !isNifti($0) }.map { [$0] } + (nifti.isEmpty ? [] : [nifti])
+    }
+
+    private static func isNifti(_ path: String) -> Bool { path.hasSuffix(".nii") || path.hasSuffix(".nii.gz") }
 
     /// The mask of one structure on a grid, and how many contours or frames lay on no slice of it.
     package func mask(at index: Int, on geometry: VolumeGeometry) throws -> (mask: Mask, outside: Int) {

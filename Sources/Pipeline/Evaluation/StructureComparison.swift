@@ -131,14 +131,15 @@ private struct StructureSource {
 
     init(_ path: String, labels: [String: UInt8]) throws {
         guard Directory.exists(path) else { throw SystemError("stat", code: ENOENT, path: path) }
-        let files = Directory.isFolder(path) ? try Self.niftiFiles(in: path) : [path]
+        let isFolder = Directory.isFolder(path)
+        let files = isFolder ? try Self.niftiFiles(in: path) : [path]
         guard !files.isEmpty else {
             throw Fault(
                 .permanent, "E_NO_STRUCTURES", "\(path) holds no NIfTI file.",
                 hint: "Name an RT Structure Set, a Segmentation, a NIfTI file, or a folder with one NIfTI file a structure.")
         }
         parts = try files.map { file in
-            do { return try ReferenceMasks(contentsOf: file, labels: labels) } catch {
+            do { return try ReferenceMasks(contentsOf: file, labels: isFolder ? [:] : labels) } catch {
                 var fault = classify(error)
                 fault.message = "\(file): \(fault.message)"
                 throw fault

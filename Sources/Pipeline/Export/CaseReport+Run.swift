@@ -13,7 +13,7 @@ func caseReport(
         softwareVersion: result.request.softwareVersion, createdAt: RunJSON.text(of: result.request.createdAt),
         revision: result.request.revision, series: result.facts.summary, model: modelSummary(of: result.model),
         configurationDigest: result.request.configurationDigest, structures: structures, findings: findings,
-        evaluation: result.evaluation.evaluations.first, fault: nil, stages: try stageTimes(of: folder), files: [:])
+        evaluation: result.evaluation.evaluation, fault: nil, stages: try stageTimes(of: folder), files: [:])
 }
 
 func modelSummary(of model: ModelPackage) -> CaseReport.ModelSummary {

@@ -132,22 +132,25 @@ struct ExportStage: Stage {
             threads: context.threads)
     }
 
-    /// The first usable reference as a label map, for the pictures alone.
+    /// The reference that is reported as a label map, for the pictures alone.
     private func referenceLabels(of result: RunResult) -> Volume<UInt8>? {
-        guard !result.evaluation.evaluations.isEmpty else { return nil }
+        guard let reported = result.evaluation.evaluation, !reported.structures.isEmpty else { return nil }
         let geometry = result.labels.volume.geometry
+        var labels = Volume<UInt8>(geometry: geometry, repeating: 0)
         for path in result.request.referenceFiles {
             // A reference that cannot be read is already told by the findings of `evaluate`.
-            guard let reference = try? ReferenceMasks(contentsOf: path, labels: result.labels.labels) else { continue }
-            var labels = Volume<UInt8>(geometry: geometry, repeating: 0)
+            guard
+                let reference = try? ReferenceMasks(contentsOf: path, labels: result.labels.labels, areStated: false),
+                reference.kind.rawValue == reported.referenceKind,
+                reference.sopInstanceUID == reported.referenceSOPInstanceUID
+            else { continue }
             for (index, name) in reference.names.enumerated() {
                 let own = result.labels.labels.first { StructureName($0.key) == StructureName(name) }
                 guard let own, let mask = try? reference.mask(at: index, on: geometry).mask else { continue }
                 for n in labels.voxels.indices where mask.voxels[n] != 0 { labels.voxels[n] = own.value }
             }
-            return labels
         }
-        return nil
+        return labels
     }
 
     private func digests(in output: String) throws -> [String: String] {

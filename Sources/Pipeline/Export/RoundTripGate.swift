@@ -12,7 +12,7 @@ struct RoundTripGate {
     func checkRTStructureSet(
         at path: String, _ masks: [(description: StructureDescription, mask: Mask)]
     ) throws -> [String: Double] {
-        let set = try RTStructureSet(contentsOf: path)
+        let set = try readBack("RT Structure Set") { try RTStructureSet(contentsOf: path) }
         return try check("RT Structure Set", masks) { name in
             set.structures.first { $0.name == name }?.mask(on: geometry).mask
         }
@@ -22,9 +22,20 @@ struct RoundTripGate {
     func checkSegmentation(
         at path: String, _ masks: [(description: StructureDescription, mask: Mask)]
     ) throws -> [String: Double] {
-        let object = try SegmentationObject(contentsOf: path)
+        let object = try readBack("Segmentation") { try SegmentationObject(contentsOf: path) }
         return try check("Segmentation", masks) { name in
             object.segments.first { $0.label == name }.map { object.mask(ofSegment: $0.number, on: geometry).mask }
+        }
+    }
+
+    /// What is wrong with our own file is no fault of the CT.
+    private func readBack<Object>(_ product: String, _ read: () throws -> Object) throws -> Object {
+        do { return try read() } catch {
+            let fault = classify(error)
+            guard fault.kind == .permanent else { throw fault }
+            throw Fault(
+                .bug, "E_ROUND_TRIP", "The \(product) cannot be read back: \(fault.message)",
+                hint: "Nothing was delivered. Please report it with the journal of contourd.")
         }
     }
 

@@ -17,6 +17,14 @@ package func classify(_ error: any Error) -> Fault {
         Fault(
             .transient, "E_WORK_FILE", "A file of an earlier stage cannot be read.",
             hint: "Check the disk of the work folder.", details: [withoutFolder(error.description)])
+    case StructureError.unreadable(let reason):
+        Fault(
+            .permanent, "E_UNUSABLE_OBJECT", "The contours cannot be used: \(reason).",
+            hint: "Export them again as RT Structure Set or as uncompressed Segmentation.")
+    case NiftiError.unreadable(let reason):
+        Fault(
+            .permanent, "E_UNUSABLE_OBJECT", "The NIfTI file cannot be used: \(reason).",
+            hint: "Export it again as one NIfTI-1 file.")
     case let error as StructureError:
         Fault(
             .bug, "E_PRODUCT", "A result could not be written: \(error.description).",
@@ -36,6 +44,8 @@ package func classify(_ error: any Error) -> Fault {
 }
 
 private func classify(_ error: DicomError) -> Fault {
+    // One word for a stop, wherever it was noticed.
+    if error == .cancelled { return .cancelled }
     let kind: Fault.Kind =
         switch error {
         case .cannotOpen, .outOfMemory, .cannotWrite: .transient

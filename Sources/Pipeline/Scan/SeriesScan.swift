@@ -40,7 +40,7 @@ package struct SeriesScan: Sendable {
     package init(
         paths: [String], limits: AdmissionLimits, progress: (Int, Int) -> Void = { _, _ in }
     ) throws(SystemError) {
-        let files = try Self.files(below: paths)
+        let files = try Self.files(below: paths, ignored: &ignored)
         var headers: [InstanceHeader] = []
         var images: [String] = []
         for (index, path) in files.enumerated() {
@@ -82,24 +82,29 @@ package struct SeriesScan: Sendable {
     }
 
     /// Regular files below the given paths, sorted; hidden files and links inside folders are not followed.
-    static func files(below paths: [String]) throws(SystemError) -> [String] {
+    static func files(below paths: [String], ignored: inout [IgnoredFile]) throws(SystemError) -> [String] {
         var files: [String] = []
         for path in paths {
             guard Directory.exists(path) else { throw SystemError("stat", code: ENOENT, path: path) }
-            if Directory.isFolder(path) { try collect(path, into: &files) } else { files.append(path) }
+            if Directory.isFolder(path) { try collect(path, into: &files, &ignored) } else { files.append(path) }
         }
         return files
     }
 
-    private static func collect(_ folder: String, into files: inout [String]) throws(SystemError) {
+    private static func collect(
+        _ folder: String, into files: inout [String], _ ignored: inout [IgnoredFile]
+    ) throws(SystemError) {
         for entry in try Directory.list(folder) where !entry.name.hasPrefix(".") {
             let path = folder + "/" + entry.name
             switch entry.kind {
-            case .folder: try collect(path, into: &files)
+            case .folder: try collect(path, into: &files, &ignored)
             case .file: files.append(path)
-            // It cannot be opened under the name that we can write, and is told of for that reason.
-            case .unnameable: files.append(path)
-            case .other: continue
+            case .other:
+                ignored.append(
+                    IgnoredFile(path: path, code: "W_NOT_A_FILE", reason: "a link, a pipe or a device; it is not followed"))
+            case .unnameable:
+                ignored.append(
+                    IgnoredFile(path: path, code: "E_NAME", reason: "its name is not UTF-8; give it another name"))
             }
         }
     }

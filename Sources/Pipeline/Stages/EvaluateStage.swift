@@ -10,6 +10,9 @@ struct EvaluationFacts: Codable {
     var structures: [CaseReport.StructureReport]
     var findings: [CaseReport.Finding]
     var evaluations: [CaseReport.Evaluation]
+
+    /// The one that is reported: the first that scored something.
+    var evaluation: CaseReport.Evaluation? { evaluations.first { !$0.structures.isEmpty } ?? evaluations.first }
 }
 
 /// Plausibility of every structure, and scores against references where there are any.
@@ -34,43 +37,66 @@ struct EvaluateStage: Stage {
             labels: LabelMap(volume: labels, labels: segmentation.labels),
             unions: model.derivedROIs.map { ($0.name, $0.union) }, tolerancesMM: request.export.tolerancesMM,
             threads: context.threads)
-        for (index, path) in request.referenceFiles.enumerated() {
-            try context.report(0.3 + 0.7 * Double(index) / Double(request.referenceFiles.count), "scoring")
-            score(path, with: evaluation, of: try base.request(), facts, into: &result)
+        let references = ReferenceMasks.grouped(request.referenceFiles)
+        for (index, paths) in references.enumerated() {
+            try context.report(0.3 + 0.7 * Double(index) / Double(references.count), "scoring")
+            score(paths, with: evaluation, of: try base.request(), facts, into: &result)
         }
         try RunJSON.encode(result).write(to: URL(fileURLWithPath: output + "/evaluation.json"))
     }
 
-    /// A reference that cannot be used is told, and never costs the contours.
     private func score(
-        _ path: String, with evaluation: ReferenceEvaluation, of request: RunRequest, _ facts: SeriesFacts,
+        _ paths: [String], with evaluation: ReferenceEvaluation, of request: RunRequest, _ facts: SeriesFacts,
         into result: inout EvaluationFacts
     ) {
-        do {
-            let scores = try evaluation.score(against: path)
-            let own = ProductIdentity(request, volumeDigest: facts.summary.volumeDigest, series: facts.summary)
-            guard !own.isOurs(scores.referenceSOPInstanceUID) else {
-                result.findings.append(
-                    .init(
-                        severity: .note, code: "W_OWN_RESULT", structure: nil, message: "The reference is our own unedited result.",
-                        hint: "It was not scored: it would agree with itself.", details: []))
-                return
-            }
-            result.evaluations.append(scores)
-            if scores.structures.isEmpty {
-                result.findings.append(
-                    .init(
-                        severity: .note, code: "W_REFERENCE_UNMATCHED", structure: nil,
-                        message: "No structure of the reference has a name that the model knows.",
-                        hint: "Name structures after TG-263, for example Lung_L.", details: scores.unmatchedReference))
-            }
-        } catch {
+        let references = paths.compactMap { path in
+            usable(into: &result) { try reference(path, with: evaluation, facts) }
+        }
+        guard !references.isEmpty, let scores = usable(into: &result, { try evaluation.score(against: references) }) else {
+            return
+        }
+        let own = ProductIdentity(request, volumeDigest: facts.summary.volumeDigest, series: facts.summary)
+        guard !own.isOurs(scores.referenceSOPInstanceUID) else {
+            result.findings.append(
+                .init(
+                    severity: .note, code: "W_OWN_RESULT", structure: nil, message: "The reference is our own unedited result.",
+                    hint: "It was not scored: it would agree with itself.", details: []))
+            return
+        }
+        result.evaluations.append(scores)
+        if scores.structures.isEmpty {
+            result.findings.append(
+                .init(
+                    severity: .note, code: "W_REFERENCE_UNMATCHED", structure: nil,
+                    message: "No structure of the reference has a name that the model knows.",
+                    hint: "Name structures after TG-263, for example Lung_L.", details: scores.unmatchedReference))
+        }
+    }
+
+    private func reference(
+        _ path: String, with evaluation: ReferenceEvaluation, _ facts: SeriesFacts
+    ) throws -> ReferenceMasks {
+        let masks = try ReferenceMasks(contentsOf: path, labels: evaluation.labels.labels, areStated: false)
+        let series = facts.summary
+        guard masks.liesIn(frameOfReferenceUID: series.frameOfReferenceUID, seriesInstanceUID: series.seriesInstanceUID)
+        else {
+            throw Fault(
+                .permanent, "E_OTHER_FRAME", "It lies in another Frame of Reference than the CT and names another series.",
+                hint: "Score it with the CT that it was drawn on.")
+        }
+        return masks
+    }
+
+    /// A reference that cannot be used is told, and never costs the contours.
+    private func usable<Value>(into result: inout EvaluationFacts, _ read: () throws -> Value) -> Value? {
+        do { return try read() } catch {
             let fault = classify(error)
             result.findings.append(
                 .init(
                     severity: .note, code: "W_REFERENCE_UNUSABLE", structure: nil,
                     message: "A reference could not be used: \(fault.message)", hint: fault.hint,
                     details: fault.details))
+            return nil
         }
     }
 

@@ -11,27 +11,29 @@ struct ReferenceEvaluation {
     let tolerancesMM: [Double]
     let threads: Int
 
-    /// - Throws: what reading the reference throws.
-    func score(against path: String) throws -> CaseReport.Evaluation {
-        let reference = try ReferenceMasks(contentsOf: path, labels: labels.labels)
+    /// - Parameter references: the files of one reference; a structure that is in several is scored once.
+    /// - Throws: what reading a mask throws.
+    func score(against references: [ReferenceMasks]) throws -> CaseReport.Evaluation {
         var evaluation = CaseReport.Evaluation(
-            referenceKind: reference.kind.rawValue, referenceSOPInstanceUID: reference.sopInstanceUID,
+            referenceKind: references[0].kind.rawValue, referenceSOPInstanceUID: references[0].sopInstanceUID,
             structures: [], unmatchedReference: [], unmatchedPrediction: [], findings: [])
         var scored: Set<StructureName> = []
         let geometry = labels.volume.geometry
-        for (index, name) in reference.names.enumerated() {
-            guard let own = prediction(for: name), scored.insert(StructureName(name)).inserted else {
-                evaluation.unmatchedReference.append(name)
-                continue
+        for reference in references {
+            for (index, name) in reference.names.enumerated() {
+                guard let own = prediction(for: name), scored.insert(StructureName(name)).inserted else {
+                    evaluation.unmatchedReference.append(name)
+                    continue
+                }
+                let (mask, outside) = try reference.mask(at: index, on: geometry)
+                if outside > 0 {
+                    evaluation.findings.append("\(name): \(outside) contours of the reference lie on no slice of the CT")
+                }
+                evaluation.structures.append(
+                    StructureScores(
+                        name: own.name, reference: mask, prediction: own.mask, tolerancesMM: tolerancesMM,
+                        threads: threads))
             }
-            let (mask, outside) = try reference.mask(at: index, on: geometry)
-            if outside > 0 {
-                evaluation.findings.append("\(name): \(outside) contours of the reference lie on no slice of the CT")
-            }
-            evaluation.structures.append(
-                StructureScores(
-                    name: own.name, reference: mask, prediction: own.mask, tolerancesMM: tolerancesMM,
-                    threads: threads))
         }
         evaluation.unmatchedPrediction = names.filter { !scored.contains(StructureName($0)) }
         return evaluation

@@ -120,7 +120,7 @@ final class DicomCaseFinder {
     private func patient(of path: String) -> String {
         // A file that cannot be opened fails again, with its reason, when the case is loaded.
         let id = (try? DicomFile(contentsOf: path, until: .pixelData))?.dataSet.string(.patientID)
-        guard let id, !id.isEmpty else { return safeName((path as NSString).deletingLastPathComponent) }
+        guard let id, !id.isEmpty else { return safeName(Directory.parent(of: path)) }
         return "patient-" + SHA256Digest.hex(of: Data(id.utf8)).prefix(12)
     }
 }

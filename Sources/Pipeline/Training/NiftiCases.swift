@@ -1,6 +1,7 @@
 import Foundation
 import Imaging
 import Nifti
+import Platform
 import Segmentation
 
 /// `dataset.json` of nnU-Net (`{"labels": {"background": 0, "Lung_L": 1}}`) or of the Medical Segmentation Decathlon
@@ -26,7 +27,7 @@ struct DatasetDescription {
 func addNiftiCases(_ files: TrainingFiles, rois: [TrainingROI], to cases: inout TrainingCases) throws {
     for pair in niftiPairs(files.nifti) {
         let table: [UInt8: UInt8]
-        if let dataset = files.datasets.first(where: { pair.image.hasPrefix(($0 as NSString).deletingLastPathComponent) }) {
+        if let dataset = files.datasets.first(where: { pair.image.hasPrefix(Directory.parent(of: $0) + "/") }) {
             let known = try DatasetDescription(contentsOf: dataset).labels.filter { $0.value != 0 }
             let matched = known.compactMap { name, label in rois.label(matching: name).map { (label, $0) } }
             for name in known.keys where rois.label(matching: name) == nil { cases.unmatchedNames[name, default: 0] += 1 }
@@ -60,8 +61,8 @@ func niftiPairs(_ paths: [String]) -> [NiftiPair] {
     var taken = Set<String>()
     var pairs: [NiftiPair] = []
     for path in paths {
-        let folder = (path as NSString).deletingLastPathComponent
-        let file = (path as NSString).lastPathComponent
+        let folder = Directory.parent(of: path)
+        let file = Directory.name(of: path)
         let ending = file.hasSuffix(".nii.gz") ? ".nii.gz" : ".nii"
         let stem = String(file.dropLast(ending.count))
         let name = stem.hasSuffix("_0000") ? String(stem.dropLast(5)) : stem

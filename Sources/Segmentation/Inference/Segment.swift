@@ -93,6 +93,9 @@ extension Acceptance {
         if structure.volumeML < minimumVolumeML {
             return "only \(text(structure.volumeML)) mL, at least \(text(minimumVolumeML)) mL are asked for"
         }
+        if let limit = maximumVolumeML, structure.volumeML > limit {
+            return "\(text(structure.volumeML)) mL are more than any has (\(text(limit)) mL)"
+        }
         if structure.confidence < minimumConfidence {
             return "the confidence \(text(structure.confidence)) is below \(text(minimumConfidence))"
         }

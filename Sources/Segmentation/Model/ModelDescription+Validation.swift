@@ -120,7 +120,8 @@ extension ROIDescription {
         guard postprocessing.joins.allSatisfy({ names.contains($0) && $0 != name }) else {
             return .init(key: "\(path).postprocessing.joins", message: "names of other structures in rois")
         }
-        guard acceptance.minimumVolumeML >= 0, (0...1).contains(acceptance.minimumConfidence),
+        guard acceptance.minimumVolumeML >= 0, acceptance.maximumVolumeML ?? .infinity > acceptance.minimumVolumeML,
+            (0...1).contains(acceptance.minimumConfidence),
             (0...1).contains(acceptance.maximumAirFraction ?? 0)
         else { return .init(key: "\(path).acceptance", message: "a number is out of range") }
         let knots = confidence?.knots ?? []

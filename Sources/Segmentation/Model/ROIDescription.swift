@@ -88,6 +88,8 @@ package struct Postprocessing: Codable, Sendable, Equatable {
 package struct Acceptance: Codable, Sendable, Equatable {
     /// Volume after clean-up, mL.
     package var minimumVolumeML: Double
+    /// Larger than any: a network that sees it everywhere has not seen it. nil = not tested.
+    package var maximumVolumeML: Double?
     /// Confidence (see `StructureResult.confidence`).
     package var minimumConfidence: Double
     /// Mean HU inside, measured on the network's input; nil = not tested.
@@ -97,10 +99,11 @@ package struct Acceptance: Codable, Sendable, Equatable {
     package var maximumAirFraction: Double?
 
     package init(
-        minimumVolumeML: Double = 0, minimumConfidence: Double = 0, meanHU: ClosedInterval? = nil,
-        maximumAirFraction: Double? = nil
+        minimumVolumeML: Double = 0, maximumVolumeML: Double? = nil, minimumConfidence: Double = 0,
+        meanHU: ClosedInterval? = nil, maximumAirFraction: Double? = nil
     ) {
         self.minimumVolumeML = minimumVolumeML
+        self.maximumVolumeML = maximumVolumeML
         self.minimumConfidence = minimumConfidence
         self.meanHU = meanHU
         self.maximumAirFraction = maximumAirFraction

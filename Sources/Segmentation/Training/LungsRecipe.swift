@@ -41,11 +41,11 @@ extension TrainingConfiguration {
                 category: anatomy, type: lungCode,
                 modifier: side == .left ? sideCode("7771000", "Left") : sideCode("24028007", "Right")),
             postprocessing: Postprocessing(largestComponents: 1, keepFraction: 0.1, minimumVolumeML: 5, joins: [other]),
-            // A lung of nearly plain air is the room around the patient; one as dense as muscle is none that the
+            // Both lungs of a very large person hold 8 litres together. A lung of nearly plain air is the room around the patient; one as dense as muscle is none that the
             // network has learned. Both are refused, neither is made.
             acceptance: Acceptance(
-                minimumVolumeML: 3, minimumConfidence: 0.5, meanHU: ClosedInterval(-960, -150),
-                maximumAirFraction: 0.25),
+                minimumVolumeML: 3, maximumVolumeML: 8000, minimumConfidence: 0.7,
+                meanHU: ClosedInterval(-960, -150), maximumAirFraction: 0.25),
             plausibility: Plausibility(
                 volumeML: ClosedInterval(700, 4500), meanHU: ClosedInterval(-920, -500), maximumComponents: 1,
                 side: side, reviewConfidence: 0.9))

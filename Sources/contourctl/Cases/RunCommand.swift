@@ -109,14 +109,7 @@ struct RunCommand: ParsableCommand {
             try printJSON(RunSummary(outcomes: outcomes, ignored: scan.ignored))
         } else {
             for outcome in outcomes { tell(outcome) }
-            let localizers = scan.stacks.filter { $0.key.isLocalizer }.reduce(0) { $0 + $1.files.count }
-            let setAside = localizers > 0 && localizers < scan.stacks.reduce(0) { $0 + $1.files.count }
-                ? ["\(localizers) x localizer beside a scan"] : []
-            let lines = (setAside + unused(scan.ignored)).map { "\n  \($0)" }
-            if !lines.isEmpty {
-                FileHandle.standardError.write(
-                    Data("Files that were used for nothing (contourctl explain --all-files lists them):\(lines.joined())\n".utf8))
-            }
+            tellUnused(scan)
         }
         let worst = outcomes.compactMap { outcome -> CommandFailure? in
             guard let fault = outcome.fault else { return nil }
@@ -126,6 +119,17 @@ struct RunCommand: ParsableCommand {
         if let failure = worst.first(where: { $0.status != .dataError }) ?? worst.first {
             throw ExitCode(failure.status.rawValue)
         }
+    }
+
+    /// What the results do not show: a damaged slice at the end of a scan is missed by nothing else.
+    private func tellUnused(_ scan: SeriesScan) {
+        let localizers = scan.stacks.filter { $0.key.isLocalizer }.reduce(0) { $0 + $1.files.count }
+        let isBesideScan = scan.stacks.contains { !$0.key.isLocalizer }
+        let setAside = localizers > 0 && isBesideScan ? ["\(localizers) x localizer beside a scan"] : []
+        let lines = (setAside + unused(scan.ignored)).map { "\n  \($0)" }
+        guard !lines.isEmpty else { return }
+        FileHandle.standardError.write(
+            Data("Files that were used for nothing (contourctl explain --all-files lists them):\(lines.joined())\n".utf8))
     }
 
     private func tell(_ outcome: RunOutcome) {

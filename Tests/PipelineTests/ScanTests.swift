@@ -1,0 +1,63 @@
+import Dicom
+import Foundation
+import Imaging
+import Pipeline
+import Platform
+import Testing
+
+@Suite("Scanning folders")
+struct ScanTests {
+    @Test("series are told apart in nested folders, among junk, without file names")
+    func mixed() throws {
+        let folder = try Folder()
+        for seed in [1, 2] as [UInt64] { try SmallPhantom.write(seed, to: folder.file("p\(seed)")) }
+        try FileManager.default.createDirectory(atPath: folder.file("in/deep/er"), withIntermediateDirectories: true)
+        for seed in 1...2 {
+            for (n, name) in try names(in: folder.file("p\(seed)/ct")).enumerated() {
+                // All in one folder or below it, names without ending that say nothing.
+                let target = n % 2 == 0 ? "in/\(seed)\(n)" : "in/deep/er/\(seed)\(n)"
+                try FileManager.default.moveItem(atPath: folder.file("p\(seed)/ct/\(name)"), toPath: folder.file(target))
+            }
+        }
+        try FileManager.default.moveItem(atPath: folder.file("p1/truth/rtstruct.dcm"), toPath: folder.file("in/RS"))
+        for (name, text) in [("Thumbs.db", "x"), (".hidden", "x"), ("notes.txt", "notes"), ("empty", "")] {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: folder.file("in/" + name)))
+        }
+        symlink("/etc/passwd", folder.file("in/link"))
+        #expect(mkfifo(folder.file("in/pipe"), 0o600) == 0)
+        let scan = try SeriesScan(paths: [folder.file("in")], limits: AdmissionLimits())
+        #expect(scan.stacks.map(\.files.count) == [30, 30])
+        #expect(Set(scan.stacks.map(\.key.seriesInstanceUID)).count == 2)
+        #expect(scan.stacks.allSatisfy { $0.name == $0.key.seriesInstanceUID && $0.seriesInstanceCount == 30 })
+        #expect(scan.references.map { $0.path } == [folder.file("in/RS")])
+        let ignored = Dictionary(uniqueKeysWithValues: scan.ignored.map { (Directory.name(of: $0.path), $0.code) })
+        #expect(
+            ignored == [
+                "Thumbs.db": "E_NOT_DICOM", "notes.txt": "E_NOT_DICOM", "empty": "E_NOT_DICOM", "link": "W_NOT_A_FILE",
+                "pipe": "W_NOT_A_FILE",
+            ])
+        #expect(scan.ignored.allSatisfy { !$0.reason.isEmpty })
+    }
+
+    @Test("a name that is not UTF-8 is told, not passed over")
+    func unnameable() throws {
+        let folder = try Folder()
+        let latin1 = Array((folder.path + "/M").utf8) + [0xFC, 0x6C, 0]
+        let descriptor = latin1.withUnsafeBufferPointer { bytes in
+            bytes.withMemoryRebound(to: CChar.self) { open($0.baseAddress!, O_CREAT | O_WRONLY, 0o600) }
+        }
+        #expect(descriptor >= 0)
+        close(descriptor)
+        let scan = try SeriesScan(paths: [folder.path], limits: AdmissionLimits())
+        #expect(scan.ignored.map(\.code) == ["E_NAME"])
+    }
+
+    @Test("a path that is not there is an error, a single file is enough")
+    func paths() throws {
+        let folder = try Folder()
+        let images = try SmallPhantom.write(1, to: folder.file("p"), withTruth: false)
+        #expect(throws: SystemError.self) { try SeriesScan(paths: [folder.file("none")], limits: AdmissionLimits()) }
+        let scan = try SeriesScan(paths: [images[4]], limits: AdmissionLimits())
+        #expect(scan.stacks.map(\.files) == [[images[4]]])
+    }
+}

@@ -1,0 +1,194 @@
+import Dicom
+import Foundation
+import Imaging
+import Pipeline
+import Platform
+import Segmentation
+import Testing
+
+/// Stages are run one by one, as the worker of the daemon does it.
+@Suite("Single stages", .serialized)
+struct StageTests {
+    private static let products = ["rtstruct.dcm", "seg.dcm", "labels.nii.gz", "Lung_L.nii.gz", "Lung_R.nii.gz", "Lungs.nii.gz"]
+
+    private func bytes(_ run: RunFolder) throws -> [String: Data] {
+        var result: [String: Data] = [:]
+        for (stage, names) in [
+            (StageName.resample, ["ct.raw", "ct.json", "input.raw", "input.json", "reference.dcm", "series.json"]),
+            (.segment, ["labels.raw", "labels.json", "segmentation.json"]), (.evaluate, ["evaluation.json"]),
+            (.export, Self.products),
+        ] {
+            for name in names { result["\(stage.rawValue)/\(name)"] = try contents(run.directory(of: stage) + "/" + name) }
+        }
+        return result
+    }
+
+    @Test("the same input gives the same bytes, on one thread or two, and when a stage is run again")
+    func deterministic() throws {
+        let bench = try Workbench()
+        bench.export.writesPictures = false
+        let images = try SmallPhantom.write(5, to: bench.folder.file("in"), withTruth: false)
+        let run = try bench.prepare("a", images: images)
+        try bench.runStages(run)
+        let first = try bytes(run)
+        bench.threads = 1
+        let other = try bench.prepare("b", images: images.reversed())
+        try bench.runStages(other)
+        for (name, data) in try bytes(other) { #expect(data == first[name], "\(name)") }
+        // Again from the second stage on, as after a crash.
+        for stage in [StageName.segment, .evaluate, .export] { try Directory.remove(run.directory(of: stage)) }
+        try bench.runStages(run)
+        for (name, data) in try bytes(run) { #expect(data == first[name], "\(name)") }
+    }
+
+    @Test("a finished stage is left as it is, a half-made one is made anew")
+    func idempotent() throws {
+        let bench = try Workbench()
+        bench.export.writesPictures = false
+        let images = try SmallPhantom.write(5, to: bench.folder.file("in"), withTruth: false)
+        let run = try bench.prepare("a", images: images)
+        try FileManager.default.createDirectory(
+            atPath: run.partialDirectory(of: .resample) + "/deep", withIntermediateDirectories: true)
+        try Data("rubbish".utf8).write(to: URL(fileURLWithPath: run.partialDirectory(of: .resample) + "/input.raw"))
+        try bench.runStages(run)
+        #expect(try names(in: run.directory(of: .resample)) == ["ct.json", "ct.raw", "input.json", "input.raw", "reference.dcm", "series.json", "time.json"])
+        #expect(try names(in: run.path).filter { $0.hasSuffix(".partial") }.isEmpty)
+        let marker = run.directory(of: .segment) + "/labels.raw"
+        let before = try FileManager.default.attributesOfItem(atPath: marker)[.modificationDate] as? Date
+        try bench.runStages(run)
+        #expect(try FileManager.default.attributesOfItem(atPath: marker)[.modificationDate] as? Date == before)
+    }
+
+    @Test("stages tell their progress, rising to the end, and stop when they are told to")
+    func progressAndCancel() throws {
+        let bench = try Workbench()
+        bench.export.writesPictures = false
+        let images = try SmallPhantom.write(5, to: bench.folder.file("in"), withTruth: false)
+        let run = try bench.prepare("a", images: images)
+        for stage in StageName.allCases {
+            let cancelled = fault { () throws(Fault) in
+                try runStage(stage, in: run, StageContext(threads: 2, isCancelled: { true }))
+            }
+            #expect(cancelled == .cancelled, "\(stage)")
+            #expect(!run.isFinished(stage))
+            let seen = Recorder()
+            let context = StageContext(threads: 1, progress: { fraction, _ in seen.add(fraction) })
+            try runStage(stage, in: run, context)
+            #expect(seen.values.allSatisfy { (0...1).contains($0) }, "\(stage)")
+            #expect(seen.values == seen.values.sorted(), "\(stage): \(seen.values)")
+        }
+    }
+
+    @Test("a stage without the one before it says so and makes nothing")
+    func outOfOrder() throws {
+        let bench = try Workbench()
+        let run = try bench.prepare("a", images: [])
+        for stage in [StageName.segment, .evaluate, .export] {
+            let found = fault { () throws(Fault) in try runStage(stage, in: run, StageContext(threads: 1)) }
+            #expect(found != nil && !run.isFinished(stage), "\(stage)")
+        }
+        let none = fault { () throws(Fault) in try runStage(.resample, in: run, StageContext(threads: 1)) }
+        #expect(none?.code == "E_NO_IMAGES" && none?.kind == .permanent)
+    }
+
+    @Test("a model that changed after the run was queued is for the operator to decide")
+    func changedModel() throws {
+        let bench = try Workbench()
+        let images = try SmallPhantom.write(5, to: bench.folder.file("in"), withTruth: false)
+        let run = try bench.prepare("a", images: images)
+        _ = try SmallModel.package(in: bench.model.directory) { name, tensor in tensor.values[0] += 1 }
+        let found = fault { () throws(Fault) in try runStage(.resample, in: run, StageContext(threads: 1)) }
+        #expect(found?.code == "E_MODEL_CHANGED" && found?.kind == .operator)
+        try FileManager.default.removeItem(atPath: bench.model.directory + "/weights.safetensors")
+        let missing = fault { () throws(Fault) in try runStage(.resample, in: run, StageContext(threads: 1)) }
+        #expect(missing?.code == "E_MODEL" && missing?.kind == .operator)
+        #expect(missing?.message.contains(bench.folder.path) == false)
+    }
+
+    @Test("a reference that comes later is scored against what was delivered, and our own result is not")
+    func lateReference() throws {
+        let bench = try Workbench()
+        bench.export.writesPictures = false
+        let images = try SmallPhantom.write(5, to: bench.folder.file("in"))
+        let base = try bench.prepare("a", images: images)
+        try bench.runStages(base)
+        func evaluation(_ name: String, of reference: String) throws -> [String: Any] {
+            var request = try base.request()
+            request.kind = .evaluation
+            request.referenceFiles = [reference]
+            request.baseRunDirectory = base.path
+            let run = RunFolder(path: bench.folder.file(name))
+            try run.write(request)
+            try bench.runStages(run, [.evaluate, .export])
+            #expect(try names(in: run.directory(of: .export)) == ["report.html", "report.json"])
+            return try json(run.directory(of: .export) + "/report.json")
+        }
+        for (n, truth) in ["rtstruct.dcm", "seg.dcm"].enumerated() {
+            let report = try evaluation("late \(n)", of: bench.folder.file("in/truth/" + truth))
+            let scores = try #require((report["evaluation"] as? [String: Any])?["structures"] as? [[String: Any]])
+            #expect(scores.count == 2 && scores.allSatisfy { $0["dice"] as? Double ?? 0 > 0.85 }, "\(truth)")
+        }
+        for (n, product) in ["rtstruct.dcm", "seg.dcm"].enumerated() {
+            let report = try evaluation("own \(n)", of: base.directory(of: .export) + "/" + product)
+            #expect(report["evaluation"] == nil)
+            let codes = (report["findings"] as? [[String: Any]])?.compactMap { $0["code"] as? String } ?? []
+            #expect(codes.contains("W_OWN_RESULT"))
+        }
+    }
+
+    @Test("a reference in another Frame of Reference is scored only when it names the very series")
+    func otherFrame() throws {
+        let bench = try Workbench()
+        bench.export.writesPictures = false
+        let images = try SmallPhantom.write(5, to: bench.folder.file("in"))
+        var truth = try DicomFile(contentsOf: bench.folder.file("in/truth/rtstruct.dcm"))
+        var frames = truth.dataSet.sequence(.referencedFrameOfReferenceSequence)
+        frames[0].set(.frameOfReferenceUID, .UI, "1.2.3.99")
+        truth.dataSet.set(.referencedFrameOfReferenceSequence, sequence: frames)
+        try truth.write(to: bench.folder.file("same series.dcm"), transferSyntax: .implicitVRLittleEndian)
+        frames[0].remove(.rtReferencedStudySequence)
+        truth.dataSet.set(.referencedFrameOfReferenceSequence, sequence: frames)
+        try truth.write(to: bench.folder.file("elsewhere.dcm"), transferSyntax: .implicitVRLittleEndian)
+        for (name, isScored) in [("same series", true), ("elsewhere", false)] {
+            let run = try bench.prepare(name, images: images, references: [bench.folder.file(name + ".dcm")])
+            try bench.runStages(run, [.resample, .segment, .evaluate])
+            let facts = try json(run.directory(of: .evaluate) + "/evaluation.json")
+            #expect((facts["evaluations"] as? [Any])?.isEmpty == !isScored, "\(name)")
+            let codes = (facts["findings"] as? [[String: Any]])?.compactMap { $0["code"] as? String } ?? []
+            #expect(codes.contains("W_REFERENCE_UNUSABLE") == !isScored, "\(name)")
+        }
+    }
+
+    @Test("a reference that cannot be used costs a finding, not the contours")
+    func unusableReference() throws {
+        let bench = try Workbench()
+        bench.export.writesPictures = false
+        let images = try SmallPhantom.write(5, to: bench.folder.file("in"))
+        try Data("no DICOM".utf8).write(to: URL(fileURLWithPath: bench.folder.file("in/truth/bad.dcm")))
+        let run = try bench.prepare("a", images: images, references: [bench.folder.file("in/truth/bad.dcm"), images[0], bench.folder.file("gone.dcm")])
+        try bench.runStages(run)
+        let report = try json(run.directory(of: .export) + "/report.json")
+        let findings = try #require(report["findings"] as? [[String: Any]])
+        #expect(findings.count { $0["code"] as? String == "W_REFERENCE_UNUSABLE" } == 3)
+        #expect(try names(in: run.directory(of: .export)).contains("rtstruct.dcm"))
+    }
+
+    @Test("a request comes back from its file as it was written, times to the millisecond")
+    func requestRoundTrip() throws {
+        let bench = try Workbench()
+        let run = try bench.prepare("a", images: ["/x/1.dcm"], references: ["/y/ü.dcm"])
+        let request = try run.request()
+        #expect(request.createdAt == Date(timeIntervalSince1970: 1_700_000_000.125))
+        #expect(request.dicomFiles == ["/x/1.dcm"] && request.referenceFiles == ["/y/ü.dcm"])
+        #expect(RunJSON.text(of: request.createdAt) == "2023-11-14T22:13:20.125Z")
+        #expect(throws: DecodingError.self) { try RunJSON.decode(Date.self, from: Data("\"yesterday\"".utf8)) }
+    }
+}
+
+/// Collects values from any thread.
+private final class Recorder: @unchecked Sendable {
+    private let lock = NSLock()
+    private var collected: [Double] = []
+    func add(_ value: Double) { lock.withLock { collected.append(value) } }
+    var values: [Double] { lock.withLock { collected } }
+}

@@ -1,0 +1,101 @@
+import Foundation
+import Report
+import Testing
+
+@Suite("The report page")
+struct ReportPageTests {
+    private let hostile = "<script>alert('x')</script>\"><img src=http://evil.example/a.png onerror=\"b\">&amp;"
+
+    @Test("names and texts from outside are text, never HTML", arguments: [CaseReport.Verdict.delivered, .review, .refused])
+    func escaping(_ verdict: CaseReport.Verdict) throws {
+        let picture = CasePicture(role: .axial, caption: hostile, png: Data([1, 2, 3]))
+        let page = reportHTML(report(everyText: hostile, verdict: verdict), pictures: [picture], modelCard: hostile)
+        #expect(!page.contains("<script") && !page.contains("<img src=http") && !page.contains("onerror=\"b\""))
+        #expect(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&gt;"))
+        #expect(page.contains("&amp;amp;"))
+    }
+
+    @Test("the page opens offline: it refers to nothing outside of itself")
+    func offline() {
+        let picture = CasePicture(role: .strip, caption: "Axial slices", png: Data([1, 2, 3]))
+        let page = reportHTML(report(everyText: "plain"), pictures: [picture], modelCard: "# Card")
+        for link in ["http:", "https:", "//", "url(", "<link", "<script", "@import", "<iframe", "<base"] {
+            #expect(!page.contains(link), "\(link)")
+        }
+        let sources = page.components(separatedBy: "src=").dropFirst()
+        #expect(sources.count == 1 && sources.allSatisfy { $0.hasPrefix("\"data:image/png;base64,AQID\"") })
+        #expect(!page.contains("href="))
+    }
+
+    @Test("every element that is opened is closed")
+    func wellFormed() throws {
+        let page = reportHTML(report(everyText: "a<b&c"), pictures: [], modelCard: "x")
+        var open: [String] = []
+        for piece in page.components(separatedBy: "<").dropFirst() {
+            let tag = try #require(piece.components(separatedBy: ">").first)
+            let name = try #require(tag.components(separatedBy: .whitespaces).first)
+            if name.hasPrefix("!") || ["meta", "img", "br"].contains(name) { continue }
+            if name.hasPrefix("/") { #expect(open.popLast() == String(name.dropFirst())) } else { open.append(name) }
+        }
+        #expect(open.isEmpty)
+    }
+
+    @Test("the verdict and the warnings come first, and that nobody has reviewed the contours")
+    func order() throws {
+        let page = reportHTML(report(everyText: "TEXT"), pictures: [], modelCard: nil)
+        let places = try ["Look here first", "Automatic, not reviewed", "DEMONSTRATION MODEL", "<h2>Findings", "<h2>Structures", "<h2>Agreement", "<h2>CT", "<h2>Model", "<h2>How it was made"]
+            .map { try #require(page.range(of: $0), "\($0)").lowerBound }
+        #expect(places == places.sorted())
+        let delivered = reportHTML(report(everyText: "TEXT", verdict: .delivered), pictures: [], modelCard: nil)
+        #expect(delivered.contains("Automatic, not reviewed") && delivered.contains("Contours delivered"))
+    }
+
+    @Test("numbers are rounded for people, undefined ones are a dash, slices count from 1")
+    func numbers() {
+        var report = report(everyText: "TEXT")
+        report.structures[0].confidence = nil
+        let page = reportHTML(report, pictures: [], modelCard: nil)
+        for text in ["<td>1235</td>", "<td>&ndash;</td>", "<td>-812</td>", "<td>4&ndash;18</td>", "0.977 x 0.977 x 2.5 mm"] {
+            #expect(page.contains(text), "\(text)")
+        }
+    }
+
+    @Test("report.json keeps everything and can be read back")
+    func json() throws {
+        let report = report(everyText: "Üml\"aut\n")
+        let data = try JSONEncoder().encode(report)
+        let again = try JSONEncoder().encode(JSONDecoder().decode(CaseReport.self, from: data))
+        let (a, b) = (try JSONSerialization.jsonObject(with: data), try JSONSerialization.jsonObject(with: again))
+        #expect((a as? NSDictionary)?.isEqual(b) == true)
+    }
+}
+
+@Suite("REFUSED.txt")
+struct RefusalTextTests {
+    private func refused(message: String, details: [String] = []) -> CaseReport {
+        var report = report(everyText: "x", verdict: .refused)
+        report.fault = .init(
+            code: "E_MISSING_SLICE", kind: "permanent", message: message, hint: "Send the missing slices.", details: details)
+        report.softwareVersion = "9.8.7"
+        return report
+    }
+
+    @Test("it names the reason, the code, the slices and what to do")
+    func contents() {
+        let text = refusalText(refused(message: "2 slices are missing.", details: ["E_MISSING_SLICE: 2 slices are missing.", "  2 missing between slice 3 and slice 6"]))
+        for part in [
+            "This CT was not contoured.", "Why: 2 slices are missing.", "Code: E_MISSING_SLICE",
+            "What to do: Send the missing slices.", "    2 missing between slice 3 and slice 6", "contourctl retry", "9.8.7",
+        ] { #expect(text.contains(part), "\(part)") }
+        #expect(text.hasSuffix("\n"))
+    }
+
+    @Test("long reasons are wrapped and lose no word")
+    func wrapping() {
+        let message = (1...60).map { "word\($0)" }.joined(separator: " ")
+        let text = refusalText(refused(message: message))
+        #expect(text.split(separator: "\n").allSatisfy { $0.count <= 100 })
+        let words = text.split(whereSeparator: \.isWhitespace).filter { $0.hasPrefix("word") }
+        #expect(words.map(String.init) == (1...60).map { "word\($0)" })
+    }
+}

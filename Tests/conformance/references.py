@@ -1,0 +1,91 @@
+#!/usr/bin/env python
+"""References in every form: which structure of theirs is scored against which of ours, and that nothing is guessed."""
+
+import json
+import os
+import sys
+import tempfile
+
+import nibabel
+import numpy as np
+
+import product
+import reports
+from checks import Checks
+from outputs import delivered
+
+LUNGS = ["Lung_L", "Lung_R"]
+
+
+def main():
+    checks = Checks()
+    with tempfile.TemporaryDirectory() as scratch:
+        images, truth = product.phantom(f"{scratch}/phantom", *product.COARSE_GRID)
+        every_form_gives_the_same_scores(checks, images, truth)
+        a_missed_structure_counts(checks, truth, scratch)
+        if product.has_model():
+            masks_beside_a_run(checks, images, truth, scratch)
+        else:
+            checks.skip("no model is installed: references of a run are not tried")
+    checks.finish()
+
+
+def evaluate(reference, prediction, *options):
+    done = product.contourctl("evaluate", "--reference", reference, "--prediction", prediction, "--json", *options)
+    return json.loads(done.stdout) if done.status == 0 else {"structures": [], "failure": done.stderr}
+
+
+def scores(evaluation):
+    return {one["name"]: {key: one[key] for key in one if key != "name"} for one in evaluation["structures"]}
+
+
+def every_form_gives_the_same_scores(checks, images, truth):
+    """The truth as contours, segments and masks is one truth."""
+    forms = {"the folder of masks": truth, "the Segmentation": f"{truth}/seg.dcm", "the RT Structure Set": f"{truth}/rtstruct.dcm"}
+    against_masks = {form: scores(evaluate(path, truth, "--ct", images)) for form, path in forms.items()}
+    for form, found in against_masks.items():
+        checks.check(f"{form} and the masks hold the same structures", len(found) == 7, sorted(found))
+        checks.none(f"{form} equals the masks", (f"{name}: {one['dice']}" for name, one in found.items() if one["dice"] != 1))
+
+
+def a_missed_structure_counts(checks, truth, scratch):
+    """A prediction without a voxel is a miss of everything, in a mask of its own as in a label map."""
+    image = nibabel.load(f"{truth}/Lung_L.nii.gz")
+    left = np.asarray(image.dataobj) > 0
+    right = np.asarray(nibabel.load(f"{truth}/Lung_R.nii.gz").dataobj) > 0
+    maps = {"both": left * 1 + right * 2, "left alone": left * 1, "nothing": left * 0}
+    for name, values in maps.items():
+        nibabel.save(nibabel.Nifti1Image(values.astype(np.uint8), image.affine), f"{scratch}/{name}.nii.gz")
+    labels = ["--label", "Lung_L=1", "--label", "Lung_R=2"]
+    for name, expected in {"left alone": [1, 0], "nothing": [0, 0]}.items():
+        found = scores(evaluate(f"{scratch}/both.nii.gz", f"{scratch}/{name}.nii.gz", *labels))
+        checks.check(f"a label map with {name} is scored for both lungs",
+                     [found.get(lung, {}).get("dice") for lung in LUNGS] == expected, found)
+    os.mkdir(f"{scratch}/missed")
+    nibabel.save(nibabel.Nifti1Image(np.zeros(left.shape, np.uint8), image.affine), f"{scratch}/missed/Lung_L.nii.gz")
+    found = scores(evaluate(truth, f"{scratch}/missed")).get("Lung_L", {})
+    checks.check("a mask without a voxel is scored with Dice 0 and no distances",
+                 found.get("dice") == 0 and found.get("hausdorff_95_mm", 0) is None, found)
+
+
+def masks_beside_a_run(checks, images, truth, scratch):
+    lungs = [f"{truth}/{name}.nii.gz" for name in LUNGS]
+    folder = delivered(checks, "a run with two masks as reference", images, f"{scratch}/two",
+                       *(word for path in lungs for word in ("--reference", path)))
+    evaluation = reports.read(folder).get("evaluation", {}) if folder else {}
+    found = scores(evaluation) if evaluation else {}
+    expected = scores(evaluate(truth, folder, "--ct", images)) if folder else {}
+    checks.check("both masks are scored", sorted(found) == LUNGS, sorted(found))
+    checks.none("the report's scores are those of contourctl evaluate",
+                (f"{name}: {found[name]} and {expected.get(name)}" for name in found if found[name] != expected.get(name)))
+    folder = delivered(checks, "a run with another organ as reference", images, f"{scratch}/other",
+                       "--reference", f"{truth}/SpinalCord.nii.gz")
+    report = reports.read(folder) if folder else {"findings": []}
+    checks.check(
+        "a mask of another organ is scored against nothing, and the report says so",
+        not report.get("evaluation", {}).get("structures")
+        and "W_REFERENCE_UNMATCHED" in [finding["code"] for finding in report["findings"]], report.get("evaluation"))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
