@@ -3,6 +3,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 SWIFT   ?= swift
 CONFIG  := release
+MODELS  ?= Sources/Models
 BIN      = $(shell $(SWIFT) build -c $(CONFIG) --show-bin-path)
 
 UNITDIR     ?= $(if $(filter /usr /usr/local,$(PREFIX)),/usr/lib,$(PREFIX)/lib)/systemd
@@ -33,7 +34,11 @@ install: ## install below $(DESTDIR)$(PREFIX); run `make build` first
 	  $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(SYSCONFDIR)/contourd \
 	  $(DESTDIR)$(UNITDIR)/system $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(TMPFILESDIR) $(DESTDIR)$(UNITDIR)/catalog
 	install -m 755 $(BIN)/contourd $(BIN)/contourctl $(BIN)/contour-bench $(DESTDIR)$(PREFIX)/bin/
-	cp -r Sources/Models/. $(DESTDIR)$(PREFIX)/share/contourd/models/
+# Swift's runtime: the toolchain may be gone, or out of the service's reach.
+	install -d $(DESTDIR)$(PREFIX)/lib/contourd
+	ldd $(BIN)/contourd $(BIN)/contourctl $(BIN)/contour-bench | sed -n 's|.* => \(.*/swift/linux/[^ ]*\) .*|\1|p' | \
+	  sort -u | while read -r library; do install -m 644 "$$library" $(DESTDIR)$(PREFIX)/lib/contourd/ || exit 1; done
+	cp -r $(MODELS)/. $(DESTDIR)$(PREFIX)/share/contourd/models/
 	chmod -R u=rwX,go=rX $(DESTDIR)$(PREFIX)/share/contourd/models
 	test -e $(DESTDIR)$(SYSCONFDIR)/contourd/contourd.toml || \
 	  install -m 644 etc/contourd.toml $(DESTDIR)$(SYSCONFDIR)/contourd/contourd.toml
@@ -42,15 +47,14 @@ install: ## install below $(DESTDIR)$(PREFIX); run `make build` first
 	install -m 644 systemd/contourd.sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/contourd.conf
 	install -m 644 systemd/contourd.tmpfiles.conf $(DESTDIR)$(TMPFILESDIR)/contourd.conf
 	install -m 644 systemd/contourd.catalog $(DESTDIR)$(UNITDIR)/catalog/contourd.catalog
-	install -m 644 docs/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1/
-	install -m 644 docs/man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
-	install -m 644 docs/man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	for page in $(wildcard docs/man/*.[158]); do \
+	  install -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/ || exit 1; done
 
 uninstall: ## remove what install put there (configuration and data stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/contourd $(DESTDIR)$(PREFIX)/bin/contourctl $(DESTDIR)$(PREFIX)/bin/contour-bench
 	rm -f $(DESTDIR)$(UNITDIR)/system/contourd.service $(DESTDIR)$(SYSUSERSDIR)/contourd.conf
 	rm -f $(DESTDIR)$(TMPFILESDIR)/contourd.conf $(DESTDIR)$(UNITDIR)/catalog/contourd.catalog
-	rm -rf $(DESTDIR)$(PREFIX)/share/contourd
+	rm -rf $(DESTDIR)$(PREFIX)/share/contourd $(DESTDIR)$(PREFIX)/lib/contourd
 	cd docs/man && for page in *.[158]; do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page; done
 
 format: ## format the Swift sources in place

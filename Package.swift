@@ -14,6 +14,10 @@ let dcmtk: [LinkerSetting] = [
     .linkedLibrary("ofstd"), .linkedLibrary("stdc++"), .linkedLibrary("z"),
 ]
 
+// An installed program finds Swift's runtime beside itself (`make install` puts it there): a toolchain in somebody's
+// home is out of reach for the service's user.
+let runtime: [LinkerSetting] = [.unsafeFlags(["-Xlinker", "-rpath", "-Xlinker", "$ORIGIN/../lib/contourd"])]
+
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -69,18 +73,19 @@ let package = Package(
                 "Pipeline", "Store", "Dicom", "Segmentation", "Platform", "CSystemd", logging, serviceLifecycle, toml,
             ]),
         // Executables.
-        .executableTarget(name: "contourd", dependencies: ["Daemon", "Pipeline", "Platform", argumentParser]),
+        .executableTarget(
+            name: "contourd", dependencies: ["Daemon", "Pipeline", "Platform", argumentParser], linkerSettings: runtime),
         .executableTarget(
             name: "contourctl",
             dependencies: [
                 "Daemon", "Pipeline", "Segmentation", "Phantom", "Dicom", "Nifti", "Metrics", "Report", "Store",
                 "Imaging", "Platform", argumentParser,
-            ]),
+            ], linkerSettings: runtime),
         .executableTarget(
             name: "contour-bench",
             dependencies: [
                 "Imaging", "NeuralNet", "Metrics", "Dicom", "Segmentation", "Pipeline", "Phantom", "Platform", argumentParser,
-            ]),
+            ], linkerSettings: runtime),
 
         .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"]),
@@ -96,8 +101,10 @@ let package = Package(
             dependencies: [
                 "Pipeline", "Dicom", "Nifti", "Imaging", "Segmentation", "Phantom", "NeuralNet", "Metrics", "Platform",
             ]),
-        .testTarget(name: "StoreTests", dependencies: ["Store"]),
-        .testTarget(name: "DaemonTests", dependencies: ["Daemon", "Store", "Pipeline", "Platform"]),
+        .testTarget(name: "StoreTests", dependencies: ["Store", grdb]),
+        .testTarget(
+            name: "DaemonTests",
+            dependencies: ["Daemon", "Store", "Pipeline", "Dicom", "Imaging", "Platform", logging]),
         .testTarget(name: "CommandLineTests"),
         .testTarget(name: "LayeringTests"),
     ],

@@ -82,6 +82,15 @@ package enum Directory {
         try syscall("rmdir", path: folder) { rmdir(folder) }
     }
 
+    /// Removes the empty folders below `folder`, and itself when it is empty then. What holds something, or may not be
+    /// removed, stays.
+    package static func prune(_ folder: String) {
+        let entries: [Entry]
+        do { entries = try list(folder) } catch { return }
+        for entry in entries where entry.kind == .folder { prune(folder + "/" + entry.name) }
+        rmdir(folder)
+    }
+
     package static func isFolder(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR

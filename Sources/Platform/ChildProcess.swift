@@ -10,8 +10,9 @@ package final class ChildProcess: Sendable {
     private let output: Int32
     private let reader: LineReader
 
+    /// - Parameter name: what the process is called (argv[0]); nil: the program.
     /// - Throws: `SystemError` when the program cannot be started.
-    package init(_ program: String, arguments: [String]) throws(SystemError) {
+    package init(_ program: String, arguments: [String], name: String? = nil) throws(SystemError) {
         var toChild: [Int32] = [-1, -1], fromChild: [Int32] = [-1, -1]
         try syscall("pipe2") { linux_pipe_cloexec(&toChild) }
         try syscall("pipe2") { linux_pipe_cloexec(&fromChild) }
@@ -29,8 +30,11 @@ package final class ChildProcess: Sendable {
         sigemptyset(&none)
         posix_spawnattr_setsigdefault(&attributes, &defaults)
         posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
-        let argv = ([program] + arguments).map { strdup($0) }
+        // A group of its own: Ctrl-C in a terminal is for us, and we end the child in order.
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP))
+        let argv = ([name ?? program] + arguments).map { strdup($0) }
         defer { argv.forEach { free($0) } }
         var child: Int32 = 0
         let code = posix_spawn(&child, program, &actions, &attributes, argv + [nil], environ)

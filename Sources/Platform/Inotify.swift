@@ -13,9 +13,11 @@ package final class Inotify: Sendable {
     deinit { close(descriptor) }
 
     /// Watches one folder; watching it again changes nothing.
-    package func watch(_ folder: String) throws(SystemError) {
+    /// - Returns: the watch's number, the same for the same folder.
+    @discardableResult
+    package func watch(_ folder: String) throws(SystemError) -> Int32 {
         let mask = UInt32(IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ATTRIB | IN_ONLYDIR)
-        try syscall("inotify_add_watch", path: folder) { inotify_add_watch(descriptor, folder, mask) }
+        return try syscall("inotify_add_watch", path: folder) { inotify_add_watch(descriptor, folder, mask) }
     }
 
     /// What happened since the last call.

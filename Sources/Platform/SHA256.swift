@@ -19,7 +19,8 @@ package struct SHA256Digest: Sendable {
     }
 
     /// The digest of a file's bytes, read a block at a time.
-    package static func hex(ofFile path: String) throws(SystemError) -> String {
+    /// - Parameter onProgress: called after every block.
+    package static func hex(ofFile path: String, onProgress: () -> Void = {}) throws(SystemError) -> String {
         let file = try FileDescriptor.open(path, O_RDONLY)
         var digest = SHA256Digest()
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 20, alignment: 64)
@@ -28,6 +29,7 @@ package struct SHA256Digest: Sendable {
             let count = try file.read(into: buffer, path: path)
             if count == 0 { return digest.finalizedHex() }
             digest.update(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            onProgress()
         }
     }
 

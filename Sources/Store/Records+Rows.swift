@@ -51,6 +51,7 @@ extension RunRecord {
         verdict = row["verdict"]
         deliveredName = row["delivered_name"]
         deliverySource = row["delivery_source"]
+        deliveryPlace = row["delivery_place"]
         createdAt = row["created_at"]
         deliveredAt = row["delivered_at"]
     }

@@ -76,6 +76,8 @@ package struct RunRecord: Codable, Sendable, Equatable {
     package var verdict: String?
     package var deliveredName: String
     package var deliverySource: String?
+    /// The outbox as it was when `deliverySource` was made.
+    package var deliveryPlace: String?
     package var createdAt: Int64
     package var deliveredAt: Int64?
 }

@@ -17,6 +17,7 @@ extension Store {
             state TEXT NOT NULL CHECK (state IN ('collecting', 'sealed')),
             revision INTEGER NOT NULL DEFAULT 0,
             marker INTEGER NOT NULL DEFAULT 0,
+            again INTEGER NOT NULL DEFAULT 0,
             waiting_for TEXT,
             created_at INTEGER NOT NULL,
             last_arrival_at INTEGER NOT NULL,
@@ -37,6 +38,7 @@ extension Store {
             code TEXT,
             reason TEXT,
             attempts INTEGER NOT NULL DEFAULT 0,
+            left_behind INTEGER NOT NULL DEFAULT 0,
             received_at INTEGER NOT NULL
         ) STRICT;
         CREATE INDEX instance_by_series ON instance(series_id, state);
@@ -68,6 +70,7 @@ extension Store {
             verdict TEXT CHECK (verdict IN ('delivered', 'review', 'refused')),
             delivered_name TEXT NOT NULL,
             delivery_source TEXT,
+            delivery_place TEXT,
             created_at INTEGER NOT NULL,
             delivered_at INTEGER,
             pixels_deleted INTEGER NOT NULL DEFAULT 0,

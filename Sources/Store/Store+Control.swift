@@ -51,8 +51,8 @@ extension Store {
                 sql: "UPDATE run SET state = 'cancelled' WHERE series_id = ? AND state = 'working'", arguments: [number])
             let runs = db.changesCount
             try db.execute(
-                sql: "UPDATE series SET state = 'sealed', waiting_for = 'cancelled' WHERE id = ? AND state = 'collecting'",
-                arguments: [number])
+                sql: "UPDATE series SET state = 'sealed', waiting_for = 'cancelled', marker = 0, again = 0 "
+                    + "WHERE id = ? AND state = 'collecting'", arguments: [number])
             return (running, runs)
         }
     }
@@ -70,11 +70,12 @@ extension Store {
         }
     }
 
-    /// Collects a sealed Series once more, so that the assembler decides about it anew.
+    /// Collects a sealed Series once more: it is contoured again, even if nothing changed.
     package func reopen(_ number: Int64) throws(StoreError) {
         try write { db in
             try db.execute(
-                sql: "UPDATE series SET state = 'collecting', marker = 1 WHERE id = ?", arguments: [number])
+                sql: "UPDATE series SET state = 'collecting', marker = 1, again = 1, waiting_for = NULL WHERE id = ?",
+                arguments: [number])
         }
     }
 

@@ -9,12 +9,22 @@ extension Store {
     }
 
     /// The folder that the last rename will take, on the file system of the outbox, whole and durable. From now on
-    /// its absence proves that the delivery happened.
-    package func setDeliverySource(_ path: String, deliveredName: String, run: Int64) throws(StoreError) {
+    /// its absence proves that the delivery happened, as long as the outbox is the folder that `place` describes.
+    package func setDeliverySource(
+        _ path: String, place: String, deliveredName: String, run: Int64
+    ) throws(StoreError) {
         try write { db in
             try db.execute(
-                sql: "UPDATE run SET delivery_source = ?, delivered_name = ? WHERE id = ?",
-                arguments: [path, deliveredName, run])
+                sql: "UPDATE run SET delivery_source = ?, delivery_place = ?, delivered_name = ? WHERE id = ?",
+                arguments: [path, place, deliveredName, run])
+        }
+    }
+
+    /// The delivery is prepared anew.
+    package func forgetDeliverySource(run: Int64) throws(StoreError) {
+        try write { db in
+            try db.execute(
+                sql: "UPDATE run SET delivery_source = NULL, delivery_place = NULL WHERE id = ?", arguments: [run])
         }
     }
 
@@ -26,8 +36,8 @@ extension Store {
         }
     }
 
-    /// Contouring runs that were delivered before a time and still have their pixels.
-    package func runsWithPixels(deliveredBefore time: Int64) throws(StoreError) -> [RunRecord] {
+    /// Runs that ended before a time and still have their pixels.
+    package func runsWithPixels(endedBefore time: Int64) throws(StoreError) -> [RunRecord] {
         try read { db in
             try Row.fetchAll(
                 db,
@@ -43,18 +53,23 @@ extension Store {
         try write { db in try db.execute(sql: "UPDATE run SET pixels_deleted = 1 WHERE id = ?", arguments: [run]) }
     }
 
-    /// Marks the images of a Series whose runs all gave up their pixels; returns their stored paths.
-    package func deleteImages(ofSeries number: Int64) throws(StoreError) -> [String] {
+    /// Series to which nothing came since a time, and whose runs all gave up their pixels.
+    package func seriesWithOldImages(arrivedBefore time: Int64) throws(StoreError) -> [Int64] {
+        try read { db in
+            try Int64.fetchAll(
+                db,
+                sql: """
+                    SELECT id FROM series WHERE state = 'sealed' AND last_arrival_at < ?
+                        AND NOT EXISTS (SELECT 1 FROM run WHERE run.series_id = series.id AND pixels_deleted = 0)
+                        AND EXISTS (SELECT 1 FROM instance WHERE series_id = series.id AND state = 'image')
+                    """, arguments: [time])
+        }
+    }
+
+    package func setImagesDeleted(ofSeries number: Int64) throws(StoreError) {
         try write { db in
-            let open = try Int.fetchOne(
-                db, sql: "SELECT COUNT(*) FROM run WHERE series_id = ? AND pixels_deleted = 0", arguments: [number])
-            let state = try String.fetchOne(db, sql: "SELECT state FROM series WHERE id = ?", arguments: [number])
-            guard open == 0, state == "sealed" else { return [] }
-            let paths = try String.fetchAll(
-                db, sql: "SELECT stored_path FROM instance WHERE series_id = ? AND state = 'image'", arguments: [number])
             try db.execute(
                 sql: "UPDATE instance SET state = 'deleted' WHERE series_id = ? AND state = 'image'", arguments: [number])
-            return paths
         }
     }
 

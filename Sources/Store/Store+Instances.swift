@@ -28,7 +28,7 @@ extension Store {
         }
     }
 
-    /// A file that could not be read when the service was told to stop: the attempt does not count.
+    /// A file that cannot be read now, through no fault of its own: the attempt does not count.
     package func giveBackParsing(_ number: Int64) throws(StoreError) {
         try write { db in
             try db.execute(
@@ -47,29 +47,69 @@ extension Store {
             try db.execute(
                 sql: """
                     UPDATE instance SET state = 'taking', series_id = ?, sop_instance_uid = ?, header = ?, digest = ?,
-                        stored_path = ? WHERE id = ?
+                        stored_path = ?, code = NULL, reason = NULL WHERE id = ?
                     """,
                 arguments: [series, sopInstanceUID, header, digest, storedPath(series), number])
             return try instance(number, db)
         }
     }
 
-    /// The file lies at its stored path.
-    package func finishTaking(image number: Int64) throws(StoreError) {
+    /// The file will be moved to `storedPath` and used for nothing.
+    package func beginQuarantine(
+        _ number: Int64, code: String, reason: String, storedPath: String
+    ) throws(StoreError) -> InstanceRecord {
         try write { db in
-            try db.execute(sql: "UPDATE instance SET state = 'image' WHERE id = ?", arguments: [number])
+            try db.execute(
+                sql: "UPDATE instance SET state = 'taking', code = ?, reason = ?, stored_path = ? WHERE id = ?",
+                arguments: [code, reason, storedPath, number])
+            return try instance(number, db)
+        }
+    }
+
+    /// The file could not be moved: what `beginTaking` or `beginQuarantine` announced does not happen.
+    package func giveBackTaking(_ number: Int64) throws(StoreError) {
+        try write { db in
             try db.execute(
                 sql: """
-                    UPDATE series SET state = 'collecting', last_arrival_at = ?, waiting_for = NULL
-                    WHERE id = (SELECT series_id FROM instance WHERE id = ?)
-                    """, arguments: [now(), number])
+                    UPDATE instance SET state = 'parsing', series_id = NULL, sop_instance_uid = NULL, header = NULL,
+                        digest = NULL, stored_path = NULL, code = NULL, reason = NULL WHERE id = ?
+                    """, arguments: [number])
+        }
+    }
+
+    /// The file lies at its stored path.
+    ///
+    /// - Parameter leftBehind: the original lies in the inbox, too, because we may not remove it.
+    /// - Returns: the number of its Series when that begins to arrive with this image.
+    package func finishTaking(image number: Int64, leftBehind: Bool = false) throws(StoreError) -> Int64? {
+        try write { db in
+            let series = try Row.fetchOne(
+                db,
+                sql: """
+                    SELECT id, state = 'sealed' OR NOT EXISTS (SELECT 1 FROM instance AS other
+                        WHERE other.series_id = series.id AND other.state = 'image') AS opens
+                    FROM series WHERE id = (SELECT series_id FROM instance WHERE id = ?)
+                    """, arguments: [number])
+            try db.execute(
+                sql: "UPDATE instance SET state = 'image', left_behind = ? WHERE id = ?", arguments: [leftBehind, number])
+            guard let series else { return nil }
+            let id: Int64 = series["id"]
+            try db.execute(
+                sql: """
+                    UPDATE series SET state = 'collecting', last_arrival_at = ?, waiting_for = NULL WHERE id = ?
+                    """, arguments: [now(), id])
+            return series["opens"] ? id : nil
         }
     }
 
     /// The file lies at its stored path and contours these Series.
-    package func finishTaking(reference number: Int64, seriesInstanceUIDs: [String]) throws(StoreError) {
+    package func finishTaking(
+        reference number: Int64, seriesInstanceUIDs: [String], leftBehind: Bool = false
+    ) throws(StoreError) {
         try write { db in
-            try db.execute(sql: "UPDATE instance SET state = 'reference' WHERE id = ?", arguments: [number])
+            try db.execute(
+                sql: "UPDATE instance SET state = 'reference', left_behind = ? WHERE id = ?",
+                arguments: [leftBehind, number])
             for uid in Set(seriesInstanceUIDs) {
                 try db.execute(
                     sql: "INSERT OR IGNORE INTO reference (instance_id, series_instance_uid) VALUES (?, ?)",
@@ -78,31 +118,44 @@ extension Store {
         }
     }
 
-    /// The end of a file that is used for nothing. `quarantined` files were moved to `storedPath`.
+    /// The end of a file that is used for nothing.
     package func endInstance(
-        _ number: Int64, as state: InstanceRecord.State, code: String, reason: String, storedPath: String? = nil
+        _ number: Int64, as state: InstanceRecord.State, code: String, reason: String, leftBehind: Bool = false
     ) throws(StoreError) {
         try write { db in
             try db.execute(
-                sql: """
-                    UPDATE instance SET state = ?, code = ?, reason = ?, stored_path = COALESCE(?, stored_path)
-                    WHERE id = ?
-                    """, arguments: [state.rawValue, code, reason, storedPath, number])
+                sql: "UPDATE instance SET state = ?, code = ?, reason = ?, left_behind = ? WHERE id = ?",
+                arguments: [state.rawValue, code, reason, leftBehind, number])
         }
     }
 
-    /// Forgets a file that vanished before it was taken.
+    /// A file that was taken back by its owner.
     package func forgetInstance(_ number: Int64) throws(StoreError) {
         try write { db in try db.execute(sql: "DELETE FROM instance WHERE id = ?", arguments: [number]) }
     }
 
-    /// An image that was received before under the same SOP Instance UID.
-    package func receivedImage(sopInstanceUID: String) throws(StoreError) -> InstanceRecord? {
+    /// Files that were left in the inbox and are there no more.
+    package func forgetLeft(_ paths: [String]) throws(StoreError) {
+        if paths.isEmpty { return }
+        try write { db in
+            for path in paths {
+                try db.execute(
+                    sql: "DELETE FROM instance WHERE inbox_path = ? AND state IN ('ignored', 'parsing')",
+                    arguments: [path])
+                try db.execute(
+                    sql: "UPDATE instance SET left_behind = 0 WHERE inbox_path = ? AND left_behind = 1",
+                    arguments: [path])
+            }
+        }
+    }
+
+    /// An image or a reference that we hold under this UID.
+    package func receivedInstance(sopInstanceUID: String) throws(StoreError) -> InstanceRecord? {
         try read { db in
             try Row.fetchOne(
                 db,
                 sql: """
-                    SELECT * FROM instance WHERE sop_instance_uid = ? AND state IN ('image', 'reference', 'deleted')
+                    SELECT * FROM instance WHERE sop_instance_uid = ? AND state IN ('image', 'reference')
                     ORDER BY id LIMIT 1
                     """, arguments: [sopInstanceUID]
             ).map { try InstanceRecord(row: $0) }
@@ -117,11 +170,30 @@ extension Store {
         }
     }
 
-    /// Files that were left in the inbox for good reason, so that a scan does not read them again and again.
+    /// Files that were left in the inbox because of what they are, or because they could not be removed, so that a scan
+    /// does not read them again and again.
     package func leftInInbox() throws(StoreError) -> [InstanceRecord] {
         try read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM instance WHERE state = 'ignored' ORDER BY id")
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT * FROM instance WHERE (state = 'ignored' AND code <> 'E_PERMISSION') OR left_behind = 1
+                    ORDER BY id
+                    """)
                 .map { try InstanceRecord(row: $0) }
+        }
+    }
+
+    /// Images of every Series, those included that were deleted after their time.
+    package func imageCounts() throws(StoreError) -> [Int64: Int] {
+        try read { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT series_id, COUNT(*) AS count FROM instance WHERE series_id IS NOT NULL
+                        AND state IN ('image', 'deleted') GROUP BY series_id
+                    """)
+            return Dictionary(uniqueKeysWithValues: rows.map { ($0["series_id"], $0["count"]) })
         }
     }
 

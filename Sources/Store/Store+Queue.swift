@@ -35,7 +35,12 @@ package struct RetryPolicy: Sendable, Equatable {
 }
 
 extension Store {
-    /// Takes the oldest job that is ready, and counts the attempt; nil when there is none or the queue is paused.
+    /// No pause is longer than a day (retry.longest_delay_seconds): a job that seems to wait longer was queued before
+    /// the clock was set back.
+    private var longestWait: Int64 { 86_400_000 }
+
+    /// Takes a job that is ready, and counts the attempt; nil when there is none or the queue is paused. What was
+    /// begun first is finished first.
     package func claim() throws(StoreError) -> (job: JobRecord, run: RunRecord)? {
         try write { db in
             guard try !isPaused(db) else { return nil }
@@ -43,10 +48,11 @@ extension Store {
                 db,
                 sql: """
                     UPDATE job SET state = 'running', attempts = attempts + 1, started_at = ?, finished_at = NULL
-                    WHERE id = (SELECT id FROM job WHERE state = 'available' AND available_at <= ?
-                        ORDER BY available_at, id LIMIT 1)
+                    WHERE id = (SELECT id FROM job WHERE state = 'available'
+                            AND (available_at <= ? OR available_at > ? + ?)
+                        ORDER BY run_id, id LIMIT 1)
                     RETURNING *
-                    """, arguments: [now(), now()])
+                    """, arguments: [now(), now(), now(), longestWait])
             guard let row else { return nil }
             let job = try JobRecord(row: row)
             return (job, try run(job.runNumber, db))
@@ -98,13 +104,26 @@ extension Store {
         }
     }
 
-    /// Jobs that were running when the service ended. After an orderly stop the attempt was given back already;
-    /// what is still running here died with the service, and the attempt counts.
-    package func recoverRunningJobs() throws(StoreError) -> Int {
+    /// Jobs that were running when the service ended are ready again. After an orderly stop the attempt was given
+    /// back already; what is still running here died with the service, and the attempt counts: a run that brings the
+    /// service down time and again is given up, with this fault.
+    ///
+    /// - Returns: the numbers of jobs that are ready again, and of those that were given up.
+    package func recoverRunningJobs(
+        policy: RetryPolicy = RetryPolicy(), givingUpWith fault: FaultRecord
+    ) throws(StoreError) -> (ready: Int, givenUp: Int) {
         try write { db in
+            let lost = try Row.fetchAll(
+                db, sql: "SELECT * FROM job WHERE state = 'running' AND attempts >= ?",
+                arguments: [policy.maximumAttempts])
+            for row in lost {
+                let job = try JobRecord(row: row)
+                try set(job.number, .discarded, fault: fault, db)
+                _ = try startDelivery(job.runNumber, verdict: "refused", db)
+            }
             try db.execute(
                 sql: "UPDATE job SET state = 'available', available_at = ? WHERE state = 'running'", arguments: [now()])
-            return db.changesCount
+            return (db.changesCount, lost.count)
         }
     }
 

@@ -39,6 +39,13 @@ extension Store {
         }
     }
 
+    /// The last image came now.
+    package func touch(_ number: Int64) throws(StoreError) {
+        try write { db in
+            try db.execute(sql: "UPDATE series SET last_arrival_at = ? WHERE id = ?", arguments: [now(), number])
+        }
+    }
+
     package func setWaiting(_ number: Int64, for reason: String?) throws(StoreError) {
         try write { db in
             try db.execute(sql: "UPDATE series SET waiting_for = ? WHERE id = ?", arguments: [reason, number])
@@ -47,13 +54,14 @@ extension Store {
 
     /// The Series is complete: it is sealed and its runs and their first jobs are queued, in one transaction.
     ///
-    /// A stack whose images, model and configuration are those of its latest run gets no second one, unless `again`
-    /// is set. Every other one gets the next revision of the Series.
+    /// A stack whose images, model and configuration are those of its latest run gets no second one, unless the
+    /// Series was reopened. Every other one gets the next revision of the Series.
     ///
     /// - Returns: the runs that were made.
-    package func seal(_ number: Int64, runs: [NewRun], again: Bool = false) throws(StoreError) -> [RunRecord] {
+    package func seal(_ number: Int64, runs: [NewRun]) throws(StoreError) -> [RunRecord] {
         try write { db in
-            let fresh = try again ? runs : runs.filter { try !isKnown($0, number, db) }
+            let again = try Bool.fetchOne(db, sql: "SELECT again FROM series WHERE id = ?", arguments: [number])
+            let fresh = try again == true ? runs : runs.filter { try !isKnown($0, number, db) }
             var made: [RunRecord] = []
             if !fresh.isEmpty {
                 let revision =
@@ -63,7 +71,8 @@ extension Store {
             }
             try db.execute(
                 sql: """
-                    UPDATE series SET state = 'sealed', sealed_at = ?, waiting_for = NULL, marker = 0 WHERE id = ?
+                    UPDATE series SET state = 'sealed', sealed_at = ?, waiting_for = NULL, marker = 0, again = 0
+                    WHERE id = ?
                     """, arguments: [now(), number])
             return made
         }
@@ -96,12 +105,15 @@ extension Store {
         let row = try Row.fetchOne(
             db,
             sql: """
-                SELECT content_digest, model_digest, configuration_digest, software_version, state FROM run
+                SELECT content_digest, model_digest, configuration_digest, software_version, state,
+                    pixels_deleted FROM run
                 WHERE series_id = ? AND kind = ? AND stack = ? AND model = ? AND base_run_id IS ?
                     AND (kind = 'contouring' OR content_digest = ?)
                 ORDER BY id DESC LIMIT 1
                 """, arguments: [series, run.kind, run.stack, run.model, run.baseRunNumber, run.contentDigest])
         guard let row, row["state"] != RunRecord.State.cancelled.rawValue else { return false }
+        // A Series that is sent again after its images were deleted is wanted again.
+        if run.kind == "contouring" && row["pixels_deleted"] == 1 { return false }
         return row["content_digest"] == run.contentDigest && row["model_digest"] == run.modelDigest
             && row["configuration_digest"] == run.configurationDigest
             && row["software_version"] == run.softwareVersion

@@ -22,8 +22,9 @@ package final class Store: Sendable {
             var configuration = Configuration()
             configuration.label = "contourd"
             configuration.foreignKeysEnabled = true
-            configuration.prepareDatabase { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             database = try DatabasePool(path: path, configuration: configuration)
+            // A pool sets NORMAL when it turns to WAL: then a commit could be lost in a power cut.
+            try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
             let migrator = Self.migrator
             if try database.read(migrator.hasBeenSuperseded) { throw StoreError.newerSchema }
             try migrator.migrate(database)
@@ -32,6 +33,17 @@ package final class Store: Sendable {
         } catch {
             throw StoreError(error)
         }
+    }
+
+    /// How SQLite keeps what was committed: its journal mode, `synchronous`, and whether foreign keys are enforced.
+    package func durability() throws(StoreError) -> [String] {
+        do {
+            return try database.writeWithoutTransaction { db in
+                try ["journal_mode", "synchronous", "foreign_keys"].compactMap { name in
+                    try String.fetchOne(db, sql: "PRAGMA \(name)")
+                }
+            }
+        } catch { throw StoreError(error) }
     }
 
     package func close() throws(StoreError) {

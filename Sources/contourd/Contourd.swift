@@ -39,9 +39,8 @@ struct Contourd: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         let (configuration, path) = readConfiguration()
         if checkConfiguration { return print("\(path ?? "the defaults"): valid") }
-        guard let program = executablePath() else { fail("/proc is not mounted", 70) }
         do {
-            try await ContourdService.run(configuration: configuration, path: path, program: program)
+            try await ContourdService.run(configuration: configuration, path: path)
         } catch let error as ContourdService.StartError {
             fail(error.description, error.status)
         } catch {
@@ -58,10 +57,5 @@ struct Contourd: AsyncParsableCommand {
     private func fail(_ message: String, _ status: Int32) -> Never {
         FileHandle.standardError.write(Data("contourd: \(message)\n".utf8))
         Foundation.exit(status)
-    }
-
-    private func executablePath() -> String? {
-        // Only Linux has /proc.
-        try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
     }
 }

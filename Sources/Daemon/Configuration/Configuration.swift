@@ -71,6 +71,8 @@ package struct Configuration: Codable, Sendable, Equatable {
 
     package struct Control: Codable, Sendable, Equatable {
         package var socket = "/run/contourd/control.sock"
+        /// Members may use the socket; where there is no such group, only the service's own user and group may.
+        package var group = "contourd-users"
     }
 
     package var folders = Folders()
@@ -105,7 +107,12 @@ extension Configuration {
             (folders.state.hasPrefix("/"), "folders.state", "an absolute path"),
             (folders.inbox.hasPrefix("/"), "folders.inbox", "an absolute path"),
             (folders.outbox.hasPrefix("/"), "folders.outbox", "an absolute path"),
-            (folders.inbox != folders.outbox, "folders.outbox", "another folder than the inbox"),
+            (!isInside(folders.outbox, folders.inbox), "folders.outbox", "outside of the inbox"),
+            (!isInside(folders.inbox, folders.outbox), "folders.inbox", "outside of the outbox"),
+            (!isInside(folders.state, folders.inbox), "folders.state", "outside of the inbox"),
+            (!isInside(folders.state, folders.outbox), "folders.state", "outside of the outbox"),
+            (!isUsedByState(folders.inbox), "folders.inbox", "outside of the state folder's own folders"),
+            (!isUsedByState(folders.outbox), "folders.outbox", "outside of the state folder's own folders"),
             ((0.1...3600).contains(inbox.settleSeconds), "inbox.settle_seconds", "0.1 to 3600"),
             ((1...86400).contains(inbox.scanSeconds), "inbox.scan_seconds", "1 to 86400"),
             ((0.1...3600).contains(inbox.pollSeconds), "inbox.poll_seconds", "0.1 to 3600"),
@@ -145,6 +152,18 @@ extension Configuration {
         ]
         return rules.first { !$0.0 }.map { ($0.1, "must be \($0.2)") }
     }
+
+    private func isInside(_ path: String, _ folder: String) -> Bool {
+        let (path, folder) = (standardized(path), standardized(folder))
+        return path == folder || path.hasPrefix(folder == "/" ? folder : folder + "/")
+    }
+
+    private func isUsedByState(_ path: String) -> Bool {
+        let state = StateFolder(path: standardized(folders.state))
+        return isInside(path, state.work) || isInside(path, state.quarantine)
+    }
+
+    private func standardized(_ path: String) -> String { (path as NSString).standardizingPath }
 
     private func isUsableName(_ name: String) -> Bool {
         name.contains("{series}") && !name.contains("/") && !name.hasPrefix(".") && name.utf8.count < 120

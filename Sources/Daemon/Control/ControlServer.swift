@@ -3,13 +3,16 @@ import Platform
 
 /// Answers `contourctl` on a Unix socket: one request and one reply, a JSON object on a line each. Who may connect
 /// is said by the mode and the group of the socket.
-struct ControlServer {
+package struct ControlServer {
     let context: ServiceContext
+    private let path: String
     private let listener: FileDescriptorBox
 
-    init(_ context: ServiceContext) throws(SystemError) {
+    package init(_ context: ServiceContext) throws(SystemError) {
         self.context = context
-        let path = context.configuration.control.socket
+        let control = context.configuration.control
+        let path = control.socket
+        self.path = path
         try Directory.create(Directory.parent(of: path))
         unlink(path)
         let raw = try syscall("socket") { socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0) }
@@ -17,33 +20,51 @@ struct ControlServer {
         try withSocketAddress(path) { address, length throws(SystemError) in
             try syscall("bind", path: path) { bind(raw, address, length) }
         }
-        chmod(path, 0o660)
+        // The mode before the group: nobody else may connect in between.
+        try syscall("chmod", path: path) { chmod(path, 0o600) }
+        Self.give(path, to: control.group)
+        try syscall("chmod", path: path) { chmod(path, 0o660) }
         try syscall("listen", path: path) { listen(raw, 16) }
     }
 
-    func run() {
+    /// A service that is no member of the group, as when it is tried by hand, keeps the socket for itself.
+    private static func give(_ path: String, to group: String) {
+        guard let entry = getgrnam(group) else { return }
+        _ = chown(path, uid_t.max, entry.pointee.gr_gid)
+    }
+
+    package func run() {
         let controller = Controller(store: context.store, context: context)
         while !context.isStopping {
-            var descriptors = [pollfd(fd: listener.raw, events: Int16(POLLIN), revents: 0)]
-            guard poll(&descriptors, 1, 500) > 0 else { continue }
+            context.liveness.beat(.control)
+            context.controlWake.wait(seconds: context.liveness.longestSleep, also: [listener.raw])
+            var listening = pollfd(fd: listener.raw, events: Int16(POLLIN), revents: 0)
+            guard !context.isStopping, poll(&listening, 1, 0) > 0 else { continue }
             let client = accept(listener.raw, nil, nil)
             guard client >= 0 else { continue }
-            let connection = FileDescriptorBox(client)
-            // A client that says nothing must not keep the others waiting.
-            var patience = timeval(tv_sec: 2, tv_usec: 0)
-            setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-            setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-            guard let line = readSocketLine(connection.raw, limit: 65536) else { continue }
-            let reply: ControlReply
-            do {
-                reply = controller.handle(try JSONDecoder().decode(ControlRequest.self, from: line))
-            } catch {
-                reply = .failed("the request was not understood; are contourd and contourctl of one version?")
-            }
-            // Our own plain types; an answer that cannot be sent has nobody to hear it.
-            if let data = try? JSONEncoder().encode(reply) { writeSocketLine(connection.raw, data) }
+            // No worker started meanwhile may keep the connection open.
+            _ = fcntl(client, F_SETFD, FD_CLOEXEC)
+            serve(FileDescriptorBox(client), controller)
         }
-        unlink(context.configuration.control.socket)
+        context.liveness.end(.control)
+        unlink(path)
+    }
+
+    private func serve(_ connection: FileDescriptorBox, _ controller: Controller) {
+        // A client that says nothing must not keep the others waiting.
+        var patience = timeval(tv_sec: 2, tv_usec: 0)
+        let size = socklen_t(MemoryLayout<timeval>.size)
+        setsockopt(connection.raw, SOL_SOCKET, SO_RCVTIMEO, &patience, size)
+        setsockopt(connection.raw, SOL_SOCKET, SO_SNDTIMEO, &patience, size)
+        guard let line = readSocketLine(connection.raw, limit: 65536) else { return }
+        let reply: ControlReply
+        do {
+            reply = controller.handle(try JSONDecoder().decode(ControlRequest.self, from: line))
+        } catch {
+            reply = .failed("the request was not understood; are contourd and contourctl of one version?")
+        }
+        // Our own plain types; an answer that cannot be sent has nobody to hear it.
+        if let data = try? JSONEncoder().encode(reply) { writeSocketLine(connection.raw, data) }
     }
 }
 

@@ -8,11 +8,18 @@ package struct Controller: Sendable {
     /// The running service; nil when `contourctl` holds the lock.
     let context: ServiceContext?
 
+    package init(store: Store, context: ServiceContext?) {
+        self.store = store
+        self.context = context
+    }
+
     package func handle(_ request: ControlRequest) -> ControlReply {
         do {
             switch request {
             case .status: return .status(try status())
-            case .list: return .list(try store.series().map(summary))
+            case .list:
+                let counts = try store.imageCounts()
+                return .list(try store.series().map { try summary($0, images: counts[$0.number] ?? 0) })
             case .show(let number): return .show(try details(number))
             case .find(let uid):
                 guard let series = try store.series(seriesInstanceUID: uid) else {
@@ -52,15 +59,14 @@ package struct Controller: Sendable {
             working: (working ?? []).sorted { $0.series < $1.series })
     }
 
-    private func summary(_ series: SeriesRecord) throws -> SeriesSummary {
+    private func summary(_ series: SeriesRecord, images: Int) throws -> SeriesSummary {
         let runs = try store.runs(ofSeries: series.number)
         let contouring = runs.filter { $0.kind == RunRequest.Kind.contouring.rawValue }
         let latest = contouring.last
         let job = try latest.flatMap { try store.jobs(ofRun: $0.number).last }
         return SeriesSummary(
             number: series.number, state: state(of: series, latest, job),
-            images: try store.instances(ofSeries: series.number).count { $0.state == .image || $0.state == .deleted },
-            revision: series.revision, stage: latest?.state == .working ? job?.stage : nil,
+            images: images, revision: series.revision, stage: latest?.state == .working ? job?.stage : nil,
             waitingFor: series.waitingFor, receivedAt: series.createdAt,
             deliveredName: latest?.state == .delivered ? latest?.deliveredName : nil, fault: job?.fault?.code)
     }
@@ -79,9 +85,10 @@ package struct Controller: Sendable {
     private func details(_ number: Int64) throws -> SeriesDetails {
         let series = try store.series(number)
         let references = try store.references(toSeriesInstanceUID: series.seriesInstanceUID)
+        let instances = try store.instances(ofSeries: number)
         return SeriesDetails(
-            summary: try summary(series), series: series,
-            instances: try store.instances(ofSeries: number).map(line), references: references.map(line),
+            summary: try summary(series, images: instances.count { $0.state == .image || $0.state == .deleted }),
+            series: series, instances: instances.map(line), references: references.map(line),
             runs: try store.runs(ofSeries: number).map { run in
                 SeriesDetails.Run(
                     number: run.number, kind: run.kind, stack: run.stack, revision: run.revision, model: run.model,
@@ -99,7 +106,10 @@ package struct Controller: Sendable {
     /// Held and waiting jobs are tried at once; a series that is finished is contoured again as a new revision.
     private func retry(_ number: Int64) throws -> String {
         let fields = JournalFields(series: number)
-        if try store.hurry(number) > 0 {
+        let held = try store.runs(ofSeries: number).flatMap { try store.jobs(ofRun: $0.number) }.filter { $0.state == .held }
+        if held.contains(where: { $0.fault?.code == "E_MODEL_CHANGED" }) {
+            _ = try store.cancel(number)  // its model is gone for good: the series starts anew with the present one
+        } else if try store.hurry(number) > 0 {
             context?.logger.event(.retried, "series \(number) is tried again at once", fields)
             context?.wakeDispatchers()
             return "Series \(number) is tried again at once."

@@ -9,22 +9,31 @@ import Store
 /// 2. It is renamed into the outbox.
 /// 3. The delivery is committed.
 /// After 1, the absence of the folder proves 2, even when a consumer has moved the result away meanwhile.
-struct Delivery {
+package struct Delivery {
     let context: ServiceContext
+    /// The dispatcher that delivers.
+    let index: Int
 
-    func deliverAll() throws {
+    package init(context: ServiceContext, index: Int) {
+        self.context = context
+        self.index = index
+    }
+
+    /// - Returns: whether every result is delivered; one that cannot be now does not keep the others waiting.
+    package func deliverAll() throws(StoreError) -> Bool {
+        var isComplete = true
         for run in try context.store.deliveringRuns() {
-            if context.isStopping { return }
+            if context.isStopping { return isComplete }
             do {
                 try deliver(run)
+                context.undelivered.withLock { $0[run.number] = nil }
             } catch {
-                let fault = classify(error)
-                context.logger.event(
-                    .deliveryFailed, "series \(run.seriesNumber) is not delivered yet: \(fault.message) \(fault.hint)",
-                    JournalFields(series: run.seriesNumber, run: run.number, fault: fault.code))
-                throw error
+                isComplete = false
+                tell(error, run)
             }
+            context.liveness.beat(.dispatcher(index))
         }
+        return isComplete
     }
 
     private func deliver(_ run: RunRecord) throws {
@@ -32,16 +41,33 @@ struct Delivery {
         var run = run
         if run.deliverySource == nil { run = try prepare(run, outbox: outbox) }
         guard let source = run.deliverySource else { return }
-        let target = "\(outbox)/\(run.deliveredName)"
+        // A copy lies in the outbox already; that may have been another one when it was made.
+        let isCopy = Directory.name(of: source).hasPrefix(".")
+        let folder = isCopy ? Directory.parent(of: source) : outbox
         if Directory.exists(source) {
-            try syscall("rename", path: target) { rename(source, target) }
-            try Directory.synchronize(outbox)
-            try Directory.synchronize(Directory.parent(of: source))
+            try publish(source, as: "\(folder)/\(run.deliveredName)", run)
+        } else if isCopy, try run.deliveryPlace != place(of: folder) {
+            throw Fault(
+                .operator, "E_OUTBOX_CHANGED",
+                "The outbox is not the folder that it was when this delivery began.",
+                hint: "Mount it again; or, if it was made anew on purpose: contourctl retry \(run.seriesNumber)")
         }
         try context.store.finishDelivery(run: run.number)
         tell(run)
         let series = try context.store.series(run.seriesNumber)
         try EvaluationQueue(context: context).queue(seriesInstanceUID: series.seriesInstanceUID)
+    }
+
+    private func publish(_ source: String, as target: String, _ run: RunRecord) throws {
+        do throws(SystemError) { try syscall("rename", path: target) { rename(source, target) } } catch {
+            // Another program took the name meanwhile: the next attempt chooses a new one.
+            if [EEXIST, ENOTEMPTY, ENOTDIR].contains(error.code) {
+                try context.store.forgetDeliverySource(run: run.number)
+            }
+            throw error
+        }
+        try Directory.synchronize(Directory.parent(of: target))
+        try Directory.synchronize(Directory.parent(of: source))
     }
 
     /// Finds or makes the folder to deliver, and a free name for it.
@@ -52,8 +78,16 @@ struct Delivery {
         var source = isRefusal ? folder.refusalDirectory : folder.directory(of: .export)
         if try !FileSystemKind.areOnOneDevice(folder.path, outbox) { source = try copy(source, of: run, to: outbox) }
         let name = freeName(for: run.deliveredName, ending: isRefusal ? ".refused" : "", in: outbox)
-        try context.store.setDeliverySource(source, deliveredName: name, run: run.number)
+        try context.store.setDeliverySource(
+            source, place: place(of: outbox), deliveredName: name, run: run.number)
         return try context.store.run(run.number)
+    }
+
+    /// What tells the outbox from an empty folder on which it is not mounted.
+    private func place(of outbox: String) throws -> String {
+        var status = stat()
+        try syscall("stat", path: outbox) { stat(outbox, &status) }
+        return "\(try FileSystemKind(of: outbox).magic) \(status.st_ino)"
     }
 
     /// A copy beside the results, hidden until it is renamed; consumers skip names that begin with a dot.
@@ -62,7 +96,7 @@ struct Delivery {
         let partial = copy + ".partial"
         if Directory.exists(copy) { return copy }
         try Directory.remove(partial)
-        try FileTransfer.copyTree(source, to: partial)
+        try FileTransfer.copyTree(source, to: partial) { context.liveness.beat(.dispatcher(index)) }
         try Directory.publish(partial: partial, as: copy)
         return copy
     }
@@ -86,6 +120,19 @@ struct Delivery {
         var number = 2
         while Directory.exists("\(outbox)/\(base)-r\(number)\(ending)") { number += 1 }
         return "\(base)-r\(number)\(ending)"
+    }
+
+    /// Once for each run and reason.
+    private func tell(_ error: any Error, _ run: RunRecord) {
+        let (code, text) =
+            switch error {
+            case let error as StoreError: ("E_DATABASE", error.description)
+            default: (classify(error).code, "\(classify(error).message) \(classify(error).hint)")
+            }
+        guard context.undelivered.withLock({ $0.updateValue(code, forKey: run.number) }) != code else { return }
+        context.logger.event(
+            .deliveryFailed, "series \(run.seriesNumber) is not delivered yet: \(text)",
+            JournalFields(series: run.seriesNumber, run: run.number, fault: code))
     }
 
     private func tell(_ run: RunRecord) {

@@ -4,33 +4,56 @@ import Platform
 import Store
 
 /// Takes jobs from the queue and runs each in a worker process. One thread for each worker.
-struct Dispatcher {
+package struct Dispatcher {
     let context: ServiceContext
-    /// Which of the dispatchers this is; the first also delivers and cleans up.
+    /// Which of the dispatchers this is.
     let index: Int
 
-    func run() {
+    package init(context: ServiceContext, index: Int) {
+        self.context = context
+        self.index = index
+    }
+
+    package func run() {
         let wake = context.dispatchWake[index]
+        var failure: String?
         while !context.isStopping {
-            var wait = 30.0
+            var wait = 15.0
             do {
-                if index == 0 {
-                    try Delivery(context: context).deliverAll()
-                    try Retention(context: context).clean()
-                }
-                if let (job, run) = try context.store.claim() {
-                    try JobRunner(context: context, wake: wake).run(job, run)
-                    continue
-                }
-                if let next = try context.store.nextJobTime() {
-                    wait = min(wait, max(0.05, (Double(next) / 1000) - Date().timeIntervalSince1970))
-                }
+                if try turn(&wait) { continue }
+                failure = nil
             } catch {
-                context.logger.event(.internalError, "the queue failed: \(classifiedText(error)); it goes on")
                 wait = 5
+                let text = classifiedText(error)
+                if failure != text {
+                    context.logger.event(.internalError, "the queue failed: \(text); it is tried again")
+                }
+                failure = text
             }
-            wake.wait(seconds: wait)
+            context.liveness.beat(.dispatcher(index))
+            wake.wait(seconds: min(wait, context.liveness.longestSleep))
         }
+        context.liveness.end(.dispatcher(index))
+    }
+
+    /// - Returns: whether a job was run.
+    private func turn(_ wait: inout Double) throws -> Bool {
+        context.liveness.beat(.dispatcher(index))
+        // One of them at a time: who comes while another is at it has nothing to add.
+        let isComplete = try context.delivering.withLockIfAvailable { _ in
+            let isComplete = try Delivery(context: context, index: index).deliverAll()
+            Retention(context: context).cleanAndTell()
+            return isComplete
+        }
+        if isComplete == false { wait = 5 }
+        if let (job, run) = try context.store.claim() {
+            try JobRunner(context: context, index: index).run(job, run)
+            return true
+        }
+        if let next = try context.store.nextJobTime() {
+            wait = min(wait, max(0.05, (Double(next) / 1000) - Date().timeIntervalSince1970))
+        }
+        return false
     }
 }
 

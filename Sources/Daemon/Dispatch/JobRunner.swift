@@ -4,11 +4,19 @@ import Platform
 import Store
 
 /// Runs one job in a worker process and tells the queue how it ended.
-struct JobRunner {
+package struct JobRunner {
     let context: ServiceContext
-    let wake: WakeUp
+    /// The dispatcher that it works for.
+    let index: Int
 
-    func run(_ job: JobRecord, _ run: RunRecord) throws {
+    package init(context: ServiceContext, index: Int) {
+        self.context = context
+        self.index = index
+    }
+
+    private var wake: WakeUp { context.dispatchWake[index] }
+
+    package func run(_ job: JobRecord, _ run: RunRecord) throws {
         var fields = JournalFields(
             series: run.seriesNumber, run: run.number, stage: job.stage, attempt: job.attempts)
         context.logger.event(.stageStarted, "series \(run.seriesNumber): \(job.stage) started", fields)
@@ -24,9 +32,28 @@ struct JobRunner {
             let verdict = next == nil ? self.verdict(of: run) : nil
             outcome = .completed(nextStage: next?.rawValue, verdict: verdict)
         }
-        let consequence = try context.store.finish(job.number, outcome, policy: context.configuration.retryPolicy)
+        guard let consequence = try record(outcome, of: job) else { return }
         tell(consequence, job, run, fault, fields)
         if case .held = consequence { try pauseIfAllIsConcerned(fault) }
+    }
+
+    /// What was worked out is told to the database until it listens: it would be lost until the next start.
+    /// - Returns: nil when the service stops before that.
+    private func record(_ outcome: JobOutcome, of job: JobRecord) throws -> JobConsequence? {
+        var isFirst = true
+        while true {
+            do throws(StoreError) {
+                return try context.store.finish(job.number, outcome, policy: context.configuration.retryPolicy)
+            } catch {
+                guard !context.isStopping else { throw error }
+                if isFirst {
+                    context.logger.event(.internalError, "\(error.description); the end of a stage is recorded later")
+                }
+                isFirst = false
+                context.liveness.beat(.dispatcher(index))
+                wake.wait(seconds: min(5, context.liveness.longestSleep))
+            }
+        }
     }
 
     /// - Returns: why it failed; nil when the stage is done.
@@ -40,9 +67,7 @@ struct JobRunner {
             try Directory.create(folder.path)
             try AtomicFile.write(Data(run.request.utf8), to: folder.path + "/request.json")
             if folder.isFinished(stage) { return nil }
-            let limit = context.configuration.work.memoryLimitMB
-            let child = try ChildProcess(
-                context.program, arguments: ["--worker", "--memory-limit-mb", "\(limit)"])
+            let child = try context.startWorker()
             let running = RunningJob(seriesNumber: run.seriesNumber, stage: job.stage, child: child)
             context.running.withLock { $0[job.number] = running }
             defer {
@@ -53,7 +78,7 @@ struct JobRunner {
             let threads = configured > 0 ? configured : ProcessorCount.available
             let request = WorkerRequest.stage(name: stage, folder: folder.path, threads: threads)
             guard child.send(try JSONEncoder().encode(request)) else {
-                return .workerEnded(child.wait() ?? "it did not listen")
+                return ended(child)
             }
             return follow(running)
         } catch {
@@ -67,12 +92,13 @@ struct JobRunner {
         let stall = context.configuration.work.stallSeconds
         var lastWord = ContinuousClock.now
         while true {
+            context.liveness.beat(.dispatcher(index))
             if context.isStopping || running.isCancelled.load(ordering: .acquiring) {
                 child.kill()
                 _ = child.wait()
                 return .cancelled
             }
-            switch child.receive(timeoutSeconds: 5, wake: wake) {
+            switch child.receive(timeoutSeconds: min(5, context.liveness.longestSleep), wake: wake) {
             case .line(let line):
                 lastWord = .now
                 guard let reply = try? JSONDecoder().decode(WorkerReply.self, from: line) else { continue }  // another version
@@ -84,7 +110,7 @@ struct JobRunner {
                 case .fault(let fault): return end(child, fault)
                 case .header: continue
                 }
-            case .ended: return .workerEnded(child.wait() ?? "without an answer")
+            case .ended: return ended(child)
             case .nothing:
                 wake.clear()
                 guard lastWord.duration(to: .now) > .seconds(stall) else { continue }
@@ -97,6 +123,12 @@ struct JobRunner {
         }
     }
 
+    /// The worker ended by itself; a service that is being killed may lose its worker first.
+    private func ended(_ child: ChildProcess) -> Fault {
+        let how = child.wait() ?? "without an answer"
+        return context.isStopping ? .cancelled : .workerEnded(how)
+    }
+
     private func end(_ child: ChildProcess, _ fault: Fault?) -> Fault? {
         child.kill()
         _ = child.wait()
@@ -105,8 +137,9 @@ struct JobRunner {
 
     private func checkSpace() throws {
         let minimum = Int64(context.configuration.outbox.minimumFreeMB) << 20
-        for folder in [context.state.path, context.configuration.folders.outbox]
-        where try FileSystemKind.freeBytes(at: folder) < minimum {
+        // An outbox that is away is no fault of the series: its result waits until it can be delivered.
+        let inOutbox = try? FileSystemKind.freeBytes(at: context.configuration.folders.outbox)
+        guard try FileSystemKind.freeBytes(at: context.state.path) >= minimum, inOutbox ?? minimum >= minimum else {
             throw SystemError("statvfs", code: ENOSPC)
         }
     }

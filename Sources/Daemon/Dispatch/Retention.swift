@@ -4,28 +4,48 @@ import Platform
 import Store
 
 /// Deletes pixels that are no longer needed. Label maps and geometry stay, so that a reference that comes months
-/// later can be scored.
-struct Retention {
+/// later can be scored. Files go first and the database learns of it after: what is cut short is done again.
+package struct Retention {
     let context: ServiceContext
 
-    func clean() throws {
+    package init(context: ServiceContext) { self.context = context }
+
+    /// What cannot be deleted now is no reason to contour nothing.
+    func cleanAndTell() {
+        let failure: String?
+        do {
+            try clean()
+            failure = nil
+        } catch {
+            failure = classifiedText(error)
+        }
+        let former = context.retentionFailure.withLock { former in
+            defer { former = failure }
+            return former
+        }
+        if let failure, failure != former {
+            context.logger.event(.internalError, "old images could not be deleted: \(failure); it is tried again")
+        }
+    }
+
+    package func clean() throws {
         let days = context.configuration.work.keepPixelsDays
         let limit = Int64((Date().timeIntervalSince1970 - days * 86400) * 1000)
-        for run in try context.store.runsWithPixels(deliveredBefore: limit) {
+        for run in try context.store.runsWithPixels(endedBefore: limit) {
             let folder = context.state.run(run.number)
             for name in ["ct.raw", "ct.json", "input.raw", "input.json", "reference.dcm"] {
-                try remove("\(folder.directory(of: .resample))/\(name)")
+                try Directory.remove("\(folder.directory(of: .resample))/\(name)")
             }
             // What remains of an export was copied to another file system.
             try Directory.remove(folder.directory(of: .export))
             try Directory.remove(folder.refusalDirectory)
             try context.store.setPixelsDeleted(run: run.number)
-            for path in try context.store.deleteImages(ofSeries: run.seriesNumber) { try remove(path) }
         }
-    }
-
-    private func remove(_ path: String) throws(SystemError) {
-        guard Directory.exists(path) else { return }
-        try syscall("unlink", path: path) { unlink(path) }
+        for series in try context.store.seriesWithOldImages(arrivedBefore: limit) {
+            for image in try context.store.instances(ofSeries: series) where image.state == .image {
+                if let path = image.storedPath { try Directory.remove(path) }
+            }
+            try context.store.setImagesDeleted(ofSeries: series)
+        }
     }
 }

@@ -7,45 +7,78 @@ import Store
 /// Decides when a Series is complete, and queues its runs.
 struct Assembler {
     let context: ServiceContext
+    /// What was found missing in a Series, as long as no image comes: headers are examined once.
+    private var examined: [Int64: Examination] = [:]
+
+    private struct Examination {
+        var lastArrivalAt: Int64
+        var limits: AdmissionLimits
+        var missing: String?
+    }
+
+    init(context: ServiceContext) { self.context = context }
 
     /// Looks at every Series that is arriving.
     /// - Returns: seconds until one of them must be looked at again; nil when none is arriving.
-    func assemble() throws -> Double? {
+    mutating func assemble() throws -> Double? {
+        let arriving = try context.store.collectingSeries()
+        examined = examined.filter { number, _ in arriving.contains { $0.number == number } }
         var next: Double?
-        for series in try context.store.collectingSeries() {
+        for series in arriving {
             if context.isStopping { break }
             if let wait = try assemble(series) { next = min(next ?? wait, wait) }
+            context.liveness.beat(.intake)
         }
         return next
     }
 
-    private func assemble(_ series: SeriesRecord) throws -> Double? {
+    private mutating func assemble(_ series: SeriesRecord) throws -> Double? {
         let settings = context.current
-        let quiet = (Date().timeIntervalSince1970 * 1000 - Double(series.lastArrivalAt)) / 1000
+        let now = Date().timeIntervalSince1970
+        // A clock that was set back must not keep a Series waiting.
+        if Double(series.lastArrivalAt) / 1000 > now + 1 { try context.store.touch(series.number) }
+        let quiet = max(0, now - Double(series.lastArrivalAt) / 1000)
         let limits = settings.configuration.series
         // Nothing is decided before the quiet time is over, so headers are not examined for every new file.
         guard series.marker || quiet >= limits.quietSeconds else {
             try wait(series, for: "more images; the last one came less than \(text(limits.quietSeconds)) s ago")
             return limits.quietSeconds - quiet
         }
-        let images = try context.store.instances(ofSeries: series.number).filter { $0.state == .image }
-        let stacks = try SealedStacks(images, limits: settings.configuration.admission)
-        if let missing = stacks.missing, !series.marker, quiet < limits.incompleteAfterSeconds {
-            try wait(series, for: "\(missing); refused after \(text(limits.incompleteAfterSeconds)) s without them")
+        if !series.marker, quiet < limits.incompleteAfterSeconds, let missing = try missing(in: series, settings) {
+            try wait(
+                series, for: "\(missing); refused after \(text(limits.incompleteAfterSeconds)) s without them",
+                isNews: true)
             return limits.incompleteAfterSeconds - quiet
         }
-        if let problem = settings.modelProblem {
-            try wait(series, for: "a usable model: \(problem)")
+        let fresh = context.withPresentModels(settings)
+        if let problem = fresh.modelProblem {
+            try wait(series, for: "a usable model: \(problem)", isNews: true)
             return 60
         }
-        try seal(series, stacks, settings)
+        try seal(series, SealedStacks(images(of: series), limits: settings.configuration.admission), fresh)
         return nil
     }
 
-    private func wait(_ series: SeriesRecord, for reason: String) throws {
+    private func images(of series: SeriesRecord) throws -> [InstanceRecord] {
+        try context.store.instances(ofSeries: series.number).filter { $0.state == .image }
+    }
+
+    private mutating func missing(in series: SeriesRecord, _ settings: ServiceContext.Settings) throws -> String? {
+        let limits = settings.configuration.admission
+        if let known = examined[series.number], known.lastArrivalAt == series.lastArrivalAt, known.limits == limits {
+            return known.missing
+        }
+        let missing = try SealedStacks(images(of: series), limits: limits).missing
+        examined[series.number] = Examination(
+            lastArrivalAt: series.lastArrivalAt, limits: limits, missing: missing)
+        return missing
+    }
+
+    /// - Parameter isNews: the journal tells it, too.
+    private func wait(_ series: SeriesRecord, for reason: String, isNews: Bool = false) throws {
         guard series.waitingFor != reason else { return }
         try context.store.setWaiting(series.number, for: reason)
-        if series.waitingFor == nil {
+        if isNews {
             context.logger.event(
                 .seriesWaiting, "series \(series.number) waits for \(reason)", JournalFields(series: series.number))
         }
@@ -57,18 +90,17 @@ struct Assembler {
         let runs = try stacks.stacks.flatMap { stack in
             try settings.models.map { try factory.run(for: stack, model: $0, references: references) }
         }
-        let again = series.marker && series.sealedAt != nil && series.waitingFor == nil
-        let made = try context.store.seal(series.number, runs: runs, again: again)
+        let made = try context.store.seal(series.number, runs: runs)
         let fields = JournalFields(series: series.number)
-        if made.isEmpty {
-            context.logger.event(.seriesSealed, "series \(series.number) brought nothing new", fields)
-        } else {
+        if let first = made.first {
             let slices = stacks.stacks.reduce(0) { $0 + $1.instances.count }
             context.logger.event(
                 .seriesSealed,
-                "series \(series.number) is complete: \(slices) images, \(made.count) to contour, revision \(made[0].revision)",
+                "series \(series.number) is complete: \(slices) images, \(made.count) to contour, revision \(first.revision)",
                 fields)
             context.wakeDispatchers()
+        } else if !runs.isEmpty {
+            context.logger.event(.seriesSealed, "series \(series.number) brought nothing new", fields)
         }
     }
 
@@ -78,18 +110,18 @@ struct Assembler {
 }
 
 /// The stacks of a Series, and what is visibly missing.
-struct SealedStacks {
-    struct Stack {
-        var name: String
-        var instances: [InstanceRecord]
-        var seriesInstanceCount: Int
+package struct SealedStacks {
+    package struct Stack {
+        package var name: String
+        package var instances: [InstanceRecord]
+        package var seriesInstanceCount: Int
     }
 
-    var stacks: [Stack] = []
+    package var stacks: [Stack] = []
     /// What the headers say is missing; nil when nothing is.
-    var missing: String?
+    package var missing: String?
 
-    init(_ images: [InstanceRecord], limits: AdmissionLimits) throws {
+    package init(_ images: [InstanceRecord], limits: AdmissionLimits) throws {
         let headers = try images.map { image in
             try JSONDecoder().decode(InstanceHeader.self, from: Data((image.header ?? "").utf8))
         }

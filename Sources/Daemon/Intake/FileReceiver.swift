@@ -5,46 +5,80 @@ import Platform
 import Store
 
 /// Takes one file out of the inbox: notes it, lets a worker read it, moves it, and remembers what it is.
+///
+/// Every move is announced in the database before it is made, so that `finishTaking` can complete it after a crash.
 struct FileReceiver {
     let context: ServiceContext
     let headers: HeaderReader
 
     enum Outcome: Equatable {
-        case taken
+        /// An image was taken; `opened` is its Series when it begins to arrive with it. `leftBehind`: a copy was
+        /// taken, and the original may not be removed.
+        case image(opened: Int64?, leftBehind: Bool)
         /// An RT Structure Set or a Segmentation of these Series was taken.
-        case reference(seriesInstanceUIDs: [String])
+        case reference(Int64, seriesInstanceUIDs: [String], leftBehind: Bool)
+        /// The same bytes were received before; the file was removed.
+        case repeated
+        /// It was moved to the quarantine.
+        case quarantined(Notice, leftBehind: Bool)
         /// It stays where it is until it changes.
-        case left
+        case left(Notice)
+        /// It stays where it is until it may be taken.
+        case denied(Notice)
         /// It ends too early; it may still grow.
         case truncated
-        /// It vanished, or the service is stopping.
+        /// It vanished or changed, or the service is stopping.
         case gone
     }
 
-    /// Crashes of the worker after which a file is set aside.
-    private static let maximumAttempts = 2
+    /// What is told about a file.
+    struct Notice: Equatable {
+        var number: Int64
+        var code: String
+        var reason: String
+    }
+
+    /// Crashes of the reader after which a file is set aside.
+    private static let maximumCrashes = 2
+    /// Ends of the whole service with the file in hand after which it is set aside. An operator may end the service
+    /// as often as he likes in an orderly way.
+    private static let maximumInterruptions = 5
 
     /// - Parameter mayGrow: a file that ends too early is looked at again later.
+    /// - Throws: `SystemError` when this file cannot be taken now; others may be.
     func receive(_ file: InboxFile, mayGrow: Bool) throws -> Outcome {
         let instance = try context.store.beginParsing(inboxPath: file.path, snapshot: file.snapshot)
-        guard instance.attempts <= Self.maximumAttempts else {
-            return try quarantine(instance, code: "E_PARSER_CRASHED", reason: "Reading the file crashed the reader.")
-        }
-        switch try headers.read(file.path) {
-        case .crashed(let how):
-            guard Directory.exists(file.path) else { return try forget(instance) }
-            if instance.attempts < Self.maximumAttempts { return try receive(file, mayGrow: mayGrow) }
-            return try quarantine(
-                instance, code: "E_PARSER_CRASHED", reason: "Reading the file crashed the reader (\(how)).")
-        case .fault(let fault):
-            guard Directory.exists(file.path) else { return try forget(instance) }
-            return try judge(fault, instance, mayGrow: mayGrow)
-        case .header(let header, let digest):
-            guard InboxScanner.snapshot(of: file.path) == file.snapshot else {
-                return try forget(instance)  // it changed while it was read: the next scan sees it anew
+        do {
+            guard instance.attempts <= Self.maximumInterruptions else {
+                return try quarantine(
+                    instance, code: "E_PARSER_CRASHED",
+                    reason: "contourd ended \(Self.maximumInterruptions) times while it read this file.")
             }
-            return try take(instance, header, digest: digest)
+            return try read(file, instance, mayGrow: mayGrow)
+        } catch let error as SystemError {
+            if error.code == ENOENT, InboxFile(at: file.path) != file { return try forget(instance) }
+            try context.store.giveBackParsing(instance.number)
+            throw error
         }
+    }
+
+    private func read(_ file: InboxFile, _ instance: InstanceRecord, mayGrow: Bool) throws -> Outcome {
+        var crash = ""
+        for _ in 0..<Self.maximumCrashes {
+            let result = try headers.read(file.path)
+            // It changed or vanished while it was read: the next scan sees it anew.
+            guard InboxFile(at: file.path) == file else { return try forget(instance) }
+            switch result {
+            case .stopped:
+                try context.store.giveBackParsing(instance.number)
+                return .gone
+            case .crashed(let how): crash = how
+            case .fault(let fault): return try judge(fault, instance, mayGrow: mayGrow)
+            case .header(let header, let digest): return try take(instance, header, digest: digest)
+            }
+        }
+        return try quarantine(
+            instance, code: "E_PARSER_CRASHED", reason: "Reading the file crashed the reader (\(crash)).")
     }
 
     private func judge(_ fault: Fault, _ instance: InstanceRecord, mayGrow: Bool) throws -> Outcome {
@@ -52,29 +86,23 @@ struct FileReceiver {
         case "E_TRUNCATED" where mayGrow:
             try context.store.giveBackParsing(instance.number)
             return .truncated
-        case "E_NOT_DICOM":
-            return try leave(instance, .fileIgnored, code: fault.code, reason: "It is no DICOM file.")
-        case "E_CANNOT_OPEN", "E_PERMISSION":
-            return try leave(
-                instance, .fileUnreadable, code: "E_PERMISSION",
-                reason: """
-                    contourd may not read this file. Let the inbox hand its access list on (setfacl -d -m \
-                    u:contourd:rwX on the inbox), or copy the file with read permission for the group contourd-users.
-                    """)
-        default: return try quarantine(instance, code: fault.code, reason: "\(fault.message) \(fault.hint)")
+        case "E_NOT_DICOM": return .left(try leave(instance, code: fault.code, reason: "It is no DICOM file."))
+        case "E_CANNOT_OPEN", "E_PERMISSION": return .denied(try deny(instance))
+        default:
+            return try quarantine(instance, code: fault.code, reason: "\(fault.message) \(fault.hint)")
         }
     }
 
     private func take(_ instance: InstanceRecord, _ header: InstanceHeader, digest: String) throws -> Outcome {
         switch header.kind {
         case .dicomdir:
-            return try leave(instance, .fileIgnored, code: "W_DICOMDIR", reason: "A DICOMDIR is not needed.")
+            return .left(try leave(instance, code: "W_DICOMDIR", reason: "A DICOMDIR is not needed."))
         case .otherDicom(let sopClass):
-            return try leave(
-                instance, .fileIgnored, code: "W_NOT_CT", reason: "It is no CT image (SOP Class \(sopClass)).")
+            return .left(
+                try leave(instance, code: "W_NOT_CT", reason: "It is no CT image (SOP Class \(sopClass))."))
         case .ctImage, .rtStructureSet, .segmentation: break
         }
-        if let earlier = try context.store.receivedImage(sopInstanceUID: header.sopInstanceUID) {
+        if let earlier = try context.store.receivedInstance(sopInstanceUID: header.sopInstanceUID) {
             return try judgeRepeat(instance, of: earlier, digest: digest)
         }
         let isImage = header.kind == .ctImage
@@ -86,36 +114,7 @@ struct FileReceiver {
             series.map { context.state.image(instance.number, seriesNumber: $0) }
                 ?? context.state.reference(instance.number)
         }
-        do { try finishTaking(taking) } catch let error as SystemError {
-            guard error.code == EACCES || error.code == EPERM else { throw error }
-            return try leave(
-                instance, .fileUnreadable, code: "E_PERMISSION",
-                reason: """
-                    contourd may not take this file out of its folder: it needs write permission there. Let the inbox \
-                    hand its access list on (setfacl -d -m u:contourd:rwX on the inbox).
-                    """)
-        }
-        return isImage ? .taken : .reference(seriesInstanceUIDs: header.referencedSeriesInstanceUIDs)
-    }
-
-    /// Moves a file whose row says `taking`; run again after an interruption it completes.
-    func finishTaking(_ instance: InstanceRecord) throws {
-        guard let target = instance.storedPath, let json = instance.header else { return }
-        try Directory.create(Directory.parent(of: target))
-        guard Directory.exists(target) || Directory.exists(instance.inboxPath) else {
-            return try context.store.forgetInstance(instance.number)  // its owner took it back
-        }
-        try FileTransfer.move(instance.inboxPath, to: target)
-        let header = try JSONDecoder().decode(InstanceHeader.self, from: Data(json.utf8))
-        if header.kind == .ctImage {
-            try context.store.finishTaking(image: instance.number)
-        } else {
-            try context.store.finishTaking(
-                reference: instance.number, seriesInstanceUIDs: header.referencedSeriesInstanceUIDs)
-            context.logger.event(
-                .referenceReceived,
-                "reference \(instance.number) received; it contours \(header.referencedSeriesInstanceUIDs.count) series")
-        }
+        return try finishOrGiveBack(taking)
     }
 
     /// The same bytes under the same UID are dropped; other bytes are set aside.
@@ -127,43 +126,88 @@ struct FileReceiver {
                 instance, code: "E_CONFLICTING_INSTANCES",
                 reason: "Another file with the same SOP Instance UID was received before, and its content differs.")
         }
-        let target = "\(context.state.quarantine)/\(instance.number).repeated"
-        try FileTransfer.move(instance.inboxPath, to: target)
+        do throws(SystemError) {
+            try syscall("unlink", path: instance.inboxPath) { unlink(instance.inboxPath) }
+        } catch {
+            guard [EACCES, EPERM, EROFS].contains(error.code) else { throw error }
+            let reason = "It was received before, and contourd may not remove it: whoever sent it may."
+            return .left(try leave(instance, code: "W_REPEATED", reason: reason))
+        }
         try context.store.endInstance(
-            instance.number, as: .repeated, code: "W_REPEATED", reason: "The same file was received before.",
-            storedPath: target)
-        // The bytes are kept once: by the instance that came first.
-        unlink(target)
-        return .taken
-    }
-
-    private func leave(
-        _ instance: InstanceRecord, _ event: JournalEvent, code: String, reason: String
-    ) throws -> Outcome {
-        try context.store.endInstance(instance.number, as: .ignored, code: code, reason: reason)
-        context.logger.event(
-            event, "file \(instance.number) stays in the inbox: \(reason)", JournalFields(fault: code))
-        return .left
+            instance.number, as: .repeated, code: "W_REPEATED", reason: "The same file was received before.")
+        return .repeated
     }
 
     private func quarantine(_ instance: InstanceRecord, code: String, reason: String) throws -> Outcome {
         let target = "\(context.state.quarantine)/\(instance.number).dcm"
-        do { try FileTransfer.move(instance.inboxPath, to: target) } catch {
-            guard error.code == EACCES || error.code == EPERM else { throw error }
-            return try leave(instance, .fileUnreadable, code: code, reason: reason)
-        }
-        let text = "\(code)\n\n\(reason)\n\nReceived as:\n\(instance.inboxPath)\n"
-        try AtomicFile.write(Data(text.utf8), to: "\(context.state.quarantine)/\(instance.number).txt")
-        try context.store.endInstance(
-            instance.number, as: .quarantined, code: code, reason: reason, storedPath: target)
-        context.logger.event(
-            .fileQuarantined, "file \(instance.number) was set aside in quarantine: \(reason)",
-            JournalFields(fault: code))
-        return .taken
+        return try finishOrGiveBack(
+            context.store.beginQuarantine(instance.number, code: code, reason: reason, storedPath: target))
+    }
+
+    private func leave(_ instance: InstanceRecord, code: String, reason: String) throws -> Notice {
+        try context.store.endInstance(instance.number, as: .ignored, code: code, reason: reason)
+        return Notice(number: instance.number, code: code, reason: reason)
+    }
+
+    private func deny(_ instance: InstanceRecord) throws -> Notice {
+        try leave(
+            instance, code: "E_PERMISSION",
+            reason: """
+                contourd may not read it. Files that are copied into the inbox inherit that right; files that are moved \
+                there, or copied with their permissions, do not. Hand them over with contourctl submit, or grant it: \
+                setfacl -R -m u:contourd:rwX FOLDER
+                """)
     }
 
     private func forget(_ instance: InstanceRecord) throws -> Outcome {
         try context.store.forgetInstance(instance.number)
         return .gone
+    }
+}
+
+extension FileReceiver {
+    /// Whether a file that was denied may be read by now; asks nobody but the kernel.
+    static func mayRead(_ path: String) -> Bool { access(path, R_OK) == 0 }
+
+    /// Completes what `beginTaking` or `beginQuarantine` announced, or takes the announcement back.
+    func finishOrGiveBack(_ instance: InstanceRecord) throws -> Outcome {
+        do { return try finishTaking(instance) } catch let error as SystemError {
+            if let target = instance.storedPath, InboxFile(at: instance.inboxPath)?.snapshot == instance.snapshot {
+                unlink(target)  // a copy, whose source could not be removed
+            }
+            try context.store.giveBackTaking(instance.number)
+            throw error
+        }
+    }
+
+    /// Moves a file whose row says `taking`; run again after an interruption it completes.
+    private func finishTaking(_ instance: InstanceRecord) throws -> Outcome {
+        guard let target = instance.storedPath else { return try forget(instance) }
+        try Directory.create(Directory.parent(of: target))
+        if !Directory.exists(target), InboxFile(at: instance.inboxPath)?.snapshot != instance.snapshot {
+            return try forget(instance)  // its owner took it back, or put another one there
+        }
+        let source = try FileTransfer.move(instance.inboxPath, to: target, digest: instance.digest) {
+            context.liveness.beat(.intake)
+        }
+        return try finish(instance, leftBehind: source == .leftBehind)
+    }
+
+    private func finish(_ instance: InstanceRecord, leftBehind: Bool) throws -> Outcome {
+        let store = context.store
+        if let code = instance.code {
+            let notice = Notice(number: instance.number, code: code, reason: instance.reason ?? "")
+            try store.endInstance(
+                instance.number, as: .quarantined, code: code, reason: notice.reason, leftBehind: leftBehind)
+            return .quarantined(notice, leftBehind: leftBehind)
+        }
+        let header = try JSONDecoder().decode(InstanceHeader.self, from: Data((instance.header ?? "").utf8))
+        if header.kind == .ctImage {
+            let opened = try store.finishTaking(image: instance.number, leftBehind: leftBehind)
+            return .image(opened: opened, leftBehind: leftBehind)
+        }
+        let series = header.referencedSeriesInstanceUIDs
+        try store.finishTaking(reference: instance.number, seriesInstanceUIDs: series, leftBehind: leftBehind)
+        return .reference(instance.number, seriesInstanceUIDs: series, leftBehind: leftBehind)
     }
 }

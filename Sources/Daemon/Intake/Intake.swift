@@ -1,137 +1,183 @@
 import Foundation
+import Pipeline
 import Platform
 import Store
 
 /// Watches the inbox, takes finished files, assembles Series. Runs on a thread of its own.
-final class Intake {
-    private let context: ServiceContext
-    private let inotify: Inotify?
-    private let receiver: FileReceiver
-    private let assembler: Assembler
-    private var scanner = InboxScanner()
-    private var lastScan = ContinuousClock.now - .seconds(86400)
-    private var warnedFolders: Set<String> = []
-    private var unreadableMarkers: Set<String> = []
+package final class Intake {
+    private typealias Instant = ContinuousClock.Instant
 
-    init(_ context: ServiceContext) throws {
+    private let context: ServiceContext
+    private let receiver: FileReceiver
+    private var assembler: Assembler
+    private var scanner = InboxScanner()
+    private var watcher = FolderWatcher()
+    private var teller: IntakeTeller
+    private var lastScan = Instant.now - .seconds(86400)
+    private var scanTime = Duration.zero
+    /// Something happened in the inbox that no scan has looked at yet.
+    private var isDirty = true
+    private var polls = false
+    private var scannedInbox = ""
+    /// Files that may not be taken: asked for again without reading them.
+    private var denied: [String: String] = [:]
+    /// Markers that were obeyed but could not be removed.
+    private var obeyed: [String: String] = [:]
+
+    package init(_ context: ServiceContext) throws {
         self.context = context
         receiver = FileReceiver(context: context, headers: HeaderReader(context))
         assembler = Assembler(context: context)
-        // Without inotify (its limits are reached) the inbox is polled.
-        inotify = try? Inotify()
+        teller = IntakeTeller(context: context)
         for file in try context.store.leftInInbox() {
             scanner.leave(InboxFile(path: file.inboxPath, snapshot: file.snapshot))
         }
     }
 
-    /// Completes what a crash interrupted. Runs before READY.
-    func recover() throws {
-        for instance in try context.store.instances(in: .taking) { try receiver.finishTaking(instance) }
+    /// Completes what a crash interrupted, and lists the inbox once. Runs before READY.
+    package func recover() throws {
+        for instance in try context.store.instances(in: .taking) {
+            // One that cannot be completed now is read anew by a later scan.
+            do { teller.note(try receiver.finishOrGiveBack(instance)) } catch let error as SystemError {
+                teller.trouble(error)
+            }
+            context.manager.moreTime()
+        }
+        for instance in try context.store.instances(in: .parsing) where !Directory.exists(instance.inboxPath) {
+            try context.store.forgetInstance(instance.number)
+        }
         for series in try context.store.series() {
             try EvaluationQueue(context: context).queue(seriesInstanceUID: series.seriesInstanceUID)
         }
+        let configuration = context.configuration
+        let listing = list(configuration)
+        try context.store.forgetLeft(listing.vanished)
+        teller.tell()
     }
 
-    func run() {
+    package func run() {
         while !context.isStopping {
-            var wait = 15.0
-            do { wait = try turn() } catch {
-                context.logger.event(.internalError, "the intake failed: \(classifiedText(error)); it goes on")
-                wait = 5
+            var wait = 5.0
+            do {
+                wait = try turn()
+                teller.recovered()
+            } catch {
+                teller.failed(error)
             }
-            // A whole turn was made: that is what keeps the watchdog quiet.
-            context.manager.alive()
+            context.liveness.beat(.intake)
             context.updateStatus()
-            context.intakeWake.wait(seconds: min(wait, 15), also: inotify.map { [$0.descriptor] } ?? [])
+            context.intakeWake.wait(seconds: min(wait, context.liveness.longestSleep), also: isDirty ? [] : watcher.descriptors)
         }
+        context.liveness.end(.intake)
     }
 
     /// - Returns: seconds until there is something to do, as far as is known.
     private func turn() throws -> Double {
         let configuration = context.configuration
-        let hints = inotify?.read() ?? Inotify.Hints()
-        let polls = mustPoll(configuration)
-        let interval = polls ? configuration.inbox.pollSeconds : configuration.inbox.scanSeconds
-        var wait = interval
-        let sinceScan = lastScan.duration(to: .now)
-        if hints.something || unsettled > 0 || sinceScan >= .seconds(interval) || !pendingMarkers.isEmpty {
-            lastScan = .now
-            try scan(configuration)
-        }
-        if unsettled > 0 { wait = min(wait, max(0.1, configuration.inbox.settleSeconds / 4)) }
-        if let next = try assembler.assemble() { wait = min(wait, max(0.1, next)) }
-        return wait
+        if watcher.hasHints() || configuration.folders.inbox != scannedInbox { isDirty = true }
+        if .now >= nextScan(configuration) { try scan(configuration) }
+        let wait = Instant.now.duration(to: nextScan(configuration)).seconds
+        let next = try assembler.assemble() ?? wait
+        return max(0.01, min(wait, next))
     }
 
-    private var unsettled = 0
-    private var pendingMarkers: [(path: String, folder: String)] = []
+    private func nextScan(_ configuration: Configuration) -> Instant {
+        // A burst of hints, and a big inbox on a slow disk, must not make us list without a pause.
+        if isDirty { return lastScan + max(.milliseconds(200), scanTime) }
+        let interval = polls ? configuration.inbox.pollSeconds : configuration.inbox.scanSeconds
+        let regular = lastScan + .seconds(interval)
+        return min(regular, max(scanner.nextLook ?? regular, lastScan + max(.milliseconds(50), scanTime)))
+    }
 
     private func scan(_ configuration: Configuration) throws {
-        let listing = scanner.scan(
-            configuration.folders.inbox, marker: configuration.series.marker,
-            settle: .seconds(configuration.inbox.settleSeconds))
-        watch(listing.folders)
-        warn(listing.closedFolders)
-        unsettled = listing.unsettled
+        let listing = list(configuration)
+        try context.store.forgetLeft(listing.vanished)
+        // Fails when something came into it meanwhile, or when it is not ours to remove.
+        for folder in listing.deserted { rmdir(folder) }
         var touched: Set<String> = []
         for file in listing.ready {
             if context.isStopping { return }
             try receive(file, configuration, &touched)
-            context.manager.alive()
+            context.liveness.beat(.intake)
         }
-        pendingMarkers = listing.markers.filter { !unreadableMarkers.contains($0.path) }
-        if unsettled == 0 && !pendingMarkers.isEmpty { try obey(pendingMarkers) }
+        try obey(listing.markers)
         for uid in touched { try EvaluationQueue(context: context).queue(seriesInstanceUID: uid) }
+        teller.tell()
+    }
+
+    private func list(_ configuration: Configuration) -> InboxScanner.Listing {
+        isDirty = false
+        scannedInbox = configuration.folders.inbox
+        let start = Instant.now
+        let listing = scanner.scan(
+            scannedInbox, marker: configuration.series.marker, settle: .seconds(configuration.inbox.settleSeconds)
+        ) { context.liveness.beat(.intake) }
+        if watcher.watch(listing.folders) { isDirty = true }
+        lastScan = .now
+        scanTime = start.duration(to: lastScan)
+        polls = mustPoll(configuration, listing)
+        teller.note(listing, polls: polls)
+        return listing
     }
 
     private func receive(
         _ file: InboxFile, _ configuration: Configuration, _ touched: inout Set<String>
     ) throws {
+        if denied[file.path] == file.snapshot, !FileReceiver.mayRead(file.path) {
+            return scanner.postpone(file, for: .seconds(10))
+        }
+        denied[file.path] = nil
         let patience = Duration.seconds(configuration.inbox.truncatedAfterSeconds)
-        switch try receiver.receive(file, mayGrow: scanner.age(of: file) < patience) {
-        case .left: scanner.leave(file)
-        case .truncated: unsettled += 1
-        case .reference(let seriesInstanceUIDs): touched.formUnion(seriesInstanceUIDs)
-        case .taken, .gone: break
+        do {
+            let outcome = try receiver.receive(file, mayGrow: scanner.age(of: file) < patience)
+            teller.note(outcome)
+            switch outcome {
+            case .left: scanner.leave(file)
+            case .denied:
+                denied[file.path] = file.snapshot
+                scanner.postpone(file, for: .seconds(10))
+            case .truncated: scanner.postpone(file, for: max(.milliseconds(100), patience - scanner.age(of: file)))
+            case .reference(_, let seriesInstanceUIDs, let leftBehind):
+                touched.formUnion(seriesInstanceUIDs)
+                end(file, leftBehind)
+            case .image(_, let leftBehind), .quarantined(_, let leftBehind): end(file, leftBehind)
+            case .repeated: scanner.forget(file)
+            case .gone:
+                scanner.forget(file)
+                isDirty = true
+            }
+        } catch let error as SystemError {
+            // One file that cannot be taken must not keep the others waiting.
+            scanner.postpone(file, for: .seconds(30))
+            teller.trouble(error)
         }
     }
 
-    /// A marker speaks for every Series that came out of its folder.
-    private func obey(_ markers: [(path: String, folder: String)]) throws {
-        for marker in markers {
-            let numbers = try context.store.collectingSeries(fromFolder: marker.folder)
-            try context.store.mark(numbers)
-            // It has been obeyed; left there it would speak for the next scan in this folder, too.
-            if unlink(marker.path) != 0 { unreadableMarkers.insert(marker.path) }
-        }
-        pendingMarkers = []
+    private func end(_ file: InboxFile, _ isLeftBehind: Bool) {
+        if isLeftBehind { scanner.leave(file) } else { scanner.forget(file) }
     }
 
-    private func mustPoll(_ configuration: Configuration) -> Bool {
+    /// A marker speaks for every Series that came out of its folder, as soon as nothing there is still on its way.
+    private func obey(_ markers: [InboxScanner.Marker]) throws {
+        obeyed = obeyed.filter { path, _ in markers.contains { $0.file.path == path } }
+        for marker in markers
+        where obeyed[marker.file.path] != marker.file.snapshot && !scanner.isWaiting(below: marker.folder) {
+            try context.store.mark(try context.store.collectingSeries(fromFolder: marker.folder))
+            // Left there it would speak for the next scan in this folder, too.
+            if unlink(marker.file.path) != 0 { obeyed[marker.file.path] = marker.file.snapshot }
+            // Nothing more comes into it: what is empty is cleared away. The inbox itself is everybody's.
+            if marker.folder != scannedInbox { Directory.prune(marker.folder) }
+        }
+    }
+
+    private func mustPoll(_ configuration: Configuration, _ listing: InboxScanner.Listing) -> Bool {
         switch configuration.inbox.polling {
-        case .always: true
-        case .never: inotify == nil
+        case .always: return true
+        case .never: return false
         case .auto:
             // A folder that cannot be asked is polled: that is safe everywhere.
-            inotify == nil || ((try? FileSystemKind(of: configuration.folders.inbox).needsPolling) ?? true)
-        }
-    }
-
-    /// Watching a folder again costs nothing and covers folders that were removed and made anew.
-    private func watch(_ folders: [String]) {
-        guard let inotify else { return }
-        // A folder that cannot be watched (limits, permissions) is found by the regular scan.
-        for folder in folders { try? inotify.watch(folder) }
-    }
-
-    private func warn(_ errors: [SystemError]) {
-        for error in errors where warnedFolders.insert(error.path ?? "").inserted {
-            context.logger.event(
-                .fileUnreadable,
-                """
-                a folder in the inbox may not be read (\(error.reason)); let the inbox hand its access list on: \
-                setfacl -d -m u:contourd:rwX on the inbox, then copy the folder again
-                """, JournalFields(fault: "E_PERMISSION"))
+            let isRemote = listing.devices.values.contains { (try? FileSystemKind(of: $0).needsPolling) ?? true }
+            return isRemote || watcher.isIncomplete
         }
     }
 }

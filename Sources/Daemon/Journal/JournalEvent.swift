@@ -2,11 +2,12 @@ import Logging
 
 /// What the service tells operators: one case for each kind of line in the journal, with its MESSAGE_ID.
 /// systemd/contourd.catalog explains each of them.
-enum JournalEvent: String, CaseIterable, Sendable {
+package enum JournalEvent: String, CaseIterable, Sendable {
     case started = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0001"
     case stopping = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0002"
     case reloaded = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0003"
     case reloadFailed = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0004"
+    case noModel = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0005"
     case seriesOpened = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0010"
     case seriesSealed = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0011"
     case seriesWaiting = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0012"
@@ -14,6 +15,10 @@ enum JournalEvent: String, CaseIterable, Sendable {
     case fileQuarantined = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0014"
     case fileUnreadable = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0015"
     case referenceReceived = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0016"
+    case intakeTrouble = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0017"
+    case inboxPolled = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0018"
+    case fileRepeated = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0019"
+    case fileLeftBehind = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a001a"
     case stageStarted = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0020"
     case stageFinished = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0021"
     case stageRetry = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0022"
@@ -32,18 +37,19 @@ enum JournalEvent: String, CaseIterable, Sendable {
 
     var level: Logger.Level {
         switch self {
-        case .reloadFailed, .refused, .deliveryFailed, .stageHeld, .internalError: .error
+        case .reloadFailed, .noModel, .refused, .intakeTrouble, .deliveryFailed, .stageHeld, .internalError: .error
         case .fileQuarantined, .fileUnreadable, .stageRetry, .deliveredForReview, .queuePaused: .warning
         case .started, .stopping, .reloaded, .delivered, .queueResumed, .cancelled, .retried, .recovered: .notice
-        case .seriesOpened, .seriesSealed, .seriesWaiting, .fileIgnored, .referenceReceived, .stageStarted,
-            .stageFinished, .stageGivenBack:
+        case .seriesOpened, .seriesSealed, .seriesWaiting, .fileIgnored, .fileRepeated, .fileLeftBehind,
+            .inboxPolled,
+            .referenceReceived, .stageStarted, .stageFinished, .stageGivenBack:
             .info
         }
     }
 }
 
 /// Fields of a journal line. They hold numbers, codes and stages, never a name, a UID or a path of the inbox.
-struct JournalFields: Sendable {
+package struct JournalFields: Sendable {
     var series: Int64?
     var run: Int64?
     var stage: String?
@@ -51,7 +57,19 @@ struct JournalFields: Sendable {
     var fault: String?
     var durationMS: Int64?
 
-    var metadata: Logger.Metadata {
+    package init(
+        series: Int64? = nil, run: Int64? = nil, stage: String? = nil, attempt: Int? = nil, fault: String? = nil,
+        durationMS: Int64? = nil
+    ) {
+        self.series = series
+        self.run = run
+        self.stage = stage
+        self.attempt = attempt
+        self.fault = fault
+        self.durationMS = durationMS
+    }
+
+    package var metadata: Logger.Metadata {
         let fields: [(String, String?)] = [
             ("CONTOUR_SERIES", series.map(String.init)), ("CONTOUR_RUN", run.map(String.init)),
             ("CONTOUR_STAGE", stage), ("CONTOUR_ATTEMPT", attempt.map(String.init)), ("CONTOUR_FAULT", fault),

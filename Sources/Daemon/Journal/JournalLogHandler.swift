@@ -56,7 +56,9 @@ struct TerminalLogHandler: LogHandler {
 
     func log(event: LogEvent) {
         let time = Date.now.formatted(.iso8601.time(includingFractionalSeconds: false))
-        FileHandle.standardError.write(Data("\(time) \(event.level): \(event.message)\n".utf8))
+        let line = Array("\(time) \(event.level): \(event.message)\n".utf8)
+        // Nobody is left to hear of a failure.
+        _ = write(STDERR_FILENO, line, line.count)
     }
 }
 

@@ -7,6 +7,8 @@ import Platform
 final class HeaderReader {
     private let context: ServiceContext
     private var child: ChildProcess?
+    /// A worker that says nothing for so long is ended.
+    private static let patience = Duration.seconds(60)
 
     init(_ context: ServiceContext) { self.context = context }
 
@@ -15,34 +17,44 @@ final class HeaderReader {
         case fault(Fault)
         /// The worker died on this file.
         case crashed(String)
+        /// The service is stopping.
+        case stopped
     }
 
-    /// Reads one file. A worker that says nothing for a minute is ended.
-    func read(_ path: String) throws(SystemError) -> Result {
+    func read(_ path: String) throws -> Result {
         let child = try worker()
-        guard let request = try? JSONEncoder().encode(WorkerRequest.header(path: path)) else {  // a plain type
-            return .fault(Fault(.bug, "E_INTERNAL", "A request could not be encoded.", hint: "Please report it."))
-        }
-        guard child.send(request) else { return .crashed(end()) }
-        switch child.receive(timeoutSeconds: 60) {
-        case .line(let line):
-            switch try? JSONDecoder().decode(WorkerReply.self, from: line) {  // nil: another version's worker
-            case .header(let header, let digest): return .header(header, digest: digest)
-            case .fault(let fault): return .fault(fault)
-            default: return .crashed("it answered something else")
+        guard child.send(try JSONEncoder().encode(WorkerRequest.header(path: path))) else { return .crashed(end()) }
+        let start = ContinuousClock.now
+        while true {
+            context.liveness.beat(.intake)
+            switch child.receive(timeoutSeconds: min(5, context.liveness.longestSleep), wake: context.intakeWake) {
+            case .line(let line): return answer(line)
+            case .ended: return .crashed(end())
+            case .nothing:
+                context.intakeWake.clear()
+                let isLate = start.duration(to: .now) > Self.patience
+                guard isLate || context.isStopping else { continue }
+                child.kill()
+                _ = end()
+                return context.isStopping ? .stopped : .crashed("no answer for \(Int(Self.patience.seconds)) s")
             }
-        case .nothing:
-            child.kill()
+        }
+    }
+
+    private func answer(_ line: Data) -> Result {
+        switch try? JSONDecoder().decode(WorkerReply.self, from: line) {  // nil: another version's worker
+        case .header(let header, let digest): return .header(header, digest: digest)
+        case .fault(let fault): return .fault(fault)
+        default:
+            child?.kill()
             _ = end()
-            return .crashed("no answer for 60 s")
-        case .ended: return .crashed(end())
+            return .crashed("it answered something else")
         }
     }
 
     private func worker() throws(SystemError) -> ChildProcess {
         if let child { return child }
-        let limit = context.configuration.work.memoryLimitMB
-        let child = try ChildProcess(context.program, arguments: ["--worker", "--memory-limit-mb", "\(limit)"])
+        let child = try context.startWorker()
         self.child = child
         return child
     }

@@ -10,6 +10,7 @@ import Synchronization
 /// service. When the service dies, its end of the pipe closes and the worker ends at once.
 package enum Worker {
     package static func run(memoryLimitMB: Int) {
+        takeName("contourd-worker")
         limitMemory(memoryLimitMB)
         signal(SIGPIPE, SIG_IGN)
         let requests = Requests()
@@ -19,6 +20,13 @@ package enum Worker {
             case .stage(let name, let folder, let threads): reply(runStage(name, folder, threads))
             }
         }
+    }
+
+    /// We were started as /proc/self/exe; ps(1) shall show something better.
+    private static func takeName(_ name: String) {
+        guard let file = fopen("/proc/self/comm", "w") else { return }
+        fputs(name, file)
+        fclose(file)
     }
 
     private static func limitMemory(_ megabytes: Int) {
@@ -65,7 +73,20 @@ package enum Worker {
     private static func reply(_ reply: WorkerReply) {
         // What we encode are our own plain types.
         guard let data = try? JSONEncoder().encode(reply) else { return }
-        outputLock.withLock { _ in FileHandle.standardOutput.write(data + [0x0A]) }
+        outputLock.withLock { _ in write(data + [0x0A]) }
+    }
+
+    /// A service that is gone hears nothing, and there is nothing more to do for it.
+    private static func write(_ line: Data) {
+        line.withUnsafeBytes { bytes in
+            var done = 0
+            while done < bytes.count {
+                let count = Glibc.write(STDOUT_FILENO, bytes.baseAddress! + done, bytes.count - done)
+                if count < 0 && errno == EINTR { continue }
+                if count <= 0 { _exit(0) }
+                done += count
+            }
+        }
     }
 
     private static let outputLock = Mutex<Void>(())

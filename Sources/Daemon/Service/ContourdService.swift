@@ -16,26 +16,25 @@ package enum ContourdService {
 
     /// Runs until SIGTERM or SIGINT.
     /// - Throws: `StartError`.
-    package static func run(configuration: Configuration, path: String?, program: String) async throws {
+    package static func run(configuration: Configuration, path: String?) async throws {
         let logger = makeServiceLogger()
         let state = StateFolder(path: configuration.folders.state)
         let lock = try prepare(state, configuration)
         defer { withExtendedLifetime(lock) {} }
         let store: Store
         do { store = try Store(path: state.database) } catch { throw StartError(status: 70, description: "\(error)") }
-        let settings = settings(for: configuration)
+        let settings = ServiceContext.Settings(reading: configuration)
         let context = try ServiceContext(
-            store: store, logger: logger, state: state, program: program, configurationPath: path, settings: settings)
-        if let problem = settings.modelProblem { logger.event(.internalError, "no model can be used: \(problem)") }
+            store: store, logger: logger, state: state, program: "/proc/self/exe", configurationPath: path, settings: settings)
+        if let problem = settings.modelProblem { logger.event(.noModel, "no model can be used: \(problem)") }
         let intake = try recover(context)
         let server = try ControlServer(context)
-        var services: [any Service] = [
-            thread("intake", context) { [box = Unchecked(intake)] in box.value.run() },
-            thread("control", context) { server.run() },
+        var parts = [
+            ThreadsService.Part(name: "intake") { [box = Unchecked(intake)] in box.value.run() },
+            ThreadsService.Part(name: "control") { server.run() },
         ]
         for index in 0..<configuration.work.workers {
-            services.append(
-                thread("dispatcher-\(index)", context) { Dispatcher(context: context, index: index).run() })
+            parts.append(.init(name: "dispatcher-\(index)") { Dispatcher(context: context, index: index).run() })
         }
         let reload = reloadOnHangup(context)
         defer { reload.cancel() }
@@ -44,7 +43,7 @@ package enum ContourdService {
         var quiet = Logger(label: "lifecycle")
         quiet.logLevel = .error
         let group = ServiceGroup(
-            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+            services: [ThreadsService(parts: parts, stop: { context.stop() })], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
         try await group.run()
         try store.close()
     }
@@ -67,33 +66,25 @@ package enum ContourdService {
         }
     }
 
-    private static func settings(for configuration: Configuration) -> ServiceContext.Settings {
-        do {
-            return .init(configuration: configuration, models: try ModelChoice.all(configuration), modelProblem: nil)
-        } catch {
-            return .init(configuration: configuration, models: [], modelProblem: classify(error).message)
-        }
-    }
-
     /// Puts back what was interrupted: jobs, half-made folders, half-taken files, deliveries.
     private static func recover(_ context: ServiceContext) throws -> Intake {
-        let jobs = try context.store.recoverRunningJobs()
+        let fault = Fault(
+            .bug, "E_SERVICE_ENDED", "contourd itself ended again and again while it worked on this series.",
+            hint: "Please report it with the journal of contourd. contourctl retry tries it again.")
+        let jobs = try context.store.recoverRunningJobs(
+            policy: context.configuration.retryPolicy, givingUpWith: FaultRecord(fault))
         for entry in try Directory.list(context.state.work) where entry.kind == .folder {
             let folder = "\(context.state.work)/\(entry.name)"
             for part in try Directory.list(folder) where part.name.hasSuffix(".partial") {
                 try Directory.remove("\(folder)/\(part.name)")
             }
+            context.manager.moreTime()
         }
         let intake = try Intake(context)
         try intake.recover()
-        if jobs > 0 { context.logger.event(.recovered, "\(jobs) interrupted jobs are ready again") }
+        if jobs.ready > 0 { context.logger.event(.recovered, "\(jobs.ready) interrupted jobs are ready again") }
+        if jobs.givenUp > 0 { context.logger.event(.recovered, "\(jobs.givenUp) jobs are given up: \(fault.message)") }
         return intake
-    }
-
-    private static func thread(
-        _ name: String, _ context: ServiceContext, _ body: @escaping @Sendable () -> Void
-    ) -> any Service {
-        ThreadService(name: name, stop: { context.stop() }, body: body)
     }
 
     /// `systemctl reload`: reads the configuration again. An invalid one changes nothing.
@@ -111,15 +102,28 @@ package enum ContourdService {
         do {
             var new = Configuration()
             if let path = context.configurationPath { new = try Configuration.read(path) }
-            let old = context.configuration
-            if let fixed = firstFixedChange(old, new) {
+            if let fixed = firstFixedChange(context.configuration, new) {
                 context.logger.event(
                     .reloadFailed, "the configuration was not reloaded: \(fixed) changes only with a restart")
                 return
             }
-            context.replace(settings(for: new))
+            let settings = ServiceContext.Settings(reading: new)
+            // A model that cannot be used now keeps no series from arriving, but replaces none that can.
+            if let problem = settings.modelProblem, context.current.modelProblem == nil {
+                context.logger.event(
+                    .reloadFailed,
+                    "the configuration was not reloaded and the former one stays: no model can be used: \(problem)")
+                return
+            }
+            try Directory.create(new.folders.inbox)
+            try Directory.create(new.folders.outbox)
+            context.replace(settings)
             context.logger.event(.reloaded, "the configuration was reloaded")
             context.wakeAll()
+        } catch let error as SystemError {
+            context.logger.event(
+                .reloadFailed,
+                "the configuration was not reloaded and the former one stays: a folder may not be used (\(error.reason))")
         } catch {
             context.logger.event(.reloadFailed, "the configuration was not reloaded and the former one stays: \(error)")
         }
@@ -129,6 +133,7 @@ package enum ContourdService {
         if old.folders.state != new.folders.state { return "folders.state" }
         if old.work.workers != new.work.workers { return "work.workers" }
         if old.control.socket != new.control.socket { return "control.socket" }
+        if old.control.group != new.control.group { return "control.group" }
         return nil
     }
 }

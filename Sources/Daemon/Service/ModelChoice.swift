@@ -1,3 +1,4 @@
+import Pipeline
 import Segmentation
 
 /// A model that the configuration names.
@@ -5,6 +6,12 @@ package struct ModelChoice: Sendable, Equatable {
     package var name: String
     package var directory: String
     package var digest: String
+
+    package init(name: String, directory: String, digest: String) {
+        self.name = name
+        self.directory = directory
+        self.digest = digest
+    }
 
     /// Reads every model of a configuration.
     package static func all(_ configuration: Configuration) throws -> [ModelChoice] {
@@ -14,5 +21,14 @@ package struct ModelChoice: Sendable, Equatable {
             let model = try catalog.package(named: name)
             return ModelChoice(name: name, directory: model.directory, digest: model.digest)
         }
+    }
+}
+
+extension ServiceContext.Settings {
+    /// The models that a configuration names, or why they cannot be used.
+    init(reading configuration: Configuration) {
+        self.init(configuration: configuration, models: [])
+        readsModels = true
+        do { models = try ModelChoice.all(configuration) } catch { modelProblem = classify(error).message }
     }
 }

@@ -5,31 +5,47 @@ import Store
 import Synchronization
 
 /// What the parts of the service share.
-final class ServiceContext: Sendable {
-    let store: Store
+package final class ServiceContext: Sendable {
+    package let store: Store
     let logger: Logger
     let manager = ServiceManager()
-    let state: StateFolder
-    /// The program that workers are started from.
-    let program: String
+    let liveness: Liveness
+    package let state: StateFolder
+    /// The program that workers are started from: ourselves as we run, even when an upgrade has replaced the file.
+    package let program: String
     let configurationPath: String?
     /// Wakes the intake and the dispatchers.
     let intakeWake: WakeUp
+    let controlWake: WakeUp
     let dispatchWake: [WakeUp]
     private let settings: Mutex<Settings>
     private let stopped = Atomic<Bool>(false)
     /// Workers that run a job, by job number.
-    let running = Mutex<[Int64: RunningJob]>([:])
+    package let running = Mutex<[Int64: RunningJob]>([:])
+    /// Held by the dispatcher that delivers.
+    let delivering = Mutex<Void>(())
+    /// Why old images could not be deleted.
+    let retentionFailure = Mutex<String?>(nil)
+    /// Why runs are not delivered yet, by run number, as far as it was told.
+    let undelivered = Mutex<[Int64: String]>([:])
 
     /// What a reload replaces.
-    struct Settings: Sendable {
-        var configuration: Configuration
-        var models: [ModelChoice]
+    package struct Settings: Sendable {
+        package var configuration: Configuration
+        package var models: [ModelChoice]
         /// Why no model can be used; nil when all can.
         var modelProblem: String?
+        /// Whether the models were read from disk, not given.
+        var readsModels = false
+
+        package init(configuration: Configuration, models: [ModelChoice], modelProblem: String? = nil) {
+            self.configuration = configuration
+            self.models = models
+            self.modelProblem = modelProblem
+        }
     }
 
-    init(
+    package init(
         store: Store, logger: Logger, state: StateFolder, program: String, configurationPath: String?,
         settings: Settings
     ) throws(SystemError) {
@@ -39,28 +55,41 @@ final class ServiceContext: Sendable {
         self.program = program
         self.configurationPath = configurationPath
         self.settings = Mutex(settings)
+        liveness = Liveness(watchdog: manager.watchdog) { [manager] in manager.alive() }
         intakeWake = try WakeUp()
+        controlWake = try WakeUp()
         var wakes: [WakeUp] = []
         for _ in 0..<settings.configuration.work.workers { wakes.append(try WakeUp()) }
         dispatchWake = wakes
     }
 
-    var configuration: Configuration { settings.withLock { $0.configuration } }
-    var current: Settings { settings.withLock { $0 } }
-    func replace(_ new: Settings) { settings.withLock { $0 = new } }
+    package var configuration: Configuration { settings.withLock { $0.configuration } }
+    package var current: Settings { settings.withLock { $0 } }
+    package func replace(_ new: Settings) { settings.withLock { $0 = new } }
+
+    /// Models as they lie on disk now: a package may have been upgraded since they were read.
+    func withPresentModels(_ settings: Settings) -> Settings {
+        settings.readsModels ? Settings(reading: settings.configuration) : settings
+    }
 
     var isStopping: Bool { stopped.load(ordering: .acquiring) }
 
     /// Asks every part to end soon.
-    func stop() {
+    package func stop() {
         guard !stopped.exchange(true, ordering: .acquiringAndReleasing) else { return }
         logger.event(.stopping, "contourd is stopping; a running stage is given back")
         manager.stopping()
         wakeAll()
     }
 
+    func startWorker() throws(SystemError) -> ChildProcess {
+        let limit = configuration.work.memoryLimitMB
+        return try ChildProcess(program, arguments: ["--worker", "--memory-limit-mb", "\(limit)"], name: "contourd")
+    }
+
     func wakeAll() {
         intakeWake.signal()
+        controlWake.signal()
         dispatchWake.forEach { $0.signal() }
     }
 
@@ -81,7 +110,7 @@ final class ServiceContext: Sendable {
 }
 
 /// A job that a worker runs.
-final class RunningJob: Sendable {
+package final class RunningJob: Sendable {
     let seriesNumber: Int64
     let stage: String
     let child: ChildProcess

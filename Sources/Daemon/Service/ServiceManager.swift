@@ -7,6 +7,13 @@ struct ServiceManager: Sendable {
     func reloading() { sd_notify(0, "RELOADING=1") }
     /// One line for `systemctl status`.
     func status(_ text: String) { sd_notify(0, "STATUS=\(text)") }
-    /// The watchdog is fed by work that was done, never by a timer of its own.
     func alive() { sd_notify(0, "WATCHDOG=1") }
+    /// A start or stop that makes progress is given another minute.
+    func moreTime() { sd_notify(0, "EXTEND_TIMEOUT_USEC=60000000") }
+
+    /// The unit's WatchdogSec; nil without one.
+    var watchdog: Duration? {
+        var microseconds: UInt64 = 0
+        return sd_watchdog_enabled(0, &microseconds) > 0 ? .microseconds(microseconds) : nil
+    }
 }

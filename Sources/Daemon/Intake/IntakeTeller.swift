@@ -1,0 +1,130 @@
+import Pipeline
+import Platform
+import Store
+
+/// What the journal says about the inbox: one line for what happened to many files in one scan, none for each.
+struct IntakeTeller {
+    let context: ServiceContext
+    private var notices: [JournalEvent: [String: [FileReceiver.Notice]]] = [:]
+    private var repeated = 0
+    private var leftBehind = 0
+    /// What was told last, so that a lasting trouble is told once.
+    private var troubles: Set<String> = []
+    private var closedFolders: Set<String> = []
+    private var unnameable = 0
+    private var polls = false
+    private var failure: String?
+
+    init(context: ServiceContext) { self.context = context }
+
+    mutating func note(_ outcome: FileReceiver.Outcome) {
+        switch outcome {
+        case .image(let opened, let isLeft):
+            troubles = []
+            leftBehind += isLeft ? 1 : 0
+            guard let opened else { return }
+            context.logger.event(.seriesOpened, "series \(opened) is arriving", JournalFields(series: opened))
+        case .reference(let number, let seriesInstanceUIDs, let isLeft):
+            leftBehind += isLeft ? 1 : 0
+            context.logger.event(
+                .referenceReceived, "reference \(number) received; it contours \(seriesInstanceUIDs.count) series")
+        case .repeated: repeated += 1
+        case .quarantined(let notice, let isLeft):
+            leftBehind += isLeft ? 1 : 0
+            notices[.fileQuarantined, default: [:]][notice.code, default: []].append(notice)
+        case .left(let notice): notices[.fileIgnored, default: [:]][notice.code, default: []].append(notice)
+        case .denied(let notice): notices[.fileUnreadable, default: [:]][notice.code, default: []].append(notice)
+        case .truncated, .gone: break
+        }
+    }
+
+    mutating func note(_ listing: InboxScanner.Listing, polls: Bool) {
+        let closed = Set(listing.closedFolders.map { $0.path ?? "" })
+        for error in listing.closedFolders where !closedFolders.contains(error.path ?? "") { tell(error) }
+        closedFolders = closed
+        if listing.unnameable > unnameable {
+            context.logger.event(
+                .fileUnreadable,
+                """
+                \(listing.unnameable) files or folders in the inbox have names that are not UTF-8 and are not looked \
+                at; rename them (convmv does it for many)
+                """, JournalFields(fault: "E_NAME"))
+        }
+        unnameable = listing.unnameable
+        if polls && !self.polls {
+            context.logger.event(
+                .inboxPolled, "the inbox is listed every \(text(context.configuration.inbox.pollSeconds)) s")
+        }
+        self.polls = polls
+    }
+
+    /// Tells what was noted.
+    mutating func tell() {
+        for (event, codes) in notices.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            for (code, files) in codes.sorted(by: { $0.key < $1.key }) { tell(event, code, files) }
+        }
+        notices = [:]
+        if repeated > 0 {
+            context.logger.event(.fileRepeated, "\(repeated) files were received before and are dropped")
+            repeated = 0
+        }
+        if leftBehind > 0 {
+            context.logger.event(
+                .fileLeftBehind,
+                """
+                \(leftBehind) files were copied and stay in the inbox, out of which contourd may not move them; whoever \
+                sent them may remove them
+                """)
+            leftBehind = 0
+        }
+    }
+
+    private func tell(_ event: JournalEvent, _ code: String, _ files: [FileReceiver.Notice]) {
+        guard let first = files.first else { return }
+        let what =
+            files.count == 1 ? "file \(first.number)" : "\(files.count) files, the first of them number \(first.number),"
+        let fate = event == .fileQuarantined ? "set aside in quarantine" : "left in the inbox"
+        context.logger.event(
+            event, "\(what) \(files.count == 1 ? "was" : "were") \(fate): \(first.reason)", JournalFields(fault: code))
+    }
+
+    private func tell(_ error: SystemError) {
+        guard error.path != context.configuration.folders.inbox else {
+            context.logger.event(
+                .intakeTrouble,
+                "the inbox cannot be listed (\(error.reason)); mount it, or run contourctl check. It is tried again",
+                JournalFields(fault: "E_INBOX"))
+            return
+        }
+        context.logger.event(
+            .fileUnreadable,
+            """
+            a folder in the inbox cannot be listed (\(error.reason)). Folders that are made or copied in the inbox \
+            inherit contourd's access; folders that are moved there do not: copy them, or grant it with \
+            setfacl -R -m u:contourd:rwX FOLDER
+            """, JournalFields(fault: "E_PERMISSION"))
+    }
+
+    /// A file could not be taken, through no fault of its own.
+    mutating func trouble(_ error: SystemError) {
+        let fault = classify(error)
+        guard troubles.insert(fault.code).inserted else { return }
+        context.logger.event(
+            .intakeTrouble, "a file stays in the inbox for now: \(fault.message) \(fault.hint)",
+            JournalFields(fault: fault.code))
+    }
+
+    /// A whole turn failed.
+    mutating func failed(_ error: any Error) {
+        let text = classifiedText(error)
+        guard failure != text else { return }
+        failure = text
+        context.logger.event(.internalError, "the intake failed: \(text); it is tried again")
+    }
+
+    mutating func recovered() { failure = nil }
+
+    private func text(_ seconds: Double) -> String {
+        seconds == seconds.rounded() ? "\(Int(seconds))" : "\(seconds)"
+    }
+}

@@ -1,0 +1,81 @@
+import Dicom
+import Foundation
+import Imaging
+import Store
+import Testing
+
+import Daemon
+
+@Suite("Completeness")
+struct CompletenessTests {
+    private let headers: [InstanceHeader]
+
+    init() throws {
+        let series = try TestSeries(slices: 10)
+        headers = try withExtendedLifetime(series) { try series.files.map { try InstanceHeader(contentsOf: $0) } }
+    }
+
+    private func sealed(_ headers: [InstanceHeader]) throws -> SealedStacks {
+        let service = try TestService()
+        for (index, header) in headers.enumerated() {
+            let instance = try service.store.beginParsing(inboxPath: "/inbox/\(index)", snapshot: "1")
+            _ = try service.store.beginTaking(
+                instance.number, seriesInstanceUID: header.seriesInstanceUID, sopInstanceUID: header.sopInstanceUID,
+                header: String(decoding: try JSONEncoder().encode(header), as: UTF8.self), digest: "d"
+            ) { _ in "/work/\(index)" }
+            _ = try service.store.finishTaking(image: instance.number)
+        }
+        let records = try service.store.instances(ofSeries: 1)
+        return try SealedStacks(records, limits: AdmissionLimits())
+    }
+
+    @Test("A whole series lacks nothing, in whatever order its images came")
+    func whole() throws {
+        let stacks = try sealed(headers.shuffled())
+        #expect(stacks.missing == nil)
+        #expect(stacks.stacks.map(\.instances.count) == [10])
+        #expect(stacks.stacks.map(\.name) == [headers[0].seriesInstanceUID])
+    }
+
+    @Test("A gap is told by the images beside it")
+    func gap() throws {
+        #expect(try sealed(headers.enumerated().filter { $0.offset != 5 }.map(\.element)).missing == "missing slices between images 5 and 7")
+    }
+
+    @Test("Images that the headers promise are waited for")
+    func promise() throws {
+        let promising = headers.map { header in
+            var header = header
+            header.imagesInAcquisition = 12
+            return header
+        }
+        #expect(try sealed(promising).missing?.contains("2 images that the headers promise") == true)
+    }
+
+    @Test("A localizer beside a scan is set aside; alone it stays, to be refused with that reason")
+    func localizer() throws {
+        var localizer = headers[0]
+        localizer.imageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+        localizer.sopInstanceUID += ".9"
+        #expect(try sealed(headers + [localizer]).stacks.map(\.instances.count) == [10])
+        #expect(try sealed([localizer]).stacks.count == 1)
+    }
+
+    @Test("What is not one stack is divided: another pixel grid, another frame of reference, another acquisition")
+    func division() throws {
+        for change: (inout InstanceHeader) -> Void in [
+            { $0.columns = 128 }, { $0.frameOfReferenceUID = "1.2.3" }, { $0.temporalPositionIdentifier = 2 },
+        ] {
+            let other = headers.map { header in
+                var header = header
+                change(&header)
+                header.sopInstanceUID += ".2"
+                return header
+            }
+            let stacks = try sealed(headers + other).stacks
+            #expect(stacks.map(\.instances.count) == [10, 10])
+            #expect(stacks.map(\.name) == [1, 2].map { "\(headers[0].seriesInstanceUID)-s\($0)" })
+            #expect(stacks.map(\.seriesInstanceCount) == [20, 20])
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import Foundation
+import Testing
+
+import Daemon
+
+@Suite("Configuration")
+struct ConfigurationTests {
+    @Test("etc/contourd.toml shows every key with its default, and no other")
+    func exampleFile() throws {
+        let text = try Project.text("etc/contourd.toml")
+        let assignments = text.split(separator: "\n").filter { $0.contains(#/^\#[a-z_]+ = /#) }
+        #expect(assignments.count > 50)
+        let plain = text.replacing(#/(?m)^\#([a-z_]+ = )/#) { $0.1 }
+        #expect(try parse(plain) == Configuration())
+        // The parser knows every key that the file names; the file must name every key that the code has.
+        let shown = Set(assignments.map { String($0.dropFirst().prefix { $0 != " " }) })
+        let known = try JSONSerialization.jsonObject(with: JSONEncoder().encode(Configuration())) as? [String: Any]
+        for (section, keys) in try #require(known) {
+            #expect(text.contains("[\(section)]"))
+            for key in try #require(keys as? [String: Any]).keys { #expect(shown.contains(snake(key)), "\(section).\(key)") }
+        }
+    }
+
+    @Test("An empty file, and one of comments, are the defaults")
+    func empty() throws {
+        #expect(try parse("") == Configuration())
+        #expect(try parse("# nothing\n[series]\n") == Configuration())
+    }
+
+    @Test("A mistake is told with file, line and key")
+    func mistakes() {
+        expect("[series]\n\nquiet_second = 3.0\n", line: 3, key: "series.quiet_second", says: "unknown key")
+        expect("[serie]\n", line: 1, key: "serie", says: "unknown key")
+        expect("[series]\nquiet_seconds = \"soon\"\n", line: 2, key: "series.quiet_seconds", says: "Double")
+        expect("[series]\nquiet_seconds = -1.0\n", line: 2, key: "series.quiet_seconds", says: "0.1 to 86400")
+        expect("series.quiet_seconds = -1.0\n", line: 1, key: "series.quiet_seconds", says: "0.1 to 86400")
+        expect("\n[work]\nworkers = 99\n", line: 3, key: "work.workers", says: "1 to 16")
+        expect("[inbox]\npolling = \"sometimes\"\n", line: 2, key: "inbox.polling", says: "")
+        expect("[export]\ntolerances_mm = []\n", line: 2, key: "export.tolerances_mm", says: "at least one")
+        expect("[series]\nquiet_seconds = \n", line: 2, key: "", says: "")
+        expect("[outbox]\nname = \"result\"\n", line: 2, key: "outbox.name", says: "{series}")
+    }
+
+    @Test("Folders must not lie in each other's way")
+    func folders() {
+        expect("[folders]\ninbox = \"in\"\n", line: 2, key: "folders.inbox", says: "absolute")
+        expect("[folders]\noutbox = \"/var/lib/contourd/inbox/results\"\n", line: 2, key: "folders.outbox", says: "outside")
+        expect("[folders]\ninbox = \"/var/lib/contourd/work/../outbox\"\n", line: nil, key: "folders.outbox", says: "outside")
+        expect("[folders]\ninbox = \"/var/lib/contourd/work/in\"\n", line: 2, key: "folders.inbox", says: "outside")
+        expect("[folders]\nstate = \"/srv/ct/in/state\"\ninbox = \"/srv/ct/in\"\n", line: 2, key: "folders.state", says: "outside")
+    }
+
+    @Test("Two models need a name that tells them apart")
+    func severalModels() throws {
+        expect("[models]\nnames = [\"a\", \"b\"]\n", line: nil, key: "outbox.name", says: "{model}")
+        let two = try parse("[models]\nnames = [\"a\", \"b\"]\n[outbox]\nname = \"{series}-{model}\"\n")
+        #expect(two.models.names == ["a", "b"])
+    }
+
+    @Test("A file that is not there is told by its path")
+    func missingFile() {
+        let error = #expect(throws: ConfigurationError.self) { try Configuration.read("/nonexistent/contourd.toml") }
+        #expect(error?.description.hasPrefix("/nonexistent/contourd.toml: cannot be read") == true)
+    }
+
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func parse(_ text: String) throws -> Configuration {
+        try Configuration.read(folder.file("contourd.toml", text))
+    }
+
+    private func expect(
+        _ text: String, line: Int?, key: String, says words: String, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
+        let error = #expect(throws: ConfigurationError.self, sourceLocation: sourceLocation) { try parse(text) }
+        #expect(error?.line == line, sourceLocation: sourceLocation)
+        #expect(error?.key == key, sourceLocation: sourceLocation)
+        #expect(words.isEmpty || error?.message.contains(words) == true, "\(error?.message ?? "")", sourceLocation: sourceLocation)
+        let place = folder.path + "/contourd.toml" + (line.map { ":\($0): " } ?? ": ")
+        #expect(error?.description.hasPrefix(place) == true, sourceLocation: sourceLocation)
+    }
+
+    /// quietSeconds -> quiet_seconds, minimumFreeMB -> minimum_free_mb.
+    private func snake(_ name: String) -> String {
+        name.replacing(/([a-z])([A-Z])/) { "\($0.1)_\($0.2)" }.lowercased()
+    }
+}

@@ -1,0 +1,147 @@
+import Foundation
+import Glibc
+import Testing
+
+import Daemon
+
+@Suite("Inbox")
+struct InboxScannerTests {
+    private let inbox: TemporaryFolder
+    private let start = ContinuousClock.now
+
+    init() throws { inbox = try TemporaryFolder() }
+
+    private func scan(
+        _ scanner: inout InboxScanner, at seconds: Double, settle: Double = 2
+    ) -> InboxScanner.Listing {
+        scanner.scan(inbox.path, marker: ".done", settle: .seconds(settle), now: start + .seconds(seconds))
+    }
+
+    private func names(_ files: [InboxFile]) -> [String] { files.map { String($0.path.dropFirst(inbox.path.count + 1)) } }
+
+    @Test("A file is ready when it did not change for the settle time, wherever it lies and whatever it is called")
+    func settling() throws {
+        _ = try inbox.file("a/b/c/IM1")
+        _ = try inbox.file("x.dcm")
+        var scanner = InboxScanner()
+        #expect(scan(&scanner, at: 0).ready.isEmpty)
+        #expect(scanner.nextLook == start + .seconds(2))
+        #expect(scan(&scanner, at: 1.9).ready.isEmpty)
+        #expect(names(scan(&scanner, at: 2).ready) == ["a/b/c/IM1", "x.dcm"])
+    }
+
+    @Test("A file that grows, or is put in place of another, waits anew")
+    func growing() throws {
+        let file = try inbox.file("a", "1")
+        var scanner = InboxScanner()
+        _ = scan(&scanner, at: 0)
+        try Data("12".utf8).write(to: URL(fileURLWithPath: file))
+        #expect(scan(&scanner, at: 3).ready.isEmpty)
+        #expect(scan(&scanner, at: 5).ready.count == 1)
+        let other = try inbox.file(".new", "34")
+        rename(other, file)
+        #expect(scan(&scanner, at: 6).ready.isEmpty)
+    }
+
+    @Test("Links, pipes, sockets, hidden files and unfinished downloads are not looked at")
+    func notLookedAt() throws {
+        for name in [".hidden", ".folder/a", "a.part", "a.partial", "a.TMP", "a.filepart", "a.crdownload", "~a", "@eaDir/a"] {
+            _ = try inbox.file(name)
+        }
+        symlink("/etc/passwd", inbox.path + "/link")
+        symlink("/etc", inbox.path + "/folder-link")
+        mkfifo(inbox.path + "/pipe", 0o600)
+        var scanner = InboxScanner()
+        _ = scan(&scanner, at: 0)
+        let listing = scan(&scanner, at: 10)
+        #expect(listing.ready.isEmpty)
+        #expect(listing.folders == [inbox.path])
+    }
+
+    @Test("A file that is left is not looked at again until it changes, and is missed when it vanishes")
+    func leaving() throws {
+        let file = try inbox.file("notes.txt", "1")
+        var scanner = InboxScanner()
+        _ = scan(&scanner, at: 0)
+        let seen = try #require(scan(&scanner, at: 2).ready.first)
+        scanner.leave(seen)
+        #expect(scan(&scanner, at: 100).ready.isEmpty)
+        #expect(scanner.nextLook == nil)
+        try Data("12".utf8).write(to: URL(fileURLWithPath: file))
+        _ = scan(&scanner, at: 101)
+        let changed = try #require(scan(&scanner, at: 103).ready.first)
+        scanner.leave(changed)
+        unlink(file)
+        #expect(scan(&scanner, at: 104).vanished == [file])
+        #expect(scan(&scanner, at: 105).vanished.isEmpty)
+    }
+
+    @Test("A file that is put off keeps no other waiting, and is looked at when its time comes, or when it changes")
+    func postponing() throws {
+        let file = try inbox.file("a", "1")
+        _ = try inbox.file("b")
+        var scanner = InboxScanner()
+        _ = scan(&scanner, at: 0)
+        let ready = scan(&scanner, at: 2).ready
+        scanner.postpone(ready[0], for: .seconds(30), now: start + .seconds(2))
+        #expect(names(scan(&scanner, at: 3).ready) == ["b"])
+        scanner.forget(ready[1])
+        unlink(ready[1].path)
+        #expect(scan(&scanner, at: 31).ready.isEmpty)
+        #expect(scanner.nextLook == start + .seconds(32))
+        #expect(names(scan(&scanner, at: 32).ready) == ["a"])
+        try Data("12".utf8).write(to: URL(fileURLWithPath: file))
+        _ = scan(&scanner, at: 33)
+        #expect(names(scan(&scanner, at: 35).ready) == ["a"])
+    }
+
+    @Test("A marker waits for the files of its own folder alone")
+    func markers() throws {
+        _ = try inbox.file("study/.done")
+        _ = try inbox.file("study/deep/1")
+        _ = try inbox.file("other/2")
+        var scanner = InboxScanner()
+        var listing = scan(&scanner, at: 0)
+        #expect(listing.markers.map(\.folder) == [inbox.path + "/study"])
+        #expect(scanner.isWaiting(below: inbox.path + "/study"))
+        listing = scan(&scanner, at: 2)
+        scanner.forget(try #require(listing.ready.last))
+        unlink(inbox.path + "/study/deep/1")
+        #expect(!scanner.isWaiting(below: inbox.path + "/study"))
+        #expect(scanner.isWaiting(below: inbox.path))
+        #expect(!scanner.isWaiting(below: inbox.path + "/stud"), "a neighbour with a shorter name")
+    }
+
+    @Test("An inbox that is away for a moment loses nothing of what was left in it")
+    func inboxAway() throws {
+        _ = try inbox.file("notes.txt")
+        var scanner = InboxScanner()
+        _ = scan(&scanner, at: 0)
+        scanner.leave(try #require(scan(&scanner, at: 2).ready.first))
+        rename(inbox.path, inbox.path + ".away")
+        let listing = scan(&scanner, at: 3)
+        #expect(listing.closedFolders.map(\.code) == [ENOENT])
+        #expect(listing.vanished.isEmpty)
+        rename(inbox.path + ".away", inbox.path)
+        #expect(scan(&scanner, at: 100).ready.isEmpty)
+    }
+
+    @Test("A name that is not UTF-8 is counted, not passed over in silence")
+    func names() throws {
+        let name = Array(inbox.path.utf8CString.dropLast() + [CChar(bitPattern: 0x2F), CChar(bitPattern: 0xFC), 0])
+        #expect(name.withUnsafeBufferPointer { $0.baseAddress.map { mkdir($0, 0o700) } } == 0)
+        var scanner = InboxScanner()
+        #expect(scan(&scanner, at: 0).unnameable == 1)
+        #expect(name.withUnsafeBufferPointer { $0.baseAddress.map { rmdir($0) } } == 0)
+    }
+
+    @Test("Folders in which nothing lay for a day are cleared away, the others and the inbox are not")
+    func desertedFolders() throws {
+        for name in ["old", "new"] { mkdir("\(inbox.path)/\(name)", 0o700) }
+        _ = try inbox.file("used/1")
+        var yesterday = [timeval(tv_sec: time(nil) - 90_000, tv_usec: 0), timeval(tv_sec: time(nil) - 90_000, tv_usec: 0)]
+        for folder in ["/old", "/used", ""] { utimes(inbox.path + folder, &yesterday) }
+        var scanner = InboxScanner()
+        #expect(scan(&scanner, at: 0).deserted == [inbox.path + "/old"])
+    }
+}

@@ -1,0 +1,176 @@
+import Foundation
+import Glibc
+import Platform
+import Store
+import Testing
+
+import Daemon
+
+@Suite("From inbox to queue", .enabled(if: TestService.program != nil, "contourd is not built"))
+struct IntakeTests {
+    @Test("A study becomes a series with one run: nested, without endings, beside junk, its bytes unchanged")
+    func study() throws {
+        let service = try TestService(), series = try TestSeries()
+        try series.drop(into: service.inbox + "/Mustermann/2024/CT")
+        try Data("notes".utf8).write(to: URL(fileURLWithPath: service.inbox + "/Mustermann/notes.txt"))
+        symlink(series.files[0], service.inbox + "/Mustermann/link")
+        mkfifo(service.inbox + "/Mustermann/pipe", 0o600)
+        let digests = try series.files.map { try SHA256Digest.hex(ofFile: $0) }.sorted()
+        try service.runIntake(until: { try runs(service, series).count == 1 })
+        let record = try #require(try service.store.series(seriesInstanceUID: series.uid))
+        #expect(record.state == "sealed")
+        let images = try service.store.instances(ofSeries: record.number)
+        #expect(try images.map { try SHA256Digest.hex(ofFile: $0.storedPath ?? "") }.sorted() == digests)
+        #expect(try Directory.list(service.inbox + "/Mustermann/2024/CT").isEmpty)
+        #expect(try Directory.list(service.inbox + "/Mustermann").map(\.name) == ["2024", "link", "notes.txt", "pipe"])
+        #expect(service.log.texts(.fileIgnored).count == 1)
+    }
+
+    @Test("The journal learns neither names of the inbox nor UIDs")
+    func journalIsSilent() throws {
+        let service = try TestService(), series = try TestSeries()
+        try series.drop(into: service.inbox + "/Mustermann_Erika")
+        try Data("no DICOM".utf8).write(to: URL(fileURLWithPath: service.inbox + "/Mustermann_Erika/Brief"))
+        try Data(try Data(contentsOf: URL(fileURLWithPath: series.files[0])).prefix(3000))
+            .write(to: URL(fileURLWithPath: service.inbox + "/Mustermann_Erika/cut"))
+        try service.runIntake(until: {
+            try runs(service, series).count == 1 && !service.log.texts(.fileQuarantined).isEmpty
+        })
+        let all = service.log.lines.flatMap { [$0.text] + $0.fields.values }.joined(separator: "\n")
+        for secret in ["Mustermann", "Brief", "cut", service.folder.path, series.uid, "PHANTOM", "Phantom"] {
+            #expect(!all.contains(secret))
+        }
+        #expect(all.contains("is arriving"))
+    }
+
+    @Test("A slice that comes late makes revision 2, with all slices")
+    func lateSlice() throws {
+        let service = try TestService(), series = try TestSeries(slices: 10)
+        try series.drop(0..<9, into: service.inbox + "/a")
+        try service.runIntake(until: { try runs(service, series).count == 1 })
+        let again = try service.restarted()
+        try series.drop([9], into: again.inbox + "/b")
+        try again.runIntake(until: { try runs(again, series).count == 2 })
+        let revisions = try runs(again, series)
+        #expect(revisions.map(\.revision) == [1, 2])
+        #expect(revisions.map(\.deliveredName) == [series.uid, "\(series.uid)-r2"])
+        #expect(revisions[0].contentDigest != revisions[1].contentDigest)
+    }
+
+    @Test("The same file again is dropped; another one with its UID is set aside and told")
+    func repeats() throws {
+        let service = try TestService(), series = try TestSeries()
+        try series.drop(into: service.inbox + "/a")
+        try service.runIntake(until: { try runs(service, series).count == 1 })
+        let again = try service.restarted()
+        try series.drop(into: again.inbox + "/again")
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: series.files[0]))
+        bytes[bytes.count - 1] ^= 1
+        let conflicting = try again.folder.file("inbox/conflict")
+        try bytes.write(to: URL(fileURLWithPath: conflicting))
+        try again.runIntake(until: {
+            let files = try Directory.list(again.inbox + "/again")
+            return files.isEmpty && !again.log.texts(.fileQuarantined).isEmpty
+        })
+        #expect(try runs(again, series).count == 1)
+        #expect(again.log.texts(.fileRepeated).first?.hasPrefix("9 files") == true)
+        let set = try #require(try again.store.instances(in: .quarantined).first)
+        #expect(set.code == "E_CONFLICTING_INSTANCES")
+        #expect(try Data(contentsOf: URL(fileURLWithPath: set.storedPath ?? "")) == bytes)
+    }
+
+    @Test("A file that ends too early is taken when it has grown to its end")
+    func growingFile() throws {
+        let service = try TestService { $0.inbox.truncatedAfterSeconds = 20 }
+        let series = try TestSeries()
+        try series.drop(1..<9, into: service.inbox)
+        let whole = try Data(contentsOf: URL(fileURLWithPath: series.files[0]))
+        let growing = try service.folder.file("inbox/growing", "")
+        try whole.prefix(whole.count / 2).write(to: URL(fileURLWithPath: growing))
+        let intake = Unchecked(try Intake(service.context))
+        var hasGrown = false
+        try service.run({ intake.value.run() }, until: {
+            let images = try service.store.series(seriesInstanceUID: series.uid)
+                .map { try service.store.instances(ofSeries: $0.number).count { $0.state == .image } } ?? 0
+            if images == 8 && !hasGrown {
+                #expect(Directory.exists(growing))
+                try whole.write(to: URL(fileURLWithPath: growing))
+                hasGrown = true
+            }
+            return images == 9
+        })
+        #expect(try service.store.instances(in: .quarantined).isEmpty)
+        #expect(!Directory.exists(growing))
+    }
+
+    @Test("A series with a gap waits and says for what; the missing slice completes it")
+    func gap() throws {
+        let service = try TestService { $0.series.incompleteAfterSeconds = 600 }
+        let series = try TestSeries(slices: 10)
+        try series.drop((0..<10).filter { $0 != 4 }, into: service.inbox)
+        let intake = Unchecked(try Intake(service.context))
+        var isSent = false
+        try service.run({ intake.value.run() }, until: {
+            if let told = service.log.texts(.seriesWaiting).first, !isSent {
+                #expect(told.contains("missing slices between images 4 and 6"))
+                let record = try service.store.series(seriesInstanceUID: series.uid)
+                #expect(record?.waitingFor?.contains("refused after 600 s without them") == true)
+                try series.drop([4], into: service.inbox + "/late")
+                isSent = true
+            }
+            return try runs(service, series).count == 1
+        })
+        #expect(try runs(service, series).map(\.revision) == [1])
+    }
+
+    @Test("A marker ends the wait at once, is removed, and its empty folder with it")
+    func marker() throws {
+        let service = try TestService { $0.series.quietSeconds = 3600; $0.series.incompleteAfterSeconds = 3600 }
+        let series = try TestSeries()
+        try series.drop(into: service.inbox + "/study/CT")
+        try Data().write(to: URL(fileURLWithPath: service.inbox + "/study/.done"))
+        try service.runIntake(until: { try runs(service, series).count == 1 && !Directory.exists(service.inbox + "/study") })
+        #expect(Directory.exists(service.inbox))
+    }
+
+    @Test("A file that kills its reader is set aside after two attempts, and keeps no other waiting")
+    func killer() throws {
+        let scripts = try TemporaryFolder(), series = try TestSeries()
+        let program = try TestService.worker(
+            """
+            exec 3> >(exec "\(TestService.program ?? "")" --worker)
+            while read -r line; do case $line in *killer*) kill -9 $$;; *) printf '%s\\n' "$line" >&3;; esac; done
+            """, in: scripts)
+        let service = try TestService(program: program)
+        try series.drop(1..<9, into: service.inbox, prefix: "b")
+        try series.drop([0], into: service.inbox, prefix: "a-killer")
+        try service.runIntake(until: { try !service.store.instances(in: .quarantined).isEmpty && runs(service, series).count == 1 })
+        let set = try #require(try service.store.instances(in: .quarantined).first)
+        #expect(set.code == "E_PARSER_CRASHED")
+        #expect(try Directory.list(service.context.state.quarantine).map(\.name) == ["\(set.number).dcm"])
+    }
+
+    @Test("A reader that does not start leaves the files where they are, and says so once")
+    func noReader() throws {
+        let service = try TestService(program: "/nonexistent/contourd"), series = try TestSeries()
+        try series.drop(into: service.inbox)
+        try service.runIntake(until: { service.log.texts(.intakeTrouble).count == 1 })
+        #expect(try Directory.list(service.inbox).count == 9)
+        #expect(try service.store.instances(in: .parsing).allSatisfy { $0.attempts == 0 })
+    }
+
+    @Test("Polling takes files without any hint")
+    func polling() throws {
+        let service = try TestService { $0.inbox.polling = .always; $0.inbox.pollSeconds = 0.2 }
+        let series = try TestSeries()
+        let intake = Unchecked(try Intake(service.context))
+        try intake.value.recover()
+        try series.drop(into: service.inbox)
+        try service.run({ intake.value.run() }, until: { try runs(service, series).count == 1 })
+        #expect(service.log.texts(.inboxPolled).count == 1)
+    }
+
+    private func runs(_ service: TestService, _ series: TestSeries) throws -> [RunRecord] {
+        try service.store.series(seriesInstanceUID: series.uid).map { try service.store.runs(ofSeries: $0.number) } ?? []
+    }
+}

@@ -1,0 +1,135 @@
+import Testing
+
+import Store
+
+@Suite("Series and runs")
+struct SeriesTests {
+    @Test("Sealing twice with the same content, model and configuration makes one run")
+    func sealIsIdempotent() throws {
+        let test = try TestStore()
+        let number = try test.series("1.2")
+        let first = try test.store.seal(number, runs: [test.newRun()])
+        #expect(first.map(\.revision) == [1])
+        #expect(try test.store.seal(number, runs: [test.newRun()]).isEmpty)
+        #expect(try test.store.runs(ofSeries: number).count == 1)
+        #expect(try test.store.series(number).revision == 1)
+    }
+
+    @Test("New content, or another model, is the next revision; its request and name are made for it")
+    func revisions() throws {
+        let test = try TestStore()
+        let number = try test.series("1.2")
+        _ = try test.store.seal(number, runs: [test.newRun("a")])
+        let second = try #require(try test.store.seal(number, runs: [test.newRun("b")]).first)
+        #expect(second.revision == 2)
+        #expect(second.deliveredName == "name-2")
+        #expect(second.request == "{\"revision\":2}")
+        let third = try test.store.seal(number, runs: [test.newRun("b", modelDigest: "new")])
+        #expect(third.map(\.revision) == [3])
+        #expect(try test.store.series(number).revision == 3)
+    }
+
+    @Test("Content that was contoured once and is back after a change is contoured again")
+    func backAndForth() throws {
+        let test = try TestStore()
+        let number = try test.series("1.2")
+        for (content, revision) in [("a", 1), ("b", 2), ("a", 3)] {
+            #expect(try test.store.seal(number, runs: [test.newRun(content)]).map(\.revision) == [revision])
+        }
+    }
+
+    @Test("A reopened series is contoured again although nothing changed, once")
+    func reopened() throws {
+        let test = try TestStore()
+        let number = try test.series("1.2")
+        _ = try test.store.seal(number, runs: [test.newRun()])
+        try test.store.reopen(number)
+        #expect(try test.store.collectingSeries().map(\.marker) == [true])
+        #expect(try test.store.seal(number, runs: [test.newRun()]).map(\.revision) == [2])
+        #expect(try test.store.seal(number, runs: [test.newRun()]).isEmpty)
+    }
+
+    @Test("A cancelled run does not stand in the way of the next one")
+    func cancelledThenSealed() throws {
+        let test = try TestStore()
+        let number = try test.series("1.2")
+        _ = try test.store.seal(number, runs: [test.newRun()])
+        _ = try test.store.cancel(number)
+        #expect(try test.store.seal(number, runs: [test.newRun()]).map(\.revision) == [2])
+    }
+
+    @Test("A series is opened by its first image, and by one that comes after it was sealed")
+    func opening() throws {
+        let test = try TestStore()
+        let number = try #require(try test.addImage("1", to: "9"))
+        #expect(try test.addImage("2", to: "9") == nil)
+        _ = try test.store.seal(number, runs: [test.newRun()])
+        #expect(try test.store.collectingSeries().isEmpty)
+        #expect(try test.addImage("3", to: "9") == number)
+        #expect(try test.store.collectingSeries().map(\.number) == [number])
+    }
+
+    @Test("A marker speaks for the series that came out of its folder, and for no neighbour with a similar name")
+    func markers() throws {
+        let test = try TestStore()
+        try test.addImage("1", to: "9.1", path: "/inbox/Müller/a/1")
+        try test.addImage("2", to: "9.2", path: "/inbox/Müller 2/1")
+        let first = try #require(try test.store.series(seriesInstanceUID: "9.1")).number
+        #expect(try test.store.collectingSeries(fromFolder: "/inbox/Müller") == [first])
+        #expect(try test.store.collectingSeries(fromFolder: "/inbox").count == 2)
+        #expect(try test.store.collectingSeries(fromFolder: "/inbox/M_ller").isEmpty)
+    }
+
+    @Test("One reference is one evaluation of a delivered run, however often it is asked for")
+    func evaluations() throws {
+        let test = try TestStore()
+        let run = try test.sealedRun()
+        let evaluation = NewRun(
+            kind: "evaluation", stack: run.stack, model: run.model, contentDigest: "reference", modelDigest: "m",
+            configurationDigest: "c", softwareVersion: "1", baseRunNumber: run.number, firstStage: "evaluate"
+        ) { number in ("{}", "evaluation-\(number)") }
+        let first = try test.store.queueEvaluation(evaluation, series: run.seriesNumber)
+        #expect(first?.deliveredName == "evaluation-1")
+        #expect(try test.store.queueEvaluation(evaluation, series: run.seriesNumber) == nil)
+        var other = evaluation
+        other.contentDigest = "another"
+        #expect(try test.store.queueEvaluation(other, series: run.seriesNumber)?.deliveredName == "evaluation-2")
+    }
+
+    @Test("Images are deleted when every run of their series gave up its pixels, and what comes again is new")
+    func retention() throws {
+        let test = try TestStore()
+        let number = try test.series("1.2")
+        let run = try #require(try test.store.seal(number, runs: [test.newRun()]).first)
+        try deliver(run, test)
+        test.advance(10)
+        #expect(try test.store.runsWithPixels(endedBefore: test.now).map(\.number) == [run.number])
+        #expect(try test.store.seriesWithOldImages(arrivedBefore: test.now).isEmpty)
+        try test.store.setPixelsDeleted(run: run.number)
+        #expect(try test.store.seriesWithOldImages(arrivedBefore: test.now) == [number])
+        try test.store.setImagesDeleted(ofSeries: number)
+        #expect(try test.store.seriesWithOldImages(arrivedBefore: test.now).isEmpty)
+        #expect(try test.store.receivedInstance(sopInstanceUID: "1.2.0") == nil)
+        try test.addImage("1.2.0", to: "1.2")
+        #expect(try test.store.seal(number, runs: [test.newRun()]).map(\.revision) == [2])
+    }
+
+    @Test("The latest delivered contours of a stack are those that a late reference is scored against")
+    func deliveredContours() throws {
+        let test = try TestStore()
+        let number = try test.series("1.2")
+        let first = try #require(try test.store.seal(number, runs: [test.newRun("a")]).first)
+        try deliver(first, test)
+        let second = try #require(try test.store.seal(number, runs: [test.newRun("b")]).first)
+        #expect(try test.store.deliveredContours(seriesInstanceUID: "1.2").map(\.number) == [first.number])
+        try deliver(second, test)
+        #expect(try test.store.deliveredContours(seriesInstanceUID: "1.2").map(\.number) == [second.number])
+    }
+
+    private func deliver(_ run: RunRecord, _ test: TestStore) throws {
+        let (job, _) = try #require(try test.store.claim())
+        _ = try test.store.finish(job.number, .completed(nextStage: nil, verdict: "delivered"))
+        try test.store.setDeliverySource("/work/export", place: "1 2", deliveredName: "name", run: run.number)
+        try test.store.finishDelivery(run: run.number)
+    }
+}
