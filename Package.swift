@@ -64,28 +64,38 @@ let package = Package(
         // Work and memory.
         .target(
             name: "Pipeline",
-            dependencies: ["Imaging", "Dicom", "Nifti", "Segmentation", "Metrics", "Report", "Phantom", "Platform"]),
+            dependencies: ["Imaging", "Dicom", "Nifti", "Segmentation", "Metrics", "Report", "Phantom", "Platform"]
+        ),
         .target(name: "Store", dependencies: ["Platform", grdb]),
         // Service.
         .target(
             name: "Daemon",
             dependencies: [
                 "Pipeline", "Store", "Dicom", "Segmentation", "Platform", "CSystemd", logging, serviceLifecycle, toml,
-            ]),
+            ]
+        ),
         // Executables.
         .executableTarget(
-            name: "contourd", dependencies: ["Daemon", "Pipeline", "Platform", argumentParser], linkerSettings: runtime),
+            name: "contourd",
+            dependencies: ["Daemon", "Pipeline", "Platform", argumentParser],
+            linkerSettings: runtime
+        ),
         .executableTarget(
             name: "contourctl",
             dependencies: [
                 "Daemon", "Pipeline", "Segmentation", "Phantom", "Dicom", "Nifti", "Metrics", "Report", "Store",
                 "Imaging", "Platform", argumentParser,
-            ], linkerSettings: runtime),
+            ],
+            linkerSettings: runtime
+        ),
         .executableTarget(
             name: "contour-bench",
             dependencies: [
-                "Imaging", "NeuralNet", "Metrics", "Dicom", "Segmentation", "Pipeline", "Phantom", "Platform", argumentParser,
-            ], linkerSettings: runtime),
+                "Imaging", "NeuralNet", "Metrics", "Dicom", "Segmentation", "Pipeline", "Phantom", "Platform",
+                argumentParser,
+            ],
+            linkerSettings: runtime
+        ),
 
         .testTarget(name: "PlatformTests", dependencies: ["Platform"]),
         .testTarget(name: "ImagingTests", dependencies: ["Imaging"]),
@@ -100,11 +110,13 @@ let package = Package(
             name: "PipelineTests",
             dependencies: [
                 "Pipeline", "Dicom", "Nifti", "Imaging", "Segmentation", "Phantom", "NeuralNet", "Metrics", "Platform",
-            ]),
+            ]
+        ),
         .testTarget(name: "StoreTests", dependencies: ["Store", grdb]),
         .testTarget(
             name: "DaemonTests",
-            dependencies: ["Daemon", "Store", "Pipeline", "Dicom", "Imaging", "Platform", logging]),
+            dependencies: ["Daemon", "Store", "Pipeline", "Dicom", "Imaging", "Platform", logging]
+        ),
         .testTarget(name: "CommandLineTests"),
         .testTarget(name: "LayeringTests"),
     ],

@@ -39,8 +39,12 @@ package func loadCTSeries(
     isCancelled: @escaping @Sendable () -> Bool = { false }
 ) throws(DicomError) -> CTSeries {
     let loader = CTSeriesLoader(
-        limits: limits, threads: threads, seriesInstanceCount: seriesInstanceCount, progress: progress,
-        isCancelled: isCancelled)
+        limits: limits,
+        threads: threads,
+        seriesInstanceCount: seriesInstanceCount,
+        progress: progress,
+        isCancelled: isCancelled
+    )
     return try loader.load(files)
 }
 
@@ -58,7 +62,10 @@ struct CTSeriesLoader: Sendable {
         let images = try readHeaders(files)
         let (kept, repeatFindings) = try withoutRepeats(images)
         var examination = examineStack(
-            kept.map(\.header), limits: limits, seriesInstanceCount: seriesInstanceCount)
+            kept.map(\.header),
+            limits: limits,
+            seriesInstanceCount: seriesInstanceCount
+        )
         examination.findings += repeatFindings + examineIdentities(kept)
         guard examination.isAcceptable, let geometry = examination.geometry else {
             throw DicomError.refused(examination.findings)
@@ -72,14 +79,22 @@ struct CTSeriesLoader: Sendable {
         return CTSeries(
             volume: Volume(geometry: geometry, voxels: voxels),
             slices: examination.slices.map { reference($0, of: kept[$0.header].header) },
-            reference: first.reference, header: first.header, counts: counts,
-            findings: examination.findings + valueFindings, extentIsProvable: examination.extentIsProvable)
+            reference: first.reference,
+            header: first.header,
+            counts: counts,
+            findings: examination.findings + valueFindings,
+            extentIsProvable: examination.extentIsProvable
+        )
     }
 
     private func reference(_ slice: ExaminedSlice, of header: InstanceHeader) -> SliceReference {
         SliceReference(
-            sopClassUID: header.sopClassUID, sopInstanceUID: header.sopInstanceUID, position: slice.position,
-            instanceNumber: header.instanceNumber, frameNumber: header.frames.count > 1 || header.isEnhanced ? slice.frame + 1 : nil)
+            sopClassUID: header.sopClassUID,
+            sopInstanceUID: header.sopInstanceUID,
+            position: slice.position,
+            instanceNumber: header.instanceNumber,
+            frameNumber: header.frames.count > 1 || header.isEnhanced ? slice.frame + 1 : nil
+        )
     }
 
     // MARK: Headers
@@ -109,7 +124,9 @@ struct CTSeriesLoader: Sendable {
     // MARK: Pixels
 
     private func decode(
-        _ slices: [ExaminedSlice], of images: [CTImageFile], geometry: VolumeGeometry
+        _ slices: [ExaminedSlice],
+        of images: [CTImageFile],
+        geometry: VolumeGeometry
     ) throws(DicomError) -> ([Int16], HUCounts) {
         let size = geometry.dimensions.i * geometry.dimensions.j
         let outcomes = Slots<Result<HUCounts, SliceFailure>>(count: slices.count)

@@ -34,19 +34,31 @@ extension CTSeriesLoader {
             if try !isSame(kept[earlier], image) { conflicts.append("SOP Instance UID \(image.header.sopInstanceUID)") }
         }
         if !conflicts.isEmpty {
-            return (kept, [
-                AdmissionFinding(
-                    .refusal, "E_CONFLICTING_INSTANCES", "Two files have one SOP Instance UID and different contents.",
-                    hint: "Send the series again from the archive, without the files that were changed.",
-                    details: conflicts)
-            ])
+            return (
+                kept,
+                [
+                    AdmissionFinding(
+                        .refusal,
+                        "E_CONFLICTING_INSTANCES",
+                        "Two files have one SOP Instance UID and different contents.",
+                        hint: "Send the series again from the archive, without the files that were changed.",
+                        details: conflicts
+                    )
+                ]
+            )
         }
         guard kept.count < images.count else { return (kept, []) }
-        return (kept, [
-            AdmissionFinding(
-                .warning, "W_REPEATED_INSTANCES",
-                "\(images.count - kept.count) files came twice with the same contents and were used once.", hint: "")
-        ])
+        return (
+            kept,
+            [
+                AdmissionFinding(
+                    .warning,
+                    "W_REPEATED_INSTANCES",
+                    "\(images.count - kept.count) files came twice with the same contents and were used once.",
+                    hint: ""
+                )
+            ]
+        )
     }
 
     /// The same bytes, or the same image coded in another way.
@@ -70,9 +82,12 @@ extension CTSeriesLoader {
         guard !differing.isEmpty else { return [] }
         return [
             AdmissionFinding(
-                .refusal, "E_SEVERAL_PATIENTS", "The images do not agree about the patient or the study.",
+                .refusal,
+                "E_SEVERAL_PATIENTS",
+                "The images do not agree about the patient or the study.",
                 hint: "Check the export: images of different patients or studies are mixed in one Series.",
-                details: differing.map { "the attribute \($0) differs" })
+                details: differing.map { "the attribute \($0) differs" }
+            )
         ]
     }
 
@@ -91,12 +106,18 @@ extension CTSeriesLoader {
             refuse("E_NOT_HU", "There is no air in the images, so the values are not Hounsfield units.", original)
         }
         if Double(counts.softTissue) / valid < limits.minimumSoftTissueFraction {
-            refuse("E_NOT_HU", "There is no soft tissue in the images, so the values are not Hounsfield units.", original)
+            refuse(
+                "E_NOT_HU",
+                "There is no soft tissue in the images, so the values are not Hounsfield units.",
+                original
+            )
         }
         if counts.padded > 0, let padding = paddingInTissue(images) {
             refuse(
-                "E_PADDING_IN_TISSUE", "The declared Pixel Padding Value means \(padding) HU, a value of tissue.",
-                "Remove the attribute Pixel Padding Value, or send the original CT images.")
+                "E_PADDING_IN_TISSUE",
+                "The declared Pixel Padding Value means \(padding) HU, a value of tissue.",
+                "Remove the attribute Pixel Padding Value, or send the original CT images."
+            )
         }
         return findings
     }

@@ -44,7 +44,9 @@ package struct WrittenCTSeries: Sendable {
 /// The Frame of Reference UID is the geometry's, or derived where it is empty.
 /// - Throws: `cannotWrite` also if the directory does not exist.
 package func writeCTSeries(
-    volume: Volume<Int16>, to directory: String, description: CTSeriesDescription = CTSeriesDescription()
+    volume: Volume<Int16>,
+    to directory: String,
+    description: CTSeriesDescription = CTSeriesDescription()
 ) throws(DicomError) -> WrittenCTSeries {
     var written = WrittenCTSeries(files: [], slices: [], reference: ReferenceAttributes(copying: DataSet()))
     for k in 0..<volume.geometry.dimensions.k {
@@ -54,8 +56,12 @@ package func writeCTSeries(
         written.files.append(path)
         written.slices.append(
             SliceReference(
-                sopClassUID: SOPClass.ctImage, sopInstanceUID: description.sopInstanceUID(k: k),
-                position: volume.geometry.patientPoint(i: 0, j: 0, k: Double(k)), instanceNumber: k + 1))
+                sopClassUID: SOPClass.ctImage,
+                sopInstanceUID: description.sopInstanceUID(k: k),
+                position: volume.geometry.patientPoint(i: 0, j: 0, k: Double(k)),
+                instanceNumber: k + 1
+            )
+        )
         if k == 0 { written.reference = ReferenceAttributes(copying: dataSet) }
     }
     return written
@@ -106,14 +112,21 @@ private func putSeries(_ description: CTSeriesDescription, into dataSet: inout D
 
 /// General Image, Image Plane and CT Image modules but for the pixels.
 private func putImage(
-    _ geometry: VolumeGeometry, k: Int, _ description: CTSeriesDescription, into dataSet: inout DataSet
+    _ geometry: VolumeGeometry,
+    k: Int,
+    _ description: CTSeriesDescription,
+    into dataSet: inout DataSet
 ) {
     let frame = geometry.frameOfReferenceUID
     let position = geometry.patientPoint(i: 0, j: 0, k: Double(k)).vector
     let (row, column) = (geometry.directionI, geometry.directionJ)
     dataSet.set(.sopClassUID, .UI, SOPClass.ctImage)
     dataSet.set(.sopInstanceUID, .UI, description.sopInstanceUID(k: k))
-    dataSet.set(.frameOfReferenceUID, .UI, frame.isEmpty ? UID.derived(namespace: description.uidNamespace + ["frame"]) : frame)
+    dataSet.set(
+        .frameOfReferenceUID,
+        .UI,
+        frame.isEmpty ? UID.derived(namespace: description.uidNamespace + ["frame"]) : frame
+    )
     dataSet.set(.imageType, .CS, strings: ["ORIGINAL", "PRIMARY", "AXIAL"])
     dataSet.set(.acquisitionNumber, .IS, integer: 1)
     dataSet.set(.acquisitionDate, .DA, description.date)
@@ -131,7 +144,10 @@ private func putImage(
 }
 
 private func putPixels(
-    _ volume: Volume<Int16>, k: Int, _ description: CTSeriesDescription, into dataSet: inout DataSet
+    _ volume: Volume<Int16>,
+    k: Int,
+    _ description: CTSeriesDescription,
+    into dataSet: inout DataSet
 ) {
     let size = volume.geometry.dimensions.i * volume.geometry.dimensions.j
     var slice = volume.voxels[k * size..<(k + 1) * size]

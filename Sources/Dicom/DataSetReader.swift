@@ -7,7 +7,12 @@ enum DataSetReader {
         var visitor = cdcm_visitor()
         visitor.context = Unmanaged.passUnretained(builder).toOpaque()
         visitor.element = { context, group, element, vr, kind, bytes, length in
-            builderOf(context).element(Tag(group, element), vr, kind, UnsafeRawBufferPointer(start: bytes, count: length))
+            builderOf(context).element(
+                Tag(group, element),
+                vr,
+                kind,
+                UnsafeRawBufferPointer(start: bytes, count: length)
+            )
         }
         visitor.begin_sequence = { context, group, element in builderOf(context).beginSequence(Tag(group, element)) }
         visitor.end_sequence = { context in builderOf(context).endSequence() }
@@ -98,7 +103,11 @@ private final class DataSetBuilder {
         let text = decoder?.decode(bytes[...]) ?? String(decoding: bytes, as: UTF8.self)
         let pieces = vr.isSingleText ? [text[...]] : text.split(separator: "\\", omittingEmptySubsequences: false)
         let texts = pieces.map { piece in
-            String(piece.prefix(upTo: piece.lastIndex { $0 != " " && $0 != "\0" }.map(piece.index(after:)) ?? piece.startIndex))
+            String(
+                piece.prefix(
+                    upTo: piece.lastIndex { $0 != " " && $0 != "\0" }.map(piece.index(after:)) ?? piece.startIndex
+                )
+            )
         }
         return texts == [""] ? [] : texts
     }

@@ -63,7 +63,9 @@ enum DataSetWriter {
     }
 
     private static func exact<Number: FixedWidthInteger>(
-        _ values: [Int], _: Number.Type, at tag: Tag
+        _ values: [Int],
+        _: Number.Type,
+        at tag: Tag
     ) throws(DicomError) -> [Number] {
         let numbers = values.compactMap { Number(exactly: $0) }
         guard numbers.count == values.count else {

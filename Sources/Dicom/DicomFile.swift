@@ -23,7 +23,8 @@ package struct DicomFile: Sendable {
         metaInformation = MetaInformation(
             transferSyntaxUID: TransferSyntax.explicitVRLittleEndian.uid,
             mediaStorageSOPClassUID: dataSet.string(.sopClassUID) ?? "",
-            mediaStorageSOPInstanceUID: dataSet.string(.sopInstanceUID) ?? "")
+            mediaStorageSOPInstanceUID: dataSet.string(.sopInstanceUID) ?? ""
+        )
     }
 
     /// Reads a file. The file is always parsed to its end, so that a truncated one is noticed, but elements
@@ -41,7 +42,8 @@ package struct DicomFile: Sendable {
         metaInformation = MetaInformation(
             transferSyntaxUID: shim.transferSyntaxUID,
             mediaStorageSOPClassUID: meta.string(.mediaStorageSOPClassUID) ?? "",
-            mediaStorageSOPInstanceUID: meta.string(.mediaStorageSOPInstanceUID) ?? "")
+            mediaStorageSOPInstanceUID: meta.string(.mediaStorageSOPInstanceUID) ?? ""
+        )
     }
 
     /// Writes preamble, meta information and data set; text as UTF-8 (the character set is declared where
@@ -57,7 +59,12 @@ package struct DicomFile: Sendable {
         complete.declareCharacterSet()
         try DataSetWriter.write(complete, into: cdcm_root(shim.handle))
         let status = cdcm_save(
-            shim.handle, path, transferSyntax.uid, UID.implementationClass, UID.implementationVersionName)
+            shim.handle,
+            path,
+            transferSyntax.uid,
+            UID.implementationClass,
+            UID.implementationVersionName
+        )
         guard status == CDCM_OK else { throw ShimFile.error(status, transferSyntax: transferSyntax.uid) }
     }
 }

@@ -27,8 +27,11 @@ package struct HounsfieldConversion: Sendable, Hashable {
             slope != 0
         else { return nil }
         self.init(
-            slope: slope, intercept: intercept, padding: Self.paddingRange(header),
-            undeclaredPaddingHU: limits.undeclaredPaddingHU)
+            slope: slope,
+            intercept: intercept,
+            padding: Self.paddingRange(header),
+            undeclaredPaddingHU: limits.undeclaredPaddingHU
+        )
     }
 
     /// Pixel Padding Value up to Pixel Padding Range Limit, in either order.
@@ -47,7 +50,8 @@ package struct HounsfieldConversion: Sendable, Hashable {
     }
 
     /// Converts a frame into `output` and counts what the values look like.
-    func convert(_ stored: [Int32], into output: UnsafeMutableBufferPointer<Int16>, limits: AdmissionLimits) -> HUCounts {
+    func convert(_ stored: [Int32], into output: UnsafeMutableBufferPointer<Int16>, limits: AdmissionLimits) -> HUCounts
+    {
         var counts = HUCounts()
         for index in stored.indices {
             guard let value = hounsfield(stored[index]) else {

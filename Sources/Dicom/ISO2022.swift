@@ -68,7 +68,10 @@ struct ISO2022 {
 
     /// A run of one set, by way of the Extended Unix Code that contains it.
     private func append(
-        _ run: Slice<UnsafeRawBufferPointer>, _ set: Set, _ converters: inout Converters, to text: inout [UInt8]
+        _ run: Slice<UnsafeRawBufferPointer>,
+        _ set: Set,
+        _ converters: inout Converters,
+        to text: inout [UInt8]
     ) {
         switch set {
         case .ascii, .none: text += run

@@ -65,7 +65,8 @@ extension InstanceHeader {
         patientPosition = dataSet.string(.patientPosition).map(short)
         manufacturer = dataSet.string(.manufacturer).map(short)
         manufacturerModelName = dataSet.string(.manufacturerModelName).map(short)
-        convolutionKernel = dataSet[.convolutionKernel] == nil
+        convolutionKernel =
+            dataSet[.convolutionKernel] == nil
             ? nil : short(dataSet.strings(.convolutionKernel).prefix(16).joined(separator: "\\"))
     }
 
@@ -92,7 +93,9 @@ extension InstanceHeader {
     }
 
     private func checkPixelData(_ shim: borrowing ShimFile) throws(DicomError) {
-        guard rows > 0, columns > 0, !frames.isEmpty else { throw DicomError.missingAttribute(rows > 0 ? .columns : .rows) }
+        guard rows > 0, columns > 0, !frames.isEmpty else {
+            throw DicomError.missingAttribute(rows > 0 ? .columns : .rows)
+        }
         var pixels = cdcm_pixels()
         let status = cdcm_pixel_summary(shim.handle, &pixels)
         guard status == CDCM_OK else { throw ShimFile.error(status) }
@@ -113,6 +116,8 @@ extension InstanceHeader {
             .flatMap { $0.sequence(.rtReferencedSeriesSequence) }
         let items = fromStructureSet + dataSet.sequence(.referencedSeriesSequence)
         var seen: Set<String> = []
-        return items.compactMap { $0.string(.seriesInstanceUID) }.filter { UID.isUsable($0) && seen.insert($0).inserted }
+        return items.compactMap { $0.string(.seriesInstanceUID) }.filter {
+            UID.isUsable($0) && seen.insert($0).inserted
+        }
     }
 }

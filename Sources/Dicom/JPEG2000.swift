@@ -21,7 +21,9 @@ enum JPEG2000 {
     }
 
     private static func decode(
-        _ source: UnsafeMutablePointer<MemorySource>, columns: Int, rows: Int
+        _ source: UnsafeMutablePointer<MemorySource>,
+        columns: Int,
+        rows: Int
     ) throws(DicomError) -> Component {
         let isJP2 = source.pointee.bytes.starts(with: [0, 0, 0, 12, 0x6A, 0x50])
         guard let codec = opj_create_decompress(isJP2 ? OPJ_CODEC_JP2 : OPJ_CODEC_J2K) else {
@@ -57,14 +59,19 @@ enum JPEG2000 {
     }
 
     private static func component(
-        _ image: UnsafeMutablePointer<opj_image_t>?, count: Int, columns: Int, rows: Int
+        _ image: UnsafeMutablePointer<opj_image_t>?,
+        count: Int,
+        columns: Int,
+        rows: Int
     ) throws(DicomError) -> Component {
         guard let component = image?.pointee.comps?.pointee, let data = component.data,
             Int(component.w) == columns, Int(component.h) == rows
         else { throw damaged }
         return Component(
-            values: Array(UnsafeBufferPointer(start: data, count: count)), isSigned: component.sgnd != 0,
-            precision: Int(component.prec))
+            values: Array(UnsafeBufferPointer(start: data, count: count)),
+            isSigned: component.sgnd != 0,
+            precision: Int(component.prec)
+        )
     }
 }
 

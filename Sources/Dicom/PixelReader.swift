@@ -66,7 +66,8 @@ package struct PixelReader: ~Copyable {
 
     /// Bits Stored up to High Bit of each word, sign extended; other bits may hold overlays (PS3.5 section 8.1.1).
     private func values<Word: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
-        _ bytes: [UInt8], _: Word.Type
+        _ bytes: [UInt8],
+        _: Word.Type
     ) -> [Int32] {
         let shift = Int32(header.highBit + 1 - header.bitsStored)
         let unused = Int32(32 - header.bitsStored)
@@ -86,11 +87,20 @@ package struct PixelReader: ~Copyable {
         var bytes: UnsafeMutablePointer<UInt8>?
         var length = 0
         let status = cdcm_compressed_frame(
-            shim.handle, UInt32(frame), UInt32(header.frames.count), Self.maximumCompressedBytes, &bytes, &length)
+            shim.handle,
+            UInt32(frame),
+            UInt32(header.frames.count),
+            Self.maximumCompressedBytes,
+            &bytes,
+            &length
+        )
         defer { cdcm_free(bytes) }
         guard status == CDCM_OK else { throw ShimFile.error(status, transferSyntax: header.transferSyntaxUID) }
         let decoded = try JPEG2000.decode(
-            UnsafeRawBufferPointer(start: bytes, count: length), columns: header.columns, rows: header.rows)
+            UnsafeRawBufferPointer(start: bytes, count: length),
+            columns: header.columns,
+            rows: header.rows
+        )
         guard header.pixelRepresentation == 1, !decoded.isSigned else { return decoded.values }
         let unused = Int32(32 - decoded.precision)
         return decoded.values.map { ($0 << unused) >> unused }

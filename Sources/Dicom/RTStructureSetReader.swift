@@ -58,7 +58,10 @@ package struct RTStructureSet: Sendable {
         structures = dataSet.sequence(.structureSetROISequence).compactMap { item in
             guard let number = item.integer(.roiNumber) else { return nil }
             return RTStructure(
-                number: number, name: item.string(.roiName) ?? "ROI \(number)", contours: contours[number] ?? [])
+                number: number,
+                name: item.string(.roiName) ?? "ROI \(number)",
+                contours: contours[number] ?? []
+            )
         }
     }
 
@@ -70,8 +73,10 @@ package struct RTStructureSet: Sendable {
             PatientPoint(x: numbers[$0], y: numbers[$0 + 1], z: numbers[$0 + 2])
         }
         return RTStructure.Contour(
-            points: points, geometricType: item.string(.contourGeometricType) ?? "",
-            referencedSOPInstanceUID: item.sequence(.contourImageSequence).first?.string(.referencedSOPInstanceUID))
+            points: points,
+            geometricType: item.string(.contourGeometricType) ?? "",
+            referencedSOPInstanceUID: item.sequence(.contourImageSequence).first?.string(.referencedSOPInstanceUID)
+        )
     }
 }
 

@@ -38,7 +38,10 @@ package struct RTStructureSetWriter: Sendable {
     package var label: String
 
     package init(
-        product: ProductDescription, geometry: VolumeGeometry, holes: HoleProfile = .keyhole, label: String = "contourd auto"
+        product: ProductDescription,
+        geometry: VolumeGeometry,
+        holes: HoleProfile = .keyhole,
+        label: String = "contourd auto"
     ) {
         self.product = product
         self.geometry = geometry
@@ -48,27 +51,38 @@ package struct RTStructureSetWriter: Sendable {
 
     /// The data set for structures in the order given; a structure without a voxel is left out.
     /// - Throws: `StructureError` for names that systems reject, masks on another grid, or when nothing is left.
-    package func dataSet(_ structures: [(description: StructureDescription, mask: Mask)]) throws(StructureError) -> DataSet {
+    package func dataSet(_ structures: [(description: StructureDescription, mask: Mask)]) throws(StructureError)
+        -> DataSet
+    {
         try check(structures)
         let filled = structures.filter { $0.mask.voxels.contains { $0 != 0 } }
         guard !filled.isEmpty else { throw .nothingToWrite }
         var dataSet = product.commonModules(
-            sopClassUID: SOPClass.rtStructureSet, modality: "RTSTRUCT",
-            seriesDescription: "contourd: automatic contours, NOT REVIEWED")
+            sopClassUID: SOPClass.rtStructureSet,
+            modality: "RTSTRUCT",
+            seriesDescription: "contourd: automatic contours, NOT REVIEWED"
+        )
         dataSet.set(.operatorsName, .PN, nil)
         dataSet.set(.structureSetLabel, .SH, label)
         dataSet.set(.structureSetName, .LO, "Automatic contours, not reviewed")
         dataSet.set(
-            .structureSetDescription, .ST,
-            "Made by contourd \(product.softwareVersion) with \(product.algorithmName). Not reviewed by a person.")
+            .structureSetDescription,
+            .ST,
+            "Made by contourd \(product.softwareVersion) with \(product.algorithmName). Not reviewed by a person."
+        )
         dataSet.set(.structureSetDate, .DA, product.date)
         dataSet.set(.structureSetTime, .TM, product.time)
         dataSet.set(.instanceNumber, .IS, integer: 1)
         dataSet.set(.referencedFrameOfReferenceSequence, sequence: [referencedFrameOfReference])
         dataSet.set(.structureSetROISequence, sequence: filled.enumerated().map { roi($0 + 1, $1.description) })
-        dataSet.set(.roiContourSequence, sequence: filled.enumerated().map { contours($0 + 1, $1.description, $1.mask) })
         dataSet.set(
-            .rtROIObservationsSequence, sequence: filled.enumerated().map { observation($0 + 1, $1.description) })
+            .roiContourSequence,
+            sequence: filled.enumerated().map { contours($0 + 1, $1.description, $1.mask) }
+        )
+        dataSet.set(
+            .rtROIObservationsSequence,
+            sequence: filled.enumerated().map { observation($0 + 1, $1.description) }
+        )
         dataSet.set(.approvalStatus, .CS, "UNAPPROVED")
         return dataSet
     }
@@ -165,7 +179,8 @@ package struct RTStructureSetWriter: Sendable {
     /// Points lie in the plane of the slice's own position, not of an average grid. Micrometres are far below any
     /// voxel and keep every number within 16 characters.
     private func coordinates(_ point: PlanarPoint, slice k: Int) -> [String] {
-        let inPlane = geometry.directionI * (point.i * geometry.spacing.x) + geometry.directionJ * (point.j * geometry.spacing.y)
+        let inPlane =
+            geometry.directionI * (point.i * geometry.spacing.x) + geometry.directionJ * (point.j * geometry.spacing.y)
         let p = product.slices[k].position.vector + inPlane
         return [p.x, p.y, p.z].map { DecimalString.text(($0 * 1000).rounded() / 1000) }
     }

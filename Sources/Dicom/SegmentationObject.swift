@@ -50,7 +50,9 @@ package struct SegmentationObject: Sendable {
             $0.string(.seriesInstanceUID)
         }
         segments = dataSet.sequence(.segmentSequence).compactMap { item in
-            item.integer(.segmentNumber).map { Segment(number: $0, label: item.string(.segmentLabel) ?? "segment \($0)") }
+            item.integer(.segmentNumber).map {
+                Segment(number: $0, label: item.string(.segmentLabel) ?? "segment \($0)")
+            }
         }
         frames = try SegmentationObject.frames(of: dataSet, columns: columns, rows: rows)
         guard frames.count * columns * rows * bitsAllocated <= pixels.count * 8 else {
@@ -69,7 +71,8 @@ package struct SegmentationObject: Sendable {
             let position = value(item, .planePositionSequence, .imagePositionPatient)
             let orientation = value(item, .planeOrientationSequence, .imageOrientationPatient)
             let spacing = value(item, .pixelMeasuresSequence, .pixelSpacing)
-            let number = (item.sequence(.segmentIdentificationSequence).first
+            let number =
+                (item.sequence(.segmentIdentificationSequence).first
                 ?? shared.sequence(.segmentIdentificationSequence).first)?.integer(.referencedSegmentNumber)
             guard position.count == 3, position.allSatisfy({ abs($0) <= FrameHeader.farthestPositionMM }),
                 orientation.count == 6, spacing.count == 2, spacing.allSatisfy({ $0 > 0 }),
@@ -83,8 +86,14 @@ package struct SegmentationObject: Sendable {
                     geometry: VolumeGeometry(
                         dimensions: Dimensions(i: columns, j: rows, k: 1),
                         origin: PatientPoint(x: position[0], y: position[1], z: position[2]),
-                        spacing: Vector3(spacing[1], spacing[0], 1), directionI: i, directionJ: j, directionK: k,
-                        frameOfReferenceUID: "")))
+                        spacing: Vector3(spacing[1], spacing[0], 1),
+                        directionI: i,
+                        directionJ: j,
+                        directionK: k,
+                        frameOfReferenceUID: ""
+                    )
+                )
+            )
         }
         return result
     }
@@ -146,7 +155,8 @@ package struct SegmentationObject: Sendable {
     }
 
     /// Columns and rows of a slice that a frame can reach: a hostile object may have many thousand tiny frames.
-    private func covered(by frame: VolumeGeometry, on slice: VolumeGeometry) -> (columns: Range<Int>, rows: Range<Int>) {
+    private func covered(by frame: VolumeGeometry, on slice: VolumeGeometry) -> (columns: Range<Int>, rows: Range<Int>)
+    {
         let (right, lower) = (Double(columns) - 0.5, Double(rows) - 0.5)
         let corners = [(-0.5, -0.5), (right, -0.5), (-0.5, lower), (right, lower)].map {
             slice.continuousIndex(of: frame.patientPoint(i: $0, j: $1, k: 0))

@@ -21,7 +21,9 @@ package struct SegmentationWriter: Sendable {
     }
 
     /// - Throws: `nothingToWrite` when no mask has a voxel: an all-empty Segmentation breaks viewers.
-    package func dataSet(_ structures: [(description: StructureDescription, mask: Mask)]) throws(StructureError) -> DataSet {
+    package func dataSet(_ structures: [(description: StructureDescription, mask: Mask)]) throws(StructureError)
+        -> DataSet
+    {
         for (description, mask) in structures {
             guard mask.geometry.dimensions == geometry.dimensions, product.slices.count == geometry.dimensions.k else {
                 throw .otherGrid(name: description.name)
@@ -31,8 +33,10 @@ package struct SegmentationWriter: Sendable {
         guard !filled.isEmpty else { throw .nothingToWrite }
         let frames = frames(of: filled.map(\.mask))
         var dataSet = product.commonModules(
-            sopClassUID: SOPClass.segmentation, modality: "SEG",
-            seriesDescription: "contourd: automatic segmentation, NOT REVIEWED")
+            sopClassUID: SOPClass.segmentation,
+            modality: "SEG",
+            seriesDescription: "contourd: automatic segmentation, NOT REVIEWED"
+        )
         putImage(frames.count, into: &dataSet)
         dataSet.set(.segmentSequence, sequence: filled.enumerated().map { segment($0 + 1, $1.description) })
         putReferences(into: &dataSet)
@@ -132,7 +136,8 @@ package struct SegmentationWriter: Sendable {
             sequence: [
                 index(.referencedSegmentNumber, .segmentIdentificationSequence, "Segment Number"),
                 index(.imagePositionPatient, .planePositionSequence, "Image Position (Patient)"),
-            ])
+            ]
+        )
     }
 
     private var sharedGroups: DataSet {
@@ -155,11 +160,16 @@ package struct SegmentationWriter: Sendable {
         source.set(.spatialLocationsPreserved, .CS, "YES")
         source.set(
             .purposeOfReferenceCodeSequence,
-            sequence: [CodedTerm(value: "121322", scheme: "DCM", meaning: "Source image for image processing operation").item])
+            sequence: [
+                CodedTerm(value: "121322", scheme: "DCM", meaning: "Source image for image processing operation").item
+            ]
+        )
         var derivation = DataSet()
         derivation.set(.sourceImageSequence, sequence: [source])
         derivation.set(
-            .derivationCodeSequence, sequence: [CodedTerm(value: "113076", scheme: "DCM", meaning: "Segmentation").item])
+            .derivationCodeSequence,
+            sequence: [CodedTerm(value: "113076", scheme: "DCM", meaning: "Segmentation").item]
+        )
         var content = DataSet()
         // The second index counts the CT's slices, so that it is the same in every segment.
         content.set(.dimensionIndexValues, .UL, integers: [frame.segment, frame.k + 1])

@@ -7,8 +7,12 @@ struct SliceDecoder {
     let isCancelled: @Sendable () -> Bool
 
     func decode(
-        _ slices: [ExaminedSlice], _ range: Range<Int>, size: Int, into output: SendableBuffer<Int16>,
-        _ outcomes: Slots<Result<HUCounts, SliceFailure>>, progress: (Int) -> Void
+        _ slices: [ExaminedSlice],
+        _ range: Range<Int>,
+        size: Int,
+        into output: SendableBuffer<Int16>,
+        _ outcomes: Slots<Result<HUCounts, SliceFailure>>,
+        progress: (Int) -> Void
     ) {
         var open: OpenReader?
         for k in range {
@@ -32,7 +36,9 @@ struct SliceDecoder {
     }
 
     private func convert(
-        _ open: OpenReader, _ slice: ExaminedSlice, into target: UnsafeMutableBufferPointer<Int16>
+        _ open: OpenReader,
+        _ slice: ExaminedSlice,
+        into target: UnsafeMutableBufferPointer<Int16>
     ) throws(DicomError) -> HUCounts {
         let header = open.reader.header
         // The file was examined some time ago: it must still be the same image.
@@ -69,7 +75,8 @@ extension DicomError {
     func asRefusal(naming name: String) -> DicomError {
         switch self {
         case .cannotOpen, .outOfMemory, .cancelled, .dictionaryMissing, .refused, .cannotWrite: self
-        case .notDicom, .truncated, .corrupt, .unsupportedTransferSyntax, .unsupportedImage, .missingAttribute, .invalidUID:
+        case .notDicom, .truncated, .corrupt, .unsupportedTransferSyntax, .unsupportedImage, .missingAttribute,
+            .invalidUID:
             .refused([AdmissionFinding(.refusal, code, message, hint: hint, details: [name])])
         }
     }

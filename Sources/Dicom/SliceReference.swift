@@ -11,7 +11,10 @@ package struct SliceReference: Codable, Sendable, Hashable {
     package var frameNumber: Int?
 
     package init(
-        sopClassUID: String, sopInstanceUID: String, position: PatientPoint, instanceNumber: Int? = nil,
+        sopClassUID: String,
+        sopInstanceUID: String,
+        position: PatientPoint,
+        instanceNumber: Int? = nil,
         frameNumber: Int? = nil
     ) {
         self.sopClassUID = sopClassUID

@@ -50,7 +50,9 @@ package struct SliceGap: Codable, Sendable, Hashable {
 ///   - headers: the files of one stack, in any order; several with one SOP Instance UID count once if equal.
 ///   - seriesInstanceCount: instances of the whole Series at hand, where it has several stacks.
 package func examineStack(
-    _ headers: [InstanceHeader], limits: AdmissionLimits = AdmissionLimits(), seriesInstanceCount: Int? = nil
+    _ headers: [InstanceHeader],
+    limits: AdmissionLimits = AdmissionLimits(),
+    seriesInstanceCount: Int? = nil
 ) -> StackExamination {
     var examiner = StackExaminer(headers: headers, limits: limits, seriesInstanceCount: seriesInstanceCount)
     examiner.run()
@@ -134,9 +136,11 @@ extension StackExaminer {
         }
         if !conflicts.isEmpty {
             refuse(
-                "E_CONFLICTING_INSTANCES", "Two files have one SOP Instance UID and different contents.",
+                "E_CONFLICTING_INSTANCES",
+                "Two files have one SOP Instance UID and different contents.",
                 hint: "Send the series again from the archive, without the files that were changed.",
-                details: conflicts.map { "\(describe(header: $0)), SOP Instance UID \(headers[$0].sopInstanceUID)" })
+                details: conflicts.map { "\(describe(header: $0)), SOP Instance UID \(headers[$0].sopInstanceUID)" }
+            )
         } else if repeats > 0 {
             warn("W_REPEATED_INSTANCES", "\(repeats) files came twice with the same contents and were used once.")
         }
@@ -153,10 +157,15 @@ extension StackExaminer {
             dimensions: Dimensions(i: header.columns, j: header.rows, k: result.slices.count),
             origin: first.position,
             spacing: Vector3(
-                spacing.betweenColumns, spacing.betweenRows,
-                (last.distance - first.distance) / Double(result.slices.count - 1)),
-            directionI: row, directionJ: column, directionK: normal,
-            frameOfReferenceUID: header.frameOfReferenceUID ?? "")
+                spacing.betweenColumns,
+                spacing.betweenRows,
+                (last.distance - first.distance) / Double(result.slices.count - 1)
+            ),
+            directionI: row,
+            directionJ: column,
+            directionK: normal,
+            frameOfReferenceUID: header.frameOfReferenceUID ?? ""
+        )
     }
 
     func frame(_ slice: ExaminedSlice) -> FrameHeader { headers[slice.header].frames[slice.frame] }

@@ -8,15 +8,20 @@ extension StackExaminer {
         if !notCT.isEmpty {
             let modalities = Set(notCT.map { headers[$0].modality.isEmpty ? "none" : headers[$0].modality })
             refuse(
-                "E_NOT_CT", "This is no CT: modality \(modalities.sorted().joined(separator: ", ")).",
+                "E_NOT_CT",
+                "This is no CT: modality \(modalities.sorted().joined(separator: ", ")).",
                 hint: "Send CT images (SOP Class CT Image Storage or Enhanced CT Image Storage).",
-                details: notCT.map(describe(header:)))
+                details: notCT.map(describe(header:))
+            )
         }
         let localizers = unique.filter { headers[$0].isLocalizer }
         if !localizers.isEmpty {
             refuse(
-                "E_LOCALIZER", "Localizer images are no volume.", hint: "Send the axial series.",
-                details: localizers.map(describe(header:)))
+                "E_LOCALIZER",
+                "Localizer images are no volume.",
+                hint: "Send the axial series.",
+                details: localizers.map(describe(header:))
+            )
         }
     }
 
@@ -27,16 +32,21 @@ extension StackExaminer {
         if !colour.isEmpty {
             let kinds = Set(colour.map { headers[$0].photometricInterpretation }).sorted().joined(separator: ", ")
             refuse(
-                "E_NOT_GRAYSCALE", "The images are \(kinds.isEmpty ? "no images" : kinds), not MONOCHROME2.",
+                "E_NOT_GRAYSCALE",
+                "The images are \(kinds.isEmpty ? "no images" : kinds), not MONOCHROME2.",
                 hint: "Send the original CT images, not screenshots or colour maps.",
-                details: colour.map(describe(header:)))
+                details: colour.map(describe(header:))
+            )
         }
         let derivedKinds = ["PERFUSION", "MONOENERGETIC_MAP", "RCBF", "RCBV", "MTT", "TTP", "FLOW"]
         let maps = unique.filter { headers[$0].imageType.contains(where: derivedKinds.contains) }
         if !maps.isEmpty {
             refuse(
-                "E_NOT_HU", "The images are computed maps, not Hounsfield units.",
-                hint: "Send the original CT images.", details: maps.map(describe(header:)))
+                "E_NOT_HU",
+                "The images are computed maps, not Hounsfield units.",
+                hint: "Send the original CT images.",
+                details: maps.map(describe(header:))
+            )
         }
     }
 
@@ -49,20 +59,27 @@ extension StackExaminer {
             refuse(
                 "E_NO_FRAME_OF_REFERENCE",
                 "Frame of Reference UID is missing: contours could not be tied to this CT.",
-                hint: "Export the original images; a converter may have dropped the attribute.")
+                hint: "Export the original images; a converter may have dropped the attribute."
+            )
         }
         if frames.count > 1 {
             refuse(
-                "E_SEVERAL_FRAMES_OF_REFERENCE", "The images have \(frames.count) Frames of Reference.",
-                hint: "Send one acquisition at a time.")
+                "E_SEVERAL_FRAMES_OF_REFERENCE",
+                "The images have \(frames.count) Frames of Reference.",
+                hint: "Send one acquisition at a time."
+            )
         }
-        let temporal = Set(unique.flatMap { index in
-            [headers[index].temporalPositionIdentifier] + headers[index].frames.map(\.temporalPositionIndex)
-        }.compactMap(\.self))
+        let temporal = Set(
+            unique.flatMap { index in
+                [headers[index].temporalPositionIdentifier] + headers[index].frames.map(\.temporalPositionIndex)
+            }.compactMap(\.self)
+        )
         if temporal.count > 1 {
             refuse(
-                "E_SEVERAL_TIMES", "The images show \(temporal.count) temporal positions.",
-                hint: "Send one phase at a time.")
+                "E_SEVERAL_TIMES",
+                "The images show \(temporal.count) temporal positions.",
+                hint: "Send one phase at a time."
+            )
         }
     }
 
@@ -71,20 +88,27 @@ extension StackExaminer {
         var units: Set<String> = []
         for index in unique {
             let header = headers[index]
-            if header.hasModalityLUT || header.frames.contains(where: { !($0.rescaleSlope ?? 0 > 0) || $0.rescaleIntercept == nil }) {
+            if header.hasModalityLUT
+                || header.frames.contains(where: { !($0.rescaleSlope ?? 0 > 0) || $0.rescaleIntercept == nil })
+            {
                 missing.append(index)
             }
             units.formUnion(header.frames.compactMap(\.rescaleType).filter { !["HU", ""].contains($0) })
         }
         if !missing.isEmpty {
             refuse(
-                "E_NOT_HU", "Rescale Slope and Intercept are missing or unusable, so the values are not Hounsfield units.",
-                hint: "Send the original CT images.", details: missing.map(describe(header:)))
+                "E_NOT_HU",
+                "Rescale Slope and Intercept are missing or unusable, so the values are not Hounsfield units.",
+                hint: "Send the original CT images.",
+                details: missing.map(describe(header:))
+            )
         }
         if !units.isEmpty {
             refuse(
-                "E_NOT_HU", "The values are in \(units.sorted().joined(separator: ", ")) (Rescale Type), not in Hounsfield units.",
-                hint: "Send the original CT images, not computed maps.")
+                "E_NOT_HU",
+                "The values are in \(units.sorted().joined(separator: ", ")) (Rescale Type), not in Hounsfield units.",
+                hint: "Send the original CT images, not computed maps."
+            )
         }
     }
 
@@ -96,9 +120,11 @@ extension StackExaminer {
         }
         guard incomplete.isEmpty else {
             refuse(
-                "E_NO_GEOMETRY", "Image Position, Image Orientation or Pixel Spacing is missing or invalid.",
+                "E_NO_GEOMETRY",
+                "Image Position, Image Orientation or Pixel Spacing is missing or invalid.",
                 hint: "Export the original images; a converter may have dropped the geometry.",
-                details: incomplete.map(describe(header:)))
+                details: incomplete.map(describe(header:))
+            )
             return false
         }
         examineMatrix()
@@ -109,19 +135,27 @@ extension StackExaminer {
     private mutating func examineMatrix() {
         let sizes = Set(unique.map { [headers[$0].columns, headers[$0].rows] })
         if sizes.count > 1 {
-            refuse("E_MIXED_GRID", "The images have different numbers of rows or columns.", hint: "Send one reconstruction at a time.")
+            refuse(
+                "E_MIXED_GRID",
+                "The images have different numbers of rows or columns.",
+                hint: "Send one reconstruction at a time."
+            )
         }
         let allowed = limits.minimumMatrix...limits.maximumMatrix
         if let size = sizes.first(where: { !$0.allSatisfy(allowed.contains) }) {
             refuse(
-                "E_MATRIX", "A matrix of \(size[0]) x \(size[1]) is outside \(allowed.lowerBound) to \(allowed.upperBound).",
-                hint: "Send the original CT images.")
+                "E_MATRIX",
+                "A matrix of \(size[0]) x \(size[1]) is outside \(allowed.lowerBound) to \(allowed.upperBound).",
+                hint: "Send the original CT images."
+            )
         }
         let voxels = unique.reduce(0) { $0 + headers[$1].rows * headers[$1].columns * headers[$1].frames.count }
         if voxels > limits.maximumVoxels {
             refuse(
-                "E_TOO_LARGE", "The volume has \(voxels) voxels, more than \(limits.maximumVoxels).",
-                hint: "Send a reconstruction with fewer or thicker slices, or raise admission.maximum_voxels.")
+                "E_TOO_LARGE",
+                "The volume has \(voxels) voxels, more than \(limits.maximumVoxels).",
+                hint: "Send a reconstruction with fewer or thicker slices, or raise admission.maximum_voxels."
+            )
         }
     }
 
@@ -134,13 +168,19 @@ extension StackExaminer {
                 || abs($0.betweenColumns - first.betweenColumns) > tolerance * first.betweenColumns
         }
         if varies {
-            refuse("E_MIXED_GRID", "Pixel Spacing varies between the slices.", hint: "Send one reconstruction at a time.")
+            refuse(
+                "E_MIXED_GRID",
+                "Pixel Spacing varies between the slices.",
+                hint: "Send one reconstruction at a time."
+            )
         }
         let allowed = limits.minimumPixelSpacingMM...limits.maximumPixelSpacingMM
         if !allowed.contains(first.betweenRows) || !allowed.contains(first.betweenColumns) {
             refuse(
-                "E_PIXEL_SPACING", "A pixel spacing of \(first.betweenRows) x \(first.betweenColumns) mm is outside \(allowed.lowerBound) to \(allowed.upperBound) mm.",
-                hint: "Send the original CT images.")
+                "E_PIXEL_SPACING",
+                "A pixel spacing of \(first.betweenRows) x \(first.betweenColumns) mm is outside \(allowed.lowerBound) to \(allowed.upperBound) mm.",
+                hint: "Send the original CT images."
+            )
         }
         let ratio = max(first.betweenRows, first.betweenColumns) / min(first.betweenRows, first.betweenColumns)
         let text = "The pixels are not square: \(first.betweenRows) x \(first.betweenColumns) mm."

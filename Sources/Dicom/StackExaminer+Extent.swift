@@ -20,7 +20,8 @@ extension StackExaminer {
             warn(
                 "W_EXTENT_NOT_PROVABLE",
                 "The headers do not tell how many slices there should be: a missing first or last slice would not be noticed.",
-                hint: "Compare the number of slices with the scanner or the archive.")
+                hint: "Compare the number of slices with the scanner or the archive."
+            )
         }
     }
 
@@ -28,9 +29,12 @@ extension StackExaminer {
         let message = "Slices are missing at an end of the series, as the headers reveal."
         if limits.refuseUnkeptCounts {
             refuse(
-                "E_MISSING_END_SLICES", message,
-                hint: "Send the whole series; if it is whole, its headers count wrongly: set admission.refuse_unkept_counts to false.",
-                details: details)
+                "E_MISSING_END_SLICES",
+                message,
+                hint:
+                    "Send the whole series; if it is whole, its headers count wrongly: set admission.refuse_unkept_counts to false.",
+                details: details
+            )
         } else {
             warn("W_MISSING_END_SLICES", message, details: details)
         }
@@ -54,8 +58,12 @@ extension StackExaminer {
         if let promised = unique.compactMap({ headers[$0].numberOfSeriesRelatedInstances }).max(), promised > 0 {
             promises.append(
                 Promise(
-                    name: "Number of Series Related Instances", promised: promised,
-                    present: unique.count + elsewhere, covers: unique.count))
+                    name: "Number of Series Related Instances",
+                    promised: promised,
+                    present: unique.count + elsewhere,
+                    covers: unique.count
+                )
+            )
         }
         let acquisitions = Dictionary(grouping: unique) { headers[$0].acquisitionNumber }
         for (number, members) in acquisitions.sorted(by: { ($0.key ?? 0) < ($1.key ?? 0) }) {
@@ -90,6 +98,7 @@ extension StackExaminer {
     private func leadingEnd(_ count: Int) -> String {
         guard let first = result.slices.first, let last = result.slices.last else { return "\(count)" }
         let countsUp = (first.instanceNumber ?? 0) < (last.instanceNumber ?? 0)
-        return "\(count) \(count == 1 ? "slice" : "slices") \(countsUp ? "below" : "above") \(describe(countsUp ? first : last))"
+        return
+            "\(count) \(count == 1 ? "slice" : "slices") \(countsUp ? "below" : "above") \(describe(countsUp ? first : last))"
     }
 }

@@ -13,8 +13,13 @@ extension StackExaminer {
                 guard let position = frame.position else { continue }
                 slices.append(
                     ExaminedSlice(
-                        header: index, frame: number, position: position, distance: dot(position.vector, reference),
-                        instanceNumber: headers[index].frames.count > 1 ? number + 1 : headers[index].instanceNumber))
+                        header: index,
+                        frame: number,
+                        position: position,
+                        distance: dot(position.vector, reference),
+                        instanceNumber: headers[index].frames.count > 1 ? number + 1 : headers[index].instanceNumber
+                    )
+                )
             }
         }
         result.slices = slices.sorted { ($0.distance, $0.header, $0.frame) < ($1.distance, $1.header, $1.frame) }
@@ -30,17 +35,21 @@ extension StackExaminer {
         }
         if !others.isEmpty {
             refuse(
-                "E_MIXED_ORIENTATION", "The slices have different orientations.",
+                "E_MIXED_ORIENTATION",
+                "The slices have different orientations.",
                 hint: "Send one orientation at a time; check that no localizer or reformat is among them.",
-                details: others.map(describe))
+                details: others.map(describe)
+            )
         }
     }
 
     mutating func examineCount() {
         guard result.slices.count < limits.minimumSlices else { return }
         refuse(
-            "E_TOO_FEW_SLICES", "\(result.slices.count) slices are fewer than \(limits.minimumSlices).",
-            hint: "Send the whole series.")
+            "E_TOO_FEW_SLICES",
+            "\(result.slices.count) slices are fewer than \(limits.minimumSlices).",
+            hint: "Send the whole series."
+        )
     }
 
     /// Distances of neighbours: repeated positions, gaps, uneven spacing.
@@ -49,9 +58,11 @@ extension StackExaminer {
         let repeated = pairs.filter { $1.distance - $0.distance < limits.duplicatePositionToleranceMM }
         if !repeated.isEmpty {
             refuse(
-                "E_REPEATED_POSITION", "Several slices lie at one position.",
+                "E_REPEATED_POSITION",
+                "Several slices lie at one position.",
                 hint: "Send one acquisition, reconstruction or phase at a time.",
-                details: repeated.map { "\(describe($0)) and \(describe($1))" })
+                details: repeated.map { "\(describe($0)) and \(describe($1))" }
+            )
         }
         let apart = pairs.filter { $1.distance - $0.distance >= limits.duplicatePositionToleranceMM }
         guard !apart.isEmpty else { return }
@@ -66,7 +77,8 @@ extension StackExaminer {
         refuse(
             "E_SLICE_SPACING",
             "A slice spacing of \(millimetres(median)) mm is outside \(limits.minimumSliceSpacingMM) to \(limits.maximumSliceSpacingMM) mm.",
-            hint: "Send a reconstruction with a usual slice spacing.")
+            hint: "Send a reconstruction with a usual slice spacing."
+        )
     }
 
     private mutating func examineGaps(_ pairs: [(ExaminedSlice, ExaminedSlice)], median: Double) {
@@ -84,24 +96,32 @@ extension StackExaminer {
                 "E_UNEVEN_SPACING",
                 "The slice spacing is uneven: \(millimetres(median)) mm in general, but not everywhere.",
                 hint: "Send one reconstruction with even spacing.",
-                details: odd.map { "\(millimetres($1.distance - $0.distance)) mm between \(describe($0)) and \(describe($1))" })
+                details: odd.map {
+                    "\(millimetres($1.distance - $0.distance)) mm between \(describe($0)) and \(describe($1))"
+                }
+            )
         }
         result.gaps = multiples.map { gap($0, median: median) }
         let missing = result.gaps.reduce(0) { $0 + $1.missingSlices }
         refuse(
-            "E_MISSING_SLICE", "\(missing) \(missing == 1 ? "slice is" : "slices are") missing.",
+            "E_MISSING_SLICE",
+            "\(missing) \(missing == 1 ? "slice is" : "slices are") missing.",
             hint: "Send the missing slices; the series is then taken up again.",
             details: multiples.map { pair in
                 let number = gap(pair, median: median).missingSlices
                 return "\(number) missing between \(describe(pair.0)) and \(describe(pair.1))"
-            })
+            }
+        )
     }
 
     private func gap(_ pair: (ExaminedSlice, ExaminedSlice), median: Double) -> SliceGap {
         SliceGap(
             missingSlices: Int(((pair.1.distance - pair.0.distance) / median).rounded()) - 1,
-            lowerInstanceNumber: pair.0.instanceNumber, upperInstanceNumber: pair.1.instanceNumber,
-            lowerMM: pair.0.distance, upperMM: pair.1.distance)
+            lowerInstanceNumber: pair.0.instanceNumber,
+            upperInstanceNumber: pair.1.instanceNumber,
+            lowerMM: pair.0.distance,
+            upperMM: pair.1.distance
+        )
     }
 
     /// Distances within tolerance can still add up: each slice must lie near its place on an even grid.
@@ -115,8 +135,11 @@ extension StackExaminer {
         }
         if !off.isEmpty {
             refuse(
-                "E_UNEVEN_SPACING", "The slice spacing changes along the series.",
-                hint: "Send one reconstruction with even spacing.", details: off.map { describe($1) })
+                "E_UNEVEN_SPACING",
+                "The slice spacing changes along the series.",
+                hint: "Send one reconstruction with even spacing.",
+                details: off.map { describe($1) }
+            )
         }
     }
 
@@ -130,14 +153,18 @@ extension StackExaminer {
         let shifts = result.slices.map { lateralShift($0.position.vector - first.position.vector, normal) }
         if angle > limits.tiltToleranceDegrees, angle < 89, shifts.max() ?? 0 > limits.lateralShiftToleranceMM {
             refuse(
-                "E_GANTRY_TILT", "The gantry was tilted: the slices are stacked \(millimetres(angle)) degrees off their normal.",
-                hint: "Send a series that the scanner or the archive resampled to a straight stack.")
+                "E_GANTRY_TILT",
+                "The gantry was tilted: the slices are stacked \(millimetres(angle)) degrees off their normal.",
+                hint: "Send a series that the scanner or the archive resampled to a straight stack."
+            )
         } else if shifts.max() ?? 0 > limits.lateralShiftToleranceMM {
             let shifted = zip(result.slices, shifts).filter { $1 > limits.lateralShiftToleranceMM }
             refuse(
-                "E_SHIFTED_SLICES", "Slices are shifted sideways against the first one.",
+                "E_SHIFTED_SLICES",
+                "Slices are shifted sideways against the first one.",
                 hint: "Send one reconstruction at a time.",
-                details: shifted.map { "\(describe($0)), by \(millimetres($1)) mm" })
+                details: shifted.map { "\(describe($0)), by \(millimetres($1)) mm" }
+            )
         } else {
             examineTiltAttribute()
         }
@@ -152,8 +179,10 @@ extension StackExaminer {
             warn("W_TILT_CORRECTED", text + " They are DERIVED, so the tilt is taken as corrected.")
         } else {
             refuse(
-                "E_GANTRY_TILT", text,
-                hint: "Send a series resampled to a straight stack whose header no longer gives a tilt.")
+                "E_GANTRY_TILT",
+                text,
+                hint: "Send a series resampled to a straight stack whose header no longer gives a tilt."
+            )
         }
     }
 

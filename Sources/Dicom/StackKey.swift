@@ -28,7 +28,8 @@ package func stackKey(for header: InstanceHeader) -> StackKey {
         pixelSpacing: header.pixelSpacing.map { [micrometres($0.betweenRows), micrometres($0.betweenColumns)] } ?? [],
         orientation: orientation(header),
         isLocalizer: header.isLocalizer,
-        temporalPosition: header.temporalPositionIdentifier)
+        temporalPosition: header.temporalPositionIdentifier
+    )
 }
 
 /// The stacks of one or more Series, each with the indices of its headers, in a stable order.
@@ -37,7 +38,8 @@ package func stackKey(for header: InstanceHeader) -> StackKey {
 /// files lie at one position are they divided, by the first of these that tells such files apart everywhere:
 /// acquisition number, convolution kernel, image type.
 package func stacks(
-    of headers: [InstanceHeader], limits: AdmissionLimits = AdmissionLimits()
+    of headers: [InstanceHeader],
+    limits: AdmissionLimits = AdmissionLimits()
 ) -> [(key: StackKey, indices: [Int])] {
     var groups: [StackKey: [Int]] = [:]
     var order: [StackKey] = []
@@ -50,7 +52,10 @@ package func stacks(
 }
 
 private func divided(
-    _ key: StackKey, _ indices: [Int], _ headers: [InstanceHeader], _ limits: AdmissionLimits
+    _ key: StackKey,
+    _ indices: [Int],
+    _ headers: [InstanceHeader],
+    _ limits: AdmissionLimits
 ) -> [(key: StackKey, indices: [Int])] {
     guard repeatsPosition(indices, headers, limits) else { return [(key, indices)] }
     let discriminators: [(String, (InstanceHeader) -> String)] = [

@@ -36,8 +36,14 @@ package struct StructureDescription: Codable, Sendable, Hashable {
     package var modifier: CodedTerm?
 
     package init(
-        name: String, red: Int, green: Int, blue: Int, interpretedType: String = "ORGAN", category: CodedTerm,
-        type: CodedTerm, modifier: CodedTerm? = nil
+        name: String,
+        red: Int,
+        green: Int,
+        blue: Int,
+        interpretedType: String = "ORGAN",
+        category: CodedTerm,
+        type: CodedTerm,
+        modifier: CodedTerm? = nil
     ) {
         self.name = name
         self.red = red
@@ -51,7 +57,10 @@ package struct StructureDescription: Codable, Sendable, Hashable {
 
     /// SCT 123037004, the category of organs in CID 7150.
     package static let anatomicalStructure = CodedTerm(
-        value: "123037004", scheme: "SCT", meaning: "Anatomical Structure")
+        value: "123037004",
+        scheme: "SCT",
+        meaning: "Anatomical Structure"
+    )
 }
 
 /// Who made a product, when, from which CT, and under which identity.
@@ -71,8 +80,15 @@ package struct ProductDescription: Sendable {
     package var time: String
 
     package init(
-        reference: ReferenceAttributes, slices: [SliceReference], seriesInstanceUID: String, sopInstanceUID: String,
-        seriesNumber: Int, algorithmName: String, softwareVersion: String, date: String, time: String
+        reference: ReferenceAttributes,
+        slices: [SliceReference],
+        seriesInstanceUID: String,
+        sopInstanceUID: String,
+        seriesNumber: Int,
+        algorithmName: String,
+        softwareVersion: String,
+        date: String,
+        time: String
     ) {
         self.reference = reference
         self.slices = slices

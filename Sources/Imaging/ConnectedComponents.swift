@@ -105,7 +105,9 @@ private struct RunTable {
 extension Volume where Element == UInt8 {
     /// The `count` largest pieces of a mask, without those below `minimumVolumeML`.
     package func keepingLargestComponents(
-        _ count: Int, minimumVolumeML: Double = 0, connectivity: Connectivity = .corners
+        _ count: Int,
+        minimumVolumeML: Double = 0,
+        connectivity: Connectivity = .corners
     ) -> Mask {
         let components = ConnectedComponents(of: self, connectivity: connectivity)
         let voxelML = geometry.voxelVolumeMM3 / 1000

@@ -96,7 +96,8 @@ private struct EdgeTracer {
             let next = turn(direction, available: at == start ? left[at] | 1 << UInt8(first) : left[at])
             if next != direction {
                 points.append(
-                    PlanarPoint(i: Double(at % (columns + 1)) - 0.5, j: Double(at / (columns + 1)) - 0.5))
+                    PlanarPoint(i: Double(at % (columns + 1)) - 0.5, j: Double(at / (columns + 1)) - 0.5)
+                )
             }
             direction = next
         } while !(at == start && direction == first)

@@ -7,7 +7,10 @@ import Platform
 ///
 /// - Parameter features: non-zero at the places to measure from; index order i, j, k.
 package func euclideanDistance(
-    to features: [UInt8], dimensions: Dimensions, spacing: Vector3, threads: Int = ProcessorCount.available
+    to features: [UInt8],
+    dimensions: Dimensions,
+    spacing: Vector3,
+    threads: Int = ProcessorCount.available
 ) -> [Double] {
     var squared = [Double](unsafeUninitializedCapacity: features.count) { buffer, count in
         for n in features.indices { buffer.initializeElement(at: n, to: features[n] != 0 ? 0 : .infinity) }

@@ -47,7 +47,9 @@ extension Volume where Element: Intensity {
     /// A point within half a voxel of the outer voxel centres takes the nearest edge value, as the voxel there
     /// really extends so far; a point beyond that takes `outside`.
     package func resampledLinear(
-        to target: VolumeGeometry, outside: Float, threads: Int = ProcessorCount.available
+        to target: VolumeGeometry,
+        outside: Float,
+        threads: Int = ProcessorCount.available
     ) -> Volume<Float> {
         let map = GridMap(from: target, to: geometry)
         let count = geometry.dimensions
@@ -80,8 +82,16 @@ extension Volume where Element: Intensity {
         let row10 = source + count.i * (j1 + count.j * k0)
         let row01 = source + count.i * (j0 + count.j * k1)
         let row11 = source + count.i * (j1 + count.j * k1)
-        let a = blend(blend(row00[i0].intensity, row00[i1].intensity, fi), blend(row10[i0].intensity, row10[i1].intensity, fi), fj)
-        let b = blend(blend(row01[i0].intensity, row01[i1].intensity, fi), blend(row11[i0].intensity, row11[i1].intensity, fi), fj)
+        let a = blend(
+            blend(row00[i0].intensity, row00[i1].intensity, fi),
+            blend(row10[i0].intensity, row10[i1].intensity, fi),
+            fj
+        )
+        let b = blend(
+            blend(row01[i0].intensity, row01[i1].intensity, fi),
+            blend(row11[i0].intensity, row11[i1].intensity, fi),
+            fj
+        )
         return blend(a, b, fk)
     }
 }
@@ -102,7 +112,9 @@ package func neighbours(_ x: Double, _ count: Int) -> (Int, Int, Float)? {
 extension Volume {
     /// The voxel of the source whose box holds the centre of each target voxel; `outside` where there is none.
     package func resampledNearest(
-        to target: VolumeGeometry, outside: Element, threads: Int = ProcessorCount.available
+        to target: VolumeGeometry,
+        outside: Element,
+        threads: Int = ProcessorCount.available
     ) -> Volume<Element> {
         let map = GridMap(from: target, to: geometry)
         let count = geometry.dimensions

@@ -45,8 +45,10 @@ extension Volume where Element: VolumeFileElement {
         try encoder.encode(header).write(to: URL(fileURLWithPath: base + ".json"))
         try voxels.withUnsafeBytes { bytes in
             let data = Data(
-                bytesNoCopy: UnsafeMutableRawPointer(mutating: bytes.baseAddress!), count: bytes.count,
-                deallocator: .none)
+                bytesNoCopy: UnsafeMutableRawPointer(mutating: bytes.baseAddress!),
+                count: bytes.count,
+                deallocator: .none
+            )
             try data.write(to: URL(fileURLWithPath: base + ".raw"))
         }
     }
@@ -60,7 +62,10 @@ extension Volume where Element: VolumeFileElement {
         } catch { throw VolumeFileError.unreadable(path: base + ".json", reason: "\(error.localizedDescription)") }
         guard header.element == Element.volumeFileName else {
             throw VolumeFileError.wrongElement(
-                path: base, expected: Element.volumeFileName, found: header.element)
+                path: base,
+                expected: Element.volumeFileName,
+                found: header.element
+            )
         }
         let d = header.geometry.dimensions
         let allowed = 1...(1 << 16)

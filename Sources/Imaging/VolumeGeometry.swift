@@ -16,8 +16,13 @@ package struct VolumeGeometry: Hashable, Sendable, Codable {
     package var frameOfReferenceUID: String
 
     package init(
-        dimensions: Dimensions, origin: PatientPoint, spacing: Vector3, directionI: Vector3, directionJ: Vector3,
-        directionK: Vector3, frameOfReferenceUID: String
+        dimensions: Dimensions,
+        origin: PatientPoint,
+        spacing: Vector3,
+        directionI: Vector3,
+        directionJ: Vector3,
+        directionK: Vector3,
+        frameOfReferenceUID: String
     ) {
         self.dimensions = dimensions
         self.origin = origin
@@ -59,10 +64,14 @@ package struct VolumeGeometry: Hashable, Sendable, Codable {
         let shift = (newSpacing - spacing) / 2
         var result = self
         result.dimensions = Dimensions(
-            i: max(1, Int(counts.x)), j: max(1, Int(counts.y)), k: max(1, Int(counts.z)))
+            i: max(1, Int(counts.x)),
+            j: max(1, Int(counts.y)),
+            k: max(1, Int(counts.z))
+        )
         result.spacing = newSpacing
         result.origin = PatientPoint(
-            origin.vector + directionI * shift.x + directionJ * shift.y + directionK * shift.z)
+            origin.vector + directionI * shift.x + directionJ * shift.y + directionK * shift.z
+        )
         return result
     }
 }

@@ -45,7 +45,10 @@ package struct StructureScores: Codable, Sendable, Equatable {
     }
 
     package init(
-        name: String, reference: Mask, prediction: Mask, tolerancesMM: [Double] = [1, 2, 3],
+        name: String,
+        reference: Mask,
+        prediction: Mask,
+        tolerancesMM: [Double] = [1, 2, 3],
         threads: Int = ProcessorCount.available
     ) {
         let distances = SurfaceDistances(reference: reference, prediction: prediction, threads: threads)

@@ -124,7 +124,11 @@ private struct CornerSurface {
     let borders: [Int32]
 
     init(mask: Mask, box: BoundingBox) {
-        let size = Dimensions(i: box.high.i - box.low.i + 2, j: box.high.j - box.low.j + 2, k: box.high.k - box.low.k + 2)
+        let size = Dimensions(
+            i: box.high.i - box.low.i + 2,
+            j: box.high.j - box.low.j + 2,
+            k: box.high.k - box.low.k + 2
+        )
         dimensions = size
         var codes = [UInt8](repeating: 0, count: size.voxelCount)
         let whole = mask.geometry.dimensions
@@ -138,7 +142,11 @@ private struct CornerSurface {
                         for c in 0...1 {
                             for b in 0...1 {
                                 for a in 0...1 {
-                                    codes[corner + a + size.i * (b + size.j * c)] |= SurfelTable.bit(1 - c, 1 - b, 1 - a)
+                                    codes[corner + a + size.i * (b + size.j * c)] |= SurfelTable.bit(
+                                        1 - c,
+                                        1 - b,
+                                        1 - a
+                                    )
                                 }
                             }
                         }
@@ -151,11 +159,16 @@ private struct CornerSurface {
     }
 
     func distances(
-        to other: CornerSurface, table: SurfelTable, spacing: Vector3, threads: Int
+        to other: CornerSurface,
+        table: SurfelTable,
+        spacing: Vector3,
+        threads: Int
     ) -> [(distance: Double, area: Double)] {
         var features = [UInt8](repeating: 0, count: dimensions.voxelCount)
         for border in other.borders { features[Int(border)] = 1 }
         let distance = euclideanDistance(to: features, dimensions: dimensions, spacing: spacing, threads: threads)
-        return borders.map { (distance[Int($0)], table.areas[Int(codes[Int($0)])]) }.sorted { $0.distance < $1.distance }
+        return borders.map { (distance[Int($0)], table.areas[Int(codes[Int($0)])]) }.sorted {
+            $0.distance < $1.distance
+        }
     }
 }

@@ -83,7 +83,9 @@ private struct CellSurface {
         for start in neighbours.map(\.point) where !seen.contains(start) {
             var loop = [start]
             seen.append(start)
-            while let next = neighbours.first(where: { $0.point == loop.last })?.joined.first(where: { !seen.contains($0) }) {
+            while let next = neighbours.first(where: { $0.point == loop.last })?.joined.first(where: {
+                !seen.contains($0)
+            }) {
                 loop.append(next)
                 seen.append(next)
             }
@@ -96,7 +98,11 @@ private struct CellSurface {
     private func segments() -> [(point: Vector3, joined: [Vector3])] {
         var table: [(point: Vector3, joined: [Vector3])] = []
         func join(_ a: Vector3, _ b: Vector3) {
-            if let n = table.firstIndex(where: { $0.point == a }) { table[n].joined.append(b) } else { table.append((a, [b])) }
+            if let n = table.firstIndex(where: { $0.point == a }) {
+                table[n].joined.append(b)
+            } else {
+                table.append((a, [b]))
+            }
         }
         for face in faces() {
             let isInside = face.map { inside & SurfelTable.bit($0.x, $0.y, $0.z) != 0 }
@@ -104,7 +110,9 @@ private struct CellSurface {
             func middle(_ edge: Int) -> Vector3 {
                 (Vector3(face[edge]) + Vector3(face[(edge + 1) % 4])) / 2
             }
-            let pairs = cut.count == 2 ? [(cut[0], cut[1])] : cut.count == 4 ? (0..<4).filter { isInside[$0] }.map { (($0 + 3) % 4, $0) } : []
+            let pairs =
+                cut.count == 2
+                ? [(cut[0], cut[1])] : cut.count == 4 ? (0..<4).filter { isInside[$0] }.map { (($0 + 3) % 4, $0) } : []
             for (a, b) in pairs {
                 join(middle(a), middle(b))
                 join(middle(b), middle(a))
@@ -126,7 +134,8 @@ private struct CellSurface {
                         corner[others[0]] = u
                         corner[others[1]] = w
                         return corner
-                    })
+                    }
+                )
             }
         }
         return result

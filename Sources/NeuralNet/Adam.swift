@@ -15,8 +15,12 @@ package struct Adam: Sendable {
     package var convention: EpsilonConvention
 
     package init(
-        learningRate: Float = 1e-3, beta1: Float = 0.9, beta2: Float = 0.999, epsilon: Float = 1e-8,
-        weightDecay: Float = 0, convention: EpsilonConvention = .pyTorch
+        learningRate: Float = 1e-3,
+        beta1: Float = 0.9,
+        beta2: Float = 0.999,
+        epsilon: Float = 1e-8,
+        weightDecay: Float = 0,
+        convention: EpsilonConvention = .pyTorch
     ) {
         self.learningRate = learningRate
         self.beta1 = beta1

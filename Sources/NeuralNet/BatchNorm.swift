@@ -9,10 +9,16 @@ struct BatchNorm: Sendable {
     /// Training mode. Writes the batch's mean and 1 / deviation a channel to `mean` and `inverse`, and moves the
     /// running statistics (variance with Bessel's correction, as PyTorch does).
     func forwardTraining(
-        _ x: UnsafePointer<Float>, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>,
-        runningMean: UnsafeMutablePointer<Float>, runningVariance: UnsafeMutablePointer<Float>,
-        mean: UnsafeMutablePointer<Float>, inverse: UnsafeMutablePointer<Float>, _ y: UnsafeMutablePointer<Float>,
-        batch: Int, threads: Int
+        _ x: UnsafePointer<Float>,
+        weight: UnsafePointer<Float>,
+        bias: UnsafePointer<Float>,
+        runningMean: UnsafeMutablePointer<Float>,
+        runningVariance: UnsafeMutablePointer<Float>,
+        mean: UnsafeMutablePointer<Float>,
+        inverse: UnsafeMutablePointer<Float>,
+        _ y: UnsafeMutablePointer<Float>,
+        batch: Int,
+        threads: Int
     ) {
         nonisolated(unsafe) let (x, weight, bias, y) = (x, weight, bias, y)
         nonisolated(unsafe) let (mean, inverse) = (mean, inverse)
@@ -42,9 +48,16 @@ struct BatchNorm: Sendable {
 
     /// Accumulates into `dX`, `dWeight`, `dBias`.
     func backward(
-        _ x: UnsafePointer<Float>, dY: UnsafePointer<Float>, weight: UnsafePointer<Float>, mean: UnsafePointer<Float>,
-        inverse: UnsafePointer<Float>, dX: UnsafeMutablePointer<Float>, dWeight: UnsafeMutablePointer<Float>,
-        dBias: UnsafeMutablePointer<Float>, batch: Int, threads: Int
+        _ x: UnsafePointer<Float>,
+        dY: UnsafePointer<Float>,
+        weight: UnsafePointer<Float>,
+        mean: UnsafePointer<Float>,
+        inverse: UnsafePointer<Float>,
+        dX: UnsafeMutablePointer<Float>,
+        dWeight: UnsafeMutablePointer<Float>,
+        dBias: UnsafeMutablePointer<Float>,
+        batch: Int,
+        threads: Int
     ) {
         nonisolated(unsafe) let (x, dY, weight, mean, inverse) = (x, dY, weight, mean, inverse)
         nonisolated(unsafe) let (dX, dWeight, dBias) = (dX, dWeight, dBias)

@@ -6,7 +6,10 @@ extension Convolution3x3 {
     /// Every sample adds into sums of its own, which are then added in the order of the samples: the result is the
     /// same on any number of threads. `self` describes the forward convolution.
     func weightGradient(
-        input: UnsafePointer<Float>, dOutput: UnsafePointer<Float>, dWeight: UnsafeMutablePointer<Float>, batch: Int,
+        input: UnsafePointer<Float>,
+        dOutput: UnsafePointer<Float>,
+        dWeight: UnsafeMutablePointer<Float>,
+        batch: Int,
         threads: Int
     ) {
         let size = outChannels * inChannels * 9
@@ -25,11 +28,18 @@ extension Convolution3x3 {
                     pad(input + sample * inChannels * height * width, rows: rows, into: scratch.pointer)
                     for out in 0..<outBlocks {
                         copyGradient(
-                            dOutput + sample * outChannels * height * width, rows: rows, out: out,
-                            into: gradient.pointer)
+                            dOutput + sample * outChannels * height * width,
+                            rows: rows,
+                            out: out,
+                            into: gradient.pointer
+                        )
                         accumulate(
-                            scratch.pointer, gradient.pointer, rowCount: rows.count, out: out,
-                            into: sums + sample * size)
+                            scratch.pointer,
+                            gradient.pointer,
+                            rowCount: rows.count,
+                            out: out,
+                            into: sums + sample * size
+                        )
                     }
                 }
             }
@@ -44,7 +54,10 @@ extension Convolution3x3 {
 
     /// Four channels of a block of rows, zero-filled to whole vectors and to four channels.
     private func copyGradient(
-        _ dOutput: UnsafePointer<Float>, rows: Range<Int>, out: Int, into target: UnsafeMutablePointer<Float>
+        _ dOutput: UnsafePointer<Float>,
+        rows: Range<Int>,
+        out: Int,
+        into target: UnsafeMutablePointer<Float>
     ) {
         for channel in 0..<Convolution3x3.outBlock {
             let source = out * Convolution3x3.outBlock + channel
@@ -61,7 +74,10 @@ extension Convolution3x3 {
     }
 
     private func accumulate(
-        _ padded: UnsafePointer<Float>, _ gradient: UnsafePointer<Float>, rowCount: Int, out: Int,
+        _ padded: UnsafePointer<Float>,
+        _ gradient: UnsafePointer<Float>,
+        rowCount: Int,
+        out: Int,
         into sums: UnsafeMutablePointer<Float>
     ) {
         let first = out * Convolution3x3.outBlock

@@ -60,8 +60,12 @@ package struct Convolution3x3: Sendable {
 
     /// output[n][out][y][x] = epilogue(sum weight * input). Shapes N C H W.
     package func forward(
-        input: UnsafePointer<Float>, packedWeight: [Float], epilogue: ConvolutionEpilogue,
-        output: UnsafeMutablePointer<Float>, batch: Int, threads: Int
+        input: UnsafePointer<Float>,
+        packedWeight: [Float],
+        epilogue: ConvolutionEpilogue,
+        output: UnsafeMutablePointer<Float>,
+        batch: Int,
+        threads: Int
     ) {
         let blocks = (height + rowBlock - 1) / rowBlock
         nonisolated(unsafe) let input = input
@@ -76,8 +80,13 @@ package struct Convolution3x3: Sendable {
                     pad(input + sample * inChannels * height * width, rows: rows, into: scratch.pointer)
                     for out in 0..<outBlocks {
                         forwardRows(
-                            scratch.pointer, rows: rows, weights + out * inChannels * 36, out: out, epilogue,
-                            output + sample * outChannels * height * width)
+                            scratch.pointer,
+                            rows: rows,
+                            weights + out * inChannels * 36,
+                            out: out,
+                            epilogue,
+                            output + sample * outChannels * height * width
+                        )
                     }
                 }
             }
@@ -104,8 +113,12 @@ package struct Convolution3x3: Sendable {
     }
 
     private func forwardRows(
-        _ scratch: UnsafeMutablePointer<Float>, rows: Range<Int>, _ weights: UnsafePointer<Float>, out: Int,
-        _ epilogue: ConvolutionEpilogue, _ output: UnsafeMutablePointer<Float>
+        _ scratch: UnsafeMutablePointer<Float>,
+        rows: Range<Int>,
+        _ weights: UnsafePointer<Float>,
+        out: Int,
+        _ epilogue: ConvolutionEpilogue,
+        _ output: UnsafeMutablePointer<Float>
     ) {
         let first = out * Convolution3x3.outBlock
         let count = min(Convolution3x3.outBlock, outChannels - first)
@@ -246,7 +259,10 @@ struct Tile {
 
     @inline(__always)
     private static func store(
-        _ x0: SIMD8<Float>, _ x1: SIMD8<Float>, _ x2: SIMD8<Float>, to target: UnsafeMutablePointer<Float>,
+        _ x0: SIMD8<Float>,
+        _ x1: SIMD8<Float>,
+        _ x2: SIMD8<Float>,
+        to target: UnsafeMutablePointer<Float>,
         _ columns: Int
     ) {
         storeUpTo8(x0, target, columns)

@@ -13,7 +13,11 @@ enum Elementwise {
     }
 
     static func relu(
-        _ x: UnsafePointer<Float>, slope: Float, _ y: UnsafeMutablePointer<Float>, count: Int, threads: Int
+        _ x: UnsafePointer<Float>,
+        slope: Float,
+        _ y: UnsafeMutablePointer<Float>,
+        count: Int,
+        threads: Int
     ) {
         nonisolated(unsafe) let (x, y) = (x, y)
         forEachRange(count, threads: threads) { range in
@@ -23,7 +27,11 @@ enum Elementwise {
 
     /// Needs the output alone: a positive slope keeps the sign.
     static func reluGradient(
-        y: UnsafePointer<Float>, dY: UnsafePointer<Float>, slope: Float, dX: UnsafeMutablePointer<Float>, count: Int,
+        y: UnsafePointer<Float>,
+        dY: UnsafePointer<Float>,
+        slope: Float,
+        dX: UnsafeMutablePointer<Float>,
+        count: Int,
         threads: Int
     ) {
         nonisolated(unsafe) let (y, dY, dX) = (y, dY, dX)
@@ -40,7 +48,11 @@ enum Elementwise {
     }
 
     static func sigmoidGradient(
-        y: UnsafePointer<Float>, dY: UnsafePointer<Float>, dX: UnsafeMutablePointer<Float>, count: Int, threads: Int
+        y: UnsafePointer<Float>,
+        dY: UnsafePointer<Float>,
+        dX: UnsafeMutablePointer<Float>,
+        count: Int,
+        threads: Int
     ) {
         nonisolated(unsafe) let (y, dY, dX) = (y, dY, dX)
         forEachRange(count, threads: threads) { range in
@@ -49,7 +61,11 @@ enum Elementwise {
     }
 
     static func softmax(
-        _ x: UnsafePointer<Float>, shape: FeatureShape, _ y: UnsafeMutablePointer<Float>, batch: Int, threads: Int
+        _ x: UnsafePointer<Float>,
+        shape: FeatureShape,
+        _ y: UnsafeMutablePointer<Float>,
+        batch: Int,
+        threads: Int
     ) {
         nonisolated(unsafe) let (x, y) = (x, y)
         parallelFor(batch * shape.height, threads: threads) { rows in
@@ -72,8 +88,12 @@ enum Elementwise {
     }
 
     static func softmaxGradient(
-        y: UnsafePointer<Float>, dY: UnsafePointer<Float>, shape: FeatureShape, dX: UnsafeMutablePointer<Float>,
-        batch: Int, threads: Int
+        y: UnsafePointer<Float>,
+        dY: UnsafePointer<Float>,
+        shape: FeatureShape,
+        dX: UnsafeMutablePointer<Float>,
+        batch: Int,
+        threads: Int
     ) {
         nonisolated(unsafe) let (y, dY, dX) = (y, dY, dX)
         parallelFor(batch * shape.height, threads: threads) { rows in
@@ -96,7 +116,11 @@ enum Elementwise {
 
     /// `input` is the shape of x.
     static func maxPool(
-        _ x: UnsafePointer<Float>, input: FeatureShape, size: Int, _ y: UnsafeMutablePointer<Float>, batch: Int,
+        _ x: UnsafePointer<Float>,
+        input: FeatureShape,
+        size: Int,
+        _ y: UnsafeMutablePointer<Float>,
+        batch: Int,
         threads: Int
     ) {
         nonisolated(unsafe) let (x, y) = (x, y)
@@ -106,8 +130,13 @@ enum Elementwise {
     }
 
     static func maxPoolGradient(
-        _ x: UnsafePointer<Float>, dY: UnsafePointer<Float>, input: FeatureShape, size: Int,
-        dX: UnsafeMutablePointer<Float>, batch: Int, threads: Int
+        _ x: UnsafePointer<Float>,
+        dY: UnsafePointer<Float>,
+        input: FeatureShape,
+        size: Int,
+        dX: UnsafeMutablePointer<Float>,
+        batch: Int,
+        threads: Int
     ) {
         nonisolated(unsafe) let (x, dY, dX) = (x, dY, dX)
         forEachWindow(input, size: size, batch: batch, threads: threads) { window, corner in
@@ -130,7 +159,11 @@ enum Elementwise {
 
     @inline(__always)
     private static func forEachWindow(
-        _ input: FeatureShape, size: Int, batch: Int, threads: Int, _ body: @Sendable (Int, Int) -> Void
+        _ input: FeatureShape,
+        size: Int,
+        batch: Int,
+        threads: Int,
+        _ body: @Sendable (Int, Int) -> Void
     ) {
         let height = input.height / size
         let width = input.width / size
@@ -138,7 +171,10 @@ enum Elementwise {
             for plane in planes {
                 for y in 0..<height {
                     for x in 0..<width {
-                        body((plane * height + y) * width + x, (plane * input.height + y * size) * input.width + x * size)
+                        body(
+                            (plane * height + y) * width + x,
+                            (plane * input.height + y * size) * input.width + x * size
+                        )
                     }
                 }
             }
@@ -146,24 +182,38 @@ enum Elementwise {
     }
 
     static func nearestUpsample(
-        _ x: UnsafePointer<Float>, input: FeatureShape, factor: Int, _ y: UnsafeMutablePointer<Float>, batch: Int,
+        _ x: UnsafePointer<Float>,
+        input: FeatureShape,
+        factor: Int,
+        _ y: UnsafeMutablePointer<Float>,
+        batch: Int,
         threads: Int
     ) {
         nonisolated(unsafe) let (x, y) = (x, y)
         let large = FeatureShape(
-            channels: input.channels, height: input.height * factor, width: input.width * factor)
+            channels: input.channels,
+            height: input.height * factor,
+            width: input.width * factor
+        )
         forEachWindow(large, size: factor, batch: batch, threads: threads) { place, corner in
             for dy in 0..<factor { for dx in 0..<factor { y[corner + dy * large.width + dx] = x[place] } }
         }
     }
 
     static func nearestUpsampleGradient(
-        dY: UnsafePointer<Float>, input: FeatureShape, factor: Int, dX: UnsafeMutablePointer<Float>, batch: Int,
+        dY: UnsafePointer<Float>,
+        input: FeatureShape,
+        factor: Int,
+        dX: UnsafeMutablePointer<Float>,
+        batch: Int,
         threads: Int
     ) {
         nonisolated(unsafe) let (dY, dX) = (dY, dX)
         let large = FeatureShape(
-            channels: input.channels, height: input.height * factor, width: input.width * factor)
+            channels: input.channels,
+            height: input.height * factor,
+            width: input.width * factor
+        )
         forEachWindow(large, size: factor, batch: batch, threads: threads) { place, corner in
             var sum: Float = 0
             for dy in 0..<factor { for dx in 0..<factor { sum += dY[corner + dy * large.width + dx] } }
@@ -174,8 +224,14 @@ enum Elementwise {
     /// Multiplies what is kept by 1 / (1 - rate). Kept or not depends on the random source and the index alone, so
     /// the backward pass asks again instead of remembering. y may be x. With `adding` the result is added to y.
     static func dropout(
-        _ x: UnsafePointer<Float>, rate: Float, unit: Int, random: RandomSource, adding: Bool,
-        _ y: UnsafeMutablePointer<Float>, count: Int, threads: Int
+        _ x: UnsafePointer<Float>,
+        rate: Float,
+        unit: Int,
+        random: RandomSource,
+        adding: Bool,
+        _ y: UnsafeMutablePointer<Float>,
+        count: Int,
+        threads: Int
     ) {
         nonisolated(unsafe) let (x, y) = (x, y)
         let scale = 1 / (1 - rate)
@@ -188,7 +244,10 @@ enum Elementwise {
     }
 
     static func add(
-        _ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, count: Int, threads: Int
+        _ x: UnsafePointer<Float>,
+        to y: UnsafeMutablePointer<Float>,
+        count: Int,
+        threads: Int
     ) {
         nonisolated(unsafe) let (x, y) = (x, y)
         forEachRange(count, threads: threads) { range in

@@ -23,8 +23,12 @@ package struct GeneralConvolution: Sendable {
 
     /// output[n][out][plane] = epilogue(sum weight * input). Shapes N C H W.
     package func forward(
-        _ source: UnsafePointer<Float>, weight: UnsafePointer<Float>, epilogue: ConvolutionEpilogue,
-        _ target: UnsafeMutablePointer<Float>, batch: Int, threads: Int
+        _ source: UnsafePointer<Float>,
+        weight: UnsafePointer<Float>,
+        epilogue: ConvolutionEpilogue,
+        _ target: UnsafeMutablePointer<Float>,
+        batch: Int,
+        threads: Int
     ) {
         nonisolated(unsafe) let (source, weight, target) = (source, weight, target)
         parallelFor(batch, threads: threads) { samples in
@@ -33,8 +37,21 @@ package struct GeneralConvolution: Sendable {
                 let x = columnMatrix(source + sample * input.count, columns.pointer)
                 let y = target + sample * output.count
                 cblas_sgemm(
-                    CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(output.channels), Int32(output.plane), Int32(taps),
-                    1, weight, Int32(taps), x, Int32(output.plane), 0, y, Int32(output.plane))
+                    CblasRowMajor,
+                    CblasNoTrans,
+                    CblasNoTrans,
+                    Int32(output.channels),
+                    Int32(output.plane),
+                    Int32(taps),
+                    1,
+                    weight,
+                    Int32(taps),
+                    x,
+                    Int32(output.plane),
+                    0,
+                    y,
+                    Int32(output.plane)
+                )
                 epilogue.apply(toSample: y, shape: output)
             }
         }
@@ -42,7 +59,10 @@ package struct GeneralConvolution: Sendable {
 
     /// dInput += weight^T * dOutput, scattered back.
     package func inputGradient(
-        dOutput: UnsafePointer<Float>, weight: UnsafePointer<Float>, dInput: UnsafeMutablePointer<Float>, batch: Int,
+        dOutput: UnsafePointer<Float>,
+        weight: UnsafePointer<Float>,
+        dInput: UnsafeMutablePointer<Float>,
+        batch: Int,
         threads: Int
     ) {
         nonisolated(unsafe) let (dOutput, weight, dInput) = (dOutput, weight, dInput)
@@ -50,9 +70,21 @@ package struct GeneralConvolution: Sendable {
             let columns = Scratch(count: taps * output.plane)
             for sample in samples {
                 cblas_sgemm(
-                    CblasRowMajor, CblasTrans, CblasNoTrans, Int32(taps), Int32(output.plane), Int32(output.channels),
-                    1, weight, Int32(taps), dOutput + sample * output.count, Int32(output.plane), 0, columns.pointer,
-                    Int32(output.plane))
+                    CblasRowMajor,
+                    CblasTrans,
+                    CblasNoTrans,
+                    Int32(taps),
+                    Int32(output.plane),
+                    Int32(output.channels),
+                    1,
+                    weight,
+                    Int32(taps),
+                    dOutput + sample * output.count,
+                    Int32(output.plane),
+                    0,
+                    columns.pointer,
+                    Int32(output.plane)
+                )
                 addColumns(columns.pointer, to: dInput + sample * input.count)
             }
         }
@@ -60,7 +92,10 @@ package struct GeneralConvolution: Sendable {
 
     /// dWeight += dOutput * columns^T.
     package func weightGradient(
-        _ source: UnsafePointer<Float>, dOutput: UnsafePointer<Float>, dWeight: UnsafeMutablePointer<Float>, batch: Int,
+        _ source: UnsafePointer<Float>,
+        dOutput: UnsafePointer<Float>,
+        dWeight: UnsafeMutablePointer<Float>,
+        batch: Int,
         threads: Int
     ) {
         let size = output.channels * taps
@@ -71,9 +106,21 @@ package struct GeneralConvolution: Sendable {
             for sample in samples {
                 let x = columnMatrix(source + sample * input.count, columns.pointer)
                 cblas_sgemm(
-                    CblasRowMajor, CblasNoTrans, CblasTrans, Int32(output.channels), Int32(taps), Int32(output.plane),
-                    1, dOutput + sample * output.count, Int32(output.plane), x, Int32(output.plane), 0,
-                    sums + sample * size, Int32(taps))
+                    CblasRowMajor,
+                    CblasNoTrans,
+                    CblasTrans,
+                    Int32(output.channels),
+                    Int32(taps),
+                    Int32(output.plane),
+                    1,
+                    dOutput + sample * output.count,
+                    Int32(output.plane),
+                    x,
+                    Int32(output.plane),
+                    0,
+                    sums + sample * size,
+                    Int32(taps)
+                )
             }
         }
         addInOrder(partial.pointer, parts: batch, size: size, to: dWeight)
@@ -81,7 +128,8 @@ package struct GeneralConvolution: Sendable {
 
     /// The input seen by every tap: [in * kernel * kernel][output plane].
     private func columnMatrix(
-        _ source: UnsafePointer<Float>, _ columns: UnsafeMutablePointer<Float>
+        _ source: UnsafePointer<Float>,
+        _ columns: UnsafeMutablePointer<Float>
     ) -> UnsafePointer<Float> {
         if isPointwise { return source }
         var target = columns
@@ -157,6 +205,10 @@ extension Convolution {
     func direct(input: FeatureShape) -> Convolution3x3? {
         guard kernel == 3, stride == 1, padding == 1, dilation == 1 else { return nil }
         return Convolution3x3(
-            inChannels: input.channels, outChannels: outChannels, height: input.height, width: input.width)
+            inChannels: input.channels,
+            outChannels: outChannels,
+            height: input.height,
+            width: input.width
+        )
     }
 }

@@ -30,7 +30,12 @@ package struct Convolution: Sendable, Hashable {
     package var hasBias: Bool
 
     package init(
-        outChannels: Int, kernel: Int, stride: Int = 1, padding: Int = 0, dilation: Int = 1, hasBias: Bool = true
+        outChannels: Int,
+        kernel: Int,
+        stride: Int = 1,
+        padding: Int = 0,
+        dilation: Int = 1,
+        hasBias: Bool = true
     ) {
         self.outChannels = outChannels
         self.kernel = kernel
@@ -81,7 +86,10 @@ package struct Graph: Sendable, Hashable {
     }
 
     private func outputShape(
-        of node: Node, _ shapes: [FeatureShape], height: Int, width: Int
+        of node: Node,
+        _ shapes: [FeatureShape],
+        height: Int,
+        width: Int
     ) throws(NetworkError) -> FeatureShape {
         let inputs = node.inputs.map { shapes[$0] }
         func refuse(_ reason: String) -> NetworkError { .shape(operation: node.name, reason: reason) }
@@ -90,12 +98,17 @@ package struct Graph: Sendable, Hashable {
             switch node.operation {
             case .convolution(let convolution):
                 shape = FeatureShape(
-                    channels: convolution.outChannels, height: convolution.outputLength(shape.height),
-                    width: convolution.outputLength(shape.width))
+                    channels: convolution.outChannels,
+                    height: convolution.outputLength(shape.height),
+                    width: convolution.outputLength(shape.width)
+                )
                 guard shape.height > 0, shape.width > 0 else { throw refuse("the input is smaller than the kernel") }
             case .transposedConvolution(let outChannels, let stride):
                 shape = FeatureShape(
-                    channels: outChannels, height: shape.height * stride, width: shape.width * stride)
+                    channels: outChannels,
+                    height: shape.height * stride,
+                    width: shape.width * stride
+                )
             case .maxPool(let size):
                 guard shape.height % size == 0, shape.width % size == 0 else {
                     throw refuse("\(shape.height) x \(shape.width) cannot be divided by \(size)")

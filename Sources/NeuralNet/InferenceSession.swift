@@ -45,7 +45,9 @@ package final class InferenceSession {
         let node = network.graph.nodes[step.node]
         guard case .convolution(let convolution) = node.operation else { return }
         var epilogue = ConvolutionEpilogue(
-            bias: convolution.hasBias ? parameter(node.name + ".bias") : nil, relu: step.fusesReLU)
+            bias: convolution.hasBias ? parameter(node.name + ".bias") : nil,
+            relu: step.fusesReLU
+        )
         if let norm = step.fusedNorm { (epilogue.scale, epilogue.shift) = affine(norm) }
         epilogues[step.node] = epilogue
         if let direct = convolution.direct(input: plan.shapes[node.inputs[0]]) {
@@ -79,8 +81,13 @@ package final class InferenceSession {
         case .convolution(let convolution): execute(step, convolution, input, shape, x, y)
         case .transposedConvolution(let outChannels, let stride):
             TransposedConvolution(input: input, outChannels: outChannels, stride: stride).forward(
-                x, weight: parameter(node.name + ".weight"), bias: parameter(node.name + ".bias"), y, batch: batch,
-                threads: threads)
+                x,
+                weight: parameter(node.name + ".weight"),
+                bias: parameter(node.name + ".bias"),
+                y,
+                batch: batch,
+                threads: threads
+            )
         case .batchNorm:
             let map = affine(step.node)
             for sample in 0..<batch {
@@ -106,17 +113,32 @@ package final class InferenceSession {
     }
 
     private func execute(
-        _ step: InferencePlan.Step, _ convolution: Convolution, _ input: FeatureShape, _ output: FeatureShape,
-        _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+        _ step: InferencePlan.Step,
+        _ convolution: Convolution,
+        _ input: FeatureShape,
+        _ output: FeatureShape,
+        _ x: UnsafePointer<Float>,
+        _ y: UnsafeMutablePointer<Float>
     ) {
         let epilogue = epilogues[step.node]!
         if let direct = convolution.direct(input: input), let weights = packed[step.node] {
             direct.forward(
-                input: x, packedWeight: weights, epilogue: epilogue, output: y, batch: batch, threads: threads)
+                input: x,
+                packedWeight: weights,
+                epilogue: epilogue,
+                output: y,
+                batch: batch,
+                threads: threads
+            )
         } else {
             GeneralConvolution(convolution: convolution, input: input, output: output).forward(
-                x, weight: parameter(network.graph.nodes[step.node].name + ".weight"), epilogue: epilogue, y,
-                batch: batch, threads: threads)
+                x,
+                weight: parameter(network.graph.nodes[step.node].name + ".weight"),
+                epilogue: epilogue,
+                y,
+                batch: batch,
+                threads: threads
+            )
         }
     }
 

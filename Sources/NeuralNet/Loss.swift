@@ -18,12 +18,20 @@ package enum Loss: Sendable, Hashable, Codable {
 
     /// The loss and its gradient with respect to the prediction (overwritten).
     func evaluate(
-        prediction: UnsafePointer<Float>, target: UnsafePointer<Float>, shape: FeatureShape, batch: Int,
+        prediction: UnsafePointer<Float>,
+        target: UnsafePointer<Float>,
+        shape: FeatureShape,
+        batch: Int,
         gradient: UnsafeMutablePointer<Float>
     ) -> Float {
         gradient.update(repeating: 0, count: batch * shape.count)
         let values = LossValues(
-            prediction: prediction, target: target, gradient: gradient, shape: shape, batch: batch)
+            prediction: prediction,
+            target: target,
+            gradient: gradient,
+            shape: shape,
+            batch: batch
+        )
         switch self {
         case .dice(let smooth, let reduction):
             return Float(values.dice(smooth: Double(smooth), reduction))

@@ -66,24 +66,39 @@ package struct Network: Sendable {
                 let fanIn = Double(channels * c.kernel * c.kernel)
                 result.append(
                     ParameterSpecification(
-                        name: node.name + ".weight", shape: [c.outChannels, channels, c.kernel, c.kernel],
-                        deviation: (2 / fanIn).squareRoot()))
-                if c.hasBias { result.append(ParameterSpecification(name: node.name + ".bias", shape: [c.outChannels])) }
+                        name: node.name + ".weight",
+                        shape: [c.outChannels, channels, c.kernel, c.kernel],
+                        deviation: (2 / fanIn).squareRoot()
+                    )
+                )
+                if c.hasBias {
+                    result.append(ParameterSpecification(name: node.name + ".bias", shape: [c.outChannels]))
+                }
             case .transposedConvolution(let outChannels, let stride):
                 // Each output place sees one tap: the fan-in is the number of input channels.
                 result.append(
                     ParameterSpecification(
-                        name: node.name + ".weight", shape: [channels, outChannels, stride, stride],
-                        deviation: (2 / Double(channels)).squareRoot()))
+                        name: node.name + ".weight",
+                        shape: [channels, outChannels, stride, stride],
+                        deviation: (2 / Double(channels)).squareRoot()
+                    )
+                )
                 result.append(ParameterSpecification(name: node.name + ".bias", shape: [outChannels]))
             case .batchNorm:
                 let own = shapes[index].channels
                 result.append(ParameterSpecification(name: node.name + ".weight", shape: [own], constant: 1))
                 result.append(ParameterSpecification(name: node.name + ".bias", shape: [own]))
                 result.append(
-                    ParameterSpecification(name: node.name + ".running_mean", shape: [own], isTrained: false))
+                    ParameterSpecification(name: node.name + ".running_mean", shape: [own], isTrained: false)
+                )
                 result.append(
-                    ParameterSpecification(name: node.name + ".running_var", shape: [own], isTrained: false, constant: 1))
+                    ParameterSpecification(
+                        name: node.name + ".running_var",
+                        shape: [own],
+                        isTrained: false,
+                        constant: 1
+                    )
+                )
             default:
                 break
             }

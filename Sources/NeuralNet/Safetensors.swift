@@ -7,7 +7,6 @@ package enum Safetensors {
     /// The largest header read: far above any real network, far below what hurts.
     private static let maximumHeader = 16 << 20
 
-
     /// The bytes of a file; tensors in the order of their names, so the same tensors give the same bytes.
     package static func encode(_ tensors: [String: Tensor], metadata: [String: String] = [:]) throws -> Data {
         var header: [String: Any] = [:]
@@ -16,7 +15,8 @@ package enum Safetensors {
         for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
             let start = body.count
             tensor.values.withUnsafeBytes { body.append(contentsOf: $0) }
-            header[name] = ["dtype": "F32", "shape": tensor.shape, "data_offsets": [start, body.count]] as [String: Any]
+            header[name] =
+                ["dtype": "F32", "shape": tensor.shape, "data_offsets": [start, body.count]] as [String: Any]
         }
         var json = try JSONSerialization.data(withJSONObject: header, options: [.sortedKeys])
         while json.count % 8 != 0 { json.append(0x20) }
@@ -36,7 +36,8 @@ package enum Safetensors {
             throw .unreadableWeights(reason: "the header says \(length) bytes")
         }
         let body = file.dropFirst(8 + Int(length))
-        guard let object = try? JSONSerialization.jsonObject(with: file[8..<8 + Int(length)]),  // its own words add nothing
+        // The words of its own error add nothing.
+        guard let object = try? JSONSerialization.jsonObject(with: file[8..<8 + Int(length)]),
             let header = object as? [String: Any]
         else { throw .unreadableWeights(reason: "the header is not JSON") }
         var tensors: [String: Tensor] = [:]

@@ -19,8 +19,13 @@ extension TrainingSession {
             forwardConvolution(node.name, convolution, input: shapes[source], output: shape, x, y)
         case .transposedConvolution(let outChannels, let stride):
             TransposedConvolution(input: shapes[source], outChannels: outChannels, stride: stride).forward(
-                x, weight: parameter(node.name + ".weight"), bias: parameter(node.name + ".bias"), y, batch: batch,
-                threads: threads)
+                x,
+                weight: parameter(node.name + ".weight"),
+                bias: parameter(node.name + ".bias"),
+                y,
+                batch: batch,
+                threads: threads
+            )
         case .batchNorm(let epsilon, let momentum):
             forwardBatchNorm(index, BatchNorm(shape: shape, epsilon: epsilon, momentum: momentum), x, y)
         case .relu: Elementwise.relu(x, slope: 0, y, count: count, threads: threads)
@@ -39,8 +44,15 @@ extension TrainingSession {
             }
         case .dropout(let rate, let spatial):
             Elementwise.dropout(
-                x, rate: rate, unit: spatial ? shape.plane : 1, random: dropoutSource(index), adding: false, y,
-                count: count, threads: threads)
+                x,
+                rate: rate,
+                unit: spatial ? shape.plane : 1,
+                random: dropoutSource(index),
+                adding: false,
+                y,
+                count: count,
+                threads: threads
+            )
         }
     }
 
@@ -59,15 +71,29 @@ extension TrainingSession {
             backwardConvolution(node, convolution, input: shapes[source], output: shape, x, dY, dX)
         case .transposedConvolution(let outChannels, let stride):
             TransposedConvolution(input: shapes[source], outChannels: outChannels, stride: stride).backward(
-                x, weight: parameter(node.name + ".weight"), dOutput: dY, dInput: dX,
-                dWeight: parameterGradient(node.name + ".weight"), dBias: parameterGradient(node.name + ".bias"),
-                batch: batch, threads: threads)
+                x,
+                weight: parameter(node.name + ".weight"),
+                dOutput: dY,
+                dInput: dX,
+                dWeight: parameterGradient(node.name + ".weight"),
+                dBias: parameterGradient(node.name + ".bias"),
+                batch: batch,
+                threads: threads
+            )
         case .batchNorm(let epsilon, let momentum):
             let saved = statistics[index]!
             BatchNorm(shape: shape, epsilon: epsilon, momentum: momentum).backward(
-                x, dY: dY, weight: parameter(node.name + ".weight"), mean: saved.mean, inverse: saved.inverse, dX: dX,
-                dWeight: parameterGradient(node.name + ".weight"), dBias: parameterGradient(node.name + ".bias"),
-                batch: batch, threads: threads)
+                x,
+                dY: dY,
+                weight: parameter(node.name + ".weight"),
+                mean: saved.mean,
+                inverse: saved.inverse,
+                dX: dX,
+                dWeight: parameterGradient(node.name + ".weight"),
+                dBias: parameterGradient(node.name + ".bias"),
+                batch: batch,
+                threads: threads
+            )
         case .relu: Elementwise.reluGradient(y: y, dY: dY, slope: 0, dX: dX, count: count, threads: threads)
         case .leakyReLU(let slope):
             Elementwise.reluGradient(y: y, dY: dY, slope: slope, dX: dX, count: count, threads: threads)
@@ -76,10 +102,23 @@ extension TrainingSession {
             Elementwise.softmaxGradient(y: y, dY: dY, shape: shape, dX: dX, batch: batch, threads: threads)
         case .maxPool(let size):
             Elementwise.maxPoolGradient(
-                x, dY: dY, input: shapes[source], size: size, dX: dX, batch: batch, threads: threads)
+                x,
+                dY: dY,
+                input: shapes[source],
+                size: size,
+                dX: dX,
+                batch: batch,
+                threads: threads
+            )
         case .nearestUpsample(let factor):
             Elementwise.nearestUpsampleGradient(
-                dY: dY, input: shapes[source], factor: factor, dX: dX, batch: batch, threads: threads)
+                dY: dY,
+                input: shapes[source],
+                factor: factor,
+                dX: dX,
+                batch: batch,
+                threads: threads
+            )
         case .concatenation: splitGradient(of: index, into: node.inputs)
         case .addition:
             for input in node.inputs {
@@ -87,33 +126,61 @@ extension TrainingSession {
             }
         case .dropout(let rate, let spatial):
             Elementwise.dropout(
-                dY, rate: rate, unit: spatial ? shape.plane : 1, random: dropoutSource(index), adding: true, dX,
-                count: count, threads: threads)
+                dY,
+                rate: rate,
+                unit: spatial ? shape.plane : 1,
+                random: dropoutSource(index),
+                adding: true,
+                dX,
+                count: count,
+                threads: threads
+            )
         }
     }
 
     // MARK: - Convolution
 
     private func forwardConvolution(
-        _ name: String, _ convolution: Convolution, input: FeatureShape, output: FeatureShape,
-        _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+        _ name: String,
+        _ convolution: Convolution,
+        input: FeatureShape,
+        output: FeatureShape,
+        _ x: UnsafePointer<Float>,
+        _ y: UnsafeMutablePointer<Float>
     ) {
         let epilogue = ConvolutionEpilogue(
             bias: convolution.hasBias
-                ? Array(UnsafeBufferPointer(start: parameter(name + ".bias"), count: convolution.outChannels)) : nil)
+                ? Array(UnsafeBufferPointer(start: parameter(name + ".bias"), count: convolution.outChannels)) : nil
+        )
         if let direct = convolution.direct(input: input) {
             direct.forward(
-                input: x, packedWeight: direct.packed(parameter(name + ".weight")), epilogue: epilogue, output: y,
-                batch: batch, threads: threads)
+                input: x,
+                packedWeight: direct.packed(parameter(name + ".weight")),
+                epilogue: epilogue,
+                output: y,
+                batch: batch,
+                threads: threads
+            )
         } else {
             GeneralConvolution(convolution: convolution, input: input, output: output).forward(
-                x, weight: parameter(name + ".weight"), epilogue: epilogue, y, batch: batch, threads: threads)
+                x,
+                weight: parameter(name + ".weight"),
+                epilogue: epilogue,
+                y,
+                batch: batch,
+                threads: threads
+            )
         }
     }
 
     private func backwardConvolution(
-        _ node: Node, _ convolution: Convolution, input: FeatureShape, output: FeatureShape, _ x: UnsafePointer<Float>,
-        _ dY: UnsafePointer<Float>, _ dX: UnsafeMutablePointer<Float>
+        _ node: Node,
+        _ convolution: Convolution,
+        input: FeatureShape,
+        output: FeatureShape,
+        _ x: UnsafePointer<Float>,
+        _ dY: UnsafePointer<Float>,
+        _ dX: UnsafeMutablePointer<Float>
     ) {
         if convolution.hasBias { biasGradient(node.name + ".bias", output, dY) }
         let dWeight = parameterGradient(node.name + ".weight")
@@ -124,18 +191,32 @@ extension TrainingSession {
             general.weightGradient(x, dOutput: dY, dWeight: dWeight, batch: batch, threads: threads)
             if !isFirst {
                 general.inputGradient(
-                    dOutput: dY, weight: parameter(node.name + ".weight"), dInput: dX, batch: batch, threads: threads)
+                    dOutput: dY,
+                    weight: parameter(node.name + ".weight"),
+                    dInput: dX,
+                    batch: batch,
+                    threads: threads
+                )
             }
             return
         }
         direct.weightGradient(input: x, dOutput: dY, dWeight: dWeight, batch: batch, threads: threads)
         if isFirst { return }
         let back = Convolution3x3(
-            inChannels: output.channels, outChannels: input.channels, height: input.height, width: input.width)
+            inChannels: output.channels,
+            outChannels: input.channels,
+            height: input.height,
+            width: input.width
+        )
         let result = ValueMemory(count: batch * input.count)
         back.forward(
-            input: dY, packedWeight: back.packedTransposed(parameter(node.name + ".weight")),
-            epilogue: ConvolutionEpilogue(), output: result.pointer, batch: batch, threads: threads)
+            input: dY,
+            packedWeight: back.packedTransposed(parameter(node.name + ".weight")),
+            epilogue: ConvolutionEpilogue(),
+            output: result.pointer,
+            batch: batch,
+            threads: threads
+        )
         Elementwise.add(result.pointer, to: dX, count: batch * input.count, threads: threads)
     }
 
@@ -154,16 +235,26 @@ extension TrainingSession {
     // MARK: - Others
 
     private func forwardBatchNorm(
-        _ index: Int, _ norm: BatchNorm, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>
+        _ index: Int,
+        _ norm: BatchNorm,
+        _ x: UnsafePointer<Float>,
+        _ y: UnsafeMutablePointer<Float>
     ) {
         let name = graph.nodes[index].name
         var mean = [Float](repeating: 0, count: norm.shape.channels)
         var inverse = mean
         norm.forwardTraining(
-            x, weight: parameter(name + ".weight"), bias: parameter(name + ".bias"),
+            x,
+            weight: parameter(name + ".weight"),
+            bias: parameter(name + ".bias"),
             runningMean: runningStatistic(name + ".running_mean"),
-            runningVariance: runningStatistic(name + ".running_var"), mean: &mean, inverse: &inverse, y, batch: batch,
-            threads: threads)
+            runningVariance: runningStatistic(name + ".running_var"),
+            mean: &mean,
+            inverse: &inverse,
+            y,
+            batch: batch,
+            threads: threads
+        )
         statistics[index] = (mean, inverse)
     }
 
@@ -188,7 +279,10 @@ extension TrainingSession {
                 let count = shapes[input].count
                 Elementwise.add(
                     gradients[index].pointer + sample * whole + offset,
-                    to: gradients[input].pointer + sample * count, count: count, threads: threads)
+                    to: gradients[input].pointer + sample * count,
+                    count: count,
+                    threads: threads
+                )
                 offset += count
             }
         }

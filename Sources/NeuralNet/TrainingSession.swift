@@ -22,7 +22,14 @@ package final class TrainingSession {
 
     /// - Parameter height, width: size of an input; every pooling must divide it.
     package init(
-        network: Network, batch: Int, height: Int, width: Int, loss: Loss, optimizer: Adam, seed: UInt64, threads: Int
+        network: Network,
+        batch: Int,
+        height: Int,
+        width: Int,
+        loss: Loss,
+        optimizer: Adam,
+        seed: UInt64,
+        threads: Int
     ) throws(NetworkError) {
         _ = BLAS.singleThreaded
         graph = network.graph
@@ -58,8 +65,12 @@ package final class TrainingSession {
         for buffer in gradients { buffer.reset() }
         let loss = target.values.withUnsafeBufferPointer { target in
             self.loss.evaluate(
-                prediction: values.last!.pointer, target: target.baseAddress!, shape: shapes.last!, batch: batch,
-                gradient: gradients.last!.pointer)
+                prediction: values.last!.pointer,
+                target: target.baseAddress!,
+                shape: shapes.last!,
+                batch: batch,
+                gradient: gradients.last!.pointer
+            )
         }
         for index in graph.nodes.indices.reversed() { backward(index) }
         return loss
@@ -94,9 +105,13 @@ package final class TrainingSession {
         var tensors = tensors
         for parameter in trained {
             tensors["adam.first." + parameter.name] = Tensor(
-                shape: parameter.shape, values: parameter.firstMoment.array)
+                shape: parameter.shape,
+                values: parameter.firstMoment.array
+            )
             tensors["adam.second." + parameter.name] = Tensor(
-                shape: parameter.shape, values: parameter.secondMoment.array)
+                shape: parameter.shape,
+                values: parameter.secondMoment.array
+            )
         }
         return tensors
     }
@@ -105,7 +120,8 @@ package final class TrainingSession {
     package func restore(_ snapshot: [String: Tensor], step: Int) throws(NetworkError) {
         let restored = try Network(graph: graph, tensors: snapshot)
         for parameter in trained {
-            for prefix in ["adam.first.", "adam.second."] where snapshot[prefix + parameter.name]?.shape != parameter.shape {
+            for prefix in ["adam.first.", "adam.second."]
+            where snapshot[prefix + parameter.name]?.shape != parameter.shape {
                 throw .missingParameter(prefix + parameter.name)
             }
         }

@@ -13,17 +13,33 @@ struct TransposedConvolution: Sendable {
     private var outputCount: Int { rows * input.plane }
 
     func forward(
-        _ source: UnsafePointer<Float>, weight: UnsafePointer<Float>, bias: UnsafePointer<Float>,
-        _ target: UnsafeMutablePointer<Float>, batch: Int, threads: Int
+        _ source: UnsafePointer<Float>,
+        weight: UnsafePointer<Float>,
+        bias: UnsafePointer<Float>,
+        _ target: UnsafeMutablePointer<Float>,
+        batch: Int,
+        threads: Int
     ) {
         nonisolated(unsafe) let (source, weight, bias, target) = (source, weight, bias, target)
         parallelFor(batch, threads: threads) { samples in
             let blocks = Scratch(count: outputCount)
             for sample in samples {
                 cblas_sgemm(
-                    CblasRowMajor, CblasTrans, CblasNoTrans, Int32(rows), Int32(input.plane), Int32(input.channels), 1,
-                    weight, Int32(rows), source + sample * input.count, Int32(input.plane), 0, blocks.pointer,
-                    Int32(input.plane))
+                    CblasRowMajor,
+                    CblasTrans,
+                    CblasNoTrans,
+                    Int32(rows),
+                    Int32(input.plane),
+                    Int32(input.channels),
+                    1,
+                    weight,
+                    Int32(rows),
+                    source + sample * input.count,
+                    Int32(input.plane),
+                    0,
+                    blocks.pointer,
+                    Int32(input.plane)
+                )
                 let output = target + sample * outputCount
                 forEachPlace { blockIndex, outputIndex, channel in
                     output[outputIndex] = blocks.pointer[blockIndex] + bias[channel]
@@ -34,9 +50,14 @@ struct TransposedConvolution: Sendable {
 
     /// Accumulates the gradients of input, weight and bias.
     func backward(
-        _ source: UnsafePointer<Float>, weight: UnsafePointer<Float>, dOutput: UnsafePointer<Float>,
-        dInput: UnsafeMutablePointer<Float>, dWeight: UnsafeMutablePointer<Float>, dBias: UnsafeMutablePointer<Float>,
-        batch: Int, threads: Int
+        _ source: UnsafePointer<Float>,
+        weight: UnsafePointer<Float>,
+        dOutput: UnsafePointer<Float>,
+        dInput: UnsafeMutablePointer<Float>,
+        dWeight: UnsafeMutablePointer<Float>,
+        dBias: UnsafeMutablePointer<Float>,
+        batch: Int,
+        threads: Int
     ) {
         let size = input.channels * rows
         let partial = Scratch(count: batch * size)
@@ -52,13 +73,37 @@ struct TransposedConvolution: Sendable {
                     biasSums[sample * outChannels + channel] += gradient[outputIndex]
                 }
                 cblas_sgemm(
-                    CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(input.channels), Int32(input.plane), Int32(rows), 1,
-                    weight, Int32(rows), blocks.pointer, Int32(input.plane), 1, dInput + sample * input.count,
-                    Int32(input.plane))
+                    CblasRowMajor,
+                    CblasNoTrans,
+                    CblasNoTrans,
+                    Int32(input.channels),
+                    Int32(input.plane),
+                    Int32(rows),
+                    1,
+                    weight,
+                    Int32(rows),
+                    blocks.pointer,
+                    Int32(input.plane),
+                    1,
+                    dInput + sample * input.count,
+                    Int32(input.plane)
+                )
                 cblas_sgemm(
-                    CblasRowMajor, CblasNoTrans, CblasTrans, Int32(input.channels), Int32(rows), Int32(input.plane), 1,
-                    source + sample * input.count, Int32(input.plane), blocks.pointer, Int32(input.plane), 0,
-                    sums + sample * size, Int32(rows))
+                    CblasRowMajor,
+                    CblasNoTrans,
+                    CblasTrans,
+                    Int32(input.channels),
+                    Int32(rows),
+                    Int32(input.plane),
+                    1,
+                    source + sample * input.count,
+                    Int32(input.plane),
+                    blocks.pointer,
+                    Int32(input.plane),
+                    0,
+                    sums + sample * size,
+                    Int32(rows)
+                )
             }
         }
         addInOrder(partial.pointer, parts: batch, size: size, to: dWeight)

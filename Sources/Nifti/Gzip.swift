@@ -8,11 +8,26 @@ enum Gzip {
     static func compress(_ data: [UInt8]) throws(NiftiError) -> [UInt8] {
         var stream = z_stream()
         // 15 window bits, +16 for a gzip wrapper; a fixed level.
-        guard deflateInit2_(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK
+        guard
+            deflateInit2_(
+                &stream,
+                6,
+                Z_DEFLATED,
+                15 + 16,
+                8,
+                Z_DEFAULT_STRATEGY,
+                ZLIB_VERSION,
+                Int32(MemoryLayout<z_stream>.size)
+            ) == Z_OK
         else { throw .cannotWrite(reason: "zlib does not start") }
         defer { deflateEnd(&stream) }
         return try run(
-            data, &stream, keeping: .max, step: { deflate(&$0, $1) }, failure: .cannotWrite(reason: "zlib failed"))
+            data,
+            &stream,
+            keeping: .max,
+            step: { deflate(&$0, $1) },
+            failure: .cannotWrite(reason: "zlib failed")
+        )
     }
 
     /// The first `count` bytes. With `verifying` the stream is read to its end and its checksum, and one that goes on
@@ -24,13 +39,22 @@ enum Gzip {
         }
         defer { inflateEnd(&stream) }
         return try run(
-            data, &stream, keeping: count, stopsEarly: !verifying, step: { inflate(&$0, $1) },
-            failure: .unreadable(reason: "its compressed data is damaged or incomplete"))
+            data,
+            &stream,
+            keeping: count,
+            stopsEarly: !verifying,
+            step: { inflate(&$0, $1) },
+            failure: .unreadable(reason: "its compressed data is damaged or incomplete")
+        )
     }
 
     private static func run(
-        _ data: [UInt8], _ stream: inout z_stream, keeping limit: Int, stopsEarly: Bool = false,
-        step: (inout z_stream, Int32) -> Int32, failure: NiftiError
+        _ data: [UInt8],
+        _ stream: inout z_stream,
+        keeping limit: Int,
+        stopsEarly: Bool = false,
+        step: (inout z_stream, Int32) -> Int32,
+        failure: NiftiError
     ) throws(NiftiError) -> [UInt8] {
         var result: [UInt8] = []
         var total = 0

@@ -56,7 +56,8 @@ package enum NiftiFile {
         }
         var bytes = [UInt8](data)
         let isCompressed = bytes.starts(with: [0x1F, 0x8B])
-        let head = isCompressed
+        let head =
+            isCompressed
             ? try Gzip.decompress(bytes, first: NiftiHeader.dataOffset, verifying: false) : bytes
         let header = try NiftiHeader(head)
         let end = header.offset + header.geometry.dimensions.voxelCount * header.type.bytes

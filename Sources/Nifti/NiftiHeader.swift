@@ -58,9 +58,13 @@ struct NiftiHeader {
 
     var bytes: [UInt8] {
         var b = [UInt8](repeating: 0, count: NiftiHeader.dataOffset)
-        func put<T>(_ value: T, at offset: Int) { withUnsafeBytes(of: value) { b.replaceSubrange(offset..<offset + $0.count, with: $0) } }
+        func put<T>(_ value: T, at offset: Int) {
+            withUnsafeBytes(of: value) { b.replaceSubrange(offset..<offset + $0.count, with: $0) }
+        }
         put(Int32(NiftiHeader.size), at: 0)
-        for (n, value) in [3, geometry.dimensions.i, geometry.dimensions.j, geometry.dimensions.k, 1, 1, 1, 1].enumerated() {
+        for (n, value) in [3, geometry.dimensions.i, geometry.dimensions.j, geometry.dimensions.k, 1, 1, 1, 1]
+            .enumerated()
+        {
             put(Int16(truncatingIfNeeded: value), at: 40 + 2 * n)
         }
         put(type.rawValue, at: 70)
@@ -86,7 +90,9 @@ struct NiftiHeader {
     /// Rows of the affine from voxel index to RAS mm.
     private var rasMatrix: [[Double]] {
         let g = geometry
-        let columns = [g.directionI * g.spacing.x, g.directionJ * g.spacing.y, g.directionK * g.spacing.z, g.origin.vector]
+        let columns = [
+            g.directionI * g.spacing.x, g.directionJ * g.spacing.y, g.directionK * g.spacing.z, g.origin.vector,
+        ]
         return [0, 1, 2].map { row in columns.map { row < 2 ? -$0[row] : $0[row] } }
     }
 
@@ -159,7 +165,9 @@ struct NiftiHeader {
         guard (4...7).allSatisfy({ $0 > dims[0] || dims[$0] <= 1 }) else {
             throw .unreadable(reason: "it has more than three dimensions")
         }
-        guard lengths.reduce(1, *) <= NiftiHeader.maximumVoxels else { throw .unreadable(reason: "it has too many voxels") }
+        guard lengths.reduce(1, *) <= NiftiHeader.maximumVoxels else {
+            throw .unreadable(reason: "it has too many voxels")
+        }
         guard let type = NiftiDataType(rawValue: short(70)) else {
             throw .unreadable(reason: "its data type \(short(70)) is not supported")
         }
@@ -179,7 +187,9 @@ struct NiftiHeader {
             }
         } else if short(252) > 0 {
             columns = NiftiHeader.quaternionColumns(
-                (0..<6).map { Double(real(256 + 4 * $0)) }, spacing: spacing)
+                (0..<6).map { Double(real(256 + 4 * $0)) },
+                spacing: spacing
+            )
         } else {
             columns = [Vector3(spacing[1], 0, 0), Vector3(0, spacing[2], 0), Vector3(0, 0, spacing[3]), Vector3()]
         }
@@ -214,8 +224,13 @@ struct NiftiHeader {
         else { throw .unreadable(reason: "its axes are not at right angles") }
         func length(_ v: Vector3) -> Double { dot(v, v).squareRoot() }
         return VolumeGeometry(
-            dimensions: Dimensions(i: lengths[0], j: lengths[1], k: lengths[2]), origin: PatientPoint(lps[3]),
-            spacing: Vector3(length(lps[0]), length(lps[1]), length(lps[2])), directionI: i, directionJ: j, directionK: k,
-            frameOfReferenceUID: "")
+            dimensions: Dimensions(i: lengths[0], j: lengths[1], k: lengths[2]),
+            origin: PatientPoint(lps[3]),
+            spacing: Vector3(length(lps[0]), length(lps[1]), length(lps[2])),
+            directionI: i,
+            directionJ: j,
+            directionK: k,
+            frameOfReferenceUID: ""
+        )
     }
 }

@@ -22,19 +22,29 @@ struct LungVessels: Sendable {
         for side in [-1.0, 1.0] {
             for tree in 0..<4 {
                 let hilum = Vector3(
-                    side * 30, anatomy.spineY(anatomy.carinaHeight - 25) - 45 + 8 * Double(tree % 2),
-                    anatomy.carinaHeight - 22 - 9 * Double(tree))
+                    side * 30,
+                    anatomy.spineY(anatomy.carinaHeight - 25) - 45 + 8 * Double(tree % 2),
+                    anatomy.carinaHeight - 22 - 9 * Double(tree)
+                )
                 let lift = [0.75, 0.1, -0.55, -0.9][tree]
                 let forward = [-0.2, -0.55, 0.45, 0.15][tree]
                 grow(
-                    from: hilum, along: simdNormalize(Vector3(side * 0.8, forward, lift)), radius: 4.6,
-                    depth: 8, random: &random)
+                    from: hilum,
+                    along: simdNormalize(Vector3(side * 0.8, forward, lift)),
+                    radius: 4.6,
+                    depth: 8,
+                    random: &random
+                )
             }
         }
     }
 
     private mutating func grow(
-        from start: Vector3, along direction: Vector3, radius: Double, depth: Int, random: inout SeededRandom
+        from start: Vector3,
+        along direction: Vector3,
+        radius: Double,
+        depth: Int,
+        random: inout SeededRandom
     ) {
         guard depth > 0, radius > 0.45 else { return }
         let length = min(30, 7 + 3.4 * radius) * random.uniform(0.8...1.25)

@@ -48,7 +48,11 @@ package struct PhantomCase: Sendable {
 package func generatePhantom(seed: UInt64, scan: PhantomScan, threads: Int) -> PhantomCase {
     let person = ThoraxAnatomy(seed: seed)
     let painter = SlicePainter(
-        person: person, vessels: VesselGrid(LungVessels(anatomy: person, seed: seed)), scan: scan, seed: seed)
+        person: person,
+        vessels: VesselGrid(LungVessels(anatomy: person, seed: seed)),
+        scan: scan,
+        seed: seed
+    )
     let dimensions = scan.geometry.dimensions
     let plane = dimensions.i * dimensions.j
     var hu = [Int16](repeating: -1024, count: dimensions.voxelCount)
@@ -70,5 +74,7 @@ package func generatePhantom(seed: UInt64, scan: PhantomScan, threads: Int) -> P
         }
     }
     return PhantomCase(
-        ct: Volume(geometry: scan.geometry, voxels: hu), organs: Volume(geometry: scan.geometry, voxels: organs))
+        ct: Volume(geometry: scan.geometry, voxels: hu),
+        organs: Volume(geometry: scan.geometry, voxels: organs)
+    )
 }

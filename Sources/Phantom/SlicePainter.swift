@@ -83,7 +83,12 @@ struct SlicePainter: Sendable {
 
     /// Convolves lines of a plane with clamped edges.
     private func convolve(
-        _ plane: inout [Float], taps: [Float], count: Int, step: Int, lines: Int, lineStep: Int
+        _ plane: inout [Float],
+        taps: [Float],
+        count: Int,
+        step: Int,
+        lines: Int,
+        lineStep: Int
     ) {
         let radius = taps.count / 2
         var line = [Float](repeating: 0, count: count)

@@ -33,7 +33,9 @@ package final class ChildProcess: Sendable {
         // A group of its own: Ctrl-C in a terminal is for us, and we end the child in order.
         posix_spawnattr_setpgroup(&attributes, 0)
         posix_spawnattr_setflags(
-            &attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP))
+            &attributes,
+            Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP)
+        )
         let argv = ([name ?? program] + arguments).map { strdup($0) }
         defer { argv.forEach { free($0) } }
         var child: Int32 = 0

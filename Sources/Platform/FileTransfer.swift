@@ -20,7 +20,10 @@ package enum FileTransfer {
     ///   - onProgress: called for every block that was copied.
     @discardableResult
     package static func move(
-        _ source: String, to target: String, digest: String? = nil, onProgress: () -> Void = {}
+        _ source: String,
+        to target: String,
+        digest: String? = nil,
+        onProgress: () -> Void = {}
     ) throws(SystemError) -> Source {
         if Directory.exists(target) {
             guard Directory.exists(source) else { return .gone }
@@ -33,7 +36,9 @@ package enum FileTransfer {
             return .gone
         }
         let code = errno
-        guard [EXDEV, EACCES, EPERM, EROFS].contains(code) else { throw SystemError("rename", code: code, path: source) }
+        guard [EXDEV, EACCES, EPERM, EROFS].contains(code) else {
+            throw SystemError("rename", code: code, path: source)
+        }
         try copy(source, to: target, digest: digest, onProgress: onProgress)
         return try remove(source)
     }
@@ -48,7 +53,10 @@ package enum FileTransfer {
 
     /// Copies, makes the copy durable, reads both again and compares, then gives it its name.
     package static func copy(
-        _ source: String, to target: String, digest: String? = nil, onProgress: () -> Void = {}
+        _ source: String,
+        to target: String,
+        digest: String? = nil,
+        onProgress: () -> Void = {}
     ) throws(SystemError) {
         let partial = target + ".partial"
         let before = if let digest { digest } else { try SHA256Digest.hex(ofFile: source, onProgress: onProgress) }
@@ -81,7 +89,9 @@ package enum FileTransfer {
 
     /// Copies a folder tree of regular files; the result is durable.
     package static func copyTree(
-        _ source: String, to target: String, onProgress: () -> Void = {}
+        _ source: String,
+        to target: String,
+        onProgress: () -> Void = {}
     ) throws(SystemError) {
         try Directory.create(target)
         for entry in try Directory.list(source) {

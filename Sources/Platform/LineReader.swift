@@ -27,7 +27,9 @@ final class LineReader: Sendable {
                 pending.searched = pending.bytes.count
                 guard pending.searched <= Self.maximumLine else { return .ended }
                 let left = ContinuousClock.now.duration(to: end)
-                let milliseconds = Int32(clamping: left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000)
+                let milliseconds = Int32(
+                    clamping: left.components.seconds * 1000 + left.components.attoseconds / 1_000_000_000_000_000
+                )
                 guard milliseconds > 0 else { return .nothing }
                 var descriptors = [pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)]
                 if let wake { descriptors.append(pollfd(fd: wake.descriptor, events: Int16(POLLIN), revents: 0)) }

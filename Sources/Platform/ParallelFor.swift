@@ -21,7 +21,9 @@ package enum ProcessorCount {
 /// belongs to its own indices, the result is the same on any number of threads. Blocks until all is done.
 /// Never call it from Swift's cooperative thread pool.
 package func parallelFor(
-    _ count: Int, threads: Int = ProcessorCount.available, _ body: @Sendable (Range<Int>) -> Void
+    _ count: Int,
+    threads: Int = ProcessorCount.available,
+    _ body: @Sendable (Range<Int>) -> Void
 ) {
     guard count > 0 else { return }
     let parts = max(1, min(threads, count))

@@ -25,7 +25,9 @@ package struct SystemError: Error, Sendable, Equatable, CustomStringConvertible 
 /// Runs a Linux call that reports failure as -1, again while a signal interrupts it.
 @discardableResult
 package func syscall<Result: FixedWidthInteger & SignedInteger>(
-    _ function: String, path: String? = nil, _ call: () -> Result
+    _ function: String,
+    path: String? = nil,
+    _ call: () -> Result
 ) throws(SystemError) -> Result {
     while true {
         let result = call()
@@ -41,7 +43,8 @@ package struct FileDescriptor: ~Copyable, Sendable {
 
     package init(owning raw: Int32) { self.raw = raw }
 
-    package static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o666) throws(SystemError) -> FileDescriptor {
+    package static func open(_ path: String, _ flags: Int32, mode: mode_t = 0o666) throws(SystemError) -> FileDescriptor
+    {
         FileDescriptor(owning: try syscall("open", path: path) { Glibc.open(path, flags | O_CLOEXEC, mode) })
     }
 

@@ -12,7 +12,10 @@ import Synchronization
 ///   - reference: drawn as white dashed lines; on the grid of the CT, with the same labels.
 /// - Throws: `ReportError`.
 package func casePictures(
-    ct: Volume<Int16>, labels: Volume<UInt8>, structures: [OutlinedStructure], reference: Volume<UInt8>?,
+    ct: Volume<Int16>,
+    labels: Volume<UInt8>,
+    structures: [OutlinedStructure],
+    reference: Volume<UInt8>?,
     threads: Int
 ) throws -> [CasePicture] {
     let plan = PicturePlan(labels: labels, structures: structures)
@@ -57,8 +60,13 @@ struct PicturePlan: Sendable {
         let all = structures.reduce(into: Set<UInt8>()) { $0.formUnion($1.labels) }
         let extents = structures.map { ($0.name, Extent($0.labels, in: labels)) }
         let whole = Extent(all, in: labels)
-        let middle = whole.centre ?? VoxelIndex(
-            i: geometry.dimensions.i / 2, j: geometry.dimensions.j / 2, k: geometry.dimensions.k / 2)
+        let middle =
+            whole.centre
+            ?? VoxelIndex(
+                i: geometry.dimensions.i / 2,
+                j: geometry.dimensions.j / 2,
+                k: geometry.dimensions.k / 2
+            )
         let axes = PatientAxes(geometry).axis
         for (role, orientation, patient) in [
             (CasePicture.Role.axial, PicturePlane.Orientation.axial, 2), (.coronal, .coronal, 1),
@@ -75,9 +83,12 @@ struct PicturePlan: Sendable {
     private mutating func add(_ role: CasePicture.Role, _ orientation: PicturePlane.Orientation, index: Int) {
         items.append(
             Item(
-                role: role, planes: [PicturePlane(orientation, index: index, of: geometry)],
+                role: role,
+                planes: [PicturePlane(orientation, index: index, of: geometry)],
                 caption: "\(orientation.rawValue.capitalized) picture, cut \(index + 1)\(place(orientation, index))",
-                maximumWidth: 560))
+                maximumWidth: 560
+            )
+        )
     }
 
     private mutating func addStrip(_ extent: Extent, axis: Int) {
@@ -90,8 +101,12 @@ struct PicturePlan: Sendable {
         let ordered = indices.sorted(by: >)
         items.append(
             Item(
-                role: .strip, planes: ordered.map { PicturePlane(.axial, index: $0, of: geometry) },
-                caption: "Axial slices \(ordered.map { String($0 + 1) }.joined(separator: ", "))", maximumWidth: 250))
+                role: .strip,
+                planes: ordered.map { PicturePlane(.axial, index: $0, of: geometry) },
+                caption: "Axial slices \(ordered.map { String($0 + 1) }.joined(separator: ", "))",
+                maximumWidth: 250
+            )
+        )
     }
 
     private mutating func addEnds(_ name: String, _ extent: Extent, axis: Int) {
@@ -101,12 +116,18 @@ struct PicturePlan: Sendable {
                 role: .structureEnds,
                 planes: [range.lowerBound, range.upperBound].map { PicturePlane(.axial, index: $0, of: geometry) },
                 caption: "\(name): first slice \(range.lowerBound + 1) and last slice \(range.upperBound + 1)",
-                maximumWidth: 280))
+                maximumWidth: 280
+            )
+        )
     }
 
     private func place(_ orientation: PicturePlane.Orientation, _ index: Int) -> String {
-        var middle = Vector3(
-            Double(geometry.dimensions.i - 1), Double(geometry.dimensions.j - 1), Double(geometry.dimensions.k - 1)) / 2
+        var middle =
+            Vector3(
+                Double(geometry.dimensions.i - 1),
+                Double(geometry.dimensions.j - 1),
+                Double(geometry.dimensions.k - 1)
+            ) / 2
         let patient = orientation == .axial ? 2 : orientation == .coronal ? 1 : 0
         middle[PatientAxes(geometry).axis[patient]] = Double(index)
         let point = geometry.patientPoint(i: middle.x, j: middle.y, k: middle.z).vector

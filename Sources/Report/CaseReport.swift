@@ -56,9 +56,18 @@ package struct CaseReport: Codable, Sendable {
         package var volumeDigest: String
 
         package init(
-            seriesInstanceUID: String, studyInstanceUID: String, frameOfReferenceUID: String, columns: Int,
-            rows: Int, slices: Int, spacingMM: [Double], manufacturer: String?, convolutionKernel: String?,
-            patientPosition: String?, extentIsProvable: Bool, volumeDigest: String
+            seriesInstanceUID: String,
+            studyInstanceUID: String,
+            frameOfReferenceUID: String,
+            columns: Int,
+            rows: Int,
+            slices: Int,
+            spacingMM: [Double],
+            manufacturer: String?,
+            convolutionKernel: String?,
+            patientPosition: String?,
+            extentIsProvable: Bool,
+            volumeDigest: String
         ) {
             self.seriesInstanceUID = seriesInstanceUID
             self.studyInstanceUID = studyInstanceUID
@@ -84,7 +93,12 @@ package struct CaseReport: Codable, Sendable {
         package var trainingCases: Int
 
         package init(
-            name: String, version: String, digest: String, summary: String, demonstration: Bool, trainingCases: Int
+            name: String,
+            version: String,
+            digest: String,
+            summary: String,
+            demonstration: Bool,
+            trainingCases: Int
         ) {
             self.name = name
             self.version = version
@@ -122,10 +136,23 @@ package struct CaseReport: Codable, Sendable {
         package var segmentationRoundTripDice: Double?
 
         package init(
-            name: String, derived: Bool, found: Bool, color: [Int], volumeML: Double, confidence: Double?,
-            meanHU: Double?, components: Int, firstSlice: Int?, lastSlice: Int?, centroidMM: [Double]?,
-            touchesPictureEdge: Bool, touchesFirstSlice: Bool, touchesLastSlice: Bool, checks: [PlausibilityCheck],
-            rtStructureSetRoundTripDice: Double?, segmentationRoundTripDice: Double?
+            name: String,
+            derived: Bool,
+            found: Bool,
+            color: [Int],
+            volumeML: Double,
+            confidence: Double?,
+            meanHU: Double?,
+            components: Int,
+            firstSlice: Int?,
+            lastSlice: Int?,
+            centroidMM: [Double]?,
+            touchesPictureEdge: Bool,
+            touchesFirstSlice: Bool,
+            touchesLastSlice: Bool,
+            checks: [PlausibilityCheck],
+            rtStructureSetRoundTripDice: Double?,
+            segmentationRoundTripDice: Double?
         ) {
             self.name = name
             self.derived = derived
@@ -155,7 +182,10 @@ package struct CaseReport: Codable, Sendable {
         package var passed: Bool
 
         package init(
-            name: String, value: String, expected: String, passed: Bool
+            name: String,
+            value: String,
+            expected: String,
+            passed: Bool
         ) {
             self.name = name
             self.value = value
@@ -174,7 +204,12 @@ package struct CaseReport: Codable, Sendable {
         package var details: [String]
 
         package init(
-            severity: Severity, code: String, structure: String?, message: String, hint: String, details: [String]
+            severity: Severity,
+            code: String,
+            structure: String?,
+            message: String,
+            hint: String,
+            details: [String]
         ) {
             self.severity = severity
             self.code = code
@@ -196,8 +231,12 @@ package struct CaseReport: Codable, Sendable {
         package var findings: [String]
 
         package init(
-            referenceKind: String, referenceSOPInstanceUID: String?, structures: [StructureScores],
-            unmatchedReference: [String], unmatchedPrediction: [String], findings: [String]
+            referenceKind: String,
+            referenceSOPInstanceUID: String?,
+            structures: [StructureScores],
+            unmatchedReference: [String],
+            unmatchedPrediction: [String],
+            findings: [String]
         ) {
             self.referenceKind = referenceKind
             self.referenceSOPInstanceUID = referenceSOPInstanceUID
@@ -216,7 +255,11 @@ package struct CaseReport: Codable, Sendable {
         package var details: [String]
 
         package init(
-            code: String, kind: String, message: String, hint: String, details: [String]
+            code: String,
+            kind: String,
+            message: String,
+            hint: String,
+            details: [String]
         ) {
             self.code = code
             self.kind = kind
@@ -232,7 +275,9 @@ package struct CaseReport: Codable, Sendable {
         package var peakMemoryMB: Double
 
         package init(
-            stage: String, seconds: Double, peakMemoryMB: Double
+            stage: String,
+            seconds: Double,
+            peakMemoryMB: Double
         ) {
             self.stage = stage
             self.seconds = seconds
@@ -241,9 +286,19 @@ package struct CaseReport: Codable, Sendable {
     }
 
     package init(
-        verdict: Verdict, softwareVersion: String, createdAt: String, revision: Int, series: SeriesSummary?,
-        model: ModelSummary?, configurationDigest: String, structures: [StructureReport], findings: [Finding],
-        evaluation: Evaluation?, fault: FaultSummary?, stages: [StageTime], files: [String: String]
+        verdict: Verdict,
+        softwareVersion: String,
+        createdAt: String,
+        revision: Int,
+        series: SeriesSummary?,
+        model: ModelSummary?,
+        configurationDigest: String,
+        structures: [StructureReport],
+        findings: [Finding],
+        evaluation: Evaluation?,
+        fault: FaultSummary?,
+        stages: [StageTime],
+        files: [String: String]
     ) {
         self.verdict = verdict
         self.softwareVersion = softwareVersion

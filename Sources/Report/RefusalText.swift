@@ -6,9 +6,13 @@ package func refusalText(_ report: CaseReport) -> String {
         if !fault.details.isEmpty { lines += ["", "Details:"] + fault.details.map { "  " + $0 } }
         if !fault.hint.isEmpty { lines += [""] + wrapped("What to do: \(fault.hint)", width: 96) }
     }
-    lines += [""] + wrapped(
-        "Nothing was lost: the images are kept. Send the corrected series again, or ask for another attempt with "
-            + "`contourctl retry`. contourd \(report.softwareVersion), \(report.createdAt).", width: 96)
+    lines +=
+        [""]
+        + wrapped(
+            "Nothing was lost: the images are kept. Send the corrected series again, or ask for another attempt with "
+                + "`contourctl retry`. contourd \(report.softwareVersion), \(report.createdAt).",
+            width: 96
+        )
     lines.append("")
     return lines.joined(separator: "\n")
 }

@@ -41,7 +41,8 @@ private func verdict(_ report: CaseReport) -> String {
 private func findings(_ report: CaseReport) -> String {
     let items = report.findings.map { finding -> String in
         let sign = finding.severity == .review ? "&#9888; Check" : "&#8505; Note"
-        let details = finding.details.isEmpty
+        let details =
+            finding.details.isEmpty
             ? "" : "<ul>" + finding.details.map { "<li>\(escaped($0))</li>" }.joined() + "</ul>"
         return """
             <li class="\(finding.severity.rawValue)"><strong>\(sign):</strong> \(escaped(finding.message)) \
@@ -61,8 +62,10 @@ private func findings(_ report: CaseReport) -> String {
 
 private func structures(_ report: CaseReport) -> String {
     let rows = report.structures.map { structure -> [String] in
-        let swatch = "<span class=\"swatch\" style=\"background:rgb(\(structure.color.map(String.init).joined(separator: ",")))\"></span>"
-        let slices = structure.firstSlice.flatMap { first in structure.lastSlice.map { "\(first + 1)&ndash;\($0 + 1)" } }
+        let swatch =
+            "<span class=\"swatch\" style=\"background:rgb(\(structure.color.map(String.init).joined(separator: ",")))\"></span>"
+        let slices = structure.firstSlice.flatMap { first in structure.lastSlice.map { "\(first + 1)&ndash;\($0 + 1)" }
+        }
         return [
             "\(swatch) \(escaped(structure.name))\(structure.derived ? " (union)" : "")",
             structure.found ? "found" : "<strong>not found</strong>", number(structure.volumeML, digits: 0),
@@ -79,7 +82,8 @@ private func structures(_ report: CaseReport) -> String {
             ]
         }
     }
-    let plausibility = checks.isEmpty
+    let plausibility =
+        checks.isEmpty
         ? "" : "<h3>Plausibility</h3>" + table(["Structure", "Check", "Value", "Expected", ""], checks)
     return """
         <section><h2>Structures</h2>
@@ -99,9 +103,11 @@ private func scores(_ evaluation: CaseReport.Evaluation) -> String {
                 number(s.volumeReferenceML, digits: 0), number(s.volumePredictionML, digits: 0),
             ]
     }
-    let head = ["Structure", "Dice"] + tolerances.map { "Surface Dice, \($0) mm" }
+    let head =
+        ["Structure", "Dice"] + tolerances.map { "Surface Dice, \($0) mm" }
         + ["HD95, mm", "Mean surface distance, mm", "Reference, mL", "Ours, mL"]
-    let missing = (evaluation.unmatchedReference.map { "only in the reference: \($0)" }
+    let missing =
+        (evaluation.unmatchedReference.map { "only in the reference: \($0)" }
         + evaluation.unmatchedPrediction.map { "only in our result: \($0)" } + evaluation.findings)
         .map { "<li>\(escaped($0))</li>" }.joined()
     return """
@@ -159,6 +165,8 @@ private func provenance(_ report: CaseReport) -> String {
         ("Configuration digest", report.configurationDigest),
     ])
     if !stages.isEmpty { body += table(["Stage", "Seconds", "Peak memory, MiB"], stages) }
-    if !files.isEmpty { body += "<details><summary>SHA-256 of files</summary>\(table(["File", "SHA-256"], files))</details>" }
+    if !files.isEmpty {
+        body += "<details><summary>SHA-256 of files</summary>\(table(["File", "SHA-256"], files))</details>"
+    }
     return body + "</section>"
 }

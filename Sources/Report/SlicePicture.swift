@@ -35,7 +35,10 @@ package struct SlicePicture: Sendable {
     let window: HUWindow
 
     package init(
-        ct: Volume<Int16>, labels: Volume<UInt8>, structures: [OutlinedStructure], reference: Volume<UInt8>? = nil,
+        ct: Volume<Int16>,
+        labels: Volume<UInt8>,
+        structures: [OutlinedStructure],
+        reference: Volume<UInt8>? = nil,
         window: HUWindow = .lung
     ) {
         self.ct = ct

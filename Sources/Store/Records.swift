@@ -113,8 +113,15 @@ package struct NewRun: Sendable {
     package var request: @Sendable (_ revision: Int) throws -> (json: String, deliveredName: String)
 
     package init(
-        kind: String, stack: String, model: String, contentDigest: String, modelDigest: String,
-        configurationDigest: String, softwareVersion: String, baseRunNumber: Int64? = nil, firstStage: String,
+        kind: String,
+        stack: String,
+        model: String,
+        contentDigest: String,
+        modelDigest: String,
+        configurationDigest: String,
+        softwareVersion: String,
+        baseRunNumber: Int64? = nil,
+        firstStage: String,
         request: @escaping @Sendable (_ revision: Int) throws -> (json: String, deliveredName: String)
     ) {
         self.kind = kind

@@ -5,7 +5,9 @@ extension Store {
     package func pause(reason: String) throws(StoreError) {
         try write { db in
             try db.execute(
-                sql: "INSERT OR REPLACE INTO setting (name, value) VALUES ('paused', ?)", arguments: [reason])
+                sql: "INSERT OR REPLACE INTO setting (name, value) VALUES ('paused', ?)",
+                arguments: [reason]
+            )
         }
     }
 
@@ -15,7 +17,8 @@ extension Store {
             try db.execute(sql: "DELETE FROM setting WHERE name = 'paused'")
             try db.execute(
                 sql: "UPDATE job SET state = 'available', available_at = ?, attempts = 0 WHERE state = 'held'",
-                arguments: [now()])
+                arguments: [now()]
+            )
             return db.changesCount
         }
     }
@@ -40,19 +43,27 @@ extension Store {
                 sql: """
                     SELECT job.id FROM job JOIN run ON run.id = job.run_id
                     WHERE run.series_id = ? AND job.state = 'running' AND run.state = 'working'
-                    """, arguments: [number])
+                    """,
+                arguments: [number]
+            )
             try db.execute(
                 sql: """
                     UPDATE job SET state = 'cancelled', finished_at = ?
                     WHERE state IN ('available', 'running', 'held')
                         AND run_id IN (SELECT id FROM run WHERE series_id = ? AND state = 'working')
-                    """, arguments: [now(), number])
+                    """,
+                arguments: [now(), number]
+            )
             try db.execute(
-                sql: "UPDATE run SET state = 'cancelled' WHERE series_id = ? AND state = 'working'", arguments: [number])
+                sql: "UPDATE run SET state = 'cancelled' WHERE series_id = ? AND state = 'working'",
+                arguments: [number]
+            )
             let runs = db.changesCount
             try db.execute(
                 sql: "UPDATE series SET state = 'sealed', waiting_for = 'cancelled', marker = 0, again = 0 "
-                    + "WHERE id = ? AND state = 'collecting'", arguments: [number])
+                    + "WHERE id = ? AND state = 'collecting'",
+                arguments: [number]
+            )
             return (running, runs)
         }
     }
@@ -65,7 +76,9 @@ extension Store {
                 sql: """
                     UPDATE job SET state = 'available', available_at = ?, attempts = 0
                     WHERE state IN ('held', 'available') AND run_id IN (SELECT id FROM run WHERE series_id = ?)
-                    """, arguments: [now(), number])
+                    """,
+                arguments: [now(), number]
+            )
             return db.changesCount
         }
     }
@@ -75,7 +88,8 @@ extension Store {
         try write { db in
             try db.execute(
                 sql: "UPDATE series SET state = 'collecting', marker = 1, again = 1, waiting_for = NULL WHERE id = ?",
-                arguments: [number])
+                arguments: [number]
+            )
         }
     }
 

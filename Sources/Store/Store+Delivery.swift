@@ -11,12 +11,16 @@ extension Store {
     /// The folder that the last rename will take, on the file system of the outbox, whole and durable. From now on
     /// its absence proves that the delivery happened, as long as the outbox is the folder that `place` describes.
     package func setDeliverySource(
-        _ path: String, place: String, deliveredName: String, run: Int64
+        _ path: String,
+        place: String,
+        deliveredName: String,
+        run: Int64
     ) throws(StoreError) {
         try write { db in
             try db.execute(
                 sql: "UPDATE run SET delivery_source = ?, delivery_place = ?, delivered_name = ? WHERE id = ?",
-                arguments: [path, place, deliveredName, run])
+                arguments: [path, place, deliveredName, run]
+            )
         }
     }
 
@@ -24,7 +28,9 @@ extension Store {
     package func forgetDeliverySource(run: Int64) throws(StoreError) {
         try write { db in
             try db.execute(
-                sql: "UPDATE run SET delivery_source = NULL, delivery_place = NULL WHERE id = ?", arguments: [run])
+                sql: "UPDATE run SET delivery_source = NULL, delivery_place = NULL WHERE id = ?",
+                arguments: [run]
+            )
         }
     }
 
@@ -32,7 +38,8 @@ extension Store {
         try write { db in
             try db.execute(
                 sql: "UPDATE run SET state = 'delivered', delivered_at = ? WHERE id = ? AND state = 'delivering'",
-                arguments: [now(), run])
+                arguments: [now(), run]
+            )
         }
     }
 
@@ -44,7 +51,8 @@ extension Store {
                 sql: """
                     SELECT * FROM run WHERE state IN ('delivered', 'cancelled') AND pixels_deleted = 0
                         AND COALESCE(delivered_at, created_at) < ? ORDER BY id
-                    """, arguments: [time]
+                    """,
+                arguments: [time]
             ).map { try RunRecord(row: $0) }
         }
     }
@@ -62,14 +70,18 @@ extension Store {
                     SELECT id FROM series WHERE state = 'sealed' AND last_arrival_at < ?
                         AND NOT EXISTS (SELECT 1 FROM run WHERE run.series_id = series.id AND pixels_deleted = 0)
                         AND EXISTS (SELECT 1 FROM instance WHERE series_id = series.id AND state = 'image')
-                    """, arguments: [time])
+                    """,
+                arguments: [time]
+            )
         }
     }
 
     package func setImagesDeleted(ofSeries number: Int64) throws(StoreError) {
         try write { db in
             try db.execute(
-                sql: "UPDATE instance SET state = 'deleted' WHERE series_id = ? AND state = 'image'", arguments: [number])
+                sql: "UPDATE instance SET state = 'deleted' WHERE series_id = ? AND state = 'image'",
+                arguments: [number]
+            )
         }
     }
 
@@ -86,7 +98,8 @@ extension Store {
                             AND r.kind = 'contouring' AND r.stack = run.stack AND r.model = run.model
                             AND r.state = 'delivered' AND r.verdict <> 'refused')
                     ORDER BY run.id
-                    """, arguments: [uid]
+                    """,
+                arguments: [uid]
             ).map { try RunRecord(row: $0) }
         }
     }

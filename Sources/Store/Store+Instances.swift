@@ -8,14 +8,18 @@ extension Store {
         try write { db in
             // A file that was read before is read anew when it changed; its row is used again.
             let open = try Int64.fetchOne(
-                db, sql: "SELECT id FROM instance WHERE inbox_path = ? AND state IN ('parsing', 'ignored')",
-                arguments: [inboxPath])
+                db,
+                sql: "SELECT id FROM instance WHERE inbox_path = ? AND state IN ('parsing', 'ignored')",
+                arguments: [inboxPath]
+            )
             guard let open else {
                 try db.execute(
                     sql: """
                         INSERT INTO instance (state, inbox_path, snapshot, attempts, received_at)
                         VALUES ('parsing', ?, ?, 1, ?)
-                        """, arguments: [inboxPath, snapshot, now()])
+                        """,
+                    arguments: [inboxPath, snapshot, now()]
+                )
                 return try instance(db.lastInsertedRowID, db)
             }
             try db.execute(
@@ -23,7 +27,9 @@ extension Store {
                     UPDATE instance SET state = 'parsing', code = NULL, reason = NULL, snapshot = ?,
                         attempts = CASE WHEN snapshot = ? AND state = 'parsing' THEN attempts + 1 ELSE 1 END
                     WHERE id = ?
-                    """, arguments: [snapshot, snapshot, open])
+                    """,
+                arguments: [snapshot, snapshot, open]
+            )
             return try instance(open, db)
         }
     }
@@ -33,13 +39,18 @@ extension Store {
         try write { db in
             try db.execute(
                 sql: "UPDATE instance SET attempts = attempts - 1 WHERE id = ? AND state = 'parsing'",
-                arguments: [number])
+                arguments: [number]
+            )
         }
     }
 
     /// The file is ours from now on: it will be moved to `storedPath`. Finds or makes the Series of an image.
     package func beginTaking(
-        _ number: Int64, seriesInstanceUID: String?, sopInstanceUID: String, header: String, digest: String,
+        _ number: Int64,
+        seriesInstanceUID: String?,
+        sopInstanceUID: String,
+        header: String,
+        digest: String,
         storedPath: (_ seriesNumber: Int64?) -> String
     ) throws(StoreError) -> InstanceRecord {
         try write { db in
@@ -49,19 +60,24 @@ extension Store {
                     UPDATE instance SET state = 'taking', series_id = ?, sop_instance_uid = ?, header = ?, digest = ?,
                         stored_path = ?, code = NULL, reason = NULL WHERE id = ?
                     """,
-                arguments: [series, sopInstanceUID, header, digest, storedPath(series), number])
+                arguments: [series, sopInstanceUID, header, digest, storedPath(series), number]
+            )
             return try instance(number, db)
         }
     }
 
     /// The file will be moved to `storedPath` and used for nothing.
     package func beginQuarantine(
-        _ number: Int64, code: String, reason: String, storedPath: String
+        _ number: Int64,
+        code: String,
+        reason: String,
+        storedPath: String
     ) throws(StoreError) -> InstanceRecord {
         try write { db in
             try db.execute(
                 sql: "UPDATE instance SET state = 'taking', code = ?, reason = ?, stored_path = ? WHERE id = ?",
-                arguments: [code, reason, storedPath, number])
+                arguments: [code, reason, storedPath, number]
+            )
             return try instance(number, db)
         }
     }
@@ -73,7 +89,9 @@ extension Store {
                 sql: """
                     UPDATE instance SET state = 'parsing', series_id = NULL, sop_instance_uid = NULL, header = NULL,
                         digest = NULL, stored_path = NULL, code = NULL, reason = NULL WHERE id = ?
-                    """, arguments: [number])
+                    """,
+                arguments: [number]
+            )
         }
     }
 
@@ -89,43 +107,58 @@ extension Store {
                     SELECT id, state = 'sealed' OR NOT EXISTS (SELECT 1 FROM instance AS other
                         WHERE other.series_id = series.id AND other.state = 'image') AS opens
                     FROM series WHERE id = (SELECT series_id FROM instance WHERE id = ?)
-                    """, arguments: [number])
+                    """,
+                arguments: [number]
+            )
             try db.execute(
-                sql: "UPDATE instance SET state = 'image', left_behind = ? WHERE id = ?", arguments: [leftBehind, number])
+                sql: "UPDATE instance SET state = 'image', left_behind = ? WHERE id = ?",
+                arguments: [leftBehind, number]
+            )
             guard let series else { return nil }
             let id: Int64 = series["id"]
             try db.execute(
                 sql: """
                     UPDATE series SET state = 'collecting', last_arrival_at = ?, waiting_for = NULL WHERE id = ?
-                    """, arguments: [now(), id])
+                    """,
+                arguments: [now(), id]
+            )
             return series["opens"] ? id : nil
         }
     }
 
     /// The file lies at its stored path and contours these Series.
     package func finishTaking(
-        reference number: Int64, seriesInstanceUIDs: [String], leftBehind: Bool = false
+        reference number: Int64,
+        seriesInstanceUIDs: [String],
+        leftBehind: Bool = false
     ) throws(StoreError) {
         try write { db in
             try db.execute(
                 sql: "UPDATE instance SET state = 'reference', left_behind = ? WHERE id = ?",
-                arguments: [leftBehind, number])
+                arguments: [leftBehind, number]
+            )
             for uid in Set(seriesInstanceUIDs) {
                 try db.execute(
                     sql: "INSERT OR IGNORE INTO reference (instance_id, series_instance_uid) VALUES (?, ?)",
-                    arguments: [number, uid])
+                    arguments: [number, uid]
+                )
             }
         }
     }
 
     /// The end of a file that is used for nothing.
     package func endInstance(
-        _ number: Int64, as state: InstanceRecord.State, code: String, reason: String, leftBehind: Bool = false
+        _ number: Int64,
+        as state: InstanceRecord.State,
+        code: String,
+        reason: String,
+        leftBehind: Bool = false
     ) throws(StoreError) {
         try write { db in
             try db.execute(
                 sql: "UPDATE instance SET state = ?, code = ?, reason = ?, left_behind = ? WHERE id = ?",
-                arguments: [state.rawValue, code, reason, leftBehind, number])
+                arguments: [state.rawValue, code, reason, leftBehind, number]
+            )
         }
     }
 
@@ -141,10 +174,12 @@ extension Store {
             for path in paths {
                 try db.execute(
                     sql: "DELETE FROM instance WHERE inbox_path = ? AND state IN ('ignored', 'parsing')",
-                    arguments: [path])
+                    arguments: [path]
+                )
                 try db.execute(
                     sql: "UPDATE instance SET left_behind = 0 WHERE inbox_path = ? AND left_behind = 1",
-                    arguments: [path])
+                    arguments: [path]
+                )
             }
         }
     }
@@ -157,7 +192,8 @@ extension Store {
                 sql: """
                     SELECT * FROM instance WHERE sop_instance_uid = ? AND state IN ('image', 'reference')
                     ORDER BY id LIMIT 1
-                    """, arguments: [sopInstanceUID]
+                    """,
+                arguments: [sopInstanceUID]
             ).map { try InstanceRecord(row: $0) }
         }
     }
@@ -165,7 +201,9 @@ extension Store {
     package func instances(in state: InstanceRecord.State) throws(StoreError) -> [InstanceRecord] {
         try read { db in
             try Row.fetchAll(
-                db, sql: "SELECT * FROM instance WHERE state = ? ORDER BY id", arguments: [state.rawValue]
+                db,
+                sql: "SELECT * FROM instance WHERE state = ? ORDER BY id",
+                arguments: [state.rawValue]
             ).map { try InstanceRecord(row: $0) }
         }
     }
@@ -179,8 +217,9 @@ extension Store {
                 sql: """
                     SELECT * FROM instance WHERE (state = 'ignored' AND code <> 'E_PERMISSION') OR left_behind = 1
                     ORDER BY id
-                    """)
-                .map { try InstanceRecord(row: $0) }
+                    """
+            )
+            .map { try InstanceRecord(row: $0) }
         }
     }
 
@@ -192,7 +231,8 @@ extension Store {
                 sql: """
                     SELECT series_id, COUNT(*) AS count FROM instance WHERE series_id IS NOT NULL
                         AND state IN ('image', 'deleted') GROUP BY series_id
-                    """)
+                    """
+            )
             return Dictionary(uniqueKeysWithValues: rows.map { ($0["series_id"], $0["count"]) })
         }
     }
@@ -213,15 +253,19 @@ extension Store {
 
     private func findOrMakeSeries(_ uid: String, _ db: Database) throws -> Int64 {
         if let number = try Int64.fetchOne(
-            db, sql: "SELECT id FROM series WHERE series_instance_uid = ?", arguments: [uid])
-        {
+            db,
+            sql: "SELECT id FROM series WHERE series_instance_uid = ?",
+            arguments: [uid]
+        ) {
             return number
         }
         try db.execute(
             sql: """
                 INSERT INTO series (series_instance_uid, state, created_at, last_arrival_at)
                 VALUES (?, 'collecting', ?, ?)
-                """, arguments: [uid, now(), now()])
+                """,
+            arguments: [uid, now(), now()]
+        )
         return db.lastInsertedRowID
     }
 }

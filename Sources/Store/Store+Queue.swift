@@ -52,7 +52,9 @@ extension Store {
                             AND (available_at <= ? OR available_at > ? + ?)
                         ORDER BY run_id, id LIMIT 1)
                     RETURNING *
-                    """, arguments: [now(), now(), now(), longestWait])
+                    """,
+                arguments: [now(), now(), now(), longestWait]
+            )
             guard let row else { return nil }
             let job = try JobRecord(row: row)
             return (job, try run(job.runNumber, db))
@@ -61,7 +63,9 @@ extension Store {
 
     /// Ends an attempt and decides what follows, in one transaction.
     package func finish(
-        _ number: Int64, _ outcome: JobOutcome, policy: RetryPolicy = RetryPolicy()
+        _ number: Int64,
+        _ outcome: JobOutcome,
+        policy: RetryPolicy = RetryPolicy()
     ) throws(StoreError) -> JobConsequence {
         try write { db in
             let job = try job(number, db)
@@ -80,13 +84,17 @@ extension Store {
     }
 
     private func fail(
-        _ job: JobRecord, _ fault: FaultRecord, _ policy: RetryPolicy, _ db: Database
+        _ job: JobRecord,
+        _ fault: FaultRecord,
+        _ policy: RetryPolicy,
+        _ db: Database
     ) throws -> JobConsequence {
         switch fault.kind {
         case "interrupted":
             try db.execute(
                 sql: "UPDATE job SET state = 'available', attempts = attempts - 1, available_at = ? WHERE id = ?",
-                arguments: [now(), job.number])
+                arguments: [now(), job.number]
+            )
             return .retry(at: now())
         case "operator":
             try set(job.number, .held, fault: fault, db)
@@ -96,7 +104,8 @@ extension Store {
             let at = now() + policy.delay(afterAttempt: job.attempts)
             try db.execute(
                 sql: "UPDATE job SET state = 'available', available_at = ?, finished_at = ?, fault = ? WHERE id = ?",
-                arguments: [at, now(), try fault.json(), job.number])
+                arguments: [at, now(), try fault.json(), job.number]
+            )
             return .retry(at: at)
         default:
             try set(job.number, .discarded, fault: fault, db)
@@ -110,19 +119,24 @@ extension Store {
     ///
     /// - Returns: the numbers of jobs that are ready again, and of those that were given up.
     package func recoverRunningJobs(
-        policy: RetryPolicy = RetryPolicy(), givingUpWith fault: FaultRecord
+        policy: RetryPolicy = RetryPolicy(),
+        givingUpWith fault: FaultRecord
     ) throws(StoreError) -> (ready: Int, givenUp: Int) {
         try write { db in
             let lost = try Row.fetchAll(
-                db, sql: "SELECT * FROM job WHERE state = 'running' AND attempts >= ?",
-                arguments: [policy.maximumAttempts])
+                db,
+                sql: "SELECT * FROM job WHERE state = 'running' AND attempts >= ?",
+                arguments: [policy.maximumAttempts]
+            )
             for row in lost {
                 let job = try JobRecord(row: row)
                 try set(job.number, .discarded, fault: fault, db)
                 _ = try startDelivery(job.runNumber, verdict: "refused", db)
             }
             try db.execute(
-                sql: "UPDATE job SET state = 'available', available_at = ? WHERE state = 'running'", arguments: [now()])
+                sql: "UPDATE job SET state = 'available', available_at = ? WHERE state = 'running'",
+                arguments: [now()]
+            )
             return (db.changesCount, lost.count)
         }
     }
@@ -170,19 +184,22 @@ extension Store {
     func insertJob(run: Int64, stage: String, _ db: Database) throws {
         try db.execute(
             sql: "INSERT INTO job (run_id, stage, state, available_at) VALUES (?, ?, 'available', ?)",
-            arguments: [run, stage, now()])
+            arguments: [run, stage, now()]
+        )
     }
 
     private func set(_ number: Int64, _ state: JobRecord.State, fault: FaultRecord?, _ db: Database) throws {
         try db.execute(
             sql: "UPDATE job SET state = ?, finished_at = ?, fault = ? WHERE id = ?",
-            arguments: [state.rawValue, now(), try fault?.json(), number])
+            arguments: [state.rawValue, now(), try fault?.json(), number]
+        )
     }
 
     private func startDelivery(_ run: Int64, verdict: String, _ db: Database) throws -> JobConsequence {
         try db.execute(
             sql: "UPDATE run SET state = 'delivering', verdict = ? WHERE id = ? AND state = 'working'",
-            arguments: [verdict, run])
+            arguments: [verdict, run]
+        )
         return db.changesCount == 1 ? .deliver(verdict: verdict) : .nothing
     }
 }

@@ -65,7 +65,8 @@ extension Store {
             var made: [RunRecord] = []
             if !fresh.isEmpty {
                 let revision =
-                    (try Int.fetchOne(db, sql: "SELECT revision FROM series WHERE id = ?", arguments: [number]) ?? 0) + 1
+                    (try Int.fetchOne(db, sql: "SELECT revision FROM series WHERE id = ?", arguments: [number]) ?? 0)
+                    + 1
                 try db.execute(sql: "UPDATE series SET revision = ? WHERE id = ?", arguments: [revision, number])
                 for run in fresh { made.append(try insert(run, series: number, revision: revision, db)) }
             }
@@ -73,7 +74,9 @@ extension Store {
                 sql: """
                     UPDATE series SET state = 'sealed', sealed_at = ?, waiting_for = NULL, marker = 0, again = 0
                     WHERE id = ?
-                    """, arguments: [now(), number])
+                    """,
+                arguments: [now(), number]
+            )
             return made
         }
     }
@@ -96,7 +99,8 @@ extension Store {
                 sql: """
                     SELECT instance.* FROM instance JOIN reference ON reference.instance_id = instance.id
                     WHERE reference.series_instance_uid = ? AND instance.state = 'reference' ORDER BY instance.id
-                    """, arguments: [uid]
+                    """,
+                arguments: [uid]
             ).map { try InstanceRecord(row: $0) }
         }
     }
@@ -110,7 +114,9 @@ extension Store {
                 WHERE series_id = ? AND kind = ? AND stack = ? AND model = ? AND base_run_id IS ?
                     AND (kind = 'contouring' OR content_digest = ?)
                 ORDER BY id DESC LIMIT 1
-                """, arguments: [series, run.kind, run.stack, run.model, run.baseRunNumber, run.contentDigest])
+                """,
+            arguments: [series, run.kind, run.stack, run.model, run.baseRunNumber, run.contentDigest]
+        )
         guard let row, row["state"] != RunRecord.State.cancelled.rawValue else { return false }
         // A Series that is sent again after its images were deleted is wanted again.
         if run.kind == "contouring" && row["pixels_deleted"] == 1 { return false }
@@ -130,7 +136,8 @@ extension Store {
             arguments: [
                 series, run.kind, run.stack, revision, run.model, run.contentDigest, run.modelDigest,
                 run.configurationDigest, run.softwareVersion, json, run.baseRunNumber, name, now(),
-            ])
+            ]
+        )
         let number = db.lastInsertedRowID
         try insertJob(run: number, stage: run.firstStage, db)
         return try self.run(number, db)
@@ -146,7 +153,9 @@ extension Store {
                 sql: """
                     SELECT DISTINCT series.id FROM series JOIN instance ON instance.series_id = series.id
                     WHERE series.state = 'collecting' AND substr(instance.inbox_path, 1, ?) = ?
-                    """, arguments: [folder.unicodeScalars.count + 1, folder + "/"])
+                    """,
+                arguments: [folder.unicodeScalars.count + 1, folder + "/"]
+            )
         }
     }
 }

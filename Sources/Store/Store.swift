@@ -15,7 +15,8 @@ package final class Store: Sendable {
     /// - Parameter now: the clock, replaced in tests.
     /// - Throws: `StoreError`.
     package init(
-        path: String, now: @escaping @Sendable () -> Int64 = { Int64((Date().timeIntervalSince1970 * 1000).rounded()) }
+        path: String,
+        now: @escaping @Sendable () -> Int64 = { Int64((Date().timeIntervalSince1970 * 1000).rounded()) }
     ) throws(StoreError) {
         self.now = now
         do {

@@ -14,7 +14,8 @@ struct ContourBench: ParsableCommand {
             Each is run once to warm up and then several times; the median is what to quote. `others` is the part of the \
             machine that other processes used meanwhile: above a few percent the figures are not to be trusted.
             """,
-        version: ContourdVersion.banner)
+        version: ContourdVersion.banner
+    )
 
     @Argument(help: ArgumentHelp("Benchmarks to run. Default: all.", valueName: "name"))
     var names: [String] = []

@@ -23,23 +23,35 @@ extension Benchmark {
                 (lung(name), Mask(geometry: geometry, voxels: mask.voxels))
             }
             let product = ProductDescription(
-                reference: ct.reference, slices: ct.slices, seriesInstanceUID: "2.25.1", sopInstanceUID: "2.25.2",
-                seriesNumber: 1, algorithmName: "benchmark", softwareVersion: ContourdVersion.current, date: "20240101",
-                time: "120000")
+                reference: ct.reference,
+                slices: ct.slices,
+                seriesInstanceUID: "2.25.1",
+                sopInstanceUID: "2.25.2",
+                seriesNumber: 1,
+                algorithmName: "benchmark",
+                softwareVersion: ContourdVersion.current,
+                date: "20240101",
+                time: "120000"
+            )
             return Workload {
                 try RTStructureSetWriter(product: product, geometry: geometry)
                     .write(structures, to: series.folder.path + "/rtstruct.dcm")
             }
         },
-        Benchmark(name: "whole-job", work: "a 512 x 512 x 300 CT from folder to outbox, with the shipped model") { settings in
+        Benchmark(name: "whole-job", work: "a 512 x 512 x 300 CT from folder to outbox, with the shipped model") {
+            settings in
             let series = try PhantomFiles()
             let catalog = ModelCatalog.locate(explicitDirectory: nil)
             let model = try settings.model.map { try ModelPackage(contentsOf: $0) } ?? catalog.package(named: "lungs")
             let output = series.folder.path + "/outbox"
             try Directory.create(output)
             let work = DirectRun(
-                model: model, admission: AdmissionLimits(), export: ExportOptions(), output: output,
-                threads: settings.threads)
+                model: model,
+                admission: AdmissionLimits(),
+                export: ExportOptions(),
+                output: output,
+                threads: settings.threads
+            )
             return Workload(items: Double(series.files.count)) {
                 let scan = try SeriesScan(paths: [series.ctFolder], limits: AdmissionLimits())
                 for stack in scan.stacks {
@@ -53,9 +65,14 @@ extension Benchmark {
 
     private static func lung(_ name: String) -> StructureDescription {
         StructureDescription(
-            name: name, red: 64, green: 128, blue: 255, interpretedType: "ORGAN",
+            name: name,
+            red: 64,
+            green: 128,
+            blue: 255,
+            interpretedType: "ORGAN",
             category: StructureDescription.anatomicalStructure,
-            type: CodedTerm(value: "39607008", scheme: "SCT", meaning: "Lung"))
+            type: CodedTerm(value: "39607008", scheme: "SCT", meaning: "Lung")
+        )
     }
 }
 
@@ -67,8 +84,15 @@ private final class PhantomFiles {
 
     init() throws {
         let request = PhantomRequest(
-            seed: 1, columns: 512, rows: 512, slices: 300, spacing: Vector3(0.8, 0.8, 1), signs: .supineHeadFirst,
-            noiseHU: 14, withTruth: false)
+            seed: 1,
+            columns: 512,
+            rows: 512,
+            slices: 300,
+            spacing: Vector3(0.8, 0.8, 1),
+            signs: .supineHeadFirst,
+            noiseHU: 14,
+            withTruth: false
+        )
         let path = folder.path
         _ = try writePhantom(request, to: path, threads: ProcessorCount.available)
         files = try Directory.list(path + "/ct").map { "\(path)/ct/\($0.name)" }

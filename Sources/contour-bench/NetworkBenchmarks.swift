@@ -6,10 +6,19 @@ extension Benchmark {
     static let networks = [
         inference("unet2d-16x256", "custom_unet, 16 filters, 256 x 256, one slice", filters: 16, side: 256, slices: 1),
         inference(
-            "unet2d-16x256-volume", "the same over 64 slices", filters: 16, side: 256, slices: 64),
+            "unet2d-16x256-volume",
+            "the same over 64 slices",
+            filters: 16,
+            side: 256,
+            slices: 64
+        ),
         inference(
-            "unet2d-64x512", "custom_unet, 64 filters, 512 x 512 (the published network), one slice", filters: 64,
-            side: 512, slices: 1),
+            "unet2d-64x512",
+            "custom_unet, 64 filters, 512 x 512 (the published network), one slice",
+            filters: 64,
+            side: 512,
+            slices: 1
+        ),
         training("train-16x256-b8", "one step of the first, batch 8, Dice, Adam", filters: 16, side: 256, batch: 8),
     ]
 
@@ -22,7 +31,12 @@ extension Benchmark {
         Benchmark(name: name, work: work) { settings in
             let graph = graph(filters: filters)
             let session = try InferenceSession(
-                network: Network(graph: graph, seed: 1), batch: 1, height: side, width: side, threads: settings.threads)
+                network: Network(graph: graph, seed: 1),
+                batch: 1,
+                height: side,
+                width: side,
+                threads: settings.threads
+            )
             let input = randomTensor([1, 1, side, side])
             let operations = try graph.convolutionOperations(height: side, width: side) * Double(slices)
             return Workload(operations: operations, items: slices > 1 ? Double(slices) : nil) {
@@ -35,8 +49,15 @@ extension Benchmark {
         Benchmark(name: name, work: work) { settings in
             let graph = graph(filters: filters)
             let session = try TrainingSession(
-                network: Network(graph: graph, seed: 1), batch: batch, height: side, width: side,
-                loss: .dice(smooth: 1, reduction: .perBatch), optimizer: Adam(), seed: 1, threads: settings.threads)
+                network: Network(graph: graph, seed: 1),
+                batch: batch,
+                height: side,
+                width: side,
+                loss: .dice(smooth: 1, reduction: .perBatch),
+                optimizer: Adam(),
+                seed: 1,
+                threads: settings.threads
+            )
             let input = randomTensor([batch, 1, side, side])
             let target = Tensor(shape: input.shape, values: input.values.map { $0 > 0.5 ? 1 : 0 })
             return Workload(items: Double(batch)) { _ = try session.step(input: input, target: target) }
@@ -53,7 +74,8 @@ extension Benchmark {
                 state ^= state >> 7
                 state ^= state << 17
                 return Float(state >> 40) / Float(1 << 24)
-            })
+            }
+        )
     }
 }
 

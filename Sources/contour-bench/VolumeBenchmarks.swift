@@ -23,7 +23,10 @@ extension Benchmark {
             let prediction = LungShapes.masks(shift: 2).left
             return Workload {
                 let distances = SurfaceDistances(
-                    reference: reference, prediction: prediction, threads: settings.threads)
+                    reference: reference,
+                    prediction: prediction,
+                    threads: settings.threads
+                )
                 _ = (distances.surfaceDice(toleranceMM: 2), distances.hausdorff(percentile: 95))
             }
         },
@@ -33,7 +36,11 @@ extension Benchmark {
             for n in stride(from: 0, to: features.count, by: 997) { features[n] = 1 }
             return Workload {
                 _ = euclideanDistance(
-                    to: features, dimensions: dimensions, spacing: Vector3(1, 1, 1), threads: settings.threads)
+                    to: features,
+                    dimensions: dimensions,
+                    spacing: Vector3(1, 1, 1),
+                    threads: settings.threads
+                )
             }
         },
         Benchmark(name: "components", work: "two largest components, 512 x 512 x 300") { _ in
@@ -48,9 +55,14 @@ extension Benchmark {
 /// Two ellipsoids of the size of lungs in a grid of a usual CT.
 enum LungShapes {
     static let geometry = VolumeGeometry(
-        dimensions: Dimensions(i: 512, j: 512, k: 300), origin: PatientPoint(x: -200, y: -200, z: 0),
-        spacing: Vector3(0.78, 0.78, 1), directionI: Vector3(1, 0, 0), directionJ: Vector3(0, 1, 0),
-        directionK: Vector3(0, 0, 1), frameOfReferenceUID: "")
+        dimensions: Dimensions(i: 512, j: 512, k: 300),
+        origin: PatientPoint(x: -200, y: -200, z: 0),
+        spacing: Vector3(0.78, 0.78, 1),
+        directionI: Vector3(1, 0, 0),
+        directionJ: Vector3(0, 1, 0),
+        directionK: Vector3(0, 0, 1),
+        frameOfReferenceUID: ""
+    )
 
     /// - Parameter shift: in slices.
     static func masks(shift: Int = 0) -> (left: Mask, right: Mask) {
@@ -63,7 +75,8 @@ enum LungShapes {
             geometry: geometry,
             voxels: zip(left.voxels, right.voxels).enumerated().map { n, lungs in
                 Int16(lungs.0 != 0 || lungs.1 != 0 ? -850 : 40) + Int16(n % 23)
-            })
+            }
+        )
     }
 
     private static func ellipsoid(column: Int, shift: Int) -> Mask {

@@ -25,20 +25,25 @@ struct ContourCtl: ParsableCommand {
                 subcommands: [
                     RunCommand.self, ExplainCommand.self, EvaluateCommand.self, PhantomCommand.self, TrainCommand.self,
                     ModelsCommand.self,
-                ]),
+                ]
+            ),
             CommandGroup(
                 name: "Service",
                 subcommands: [
                     SubmitCommand.self, StatusCommand.self, ListCommand.self, ShowCommand.self, WatchCommand.self,
                     RetryCommand.self, CancelCommand.self, PauseCommand.self, ResumeCommand.self, CheckCommand.self,
                     VersionCommand.self,
-                ]),
-        ])
+                ]
+            ),
+        ]
+    )
 
     func validate() throws {
         guard CPUFeatures.hasAVX2AndFMA else {
             throw CommandFailure(
-                .unavailable, "contourd needs a processor with AVX2 and FMA (Intel Haswell or AMD Excavator, or later).")
+                .unavailable,
+                "contourd needs a processor with AVX2 and FMA (Intel Haswell or AMD Excavator, or later)."
+            )
         }
     }
 }

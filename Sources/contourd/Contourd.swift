@@ -17,9 +17,15 @@ struct Contourd: AsyncParsableCommand {
               0 stopped; 64 wrong use; 69 this processor is too old; 70 internal error; 75 another contourd uses \
             the state folder; 77 a folder may not be used; 78 the configuration is invalid
             """,
-        version: ContourdVersion.banner)
+        version: ContourdVersion.banner
+    )
 
-    @Option(help: ArgumentHelp("Configuration file. Default: \(Configuration.defaultPath), if it is there.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Configuration file. Default: \(Configuration.defaultPath), if it is there.",
+            valueName: "file"
+        )
+    )
     var config: String?
 
     @Flag(help: "Check the configuration and end.")

@@ -4,7 +4,8 @@ import Testing
 @Suite("contourctl as a user calls it", .enabled(if: Program.areBuilt, "the programs are not built"))
 struct CommandLineTests {
     static let commands = [
-        "run", "explain", "evaluate", "phantom", "train", "models", "submit", "status", "list", "show", "watch", "retry",
+        "run", "explain", "evaluate", "phantom", "train", "models", "submit", "status", "list", "show", "watch",
+        "retry",
         "cancel", "pause", "resume", "check", "version",
     ]
 
@@ -48,7 +49,9 @@ struct CommandLineTests {
         let stacks = try #require(answer["stacks"] as? [[String: Any]])
         #expect(stacks.map { $0["outcome"] as? String } == ["contoured"])
         let ignored = try #require(answer["ignored"] as? [[String: Any]])
-        #expect(ignored.contains { $0["code"] as? String == "E_NOT_DICOM" && "\($0["path"] ?? "")".hasSuffix("notes.txt") })
+        #expect(
+            ignored.contains { $0["code"] as? String == "E_NOT_DICOM" && "\($0["path"] ?? "")".hasSuffix("notes.txt") }
+        )
         let references = try #require(answer["references"] as? [[String: Any]])
         #expect(Set(references.compactMap { $0["kind"] as? String }) == ["RT Structure Set", "Segmentation"])
     }
@@ -90,13 +93,13 @@ struct CommandLineTests {
         let place = try TemporaryFolder()
         let path = place.path + "/contourd.toml"
         try """
-            [folders]
-            state = "\(place.path)/state"
-            inbox = "\(place.path)/inbox"
-            outbox = "\(place.path)/outbox"
-            [control]
-            socket = "\(place.path)/socket"
-            """.write(toFile: path, atomically: true, encoding: .utf8)
+        [folders]
+        state = "\(place.path)/state"
+        inbox = "\(place.path)/inbox"
+        outbox = "\(place.path)/outbox"
+        [control]
+        socket = "\(place.path)/socket"
+        """.write(toFile: path, atomically: true, encoding: .utf8)
         for command in ["status", "list", "pause", "resume"] {
             #expect(try Program.contourctl(command, "--config", path).status == 69, "\(command)")
         }

@@ -53,7 +53,12 @@ struct EvaluateCommandTests {
         let place = try TemporaryFolder()
         let truth = try place.phantom() + "/truth"
         let outcome = try Program.contourctl(
-            "evaluate", "--reference", truth + "/Heart.nii.gz", "--prediction", truth + "/Lung_L.nii.gz")
+            "evaluate",
+            "--reference",
+            truth + "/Heart.nii.gz",
+            "--prediction",
+            truth + "/Lung_L.nii.gz"
+        )
         #expect(outcome.status == 65)
         #expect(outcome.errors.contains("Heart") && outcome.errors.contains("Lung_L"))
     }
@@ -63,7 +68,15 @@ struct EvaluateCommandTests {
         let place = try TemporaryFolder()
         let truth = try place.phantom() + "/truth"
         let outcome = try Program.contourctl(
-            "evaluate", "--reference", truth, "--prediction", truth + "/seg.dcm", "--csv", "--tolerance", "2")
+            "evaluate",
+            "--reference",
+            truth,
+            "--prediction",
+            truth + "/seg.dcm",
+            "--csv",
+            "--tolerance",
+            "2"
+        )
         let lines = outcome.output.split(separator: "\n")
         #expect(lines[0].hasPrefix("structure,dice,surface_dice_2_mm,hausdorff_95_mm"))
         #expect(lines.count == 8)

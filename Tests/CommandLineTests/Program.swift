@@ -49,7 +49,8 @@ enum Program {
         return Outcome(
             status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,
             output: try String(contentsOfFile: out, encoding: .utf8),
-            errors: try String(contentsOfFile: err, encoding: .utf8))
+            errors: try String(contentsOfFile: err, encoding: .utf8)
+        )
     }
 }
 
@@ -75,7 +76,8 @@ final class TemporaryFolder {
 
 extension Program {
     fileprivate static func phantom(_ arguments: [String]) throws -> Outcome {
-        let grid = arguments.contains("--columns") ? [] : ["--columns", "72", "--rows", "72", "--spacing", "5", "5", "8"]
+        let grid =
+            arguments.contains("--columns") ? [] : ["--columns", "72", "--rows", "72", "--spacing", "5", "5", "8"]
         return try run("contourctl", ["phantom"] + arguments + grid, models: nil)
     }
 }

@@ -1,10 +1,9 @@
+import Daemon
 import Dicom
 import Foundation
 import Imaging
 import Store
 import Testing
-
-import Daemon
 
 @Suite("Completeness")
 struct CompletenessTests {
@@ -20,8 +19,11 @@ struct CompletenessTests {
         for (index, header) in headers.enumerated() {
             let instance = try service.store.beginParsing(inboxPath: "/inbox/\(index)", snapshot: "1")
             _ = try service.store.beginTaking(
-                instance.number, seriesInstanceUID: header.seriesInstanceUID, sopInstanceUID: header.sopInstanceUID,
-                header: String(decoding: try JSONEncoder().encode(header), as: UTF8.self), digest: "d"
+                instance.number,
+                seriesInstanceUID: header.seriesInstanceUID,
+                sopInstanceUID: header.sopInstanceUID,
+                header: String(decoding: try JSONEncoder().encode(header), as: UTF8.self),
+                digest: "d"
             ) { _ in "/work/\(index)" }
             _ = try service.store.finishTaking(image: instance.number)
         }
@@ -39,7 +41,10 @@ struct CompletenessTests {
 
     @Test("A gap is told by the images beside it")
     func gap() throws {
-        #expect(try sealed(headers.enumerated().filter { $0.offset != 5 }.map(\.element)).missing == "missing slices between images 5 and 7")
+        #expect(
+            try sealed(headers.enumerated().filter { $0.offset != 5 }.map(\.element)).missing
+                == "missing slices between images 5 and 7"
+        )
     }
 
     @Test("Images that the headers promise are waited for")

@@ -1,7 +1,6 @@
+import Daemon
 import Foundation
 import Testing
-
-import Daemon
 
 @Suite("Configuration")
 struct ConfigurationTests {
@@ -17,7 +16,9 @@ struct ConfigurationTests {
         let known = try JSONSerialization.jsonObject(with: JSONEncoder().encode(Configuration())) as? [String: Any]
         for (section, keys) in try #require(known) {
             #expect(text.contains("[\(section)]"))
-            for key in try #require(keys as? [String: Any]).keys { #expect(shown.contains(snake(key)), "\(section).\(key)") }
+            for key in try #require(keys as? [String: Any]).keys {
+                #expect(shown.contains(snake(key)), "\(section).\(key)")
+            }
         }
     }
 
@@ -44,10 +45,25 @@ struct ConfigurationTests {
     @Test("Folders must not lie in each other's way")
     func folders() {
         expect("[folders]\ninbox = \"in\"\n", line: 2, key: "folders.inbox", says: "absolute")
-        expect("[folders]\noutbox = \"/var/lib/contourd/inbox/results\"\n", line: 2, key: "folders.outbox", says: "outside")
-        expect("[folders]\ninbox = \"/var/lib/contourd/work/../outbox\"\n", line: nil, key: "folders.outbox", says: "outside")
+        expect(
+            "[folders]\noutbox = \"/var/lib/contourd/inbox/results\"\n",
+            line: 2,
+            key: "folders.outbox",
+            says: "outside"
+        )
+        expect(
+            "[folders]\ninbox = \"/var/lib/contourd/work/../outbox\"\n",
+            line: nil,
+            key: "folders.outbox",
+            says: "outside"
+        )
         expect("[folders]\ninbox = \"/var/lib/contourd/work/in\"\n", line: 2, key: "folders.inbox", says: "outside")
-        expect("[folders]\nstate = \"/srv/ct/in/state\"\ninbox = \"/srv/ct/in\"\n", line: 2, key: "folders.state", says: "outside")
+        expect(
+            "[folders]\nstate = \"/srv/ct/in/state\"\ninbox = \"/srv/ct/in\"\n",
+            line: 2,
+            key: "folders.state",
+            says: "outside"
+        )
     }
 
     @Test("Two models need a name that tells them apart")
@@ -72,12 +88,20 @@ struct ConfigurationTests {
     }
 
     private func expect(
-        _ text: String, line: Int?, key: String, says words: String, sourceLocation: SourceLocation = #_sourceLocation
+        _ text: String,
+        line: Int?,
+        key: String,
+        says words: String,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) {
         let error = #expect(throws: ConfigurationError.self, sourceLocation: sourceLocation) { try parse(text) }
         #expect(error?.line == line, sourceLocation: sourceLocation)
         #expect(error?.key == key, sourceLocation: sourceLocation)
-        #expect(words.isEmpty || error?.message.contains(words) == true, "\(error?.message ?? "")", sourceLocation: sourceLocation)
+        #expect(
+            words.isEmpty || error?.message.contains(words) == true,
+            "\(error?.message ?? "")",
+            sourceLocation: sourceLocation
+        )
         let place = folder.path + "/contourd.toml" + (line.map { ":\($0): " } ?? ": ")
         #expect(error?.description.hasPrefix(place) == true, sourceLocation: sourceLocation)
     }

@@ -1,20 +1,22 @@
+import Daemon
 import Foundation
 import Glibc
 import Platform
 import Store
 import Testing
 
-import Daemon
-
 @Suite("Control socket")
 struct ControlTests {
     private func serve(_ service: TestService, _ body: (ControlClient) throws -> Void) throws {
         let server = try ControlServer(service.context)
         let client = ControlClient(service.context.configuration)
-        try service.run({ server.run() }, until: {
-            try body(client)
-            return true
-        })
+        try service.run(
+            { server.run() },
+            until: {
+                try body(client)
+                return true
+            }
+        )
     }
 
     @Test("The service answers; an unknown series is told in words")

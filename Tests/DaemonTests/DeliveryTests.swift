@@ -1,35 +1,63 @@
+import Daemon
 import Foundation
 import Pipeline
 import Platform
 import Store
 import Testing
 
-import Daemon
-
 @Suite("Delivery")
 struct DeliveryTests {
     /// A run whose last stage is done, with its folder.
-    private func finishedRun(_ service: TestService, uid: String = "1.2.3", verdict: String = "delivered") throws -> RunRecord {
+    private func finishedRun(_ service: TestService, uid: String = "1.2.3", verdict: String = "delivered") throws
+        -> RunRecord
+    {
         let store = service.store
         let instance = try store.beginParsing(inboxPath: "/inbox/\(uid)", snapshot: "1")
         let taking = try store.beginTaking(
-            instance.number, seriesInstanceUID: uid, sopInstanceUID: uid + ".1", header: "{}", digest: "d"
+            instance.number,
+            seriesInstanceUID: uid,
+            sopInstanceUID: uid + ".1",
+            header: "{}",
+            digest: "d"
         ) { _ in "/work/1" }
         _ = try store.finishTaking(image: taking.number)
         let series = try #require(try store.series(seriesInstanceUID: uid))
         let request = RunRequest(
-            seriesNumber: series.number, revision: 1, dicomFiles: [], referenceFiles: [], modelDirectory: "/m",
-            modelDigest: "m", configurationDigest: "c", softwareVersion: "1", admission: .init(), export: .init(),
-            deliveredName: uid, createdAt: Date(timeIntervalSince1970: 0), threads: 1)
+            seriesNumber: series.number,
+            revision: 1,
+            dicomFiles: [],
+            referenceFiles: [],
+            modelDirectory: "/m",
+            modelDigest: "m",
+            configurationDigest: "c",
+            softwareVersion: "1",
+            admission: .init(),
+            export: .init(),
+            deliveredName: uid,
+            createdAt: Date(timeIntervalSince1970: 0),
+            threads: 1
+        )
         let json = String(decoding: try RunJSON.encode(request), as: UTF8.self)
         let new = NewRun(
-            kind: "contouring", stack: uid, model: "lungs", contentDigest: "d", modelDigest: "m", configurationDigest: "c",
-            softwareVersion: "1", firstStage: "export"
+            kind: "contouring",
+            stack: uid,
+            model: "lungs",
+            contentDigest: "d",
+            modelDigest: "m",
+            configurationDigest: "c",
+            softwareVersion: "1",
+            firstStage: "export"
         ) { _ in (json, uid) }
         let run = try #require(try store.seal(series.number, runs: [new]).first)
         let (job, _) = try #require(try store.claim())
         if verdict == "refused" {
-            let fault = FaultRecord(kind: "permanent", code: "E_TEST", message: "It is a test.", hint: "Nothing.", details: [])
+            let fault = FaultRecord(
+                kind: "permanent",
+                code: "E_TEST",
+                message: "It is a test.",
+                hint: "Nothing.",
+                details: []
+            )
             _ = try store.finish(job.number, .failed(fault))
         } else {
             _ = try service.folder.file("state/work/run-\(run.number)/export/report.json", "{}")
@@ -65,7 +93,9 @@ struct DeliveryTests {
         let folder = service.outbox + "/1.2.3.refused"
         #expect(try String(contentsOfFile: folder + "/REFUSED.txt", encoding: .utf8).contains("It is a test."))
         let report = try #require(
-            try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: folder + "/report.json"))) as? [String: Any])
+            try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: folder + "/report.json")))
+                as? [String: Any]
+        )
         #expect((report["fault"] as? [String: Any])?["code"] as? String == "E_TEST")
     }
 
@@ -146,8 +176,11 @@ struct DistantDeliveryTests {
         let status = try FileSystemKind(of: other.path)
         // As if the service had died before the rename, and the share were away after the next start.
         try service.store.setDeliverySource(
-            other.path + "/out/.contourd-run-\(run.number)", place: "\(status.magic) 1", deliveredName: run.deliveredName,
-            run: run.number)
+            other.path + "/out/.contourd-run-\(run.number)",
+            place: "\(status.magic) 1",
+            deliveredName: run.deliveredName,
+            run: run.number
+        )
         #expect(try !Delivery(context: service.context, index: 0).deliverAll())
         #expect(try service.store.run(run.number).state == .delivering)
         #expect(service.log.lines.contains { $0.fields["CONTOUR_FAULT"] == "E_OUTBOX_CHANGED" })
@@ -157,12 +190,22 @@ struct DistantDeliveryTests {
         let store = service.store
         let instance = try store.beginParsing(inboxPath: "/inbox/1", snapshot: "1")
         _ = try store.beginTaking(
-            instance.number, seriesInstanceUID: "1.2", sopInstanceUID: "1.2.1", header: "{}", digest: "d"
+            instance.number,
+            seriesInstanceUID: "1.2",
+            sopInstanceUID: "1.2.1",
+            header: "{}",
+            digest: "d"
         ) { _ in "/work/1" }
         _ = try store.finishTaking(image: instance.number)
         let new = NewRun(
-            kind: "contouring", stack: "1.2", model: "lungs", contentDigest: "d", modelDigest: "m", configurationDigest: "c",
-            softwareVersion: "1", firstStage: "export"
+            kind: "contouring",
+            stack: "1.2",
+            model: "lungs",
+            contentDigest: "d",
+            modelDigest: "m",
+            configurationDigest: "c",
+            softwareVersion: "1",
+            firstStage: "export"
         ) { _ in ("{}", "1.2") }
         let run = try #require(try store.seal(1, runs: [new]).first)
         _ = try service.folder.file("state/work/run-\(run.number)/export/report.json", "{}")

@@ -1,8 +1,7 @@
+import Daemon
 import Foundation
 import Glibc
 import Testing
-
-import Daemon
 
 @Suite("Inbox")
 struct InboxScannerTests {
@@ -12,12 +11,16 @@ struct InboxScannerTests {
     init() throws { inbox = try TemporaryFolder() }
 
     private func scan(
-        _ scanner: inout InboxScanner, at seconds: Double, settle: Double = 2
+        _ scanner: inout InboxScanner,
+        at seconds: Double,
+        settle: Double = 2
     ) -> InboxScanner.Listing {
         scanner.scan(inbox.path, marker: ".done", settle: .seconds(settle), now: start + .seconds(seconds))
     }
 
-    private func names(_ files: [InboxFile]) -> [String] { files.map { String($0.path.dropFirst(inbox.path.count + 1)) } }
+    private func names(_ files: [InboxFile]) -> [String] {
+        files.map { String($0.path.dropFirst(inbox.path.count + 1)) }
+    }
 
     @Test("A file is ready when it did not change for the settle time, wherever it lies and whatever it is called")
     func settling() throws {
@@ -45,7 +48,9 @@ struct InboxScannerTests {
 
     @Test("Links, pipes, sockets, hidden files and unfinished downloads are not looked at")
     func notLookedAt() throws {
-        for name in [".hidden", ".folder/a", "a.part", "a.partial", "a.TMP", "a.filepart", "a.crdownload", "~a", "@eaDir/a"] {
+        for name in [
+            ".hidden", ".folder/a", "a.part", "a.partial", "a.TMP", "a.filepart", "a.crdownload", "~a", "@eaDir/a",
+        ] {
             _ = try inbox.file(name)
         }
         symlink("/etc/passwd", inbox.path + "/link")
@@ -139,7 +144,9 @@ struct InboxScannerTests {
     func desertedFolders() throws {
         for name in ["old", "new"] { mkdir("\(inbox.path)/\(name)", 0o700) }
         _ = try inbox.file("used/1")
-        var yesterday = [timeval(tv_sec: time(nil) - 90_000, tv_usec: 0), timeval(tv_sec: time(nil) - 90_000, tv_usec: 0)]
+        var yesterday = [
+            timeval(tv_sec: time(nil) - 90_000, tv_usec: 0), timeval(tv_sec: time(nil) - 90_000, tv_usec: 0),
+        ]
         for folder in ["/old", "/used", ""] { utimes(inbox.path + folder, &yesterday) }
         var scanner = InboxScanner()
         #expect(scan(&scanner, at: 0).deserted == [inbox.path + "/old"])

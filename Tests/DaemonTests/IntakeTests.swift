@@ -1,10 +1,9 @@
+import Daemon
 import Foundation
 import Glibc
 import Platform
 import Store
 import Testing
-
-import Daemon
 
 @Suite("From inbox to queue", .enabled(if: TestService.program != nil, "contourd is not built"))
 struct IntakeTests {
@@ -89,16 +88,20 @@ struct IntakeTests {
         try whole.prefix(whole.count / 2).write(to: URL(fileURLWithPath: growing))
         let intake = Unchecked(try Intake(service.context))
         var hasGrown = false
-        try service.run({ intake.value.run() }, until: {
-            let images = try service.store.series(seriesInstanceUID: series.uid)
-                .map { try service.store.instances(ofSeries: $0.number).count { $0.state == .image } } ?? 0
-            if images == 8 && !hasGrown {
-                #expect(Directory.exists(growing))
-                try whole.write(to: URL(fileURLWithPath: growing))
-                hasGrown = true
+        try service.run(
+            { intake.value.run() },
+            until: {
+                let images =
+                    try service.store.series(seriesInstanceUID: series.uid)
+                    .map { try service.store.instances(ofSeries: $0.number).count { $0.state == .image } } ?? 0
+                if images == 8 && !hasGrown {
+                    #expect(Directory.exists(growing))
+                    try whole.write(to: URL(fileURLWithPath: growing))
+                    hasGrown = true
+                }
+                return images == 9
             }
-            return images == 9
-        })
+        )
         #expect(try service.store.instances(in: .quarantined).isEmpty)
         #expect(!Directory.exists(growing))
     }
@@ -110,26 +113,33 @@ struct IntakeTests {
         try series.drop((0..<10).filter { $0 != 4 }, into: service.inbox)
         let intake = Unchecked(try Intake(service.context))
         var isSent = false
-        try service.run({ intake.value.run() }, until: {
-            if let told = service.log.texts(.seriesWaiting).first, !isSent {
-                #expect(told.contains("missing slices between images 4 and 6"))
-                let record = try service.store.series(seriesInstanceUID: series.uid)
-                #expect(record?.waitingFor?.contains("refused after 600 s without them") == true)
-                try series.drop([4], into: service.inbox + "/late")
-                isSent = true
+        try service.run(
+            { intake.value.run() },
+            until: {
+                if let told = service.log.texts(.seriesWaiting).first, !isSent {
+                    #expect(told.contains("missing slices between images 4 and 6"))
+                    let record = try service.store.series(seriesInstanceUID: series.uid)
+                    #expect(record?.waitingFor?.contains("refused after 600 s without them") == true)
+                    try series.drop([4], into: service.inbox + "/late")
+                    isSent = true
+                }
+                return try runs(service, series).count == 1
             }
-            return try runs(service, series).count == 1
-        })
+        )
         #expect(try runs(service, series).map(\.revision) == [1])
     }
 
     @Test("A marker ends the wait at once, is removed, and its empty folder with it")
     func marker() throws {
-        let service = try TestService { $0.series.quietSeconds = 3600; $0.series.incompleteAfterSeconds = 3600 }
+        let service = try TestService {
+            $0.series.quietSeconds = 3600; $0.series.incompleteAfterSeconds = 3600
+        }
         let series = try TestSeries()
         try series.drop(into: service.inbox + "/study/CT")
         try Data().write(to: URL(fileURLWithPath: service.inbox + "/study/.done"))
-        try service.runIntake(until: { try runs(service, series).count == 1 && !Directory.exists(service.inbox + "/study") })
+        try service.runIntake(until: {
+            try runs(service, series).count == 1 && !Directory.exists(service.inbox + "/study")
+        })
         #expect(Directory.exists(service.inbox))
     }
 
@@ -140,11 +150,15 @@ struct IntakeTests {
             """
             exec 3> >(exec "\(TestService.program ?? "")" --worker)
             while read -r line; do case $line in *killer*) kill -9 $$;; *) printf '%s\\n' "$line" >&3;; esac; done
-            """, in: scripts)
+            """,
+            in: scripts
+        )
         let service = try TestService(program: program)
         try series.drop(1..<9, into: service.inbox, prefix: "b")
         try series.drop([0], into: service.inbox, prefix: "a-killer")
-        try service.runIntake(until: { try !service.store.instances(in: .quarantined).isEmpty && runs(service, series).count == 1 })
+        try service.runIntake(until: {
+            try !service.store.instances(in: .quarantined).isEmpty && runs(service, series).count == 1
+        })
         let set = try #require(try service.store.instances(in: .quarantined).first)
         #expect(set.code == "E_PARSER_CRASHED")
         #expect(try Directory.list(service.context.state.quarantine).map(\.name) == ["\(set.number).dcm"])
@@ -161,7 +175,9 @@ struct IntakeTests {
 
     @Test("Polling takes files without any hint")
     func polling() throws {
-        let service = try TestService { $0.inbox.polling = .always; $0.inbox.pollSeconds = 0.2 }
+        let service = try TestService {
+            $0.inbox.polling = .always; $0.inbox.pollSeconds = 0.2
+        }
         let series = try TestSeries()
         let intake = Unchecked(try Intake(service.context))
         try intake.value.recover()
@@ -171,6 +187,7 @@ struct IntakeTests {
     }
 
     private func runs(_ service: TestService, _ series: TestSeries) throws -> [RunRecord] {
-        try service.store.series(seriesInstanceUID: series.uid).map { try service.store.runs(ofSeries: $0.number) } ?? []
+        try service.store.series(seriesInstanceUID: series.uid).map { try service.store.runs(ofSeries: $0.number) }
+            ?? []
     }
 }

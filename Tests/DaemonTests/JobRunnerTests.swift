@@ -1,10 +1,9 @@
+import Daemon
 import Foundation
 import Pipeline
 import Platform
 import Store
 import Testing
-
-import Daemon
 
 /// Stages run by workers that are shell scripts: they answer, refuse, die, hang.
 @Suite("Stages in workers")
@@ -18,12 +17,22 @@ struct JobRunnerTests {
         let store = service.store
         let instance = try store.beginParsing(inboxPath: "/inbox/1", snapshot: "1")
         _ = try store.beginTaking(
-            instance.number, seriesInstanceUID: "1.2", sopInstanceUID: "1.2.1", header: "{}", digest: "d"
+            instance.number,
+            seriesInstanceUID: "1.2",
+            sopInstanceUID: "1.2.1",
+            header: "{}",
+            digest: "d"
         ) { _ in "/work/1" }
         _ = try store.finishTaking(image: instance.number)
         let new = NewRun(
-            kind: "contouring", stack: "1.2", model: "lungs", contentDigest: "d", modelDigest: "m", configurationDigest: "c",
-            softwareVersion: "1", firstStage: "resample"
+            kind: "contouring",
+            stack: "1.2",
+            model: "lungs",
+            contentDigest: "d",
+            modelDigest: "m",
+            configurationDigest: "c",
+            softwareVersion: "1",
+            firstStage: "resample"
         ) { _ in ("{}", "1.2") }
         _ = try store.seal(1, runs: [new])
         return service
@@ -42,7 +51,8 @@ struct JobRunnerTests {
             read -r request
             case $request in *'"resample"'*) ;; *) exit 3;; esac
             echo '{"progress":{"_0":0.5,"_1":"half"}}'; echo '{"done":{}}'; sleep 60
-            """)
+            """
+        )
         #expect(try runOne(service).state == .completed)
         #expect(try service.store.jobs(ofRun: 1).map(\.stage) == ["resample", "segment"])
         #expect(service.log.texts(.stageFinished).count == 1)
@@ -50,7 +60,8 @@ struct JobRunnerTests {
 
     @Test("A permanent fault refuses the series, with the worker's words")
     func refused() throws {
-        let fault = "{\"kind\":\"permanent\",\"code\":\"E_TEST\",\"message\":\"No.\",\"hint\":\"Stop.\",\"details\":[\"slice 4\"]}"
+        let fault =
+            "{\"kind\":\"permanent\",\"code\":\"E_TEST\",\"message\":\"No.\",\"hint\":\"Stop.\",\"details\":[\"slice 4\"]}"
         let service = try service("read -r request; echo '{\"fault\":{\"_0\":\(fault)}}'")
         let job = try runOne(service)
         #expect(job.state == .discarded)
@@ -59,9 +70,13 @@ struct JobRunnerTests {
         #expect(service.log.lines.last?.fields["CONTOUR_FAULT"] == "E_TEST")
     }
 
-    @Test("A worker that dies is told with how it died, and its stage is tried again", arguments: [
-        ("read -r request; kill -9 $$", "signal 9"), ("read -r request; exit 7", "exit status 7"), ("exit 0", "without an answer"),
-    ])
+    @Test(
+        "A worker that dies is told with how it died, and its stage is tried again",
+        arguments: [
+            ("read -r request; kill -9 $$", "signal 9"), ("read -r request; exit 7", "exit status 7"),
+            ("exit 0", "without an answer"),
+        ]
+    )
     func dies(script: String, how: String) throws {
         let service = try service(script)
         let job = try runOne(service)
@@ -94,15 +109,24 @@ struct JobRunnerTests {
     func stop() throws {
         let service = try service("echo $$ >\"$0.pid\"; read -r request; exec sleep 600")
         let start = ContinuousClock.now
-        try service.run({
-            Dispatcher(context: service.context, index: 0).run()
-        }, until: { Directory.exists(scripts.path + "/worker.pid") })
+        try service.run(
+            {
+                Dispatcher(context: service.context, index: 0).run()
+            },
+            until: { Directory.exists(scripts.path + "/worker.pid") }
+        )
         #expect(start.duration(to: .now) < .seconds(10))
         let job = try #require(try service.store.jobs(ofRun: 1).first)
         #expect(job.state == .available)
         #expect(job.attempts == 0)
         #expect(service.log.texts(.stageGivenBack).count == 1)
-        let pid = try #require(Int32(try String(contentsOfFile: scripts.path + "/worker.pid", encoding: .utf8).trimmingCharacters(in: .newlines)))
+        let pid = try #require(
+            Int32(
+                try String(contentsOfFile: scripts.path + "/worker.pid", encoding: .utf8).trimmingCharacters(
+                    in: .newlines
+                )
+            )
+        )
         #expect(kill(pid, 0) == -1, "the worker lives")
     }
 
@@ -110,13 +134,16 @@ struct JobRunnerTests {
     func cancel() throws {
         let service = try service("read -r request; exec sleep 600")
         let controller = Controller(store: service.store, context: service.context)
-        try service.run({
-            Dispatcher(context: service.context, index: 0).run()
-        }, until: {
-            guard service.context.running.withLock({ !$0.isEmpty }) else { return false }
-            guard case .done = controller.handle(.cancel(1)) else { return false }
-            return true
-        })
+        try service.run(
+            {
+                Dispatcher(context: service.context, index: 0).run()
+            },
+            until: {
+                guard service.context.running.withLock({ !$0.isEmpty }) else { return false }
+                guard case .done = controller.handle(.cancel(1)) else { return false }
+                return true
+            }
+        )
         #expect(try service.store.jobs(ofRun: 1).map(\.state) == [.cancelled])
         #expect(try service.store.deliveringRuns().isEmpty)
     }

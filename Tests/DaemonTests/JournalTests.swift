@@ -1,8 +1,7 @@
+import Daemon
 import Foundation
 import Logging
 import Testing
-
-import Daemon
 
 @Suite("Journal")
 struct JournalTests {

@@ -1,13 +1,15 @@
+import Daemon
 import Dicom
 import Foundation
 import Platform
 import Store
 import Testing
 
-import Daemon
-
 /// Every place at which the service may have died while it took a file.
-@Suite("Files that were being taken when the service died", .enabled(if: TestService.program != nil, "contourd is not built"))
+@Suite(
+    "Files that were being taken when the service died",
+    .enabled(if: TestService.program != nil, "contourd is not built")
+)
 struct RecoveryTests {
     private let service: TestService
     private let series: TestSeries
@@ -26,8 +28,11 @@ struct RecoveryTests {
         let instance = try service.store.beginParsing(inboxPath: source, snapshot: file.snapshot)
         let header = try InstanceHeader(contentsOf: source), digest = try SHA256Digest.hex(ofFile: source)
         return try service.store.beginTaking(
-            instance.number, seriesInstanceUID: series.uid, sopInstanceUID: header.sopInstanceUID,
-            header: String(decoding: try JSONEncoder().encode(header), as: UTF8.self), digest: digest
+            instance.number,
+            seriesInstanceUID: series.uid,
+            sopInstanceUID: header.sopInstanceUID,
+            header: String(decoding: try JSONEncoder().encode(header), as: UTF8.self),
+            digest: digest
         ) { self.service.context.state.image(instance.number, seriesNumber: $0 ?? 0) }
     }
 

@@ -1,3 +1,4 @@
+import Daemon
 import Foundation
 import Logging
 import Pipeline
@@ -5,8 +6,6 @@ import Platform
 import Store
 import Synchronization
 import Testing
-
-import Daemon
 
 /// Counts calls from any thread.
 final class Counter: Sendable {
@@ -84,10 +83,16 @@ final class TestService: Sendable {
         try Directory.create(configuration.folders.inbox)
         try Directory.create(configuration.folders.outbox)
         context = try ServiceContext(
-            store: try Store(path: state.database), logger: log.logger, state: state,
-            program: program ?? Self.program ?? "/bin/false", configurationPath: nil,
+            store: try Store(path: state.database),
+            logger: log.logger,
+            state: state,
+            program: program ?? Self.program ?? "/bin/false",
+            configurationPath: nil,
             settings: .init(
-                configuration: configuration, models: [ModelChoice(name: "lungs", directory: "/models/lungs", digest: "m")]))
+                configuration: configuration,
+                models: [ModelChoice(name: "lungs", directory: "/models/lungs", digest: "m")]
+            )
+        )
     }
 
     var store: Store { context.store }
@@ -103,7 +108,9 @@ final class TestService: Sendable {
 
     /// Runs a part on a thread until a condition holds, then stops it.
     func run(
-        _ part: @escaping @Sendable () -> Void, until condition: () throws -> Bool, seconds: Double = 30,
+        _ part: @escaping @Sendable () -> Void,
+        until condition: () throws -> Bool,
+        seconds: Double = 30,
         sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
         let end = DispatchSemaphore(value: 0)
@@ -125,7 +132,8 @@ final class TestService: Sendable {
 
     /// Runs the intake until a condition holds.
     func runIntake(
-        until condition: () throws -> Bool, sourceLocation: SourceLocation = #_sourceLocation
+        until condition: () throws -> Bool,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) throws {
         let intake = Unchecked(try Intake(context))
         try intake.value.recover()
@@ -139,8 +147,13 @@ final class TestService: Sendable {
         folder = other.folder
         try other.store.close()
         context = try ServiceContext(
-            store: try Store(path: other.context.state.database), logger: log.logger, state: other.context.state,
-            program: other.context.program, configurationPath: nil, settings: other.context.current)
+            store: try Store(path: other.context.state.database),
+            logger: log.logger,
+            state: other.context.state,
+            program: other.context.program,
+            configurationPath: nil,
+            settings: other.context.current
+        )
     }
 }
 
@@ -160,8 +173,15 @@ struct TestSeries {
     init(seed: UInt64 = 1, slices: Int = 9) throws {
         folder = try TemporaryFolder()
         let request = PhantomRequest(
-            seed: seed, columns: 64, rows: 64, slices: slices, spacing: .init(6, 6, 8),
-            signs: try #require(AxisSigns("+x+y+z")), noiseHU: 0, withTruth: true)
+            seed: seed,
+            columns: 64,
+            rows: 64,
+            slices: slices,
+            spacing: .init(6, 6, 8),
+            signs: try #require(AxisSigns("+x+y+z")),
+            noiseHU: 0,
+            withTruth: true
+        )
         let written = try writePhantom(request, to: folder.path + "/phantom", threads: 1)
         uid = written.seriesInstanceUID
         let ct = folder.path + "/phantom/ct"
@@ -173,7 +193,9 @@ struct TestSeries {
     /// Copies some of the slices.
     func drop(_ slices: some Collection<Int>, into folder: String, prefix: String = "IM") throws {
         try Directory.create(folder)
-        for slice in slices { try FileManager.default.copyItem(atPath: files[slice], toPath: "\(folder)/\(prefix)\(slice)") }
+        for slice in slices {
+            try FileManager.default.copyItem(atPath: files[slice], toPath: "\(folder)/\(prefix)\(slice)")
+        }
     }
 
     func drop(into folder: String) throws { try drop(files.indices, into: folder) }

@@ -8,7 +8,9 @@ import Testing
 struct AdmissionLimitTests {
     private let limits = AdmissionLimits()
 
-    private func stack(_ count: Int = 12, change: (Int, inout InstanceHeader) -> Void = { _, _ in }) throws -> [InstanceHeader] {
+    private func stack(_ count: Int = 12, change: (Int, inout InstanceHeader) -> Void = { _, _ in }) throws
+        -> [InstanceHeader]
+    {
         let one = try SmallCT.headers()[0]
         return (0..<count).map { k in
             var header = one
@@ -33,20 +35,30 @@ struct AdmissionLimitTests {
 
     @Test("the smallest and the largest matrix")
     func matrix() throws {
-        func square(_ size: Int) throws -> [InstanceHeader] { try stack { $1.rows = size; $1.columns = size } }
+        func square(_ size: Int) throws -> [InstanceHeader] {
+            try stack {
+                $1.rows = size; $1.columns = size
+            }
+        }
         check("E_MATRIX", inside: try square(limits.minimumMatrix), outside: try square(limits.minimumMatrix - 1))
         check("E_MATRIX", inside: try square(limits.maximumMatrix), outside: try square(limits.maximumMatrix + 1))
     }
 
     @Test("the number of voxels")
     func voxels() throws {
-        func sized(_ count: Int) throws -> [InstanceHeader] { try stack(count) { $1.rows = 2000; $1.columns = 2000 } }
+        func sized(_ count: Int) throws -> [InstanceHeader] {
+            try stack(count) {
+                $1.rows = 2000; $1.columns = 2000
+            }
+        }
         check("E_TOO_LARGE", inside: try sized(150), outside: try sized(151))
     }
 
     @Test("the slice spacing")
     func spacing() throws {
-        func spaced(_ step: Double) throws -> [InstanceHeader] { try stack { $1.frames[0].position?.z = Double($0) * step } }
+        func spaced(_ step: Double) throws -> [InstanceHeader] {
+            try stack { $1.frames[0].position?.z = Double($0) * step }
+        }
         check("E_SLICE_SPACING", inside: try spaced(10), outside: try spaced(10.01))
         check("E_SLICE_SPACING", inside: try spaced(0.2001), outside: try spaced(0.199))
     }
@@ -72,12 +84,16 @@ struct AdmissionLimitTests {
     @Test("small differences that add up")
     func drift() throws {
         func bent(_ total: Double) throws -> [InstanceHeader] {
-            try stack(41) { $1.frames[0].position?.z = 3 * Double($0) + ($0 <= 20 ? Double($0) : Double(40 - $0)) * total / 20 }
+            try stack(41) {
+                $1.frames[0].position?.z = 3 * Double($0) + ($0 <= 20 ? Double($0) : Double(40 - $0)) * total / 20
+            }
         }
         check("E_UNEVEN_SPACING", inside: try bent(0.49), outside: try bent(0.51))
         // Thin slices: a quarter of the spacing, before a slice lies nearer to its neighbour's place.
         func thin(_ total: Double) throws -> [InstanceHeader] {
-            try stack(41) { $1.frames[0].position?.z = 0.8 * Double($0) + ($0 <= 20 ? Double($0) : Double(40 - $0)) * total / 20 }
+            try stack(41) {
+                $1.frames[0].position?.z = 0.8 * Double($0) + ($0 <= 20 ? Double($0) : Double(40 - $0)) * total / 20
+            }
         }
         check("E_UNEVEN_SPACING", inside: try thin(0.19), outside: try thin(0.21))
     }
@@ -99,7 +115,9 @@ struct AdmissionLimitTests {
 
     @Test("sideways shift")
     func shift() throws {
-        func shifted(_ by: Double) throws -> [InstanceHeader] { try stack { $1.frames[0].position?.x += $0 == 5 ? by : 0 } }
+        func shifted(_ by: Double) throws -> [InstanceHeader] {
+            try stack { $1.frames[0].position?.x += $0 == 5 ? by : 0 }
+        }
         check("E_SHIFTED_SLICES", inside: try shifted(0.499), outside: try shifted(0.501))
     }
 
@@ -137,7 +155,10 @@ struct AdmissionLimitTests {
     func pixelSpacing() throws {
         func spaced(_ rows: Double, _ columns: Double, last: Double? = nil) throws -> [InstanceHeader] {
             try stack { k, header in
-                header.frames[0].pixelSpacing = PixelSpacing(betweenRows: k == 11 ? last ?? rows : rows, betweenColumns: columns)
+                header.frames[0].pixelSpacing = PixelSpacing(
+                    betweenRows: k == 11 ? last ?? rows : rows,
+                    betweenColumns: columns
+                )
             }
         }
         check("E_PIXEL_SPACING", inside: try spaced(5, 5), outside: try spaced(5.01, 5.01))

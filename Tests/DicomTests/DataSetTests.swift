@@ -38,7 +38,8 @@ struct DataSetTests {
         arguments: [
             TransferSyntax.implicitVRLittleEndian, .explicitVRLittleEndian, .explicitVRBigEndian,
             .deflatedExplicitVRLittleEndian,
-        ])
+        ]
+    )
     func roundTrip(_ syntax: TransferSyntax) throws {
         let folder = try TemporaryFolder()
         var expected = sample()
@@ -69,8 +70,10 @@ struct DataSetTests {
         "text of any character set becomes Unicode, in items too",
         arguments: [
             ("latin1", "Müller^Jürgen"), ("utf8", "Łukasz^Żółć"), ("chinese", "Wang^XiaoDong=王^小东"),
-            ("japanese", "Yamada^Tarou=山田^太郎=やまだ^たろう"), ("cyrillic", "Люкceмбypг"), ("korean", "Hong^Gildong=洪^吉洞=홍^길동"), ("katakana", "ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎=やまだ^たろう"),
-        ])
+            ("japanese", "Yamada^Tarou=山田^太郎=やまだ^たろう"), ("cyrillic", "Люкceмбypг"),
+            ("korean", "Hong^Gildong=洪^吉洞=홍^길동"), ("katakana", "ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎=やまだ^たろう"),
+        ]
+    )
     func characterSets(_ name: String, _ text: String) throws {
         let file = try DicomFile(contentsOf: Fixtures.root + "/charset_\(name).dcm")
         #expect(file.dataSet.string(.patientName) == text)

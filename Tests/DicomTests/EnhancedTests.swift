@@ -15,16 +15,28 @@ struct EnhancedTests {
         ] { dataSet.remove(tag) }
         dataSet.set(.sopClassUID, .UI, SOPClass.enhancedCTImage)
         dataSet.set(.numberOfFrames, .IS, integer: order.count)
-        dataSet.set(.sharedFunctionalGroupsSequence, sequence: [
-            group([.imageOrientationPatient], .planeOrientationSequence, classic[0])
-                .merging(group([.pixelSpacing, .sliceThickness], .pixelMeasuresSequence, classic[0]))
-                .merging(group([.rescaleSlope, .rescaleIntercept, .rescaleType], .pixelValueTransformationSequence, classic[0]))
-        ])
-        dataSet.set(.perFrameFunctionalGroupsSequence, sequence: order.enumerated().map { frame, k in
-            var item = group([.imagePositionPatient], .planePositionSequence, classic[k])
-            change(frame, &item)
-            return item
-        })
+        dataSet.set(
+            .sharedFunctionalGroupsSequence,
+            sequence: [
+                group([.imageOrientationPatient], .planeOrientationSequence, classic[0])
+                    .merging(group([.pixelSpacing, .sliceThickness], .pixelMeasuresSequence, classic[0]))
+                    .merging(
+                        group(
+                            [.rescaleSlope, .rescaleIntercept, .rescaleType],
+                            .pixelValueTransformationSequence,
+                            classic[0]
+                        )
+                    )
+            ]
+        )
+        dataSet.set(
+            .perFrameFunctionalGroupsSequence,
+            sequence: order.enumerated().map { frame, k in
+                var item = group([.imagePositionPatient], .planePositionSequence, classic[k])
+                change(frame, &item)
+                return item
+            }
+        )
         dataSet.set(.pixelData, .OW, bytes: order.flatMap { classic[$0].bytes(.pixelData) ?? [] })
         return dataSet
     }

@@ -33,7 +33,10 @@ struct FuzzTests {
     }
 
     private func fuzz(
-        _ original: Data, seed: UInt64, rounds: Int, _ exercise: ((String) throws -> Void)? = nil
+        _ original: Data,
+        seed: UInt64,
+        rounds: Int,
+        _ exercise: ((String) throws -> Void)? = nil
     ) throws {
         let folder = try TemporaryFolder()
         let url = URL(fileURLWithPath: folder.file("f.dcm"))
@@ -55,10 +58,13 @@ struct FuzzTests {
         }
     }
 
-    @Test("uncompressed, implicit, big endian and deflated files", arguments: [
-        TransferSyntax.explicitVRLittleEndian, .implicitVRLittleEndian, .explicitVRBigEndian,
-        .deflatedExplicitVRLittleEndian,
-    ])
+    @Test(
+        "uncompressed, implicit, big endian and deflated files",
+        arguments: [
+            TransferSyntax.explicitVRLittleEndian, .implicitVRLittleEndian, .explicitVRBigEndian,
+            .deflatedExplicitVRLittleEndian,
+        ]
+    )
     func native(_ syntax: TransferSyntax) throws {
         let folder = try TemporaryFolder()
         let path = try SmallCT.write([try SmallCT.dataSets()[0]], to: folder, transferSyntax: syntax)[0]
@@ -66,16 +72,25 @@ struct FuzzTests {
     }
 
     // SKIPPED: the compressed files are in ../shared.
-    @Test("compressed files", .enabled(if: SharedData.isPresent, "needs ../shared"), arguments: [
-        "dicom2nifti/compressed_rle/001/IM-0001-0001-0001.dcm", "dicom2nifti/compressed_jpeg/001/IM-0001-0001-0001.dcm",
-        "dicom2nifti/compressed_jpegls/001/IM-0001-0001-0001.dcm", "dicom2nifti/compressed_j2k/001/IM-0001-0001-0001.dcm",
-    ])
+    @Test(
+        "compressed files",
+        .enabled(if: SharedData.isPresent, "needs ../shared"),
+        arguments: [
+            "dicom2nifti/compressed_rle/001/IM-0001-0001-0001.dcm",
+            "dicom2nifti/compressed_jpeg/001/IM-0001-0001-0001.dcm",
+            "dicom2nifti/compressed_jpegls/001/IM-0001-0001-0001.dcm",
+            "dicom2nifti/compressed_j2k/001/IM-0001-0001-0001.dcm",
+        ]
+    )
     func compressed(_ name: String) throws {
         let url = URL(fileURLWithPath: SharedData.root + "/data/awkward/" + name)
         try fuzz(try Data(contentsOf: url), seed: 2, rounds: 150)
     }
 
-    @Test("nested functional groups and references", arguments: ["values_explicit.dcm", "values_implicit.dcm", "charset_japanese.dcm"])
+    @Test(
+        "nested functional groups and references",
+        arguments: ["values_explicit.dcm", "values_implicit.dcm", "charset_japanese.dcm"]
+    )
     func nested(_ name: String) throws {
         try fuzz(try Data(contentsOf: URL(fileURLWithPath: Fixtures.root + "/" + name)), seed: 3, rounds: 500)
     }
@@ -91,7 +106,11 @@ struct FuzzTests {
             .write(masks, to: folder.file("seg.dcm"))
         for name in ["rs.dcm", "seg.dcm"] {
             try fuzz(
-                Data(contentsOf: URL(fileURLWithPath: folder.file(name))), seed: 4, rounds: 400, exerciseStructures)
+                Data(contentsOf: URL(fileURLWithPath: folder.file(name))),
+                seed: 4,
+                rounds: 400,
+                exerciseStructures
+            )
         }
     }
 
@@ -100,11 +119,15 @@ struct FuzzTests {
     func meanings() throws {
         let original = try SmallCT.dataSets()
         let texts = [
-            "", " ", "0", "-1", "1", "1e308", "-1e308", "1e-308", "nan", "inf", "2147483647", "-2147483648", "4294967295",
-            "9223372036854775807", "-9223372036854775808", "999999999999999999999", "0x10", "1.2.3", "..", "x\\y", "LOCALIZER", "\u{0}",
+            "", " ", "0", "-1", "1", "1e308", "-1e308", "1e-308", "nan", "inf", "2147483647", "-2147483648",
+            "4294967295",
+            "9223372036854775807", "-9223372036854775808", "999999999999999999999", "0x10", "1.2.3", "..", "x\\y",
+            "LOCALIZER", "\u{0}",
         ]
         var random = SplitMix64(state: 6)
-        let extra: [Dicom.Tag] = [.numberOfFrames, .temporalPositionIdentifier, .imagesInAcquisition, .pixelPaddingValue, .gantryDetectorTilt]
+        let extra: [Dicom.Tag] = [
+            .numberOfFrames, .temporalPositionIdentifier, .imagesInAcquisition, .pixelPaddingValue, .gantryDetectorTilt,
+        ]
         let tags = (Set(original[0].tags).subtracting([.pixelData]).union(extra)).sorted()
         for _ in 0..<1500 {
             var dataSets = original
@@ -117,7 +140,11 @@ struct FuzzTests {
                 let slice = Int.random(in: dataSets.indices, using: &random)
                 let asText = Bool.random(using: &random)
                 for n in dataSets.indices where all || n == slice {
-                    if asText { dataSets[n].set(tag, .LO, strings: values) } else { dataSets[n].set(tag, .SV, integers: numbers) }
+                    if asText {
+                        dataSets[n].set(tag, .LO, strings: values)
+                    } else {
+                        dataSets[n].set(tag, .SV, integers: numbers)
+                    }
                 }
             }
             var headers: [InstanceHeader] = []
@@ -125,7 +152,9 @@ struct FuzzTests {
                 // An image that is refused by itself is not examined with the others.
                 if case .success(let header) = Result(catching: { () throws(DicomError) in
                     try InstanceHeader(dataSet: dataSet, metaInformation: DicomFile(dataSet: dataSet).metaInformation)
-                }) { headers.append(header) }
+                }) {
+                    headers.append(header)
+                }
             }
             for stack in stacks(of: headers) {
                 let examination = examineStack(stack.indices.map { headers[$0] })

@@ -49,8 +49,10 @@ struct HostileFileTests {
         for changes in [
             [0x0002: ("US", most), 0x0010: ("US", most), 0x0011: ("US", most), 0x0100: ("US", most)],
             [0x0010: ("SV", number(Int64.max)), 0x0011: ("SV", number(Int64.max))],
-            [0x0010: ("UV", number(UInt64.max))], [0x0010: ("SV", number(Int64.min))], [0x0010: ("SL", number(Int32(-2)))],
-            [0x0010: ("IS", Data("99999999999999999999".utf8))], [0x0010: ("UL", number(UInt32.max)), 0x0011: ("UL", number(UInt32.max))],
+            [0x0010: ("UV", number(UInt64.max))], [0x0010: ("SV", number(Int64.min))],
+            [0x0010: ("SL", number(Int32(-2)))],
+            [0x0010: ("IS", Data("99999999999999999999".utf8))],
+            [0x0010: ("UL", number(UInt32.max)), 0x0011: ("UL", number(UInt32.max))],
         ] as [[UInt16: (String, Data)]] {
             guard case .failure(let error) = read(image(changes)) else {
                 Issue.record("\(changes) was accepted")
@@ -60,7 +62,8 @@ struct HostileFileTests {
         }
         // Bits that cannot be are judged when pixels are read.
         for changes in [
-            [0x0101: ("SV", number(Int64.min))], [0x0102: ("SV", number(Int64.max))], [0x0101: ("US", number(UInt16(0)))],
+            [0x0101: ("SV", number(Int64.min))], [0x0102: ("SV", number(Int64.max))],
+            [0x0101: ("US", number(UInt16(0)))],
         ] as [[UInt16: (String, Data)]] {
             #expect(throws: DicomError.self) {
                 let folder = try TemporaryFolder()
@@ -70,9 +73,12 @@ struct HostileFileTests {
         }
     }
 
-    @Test("numbers of frames that the pixels do not have", arguments: [
-        "0", "-1", "2", "65535", "65536", "2147483647", "9223372036854775807", "-9223372036854775808", "1e9",
-    ])
+    @Test(
+        "numbers of frames that the pixels do not have",
+        arguments: [
+            "0", "-1", "2", "65535", "65536", "2147483647", "9223372036854775807", "-9223372036854775808", "1e9",
+        ]
+    )
     func frames(_ text: String) {
         guard case .failure(let error) = read(image([:], frames: text)) else {
             // What is no IS is read as absent: one frame.
@@ -85,7 +91,8 @@ struct HostileFileTests {
     @Test("Instance Numbers and counts at the ends of what a number holds do not stop the examination")
     func instanceNumbers() throws {
         for (first, last) in [
-            ("-9223372036854775808", "9223372036854775807"), ("-2147483648", "2147483647"), ("-2147483648", "4294967295"),
+            ("-9223372036854775808", "9223372036854775807"), ("-2147483648", "2147483647"),
+            ("-2147483648", "4294967295"),
         ] {
             var dataSets = try SmallCT.dataSets()
             dataSets[0].set(.instanceNumber, .IS, first)
@@ -99,10 +106,14 @@ struct HostileFileTests {
         }
     }
 
-    @Test("numbers that are none, and places beyond the scanner's room, are no geometry", arguments: [
-        ["NAN", "0", "0"], ["INF", "0", "0"], ["0", "-inf", "0"], ["1e999", "0", "0"], ["0", "0", "1e30"], ["0", "0", "-1e300"],
-        ["0", "0", "1000001"], ["0", "0"], ["0", "0", "x"], [],
-    ])
+    @Test(
+        "numbers that are none, and places beyond the scanner's room, are no geometry",
+        arguments: [
+            ["NAN", "0", "0"], ["INF", "0", "0"], ["0", "-inf", "0"], ["1e999", "0", "0"], ["0", "0", "1e30"],
+            ["0", "0", "-1e300"],
+            ["0", "0", "1000001"], ["0", "0"], ["0", "0", "x"], [],
+        ]
+    )
     func positions(_ position: [String]) throws {
         var dataSets = try SmallCT.dataSets()
         for n in [0, 5] { dataSets[n].set(.imagePositionPatient, .DS, strings: position) }
@@ -111,10 +122,14 @@ struct HostileFileTests {
         #expect(examination.geometry == nil)
     }
 
-    @Test("pixel spacings that are none, negative or absurd are refused", arguments: [
-        (["-1.25", "-1.25"], "E_NO_GEOMETRY"), (["0", "1"], "E_NO_GEOMETRY"), (["nan", "nan"], "E_NO_GEOMETRY"),
-        (["1"], "E_NO_GEOMETRY"), (["1e-300", "1e-300"], "E_PIXEL_SPACING"), (["1e300", "1e300"], "E_PIXEL_SPACING"),
-    ])
+    @Test(
+        "pixel spacings that are none, negative or absurd are refused",
+        arguments: [
+            (["-1.25", "-1.25"], "E_NO_GEOMETRY"), (["0", "1"], "E_NO_GEOMETRY"), (["nan", "nan"], "E_NO_GEOMETRY"),
+            (["1"], "E_NO_GEOMETRY"), (["1e-300", "1e-300"], "E_PIXEL_SPACING"),
+            (["1e300", "1e300"], "E_PIXEL_SPACING"),
+        ]
+    )
     func spacings(_ spacing: [String], _ code: String) throws {
         var dataSets = try SmallCT.dataSets()
         for n in dataSets.indices { dataSets[n].set(.pixelSpacing, .DS, strings: spacing) }
@@ -134,7 +149,10 @@ struct HostileFileTests {
         for slope in ["nan", "0", "-1", "inf", ""] {
             var dataSets = try SmallCT.dataSets()
             for n in dataSets.indices { dataSets[n].set(.rescaleSlope, .DS, slope) }
-            #expect(examineStack(try dataSets.map { try SmallCT.header($0) }).refusalCodes.contains("E_NOT_HU"), "\(slope)")
+            #expect(
+                examineStack(try dataSets.map { try SmallCT.header($0) }).refusalCodes.contains("E_NOT_HU"),
+                "\(slope)"
+            )
         }
     }
 
@@ -148,7 +166,10 @@ struct HostileFileTests {
                 dataSets[n].set(.rescaleIntercept, .DS, intercept)
             }
             let files = try SmallCT.write(dataSets, to: folder)
-            #expect(refusal { try loadCTSeries(files: files) }.contains { $0.code == "E_NOT_HU" }, "\(slope), \(intercept)")
+            #expect(
+                refusal { try loadCTSeries(files: files) }.contains { $0.code == "E_NOT_HU" },
+                "\(slope), \(intercept)"
+            )
         }
     }
 
@@ -185,7 +206,9 @@ struct HostileFileTests {
         var stream = Data()
         for start in stride(from: 0, to: data.count, by: 65_535) {
             let block = data[start..<min(start + 65_535, data.count)]
-            stream += Data([start + 65_535 >= data.count ? 1 : 0]) + number(UInt16(block.count)) + number(~UInt16(block.count)) + block
+            stream +=
+                Data([start + 65_535 >= data.count ? 1 : 0]) + number(UInt16(block.count))
+                + number(~UInt16(block.count)) + block
         }
         return stream
     }
@@ -196,7 +219,7 @@ struct HostileFileTests {
         do {
             _ = try DicomFile(contentsOf: folder.file("d.dcm"))
             return nil
-        } catch let error as DicomError { return error }
+        } catch { return error }
     }
 
     @Test("a deflated file is read, and sequences nested in it without end are refused like any")
@@ -208,9 +231,13 @@ struct HostileFileTests {
         let dataSet = plain[(128 + 4 + 12 + 8 + 20)...]
         #expect(dataSet.prefix(4) == Data([8, 0, 0x16, 0]))
         #expect(try error(deflated(stored(Data(dataSet)))) == nil)
-        let open = Data([8, 0, 0x15, 0x11]) + Data("SQ".utf8) + Data([0, 0, 255, 255, 255, 255, 0xFE, 0xFF, 0, 0xE0, 255, 255, 255, 255])
+        let open =
+            Data([8, 0, 0x15, 0x11]) + Data("SQ".utf8)
+            + Data([0, 0, 255, 255, 255, 255, 0xFE, 0xFF, 0, 0xE0, 255, 255, 255, 255])
         let nested = Data((0..<100_000).flatMap { _ in open })
-        #expect(try error(deflated(stored(Data(dataSet) + nested))) == .corrupt(reason: "sequences are nested too deeply"))
+        #expect(
+            try error(deflated(stored(Data(dataSet) + nested))) == .corrupt(reason: "sequences are nested too deeply")
+        )
     }
 
     @Test("a deflated file that declares gigabytes, or grows to them, is refused before they are there")

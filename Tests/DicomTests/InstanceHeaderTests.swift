@@ -27,7 +27,8 @@ struct InstanceHeaderTests {
         arguments: [
             (VR.US, 63536, 1, -2000), (.SS, -2000, 1, -2000), (.US, 63536, 0, 63536), (.SS, -2000, 0, 63536),
             (.US, 0, 1, 0),
-        ])
+        ]
+    )
     func padding(_ vr: VR, _ value: Int, _ representation: Int, _ expected: Int) throws {
         var dataSet = try SmallCT.dataSets()[0]
         dataSet.set(.pixelPaddingValue, vr, integer: value)

@@ -29,7 +29,8 @@ struct LoadingTests {
         let swapped = number & 4 != 0
         let geometry = SmallCT.geometry(
             directionI: swapped ? Vector3(0, y, 0) : Vector3(x, 0, 0),
-            directionJ: swapped ? Vector3(x, 0, 0) : Vector3(0, y, 0))
+            directionJ: swapped ? Vector3(x, 0, 0) : Vector3(0, y, 0)
+        )
         let volume = SmallCT.volume(geometry)
         let series = try loadCTSeries(files: try writeCTSeries(volume: volume, to: folder.path).files)
         #expect(series.volume == volume)
@@ -200,7 +201,11 @@ struct ValueLimitTests {
         #expect(limits.softTissueHU.contains(200) && !limits.softTissueHU.contains(201))
         #expect(limits.possibleHU.contains(-1200) && !limits.possibleHU.contains(-1201))
         let conversion = HounsfieldConversion(
-            slope: 1, intercept: 0, padding: nil, undeclaredPaddingHU: limits.undeclaredPaddingHU)
+            slope: 1,
+            intercept: 0,
+            padding: nil,
+            undeclaredPaddingHU: limits.undeclaredPaddingHU
+        )
         #expect(conversion.hounsfield(-2000) == -2000)
         #expect(conversion.hounsfield(-2001) == nil)
     }

@@ -20,7 +20,9 @@ struct SharedDataTests {
             }
             #expect([geometry.origin.x, geometry.origin.y, geometry.origin.z] == golden.origin)
             #expect(series.volume.voxels.withUnsafeBytes { crc32($0) } == golden.crc32, "\(golden.folder)")
-            #expect([series.slices[0], series.slices[series.slices.count - 1]].map(\.sopInstanceUID) == golden.instances)
+            #expect(
+                [series.slices[0], series.slices[series.slices.count - 1]].map(\.sopInstanceUID) == golden.instances
+            )
             #expect(series.findings.map(\.code) == ["W_EXTENT_NOT_PROVABLE"], "\(golden.folder)")
         }
     }
@@ -29,7 +31,7 @@ struct SharedDataTests {
     func pixels() throws {
         for (path, expected) in try Golden.load().pixels {
             if let error = Self.refused[path] {
-                #expect(throws: error) { try PixelReader(contentsOf: SharedData.root + "/data/" + path) }
+                #expect(throws: error) { _ = try PixelReader(contentsOf: SharedData.root + "/data/" + path) }
                 continue
             }
             let reader = try PixelReader(contentsOf: SharedData.root + "/data/" + path)

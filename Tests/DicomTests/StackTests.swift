@@ -181,9 +181,11 @@ struct ExtentTests {
     func leadingNumbers() throws {
         let examination = examineStack(Array(try unnumbered(14).dropFirst(2)))
         #expect(examination.refusalCodes == ["E_MISSING_END_SLICES"])
-        #expect(examination.refusals[0].sliceDetails == [
-            "the Instance Numbers begin at 3: missing 2 slices below slice 3 at 106 mm"
-        ])
+        #expect(
+            examination.refusals[0].sliceDetails == [
+                "the Instance Numbers begin at 3: missing 2 slices below slice 3 at 106 mm"
+            ]
+        )
     }
 
     @Test("numbering that continues from another series is no proof of missing slices")
@@ -246,7 +248,8 @@ struct StackKeyTests {
     func keys() throws {
         let header = try stack()[0]
         let changes: [(inout InstanceHeader) -> Void] = [
-            { $0.imageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"] }, { $0.frames[0].columnDirection = Vector3(0, 0, -1) },
+            { $0.imageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"] },
+            { $0.frames[0].columnDirection = Vector3(0, 0, -1) },
             { $0.rows = 80 }, { $0.frames[0].pixelSpacing?.betweenRows = 2 }, { $0.frameOfReferenceUID = "1.9" },
             { $0.temporalPositionIdentifier = 2 }, { $0.seriesInstanceUID = "1.9" },
         ]

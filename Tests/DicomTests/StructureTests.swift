@@ -14,20 +14,34 @@ struct StructureTests {
         reference.set(.patientName, .PN, "Müller^Jürgen")
         let slices = (0..<geometry.dimensions.k).map { k in
             SliceReference(
-                sopClassUID: "1.2.840.10008.5.1.4.1.1.2", sopInstanceUID: "1.2.3.1.\(k + 1)",
+                sopClassUID: "1.2.840.10008.5.1.4.1.1.2",
+                sopInstanceUID: "1.2.3.1.\(k + 1)",
                 position: geometry.patientPoint(i: 0, j: 0, k: Double(k) + drift(k) / geometry.spacing.z),
-                instanceNumber: k + 1)
+                instanceNumber: k + 1
+            )
         }
         return ProductDescription(
-            reference: ReferenceAttributes(copying: reference), slices: slices, seriesInstanceUID: "1.2.9",
-            sopInstanceUID: "1.2.9.1", seriesNumber: 9001, algorithmName: "test 1.0.0", softwareVersion: "9.9.9",
-            date: "20240101", time: "120000")
+            reference: ReferenceAttributes(copying: reference),
+            slices: slices,
+            seriesInstanceUID: "1.2.9",
+            sopInstanceUID: "1.2.9.1",
+            seriesNumber: 9001,
+            algorithmName: "test 1.0.0",
+            softwareVersion: "9.9.9",
+            date: "20240101",
+            time: "120000"
+        )
     }
 
     static func description(_ name: String) -> StructureDescription {
         StructureDescription(
-            name: name, red: 10, green: 20, blue: 30, category: StructureDescription.anatomicalStructure,
-            type: CodedTerm(value: "39607008", scheme: "SCT", meaning: "Lung"))
+            name: name,
+            red: 10,
+            green: 20,
+            blue: 30,
+            category: StructureDescription.anatomicalStructure,
+            type: CodedTerm(value: "39607008", scheme: "SCT", meaning: "Lung")
+        )
     }
 
     /// Speckle, which has every hole, touch and island there is.
@@ -36,7 +50,10 @@ struct StructureTests {
         let density = Double.random(in: 0.2...0.8, using: &random)
         return Mask(
             geometry: geometry,
-            voxels: (0..<geometry.dimensions.voxelCount).map { _ in Double.random(in: 0..<1, using: &random) < density ? 1 : 0 })
+            voxels: (0..<geometry.dimensions.voxelCount).map { _ in
+                Double.random(in: 0..<1, using: &random) < density ? 1 : 0
+            }
+        )
     }
 
     static let geometries: [VolumeGeometry] = {
@@ -45,20 +62,36 @@ struct StructureTests {
         return [
             SmallCT.geometry(columns: 13, rows: 11, slices: 4),
             SmallCT.geometry(columns: 13, rows: 11, slices: 4, directionI: Vector3(-1, 0, 0)),
-            SmallCT.geometry(columns: 13, rows: 11, slices: 4, directionI: Vector3(-1, 0, 0), directionJ: Vector3(0, -1, 0)),
+            SmallCT.geometry(
+                columns: 13,
+                rows: 11,
+                slices: 4,
+                directionI: Vector3(-1, 0, 0),
+                directionJ: Vector3(0, -1, 0)
+            ),
             SmallCT.geometry(columns: 13, rows: 11, slices: 4, directionI: turned[0], directionJ: turned[1]),
             SmallCT.geometry(columns: 13, rows: 11, slices: 4, directionI: tilted[0], directionJ: tilted[1]),
             SmallCT.geometry(
-                columns: 13, rows: 11, slices: 4, spacing: Vector3(0.488281, 0.488281, 0.625), directionI: Vector3(0, 1, 0),
-                directionJ: Vector3(0, 0, -1)),
+                columns: 13,
+                rows: 11,
+                slices: 4,
+                spacing: Vector3(0.488281, 0.488281, 0.625),
+                directionI: Vector3(0, 1, 0),
+                directionJ: Vector3(0, 0, -1)
+            ),
         ]
     }()
 
-    @Test("contours of any mask come back as the mask, in any orientation, with keyholes and as XOR", arguments: HoleProfile.allCases)
+    @Test(
+        "contours of any mask come back as the mask, in any orientation, with keyholes and as XOR",
+        arguments: HoleProfile.allCases
+    )
     func structureSet(_ holes: HoleProfile) throws {
         let folder = try TemporaryFolder()
         for (n, geometry) in Self.geometries.enumerated() {
-            let masks = [("One", Self.speckle(geometry, seed: UInt64(n))), ("Two", Self.speckle(geometry, seed: UInt64(n + 50)))]
+            let masks = [
+                ("One", Self.speckle(geometry, seed: UInt64(n))), ("Two", Self.speckle(geometry, seed: UInt64(n + 50))),
+            ]
             let writer = RTStructureSetWriter(product: Self.product(geometry), geometry: geometry, holes: holes)
             try writer.write(masks.map { (Self.description($0.0), $0.1) }, to: folder.file("rs.dcm"))
             let set = try RTStructureSet(contentsOf: folder.file("rs.dcm"))
@@ -79,7 +112,9 @@ struct StructureTests {
     func segmentation() throws {
         let folder = try TemporaryFolder()
         for (n, geometry) in Self.geometries.enumerated() {
-            let masks = [("One", Self.speckle(geometry, seed: UInt64(n))), ("Two", Self.speckle(geometry, seed: UInt64(n + 50)))]
+            let masks = [
+                ("One", Self.speckle(geometry, seed: UInt64(n))), ("Two", Self.speckle(geometry, seed: UInt64(n + 50))),
+            ]
             try SegmentationWriter(product: Self.product(geometry), geometry: geometry)
                 .write(masks.map { (Self.description($0.0), $0.1) }, to: folder.file("seg.dcm"))
             let object = try SegmentationObject(contentsOf: folder.file("seg.dcm"))
@@ -97,10 +132,18 @@ struct StructureTests {
         let geometry = SmallCT.geometry(columns: 13, rows: 11, slices: 20, spacing: Vector3(1, 1, 1))
         let product = Self.product(geometry) { k in k > 0 && k < 19 ? (k % 2 == 0 ? 0.24 : -0.24) : 0 }
         let mask = Self.speckle(geometry, seed: 77)
-        try RTStructureSetWriter(product: product, geometry: geometry).write([(Self.description("S"), mask)], to: folder.file("rs.dcm"))
-        try SegmentationWriter(product: product, geometry: geometry).write([(Self.description("S"), mask)], to: folder.file("seg.dcm"))
+        try RTStructureSetWriter(product: product, geometry: geometry).write(
+            [(Self.description("S"), mask)],
+            to: folder.file("rs.dcm")
+        )
+        try SegmentationWriter(product: product, geometry: geometry).write(
+            [(Self.description("S"), mask)],
+            to: folder.file("seg.dcm")
+        )
         #expect(try RTStructureSet(contentsOf: folder.file("rs.dcm")).structures[0].mask(on: geometry).mask == mask)
-        #expect(try SegmentationObject(contentsOf: folder.file("seg.dcm")).mask(ofSegment: 1, on: geometry).mask == mask)
+        #expect(
+            try SegmentationObject(contentsOf: folder.file("seg.dcm")).mask(ofSegment: 1, on: geometry).mask == mask
+        )
     }
 
     @Test("what systems reject is not written")
@@ -127,8 +170,12 @@ struct StructureTests {
 
     private func structureSet(_ contours: [[PatientPoint]], type: String = "CLOSED_PLANAR") -> RTStructure {
         RTStructure(
-            number: 1, name: "S",
-            contours: contours.map { RTStructure.Contour(points: $0, geometricType: type, referencedSOPInstanceUID: nil) })
+            number: 1,
+            name: "S",
+            contours: contours.map {
+                RTStructure.Contour(points: $0, geometricType: type, referencedSOPInstanceUID: nil)
+            }
+        )
     }
 
     private func square(_ geometry: VolumeGeometry, k: Double, from: Double = 1.5, to: Double = 6.5) -> [PatientPoint] {
@@ -149,8 +196,14 @@ struct StructureTests {
         // A sagittal contour whose middle lies in slice 1.
         let sagittal = [(2.0, 0.0), (8, 0), (8, 2), (2, 2)].map { geometry.patientPoint(i: 5, j: $0.0, k: $0.1) }
         #expect(filled(sagittal) == ([], 1))
-        #expect(structureSet([square(geometry, k: 1)], type: "POINT").mask(on: geometry).mask.voxels.allSatisfy { $0 == 0 })
-        #expect(structureSet([square(geometry, k: 1)], type: "OPEN_PLANAR").mask(on: geometry).mask.voxels.allSatisfy { $0 == 0 })
+        #expect(
+            structureSet([square(geometry, k: 1)], type: "POINT").mask(on: geometry).mask.voxels.allSatisfy { $0 == 0 }
+        )
+        #expect(
+            structureSet([square(geometry, k: 1)], type: "OPEN_PLANAR").mask(on: geometry).mask.voxels.allSatisfy {
+                $0 == 0
+            }
+        )
     }
 
     @Test("a contour within another is a hole, whichever comes first")
@@ -162,9 +215,12 @@ struct StructureTests {
         }
     }
 
-    @Test("coordinates that are no numbers or far away fill nothing and stop nothing", arguments: [
-        Double.nan, .infinity, -.infinity, 1e300, -1.7e308, 1e18,
-    ])
+    @Test(
+        "coordinates that are no numbers or far away fill nothing and stop nothing",
+        arguments: [
+            Double.nan, .infinity, -.infinity, 1e300, -1.7e308, 1e18,
+        ]
+    )
     func hostileCoordinates(_ value: Double) {
         let geometry = SmallCT.geometry(columns: 13, rows: 11, slices: 4)
         for axis in 0..<3 {

@@ -50,13 +50,22 @@ enum Fixtures {
 /// symmetry, so that a flip or a swap of axes shows.
 enum SmallCT {
     static func geometry(
-        columns: Int = 64, rows: Int = 72, slices: Int = 12, spacing: Vector3 = Vector3(1.26, 1.25, 3),
-        directionI: Vector3 = Vector3(1, 0, 0), directionJ: Vector3 = Vector3(0, 1, 0)
+        columns: Int = 64,
+        rows: Int = 72,
+        slices: Int = 12,
+        spacing: Vector3 = Vector3(1.26, 1.25, 3),
+        directionI: Vector3 = Vector3(1, 0, 0),
+        directionJ: Vector3 = Vector3(0, 1, 0)
     ) -> VolumeGeometry {
         VolumeGeometry(
-            dimensions: Dimensions(i: columns, j: rows, k: slices), origin: PatientPoint(x: -40, y: -50, z: 100),
-            spacing: spacing, directionI: directionI, directionJ: directionJ,
-            directionK: cross(directionI, directionJ), frameOfReferenceUID: "1.2.3.4")
+            dimensions: Dimensions(i: columns, j: rows, k: slices),
+            origin: PatientPoint(x: -40, y: -50, z: 100),
+            spacing: spacing,
+            directionI: directionI,
+            directionJ: directionJ,
+            directionK: cross(directionI, directionJ),
+            frameOfReferenceUID: "1.2.3.4"
+        )
     }
 
     static func volume(_ geometry: VolumeGeometry = geometry()) -> Volume<Int16> {
@@ -87,7 +96,9 @@ enum SmallCT {
 
     /// Writes data sets as files `0.dcm`, `1.dcm`, ... and gives their paths.
     static func write(
-        _ dataSets: [DataSet], to folder: TemporaryFolder, transferSyntax: TransferSyntax = .explicitVRLittleEndian
+        _ dataSets: [DataSet],
+        to folder: TemporaryFolder,
+        transferSyntax: TransferSyntax = .explicitVRLittleEndian
     ) throws -> [String] {
         try dataSets.enumerated().map { index, dataSet in
             let path = folder.file("\(index).dcm")

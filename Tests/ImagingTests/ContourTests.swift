@@ -8,12 +8,13 @@ struct ContourTests {
     /// Whether a point is inside polygons: by winding numbers, another way than the product's crossings.
     private func windings(_ polygons: [PlanarPolygon], _ i: Double, _ j: Double) -> Int {
         polygons.reduce(0) { sum, polygon in
-            sum + polygon.points.indices.reduce(0) { turns, n in
-                let (a, b) = (polygon.points[n], polygon.points[(n + 1) % polygon.points.count])
-                let side = (b.i - a.i) * (j - a.j) - (i - a.i) * (b.j - a.j)
-                if a.j <= j { return turns + (b.j > j && side > 0 ? 1 : 0) }
-                return turns - (b.j <= j && side < 0 ? 1 : 0)
-            }
+            sum
+                + polygon.points.indices.reduce(0) { turns, n in
+                    let (a, b) = (polygon.points[n], polygon.points[(n + 1) % polygon.points.count])
+                    let side = (b.i - a.i) * (j - a.j) - (i - a.i) * (b.j - a.j)
+                    if a.j <= j { return turns + (b.j > j && side > 0 ? 1 : 0) }
+                    return turns - (b.j <= j && side < 0 ? 1 : 0)
+                }
         }
     }
 
@@ -33,7 +34,10 @@ struct ContourTests {
             let polygons = traceContours(of: mask, slice: 0)
             for j in 0..<mask.geometry.dimensions.j {
                 for i in 0..<mask.geometry.dimensions.i {
-                    #expect(windings(polygons, Double(i), Double(j)) == Int(mask[i, j, 0]), "mask \(n)\n\(mask.drawing)")
+                    #expect(
+                        windings(polygons, Double(i), Double(j)) == Int(mask[i, j, 0]),
+                        "mask \(n)\n\(mask.drawing)"
+                    )
                 }
             }
         }
@@ -86,7 +90,8 @@ struct ContourTests {
             Set(polygons[0].points) == [
                 PlanarPoint(i: 2.5, j: 1.5), PlanarPoint(i: 3.5, j: 1.5), PlanarPoint(i: 3.5, j: 2.5),
                 PlanarPoint(i: 2.5, j: 2.5),
-            ])
+            ]
+        )
     }
 }
 

@@ -10,8 +10,10 @@ struct GeometryTests {
         for _ in 0..<200 {
             let geometry = randomGeometry(Dimensions(i: 512, j: 512, k: 300), &random)
             let index = Vector3(
-                Double.random(in: -20...530, using: &random), Double.random(in: -20...530, using: &random),
-                Double.random(in: -20...330, using: &random))
+                Double.random(in: -20...530, using: &random),
+                Double.random(in: -20...530, using: &random),
+                Double.random(in: -20...330, using: &random)
+            )
             let point = geometry.patientPoint(i: index.x, j: index.y, k: index.z)
             let back = geometry.continuousIndex(of: point) - index
             #expect(dot(back, back).squareRoot() < 1e-9)
@@ -24,8 +26,10 @@ struct GeometryTests {
         for _ in 0..<200 {
             let geometry = randomGeometry(Dimensions(i: 31, j: 17, k: 9), &random)
             let spacing = Vector3(
-                Double.random(in: 0.3...4, using: &random), Double.random(in: 0.3...4, using: &random),
-                Double.random(in: 0.3...4, using: &random))
+                Double.random(in: 0.3...4, using: &random),
+                Double.random(in: 0.3...4, using: &random),
+                Double.random(in: 0.3...4, using: &random)
+            )
             let other = geometry.resampled(spacing: spacing)
             let a = geometry.patientPoint(i: -0.5, j: -0.5, k: -0.5).vector
             let b = other.patientPoint(i: -0.5, j: -0.5, k: -0.5).vector
@@ -39,7 +43,10 @@ struct GeometryTests {
     func exactDivision() {
         for spacing in [0.1, 0.3, 0.7, 0.9765625, 1.1, 2.4] {
             let geometry = grid(100, 100, 100, spacing: Vector3(repeating: spacing * 3))
-            #expect(geometry.resampled(spacing: Vector3(repeating: spacing)).dimensions == Dimensions(i: 300, j: 300, k: 300))
+            #expect(
+                geometry.resampled(spacing: Vector3(repeating: spacing)).dimensions
+                    == Dimensions(i: 300, j: 300, k: 300)
+            )
         }
     }
 

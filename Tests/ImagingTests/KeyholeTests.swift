@@ -36,8 +36,10 @@ struct KeyholeTests {
             for polygon in keyholed(traceContours(of: mask, slice: 0)) {
                 for (corner, isHorizontal) in LatticeWalk(polygon).channelSteps {
                     // The two voxels on either side of the step.
-                    let sides = isHorizontal
-                        ? [(corner.0, corner.1 - 1), (corner.0, corner.1)] : [(corner.0 - 1, corner.1), (corner.0, corner.1)]
+                    let sides =
+                        isHorizontal
+                        ? [(corner.0, corner.1 - 1), (corner.0, corner.1)]
+                        : [(corner.0 - 1, corner.1), (corner.0, corner.1)]
                     for (i, j) in sides {
                         let isInside = i >= 0 && j >= 0 && i < d.i && j < d.j && mask[i, j, 0] != 0
                         #expect(isInside, "mask \(n)\n\(mask.drawing)")

@@ -36,7 +36,9 @@ struct ComponentTests {
 
     @Test("the largest pieces are kept, small ones go by their volume")
     func largest() throws {
-        let golden = try #require(try Fixtures.decode([Golden].self, "components.json").first { $0.name == "speckle 0.1" })
+        let golden = try #require(
+            try Fixtures.decode([Golden].self, "components.json").first { $0.name == "speckle 0.1" }
+        )
         var mask = golden.ours
         mask.geometry.spacing = Vector3(10, 10, 10)  // a voxel is one millilitre
         let components = ConnectedComponents(of: mask, connectivity: .faces)
@@ -85,7 +87,12 @@ struct DistanceTransformTests {
             for start in 0..<50 {
                 var features = [UInt8](repeating: 0, count: 60)
                 features[start] = 1
-                let found = euclideanDistance(to: features, dimensions: dimensions, spacing: Vector3(spacing, 1, 1), threads: 1)
+                let found = euclideanDistance(
+                    to: features,
+                    dimensions: dimensions,
+                    spacing: Vector3(spacing, 1, 1),
+                    threads: 1
+                )
                 for n in 0..<60 { #expect(found[n] == Double(abs(n - start)) * spacing) }
             }
         }
@@ -95,7 +102,11 @@ struct DistanceTransformTests {
     func empty() {
         let dimensions = Dimensions(i: 3, j: 4, k: 5)
         let found = euclideanDistance(
-            to: [UInt8](repeating: 0, count: 60), dimensions: dimensions, spacing: Vector3(1, 2, 3), threads: 2)
+            to: [UInt8](repeating: 0, count: 60),
+            dimensions: dimensions,
+            spacing: Vector3(1, 2, 3),
+            threads: 2
+        )
         #expect(found.allSatisfy { $0 == .infinity })
     }
 }

@@ -15,8 +15,13 @@ struct ResamplingTests {
                 func vector(_ v: [Double]) -> Vector3 { Vector3(v[0], v[1], v[2]) }
                 return VolumeGeometry(
                     dimensions: Dimensions(i: size[0], j: size[1], k: size[2]),
-                    origin: PatientPoint(vector(origin)), spacing: vector(spacing), directionI: vector(directions[0]),
-                    directionJ: vector(directions[1]), directionK: vector(directions[2]), frameOfReferenceUID: "")
+                    origin: PatientPoint(vector(origin)),
+                    spacing: vector(spacing),
+                    directionI: vector(directions[0]),
+                    directionJ: vector(directions[1]),
+                    directionK: vector(directions[2]),
+                    frameOfReferenceUID: ""
+                )
             }
         }
 
@@ -43,7 +48,11 @@ struct ResamplingTests {
     @Test("linear interpolation between grids of any orientation and spacing equals SimpleITK's")
     func linear() throws {
         for golden in try Fixtures.decode([Golden].self, "resampling.json") {
-            let result = Self.source(golden.source.ours).resampledLinear(to: golden.target.ours, outside: -3000, threads: 2)
+            let result = Self.source(golden.source.ours).resampledLinear(
+                to: golden.target.ours,
+                outside: -3000,
+                threads: 2
+            )
             #expect(result.geometry == golden.target.ours)
             let worst = zip(result.voxels, golden.linear).map { abs($0 - $1) }.max() ?? .infinity
             #expect(result.voxels.count == golden.linear.count && worst < 2e-3, "\(golden.name): off by \(worst)")
@@ -53,7 +62,11 @@ struct ResamplingTests {
     @Test("nearest neighbour between grids of any orientation and spacing equals SimpleITK's")
     func nearest() throws {
         for golden in try Fixtures.decode([Golden].self, "resampling.json") {
-            let result = Self.source(golden.source.ours).resampledNearest(to: golden.target.ours, outside: -3000, threads: 2)
+            let result = Self.source(golden.source.ours).resampledNearest(
+                to: golden.target.ours,
+                outside: -3000,
+                threads: 2
+            )
             #expect(result.voxels == golden.nearest, "\(golden.name)")
         }
     }

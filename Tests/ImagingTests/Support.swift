@@ -36,9 +36,14 @@ struct SplitMix64: RandomNumberGenerator {
 
 func grid(_ i: Int, _ j: Int, _ k: Int, spacing: Vector3 = Vector3(1, 1, 1)) -> VolumeGeometry {
     VolumeGeometry(
-        dimensions: Dimensions(i: i, j: j, k: k), origin: PatientPoint(x: 0, y: 0, z: 0), spacing: spacing,
-        directionI: Vector3(1, 0, 0), directionJ: Vector3(0, 1, 0), directionK: Vector3(0, 0, 1),
-        frameOfReferenceUID: "1.2.3")
+        dimensions: Dimensions(i: i, j: j, k: k),
+        origin: PatientPoint(x: 0, y: 0, z: 0),
+        spacing: spacing,
+        directionI: Vector3(1, 0, 0),
+        directionJ: Vector3(0, 1, 0),
+        directionK: Vector3(0, 0, 1),
+        frameOfReferenceUID: "1.2.3"
+    )
 }
 
 /// A mask from the lengths of its alternating runs, zeros first.
@@ -57,17 +62,24 @@ func drawn(_ rows: String...) -> Mask {
 func randomGeometry(_ dimensions: Dimensions, _ random: inout SplitMix64) -> VolumeGeometry {
     func vector() -> Vector3 {
         Vector3(
-            Double.random(in: -1...1, using: &random), Double.random(in: -1...1, using: &random),
-            Double.random(in: -1...1, using: &random))
+            Double.random(in: -1...1, using: &random),
+            Double.random(in: -1...1, using: &random),
+            Double.random(in: -1...1, using: &random)
+        )
     }
     var (i, k) = (normalized(vector()), normalized(cross(vector(), vector())))
     while true {
         if let a = i, let b = k, let straight = normalized(b - a * dot(a, b)), abs(dot(a, b)) < 0.9 {
             let sign = Bool.random(using: &random) ? 1.0 : -1.0
             return VolumeGeometry(
-                dimensions: dimensions, origin: PatientPoint(vector() * 200),
-                spacing: Vector3(1.7, 1.7, 1.7) + vector(), directionI: a, directionJ: cross(straight, a),
-                directionK: straight * sign, frameOfReferenceUID: "1.2.3")
+                dimensions: dimensions,
+                origin: PatientPoint(vector() * 200),
+                spacing: Vector3(1.7, 1.7, 1.7) + vector(),
+                directionI: a,
+                directionJ: cross(straight, a),
+                directionK: straight * sign,
+                frameOfReferenceUID: "1.2.3"
+            )
         }
         (i, k) = (normalized(vector()), normalized(vector()))
     }

@@ -19,7 +19,8 @@ struct LayeringTests {
         "Pipeline": ["Imaging", "Dicom", "Nifti", "Segmentation", "Metrics", "Report", "Phantom", "Platform"],
         "Store": ["Platform", "GRDB"],
         "Daemon": [
-            "Pipeline", "Store", "Dicom", "Segmentation", "Platform", "CSystemd", "Logging", "ServiceLifecycle", "TOMLKit",
+            "Pipeline", "Store", "Dicom", "Segmentation", "Platform", "CSystemd", "Logging", "ServiceLifecycle",
+            "TOMLKit",
         ],
     ]
     static let executables: Set<String> = ["contourd", "contourctl", "contour-bench"]
@@ -55,7 +56,8 @@ struct LayeringTests {
                 let name = kinds.contains(words[position + 1]) ? words[position + 2] : words[position + 1]
                 let module = String(name.split(separator: ".")[0])
                 lines.append(
-                    ImportLine(target: target, file: file.lastPathComponent, module: module, text: String(line)))
+                    ImportLine(target: target, file: file.lastPathComponent, module: module, text: String(line))
+                )
             }
         }
         return lines
@@ -67,7 +69,8 @@ struct LayeringTests {
         #expect(lines.count > 50, "the import scanner found too little to be right")
         for line in lines where !Self.system.contains(line.module) {
             if Self.executables.contains(line.target) {
-                let fine = Self.libraries.contains(line.module) || line.module == "ArgumentParser"
+                let fine =
+                    Self.libraries.contains(line.module) || line.module == "ArgumentParser"
                     || line.module == "ServiceLifecycle" || line.module == "Logging"
                 #expect(fine, "\(line)")
             } else {

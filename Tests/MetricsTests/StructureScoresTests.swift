@@ -60,7 +60,12 @@ struct StructureScoresTests {
     func roundTrip() throws {
         let shifted = box(geometry, 3..<7, 3..<7, 2..<5)
         let scores = StructureScores(
-            name: "lung", reference: something, prediction: shifted, tolerancesMM: [0.5, 2], threads: 1)
+            name: "lung",
+            reference: something,
+            prediction: shifted,
+            tolerancesMM: [0.5, 2],
+            threads: 1
+        )
         #expect(Set(scores.surfaceDice.keys) == ["0.5", "2"])
         let (half, two) = (try #require(scores.surfaceDice["0.5"] ?? nil), try #require(scores.surfaceDice["2"] ?? nil))
         #expect(half > 0 && half < 1)

@@ -13,9 +13,14 @@ enum Fixtures {
 /// An axis-aligned grid; spacing along i, j and k.
 func grid(_ i: Int, _ j: Int, _ k: Int, spacing: Vector3 = Vector3(1, 1, 1)) -> VolumeGeometry {
     VolumeGeometry(
-        dimensions: Dimensions(i: i, j: j, k: k), origin: PatientPoint(x: 0, y: 0, z: 0), spacing: spacing,
-        directionI: Vector3(1, 0, 0), directionJ: Vector3(0, 1, 0), directionK: Vector3(0, 0, 1),
-        frameOfReferenceUID: "1.2.3")
+        dimensions: Dimensions(i: i, j: j, k: k),
+        origin: PatientPoint(x: 0, y: 0, z: 0),
+        spacing: spacing,
+        directionI: Vector3(1, 0, 0),
+        directionJ: Vector3(0, 1, 0),
+        directionK: Vector3(0, 0, 1),
+        frameOfReferenceUID: "1.2.3"
+    )
 }
 
 /// A mask from the lengths of its alternating runs, zeros first.

@@ -79,9 +79,14 @@ struct SurfaceDistanceTests {
             let (reference, prediction) = goldens.masks(one)
             let forth = SurfaceDistances(reference: reference, prediction: prediction, threads: 1)
             let back = SurfaceDistances(reference: prediction, prediction: reference, threads: 1)
-            #expect(forth.averageSurfaceDistances.referenceToPrediction == back.averageSurfaceDistances.predictionToReference)
+            #expect(
+                forth.averageSurfaceDistances.referenceToPrediction
+                    == back.averageSurfaceDistances.predictionToReference
+            )
             #expect(forth.hausdorff(percentile: 95) == back.hausdorff(percentile: 95))
-            let (a, b) = (try #require(forth.surfaceDice(toleranceMM: 1)), try #require(back.surfaceDice(toleranceMM: 1)))
+            let (a, b) = (
+                try #require(forth.surfaceDice(toleranceMM: 1)), try #require(back.surfaceDice(toleranceMM: 1))
+            )
             #expect(agree(a, b, within: 1e-12))
         }
     }

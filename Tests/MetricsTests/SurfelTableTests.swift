@@ -17,7 +17,9 @@ struct SurfelTableTests {
             #expect(table.areas.count == 256)
             for code in 0..<256 {
                 #expect(
-                    agree(table.areas[code], golden.areas[code], within: 1e-12), "code \(code), \(golden.spacing)")
+                    agree(table.areas[code], golden.areas[code], within: 1e-12),
+                    "code \(code), \(golden.spacing)"
+                )
             }
         }
     }

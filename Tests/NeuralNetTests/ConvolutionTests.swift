@@ -1,6 +1,5 @@
-import Testing
-
 import NeuralNet
+import Testing
 
 @Suite("Convolutions beside PyTorch and a naive reference")
 struct ConvolutionTests {
@@ -14,7 +13,12 @@ struct ConvolutionTests {
         let y = try #require(golden["y"])
         // A pointwise first layer makes the gradient with respect to x visible as that of its identity weights.
         let convolution = Convolution(
-            outChannels: 7, kernel: kernel, stride: stride, padding: padding, dilation: dilation)
+            outChannels: 7,
+            kernel: kernel,
+            stride: stride,
+            padding: padding,
+            dilation: dilation
+        )
         let input = FeatureShape(channels: 6, height: 19, width: 23)
         let output = FeatureShape(channels: 7, height: y.shape[2], width: y.shape[3])
         let general = GeneralConvolution(convolution: convolution, input: input, output: output)
@@ -24,7 +28,13 @@ struct ConvolutionTests {
         let bias = try #require(golden["b"]).values
         let (weight, gradient) = (try #require(golden["w"]).values, try #require(golden["g"]).values)
         general.forward(
-            x.values, weight: weight, epilogue: ConvolutionEpilogue(bias: bias), &found.values, batch: 2, threads: 2)
+            x.values,
+            weight: weight,
+            epilogue: ConvolutionEpilogue(bias: bias),
+            &found.values,
+            batch: 2,
+            threads: 2
+        )
         general.inputGradient(dOutput: gradient, weight: weight, dInput: &dx.values, batch: 2, threads: 2)
         general.weightGradient(x.values, dOutput: gradient, dWeight: &dw.values, batch: 2, threads: 2)
         #expect(relativeError(found, y) < 1e-5)
@@ -44,7 +54,8 @@ struct ConvolutionTests {
                             for tap in 0..<9 {
                                 let (r, q) = (row + tap / 3 - 1, column + tap % 3 - 1)
                                 guard r >= 0, r < c.height, q >= 0, q < c.width else { continue }
-                                sum += Double(w[(o * c.inChannels + i) * 9 + tap])
+                                sum +=
+                                    Double(w[(o * c.inChannels + i) * 9 + tap])
                                     * Double(x[((n * c.inChannels + i) * c.height + r) * c.width + q])
                             }
                         }
@@ -58,7 +69,10 @@ struct ConvolutionTests {
 
     @Test(
         "the direct kernel equals the naive loops at every size",
-        arguments: [(1, 1, 1, 1), (1, 3, 5, 7), (3, 4, 8, 8), (5, 6, 9, 25), (2, 9, 30, 24), (7, 5, 3, 49), (16, 3, 70, 33)])
+        arguments: [
+            (1, 1, 1, 1), (1, 3, 5, 7), (3, 4, 8, 8), (5, 6, 9, 25), (2, 9, 30, 24), (7, 5, 3, 49), (16, 3, 70, 33),
+        ]
+    )
     func direct(inChannels: Int, outChannels: Int, height: Int, width: Int) {
         let c = Convolution3x3(inChannels: inChannels, outChannels: outChannels, height: height, width: width)
         let random = RandomSource(seed: 9, stream: UInt64(inChannels * 100 + width))
@@ -66,7 +80,13 @@ struct ConvolutionTests {
         let w = (0..<outChannels * inChannels * 9).map { Float(random.normal(1_000_000 + $0)) }
         var y = [Float](repeating: .nan, count: 2 * outChannels * height * width)
         c.forward(
-            input: x, packedWeight: c.packed(w), epilogue: ConvolutionEpilogue(), output: &y, batch: 2, threads: 2)
+            input: x,
+            packedWeight: c.packed(w),
+            epilogue: ConvolutionEpilogue(),
+            output: &y,
+            batch: 2,
+            threads: 2
+        )
         let expected = Self.naive(c, x, w, batch: 2)
         let shape = [2, outChannels, height, width]
         #expect(relativeError(Tensor(shape: shape, values: y), Tensor(shape: shape, values: expected)) < 1e-5)

@@ -13,7 +13,8 @@ enum GoldenFile {
     static func group(_ prefix: String, of tensors: [String: Tensor]) -> [String: Tensor] {
         Dictionary(
             uniqueKeysWithValues: tensors.filter { $0.key.hasPrefix(prefix) }
-                .map { (String($0.key.dropFirst(prefix.count)), $0.value) })
+                .map { (String($0.key.dropFirst(prefix.count)), $0.value) }
+        )
     }
 }
 

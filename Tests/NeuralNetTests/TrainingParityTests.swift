@@ -6,8 +6,15 @@ struct TrainingParityTests {
     static func session(_ golden: [String: Tensor], threads: Int) throws -> TrainingSession {
         let network = try Network(graph: goldenUNet(), tensors: GoldenFile.group("initial.", of: golden))
         return try TrainingSession(
-            network: network, batch: 3, height: 20, width: 28, loss: .diceAndCrossEntropy(smooth: 1, reduction: .perClass),
-            optimizer: Adam(learningRate: 1e-2), seed: 1, threads: threads)
+            network: network,
+            batch: 3,
+            height: 20,
+            width: 28,
+            loss: .diceAndCrossEntropy(smooth: 1, reduction: .perClass),
+            optimizer: Adam(learningRate: 1e-2),
+            seed: 1,
+            threads: threads
+        )
     }
 
     @Test("the first step has PyTorch's output and every gradient")

@@ -17,7 +17,9 @@ struct NibabelGolden: Decodable {
 
     static func load() throws -> [NibabelGolden] {
         try JSONDecoder().decode(
-            [NibabelGolden].self, from: Data(contentsOf: URL(fileURLWithPath: folder + "/golden.json")))
+            [NibabelGolden].self,
+            from: Data(contentsOf: URL(fileURLWithPath: folder + "/golden.json"))
+        )
     }
 
     var path: String { NibabelGolden.folder + "/" + file }
@@ -107,13 +109,20 @@ struct ReadingTests {
         }
     }
 
-    @Test("headers that cannot be true are refused with the reason", arguments: [
-        (0..<4, [93, 1, 0, 0], "no NIfTI-1"), (344..<348, [0x6E, 0x69, 0x31, 0], "two files"),
-        (40..<42, [0, 0], "dimensions"), (42..<44, [0xFF, 0xFF], "dimensions"), (40..<50, [4, 0, 5, 0, 4, 0, 3, 0, 2, 0], "more than three"),
-        (42..<48, [0xFF, 0x7F, 0xFF, 0x7F, 0xFF, 0x7F], "too many voxels"), (42..<44, [0xFF, 0x7F], "fewer voxels"),
-        (70..<72, [128, 0], "data type 128"), (108..<112, [0, 0, 0, 0], "offset"), (108..<112, [0, 0, 0xC0, 0x7F], "offset"),
-        (280..<284, [0, 0, 0xC0, 0x7F], "right angles"), (280..<292, [UInt8](repeating: 0, count: 12), "right angles"),
-    ] as [(Range<Int>, [UInt8], String)])
+    @Test(
+        "headers that cannot be true are refused with the reason",
+        arguments: [
+            (0..<4, [93, 1, 0, 0], "no NIfTI-1"), (344..<348, [0x6E, 0x69, 0x31, 0], "two files"),
+            (40..<42, [0, 0], "dimensions"), (42..<44, [0xFF, 0xFF], "dimensions"),
+            (40..<50, [4, 0, 5, 0, 4, 0, 3, 0, 2, 0], "more than three"),
+            (42..<48, [0xFF, 0x7F, 0xFF, 0x7F, 0xFF, 0x7F], "too many voxels"),
+            (42..<44, [0xFF, 0x7F], "fewer voxels"),
+            (70..<72, [128, 0], "data type 128"), (108..<112, [0, 0, 0, 0], "offset"),
+            (108..<112, [0, 0, 0xC0, 0x7F], "offset"),
+            (280..<284, [0, 0, 0xC0, 0x7F], "right angles"),
+            (280..<292, [UInt8](repeating: 0, count: 12), "right angles"),
+        ] as [(Range<Int>, [UInt8], String)]
+    )
     func hostileHeaders(_ range: Range<Int>, _ patch: [UInt8], _ reason: String) throws {
         let folder = try TemporaryFolder()
         var bytes = try Data(contentsOf: URL(fileURLWithPath: NibabelGolden.folder + "/uint16_sform.nii"))

@@ -12,8 +12,15 @@ struct WritingTests {
         func add(_ i: Vector3, _ j: Vector3, _ k: Vector3) {
             result.append(
                 VolumeGeometry(
-                    dimensions: Dimensions(i: 4, j: 3, k: 2), origin: PatientPoint(x: -101.5, y: 33.25, z: 700),
-                    spacing: Vector3(0.75, 1.25, 3), directionI: i, directionJ: j, directionK: k, frameOfReferenceUID: ""))
+                    dimensions: Dimensions(i: 4, j: 3, k: 2),
+                    origin: PatientPoint(x: -101.5, y: 33.25, z: 700),
+                    spacing: Vector3(0.75, 1.25, 3),
+                    directionI: i,
+                    directionJ: j,
+                    directionK: k,
+                    frameOfReferenceUID: ""
+                )
+            )
         }
         for order in [[0, 1, 2], [1, 2, 0], [2, 0, 1], [1, 0, 2]] {
             for signs in 0..<8 {

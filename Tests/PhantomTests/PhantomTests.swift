@@ -9,9 +9,14 @@ struct PhantomTests {
         let half = Vector3(31.5, 31.5, 21.5) * spacing
         let centre = Vector3(0, 10, 60)
         return VolumeGeometry(
-            dimensions: Dimensions(i: 64, j: 64, k: 44), origin: PatientPoint(centre - signs * half),
-            spacing: spacing, directionI: Vector3(signs.x, 0, 0), directionJ: Vector3(0, signs.y, 0),
-            directionK: Vector3(0, 0, signs.z), frameOfReferenceUID: "2.25.1")
+            dimensions: Dimensions(i: 64, j: 64, k: 44),
+            origin: PatientPoint(centre - signs * half),
+            spacing: spacing,
+            directionI: Vector3(signs.x, 0, 0),
+            directionJ: Vector3(0, signs.y, 0),
+            directionK: Vector3(0, 0, signs.z),
+            frameOfReferenceUID: "2.25.1"
+        )
     }
 
     static func phantom(seed: UInt64, threads: Int = 1, signs: Vector3 = Vector3(1, 1, 1)) -> PhantomCase {

@@ -32,7 +32,10 @@ struct FaultTests {
         (SystemError("read", code: EIO, path: "/in/Miller"), .transient, "E_SYSTEM"),
         (SegmentationError.cancelled, .interrupted, "E_INTERRUPTED"),
         (SegmentationError.missingFile(path: "/in/Miller/model.json"), .operator, "E_MODEL"),
-        (VolumeFileError.wrongSize(path: "/in/Miller/ct.raw", expectedBytes: 2, foundBytes: 1), .transient, "E_WORK_FILE"),
+        (
+            VolumeFileError.wrongSize(path: "/in/Miller/ct.raw", expectedBytes: 2, foundBytes: 1), .transient,
+            "E_WORK_FILE"
+        ),
         (StructureError.nothingToWrite, .bug, "E_PRODUCT"),
         (StructureError.unreadable(reason: "x"), .permanent, "E_UNUSABLE_OBJECT"),
         (NiftiError.unreadable(reason: "x"), .permanent, "E_UNUSABLE_OBJECT"),
@@ -68,7 +71,8 @@ struct FaultTests {
                 AdmissionFinding(.warning, "W_X", "not told", hint: ""),
                 AdmissionFinding(.refusal, "E_A", "First.", hint: "Do this.", details: ["slice 3", "slice 4"]),
                 AdmissionFinding(.refusal, "E_B", "Second.", hint: "Do that."),
-            ]))
+            ])
+        )
         #expect(fault.message == "First. Second." && fault.hint == "Do this. Do that.")
         #expect(fault.details == ["E_A: First.", "  slice 3", "  slice 4", "E_B: Second."])
     }

@@ -16,7 +16,10 @@ struct ScanTests {
             for (n, name) in try names(in: folder.file("p\(seed)/ct")).enumerated() {
                 // All in one folder or below it, names without ending that say nothing.
                 let target = n % 2 == 0 ? "in/\(seed)\(n)" : "in/deep/er/\(seed)\(n)"
-                try FileManager.default.moveItem(atPath: folder.file("p\(seed)/ct/\(name)"), toPath: folder.file(target))
+                try FileManager.default.moveItem(
+                    atPath: folder.file("p\(seed)/ct/\(name)"),
+                    toPath: folder.file(target)
+                )
             }
         }
         try FileManager.default.moveItem(atPath: folder.file("p1/truth/rtstruct.dcm"), toPath: folder.file("in/RS"))
@@ -35,7 +38,8 @@ struct ScanTests {
             ignored == [
                 "Thumbs.db": "E_NOT_DICOM", "notes.txt": "E_NOT_DICOM", "empty": "E_NOT_DICOM", "link": "W_NOT_A_FILE",
                 "pipe": "W_NOT_A_FILE",
-            ])
+            ]
+        )
         #expect(scan.ignored.allSatisfy { !$0.reason.isEmpty })
     }
 

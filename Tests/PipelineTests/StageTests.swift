@@ -9,7 +9,9 @@ import Testing
 /// Stages are run one by one, as the worker of the daemon does it.
 @Suite("Single stages", .serialized)
 struct StageTests {
-    private static let products = ["rtstruct.dcm", "seg.dcm", "labels.nii.gz", "Lung_L.nii.gz", "Lung_R.nii.gz", "Lungs.nii.gz"]
+    private static let products = [
+        "rtstruct.dcm", "seg.dcm", "labels.nii.gz", "Lung_L.nii.gz", "Lung_R.nii.gz", "Lungs.nii.gz",
+    ]
 
     private func bytes(_ run: RunFolder) throws -> [String: Data] {
         var result: [String: Data] = [:]
@@ -18,7 +20,9 @@ struct StageTests {
             (.segment, ["labels.raw", "labels.json", "segmentation.json"]), (.evaluate, ["evaluation.json"]),
             (.export, Self.products),
         ] {
-            for name in names { result["\(stage.rawValue)/\(name)"] = try contents(run.directory(of: stage) + "/" + name) }
+            for name in names {
+                result["\(stage.rawValue)/\(name)"] = try contents(run.directory(of: stage) + "/" + name)
+            }
         }
         return result
     }
@@ -48,10 +52,16 @@ struct StageTests {
         let images = try SmallPhantom.write(5, to: bench.folder.file("in"), withTruth: false)
         let run = try bench.prepare("a", images: images)
         try FileManager.default.createDirectory(
-            atPath: run.partialDirectory(of: .resample) + "/deep", withIntermediateDirectories: true)
+            atPath: run.partialDirectory(of: .resample) + "/deep",
+            withIntermediateDirectories: true
+        )
         try Data("rubbish".utf8).write(to: URL(fileURLWithPath: run.partialDirectory(of: .resample) + "/input.raw"))
         try bench.runStages(run)
-        #expect(try names(in: run.directory(of: .resample)) == ["ct.json", "ct.raw", "input.json", "input.raw", "reference.dcm", "series.json", "time.json"])
+        #expect(
+            try names(in: run.directory(of: .resample)) == [
+                "ct.json", "ct.raw", "input.json", "input.raw", "reference.dcm", "series.json", "time.json",
+            ]
+        )
         #expect(try names(in: run.path).filter { $0.hasSuffix(".partial") }.isEmpty)
         let marker = run.directory(of: .segment) + "/labels.raw"
         let before = try FileManager.default.attributesOfItem(atPath: marker)[.modificationDate] as? Date
@@ -165,7 +175,11 @@ struct StageTests {
         bench.export.writesPictures = false
         let images = try SmallPhantom.write(5, to: bench.folder.file("in"))
         try Data("no DICOM".utf8).write(to: URL(fileURLWithPath: bench.folder.file("in/truth/bad.dcm")))
-        let run = try bench.prepare("a", images: images, references: [bench.folder.file("in/truth/bad.dcm"), images[0], bench.folder.file("gone.dcm")])
+        let run = try bench.prepare(
+            "a",
+            images: images,
+            references: [bench.folder.file("in/truth/bad.dcm"), images[0], bench.folder.file("gone.dcm")]
+        )
         try bench.runStages(run)
         let report = try json(run.directory(of: .export) + "/report.json")
         let findings = try #require(report["findings"] as? [[String: Any]])

@@ -21,7 +21,9 @@ final class Folder {
 
 func contents(_ path: String) throws -> Data { try Data(contentsOf: URL(fileURLWithPath: path)) }
 
-func names(in folder: String) throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: folder).sorted() }
+func names(in folder: String) throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
+}
 
 func json(_ path: String) throws -> [String: Any] {
     try #require(try JSONSerialization.jsonObject(with: contents(path)) as? [String: Any])
@@ -31,14 +33,24 @@ func json(_ path: String) throws -> [String: Any] {
 enum SmallPhantom {
     static func request(_ seed: UInt64, signs: String = "+x+y+z", withTruth: Bool = true) throws -> PhantomRequest {
         PhantomRequest(
-            seed: seed, columns: 84, rows: 68, slices: 30, spacing: Vector3(4.9, 4.9, 9.6),
-            signs: try #require(AxisSigns(signs)), noiseHU: 10, withTruth: withTruth)
+            seed: seed,
+            columns: 84,
+            rows: 68,
+            slices: 30,
+            spacing: Vector3(4.9, 4.9, 9.6),
+            signs: try #require(AxisSigns(signs)),
+            noiseHU: 10,
+            withTruth: withTruth
+        )
     }
 
     /// Writes `ct/` and `truth/`; returns the images.
     @discardableResult
     static func write(
-        _ seed: UInt64, signs: String = "+x+y+z", to folder: String, withTruth: Bool = true
+        _ seed: UInt64,
+        signs: String = "+x+y+z",
+        to folder: String,
+        withTruth: Bool = true
     ) throws -> [String] {
         _ = try writePhantom(request(seed, signs: signs, withTruth: withTruth), to: folder, threads: 2)
         return try names(in: folder + "/ct").map { folder + "/ct/" + $0 }
@@ -66,10 +78,22 @@ enum SmallModel {
         recipe.summary = "Lungs of phantoms, for tests."
         recipe.architecture = Architecture(filters: 8, layers: 3, dropout: 0)
         recipe.input = InputDescription(
-            columns: 64, rows: 64, pixelSpacingMM: 6, sliceSpacing: .native, neighbourSlices: 0, centre: .body,
-            windowHU: ClosedInterval(-1000, 400))
+            columns: 64,
+            rows: 64,
+            pixelSpacingMM: 6,
+            sliceSpacing: .native,
+            neighbourSlices: 0,
+            centre: .body,
+            windowHU: ClosedInterval(-1000, 400)
+        )
         recipe.optimisation = OptimisationConfiguration(
-            epochs: 8, stepsPerEpoch: 15, batchSize: 4, learningRate: 1e-2, warmUpSteps: 5, validateEvery: 8)
+            epochs: 8,
+            stepsPerEpoch: 15,
+            batchSize: 4,
+            learningRate: 1e-2,
+            warmUpSteps: 5,
+            validateEvery: 8
+        )
         recipe.augmentation.geometryProbability = 0
         recipe.split = SplitConfiguration(validation: ["validation"])
         return recipe
@@ -80,20 +104,30 @@ enum SmallModel {
         try SmallPhantom.write(1, to: folder.file("data/training"))
         try SmallPhantom.write(2, to: folder.file("data/validation"))
         let request = TrainRequest(
-            dataDirectories: [folder.file("data")], labelsDirectory: nil, output: folder.file("model"),
-            workDirectory: folder.file("work"), configuration: try recipe(), threads: 2, scoresCases: false)
+            dataDirectories: [folder.file("data")],
+            labelsDirectory: nil,
+            output: folder.file("model"),
+            workDirectory: folder.file("work"),
+            configuration: try recipe(),
+            threads: 2,
+            scoresCases: false
+        )
         _ = try trainModel(request) { _ in }
         let package = try ModelPackage(contentsOf: folder.file("model"))
         return Trained(
             description: package.description,
             network: try Network(
-                graph: package.network.graph, tensors: Safetensors.decode(contents(folder.file("model/weights.safetensors"))).tensors),
-            card: try contents(folder.file("model/MODEL_CARD.md")))
+                graph: package.network.graph,
+                tensors: Safetensors.decode(contents(folder.file("model/weights.safetensors"))).tensors
+            ),
+            card: try contents(folder.file("model/MODEL_CARD.md"))
+        )
     }
 
     /// Writes the package, with its weights changed.
     static func package(
-        in folder: String, change: WeightChange = { _, _ in }
+        in folder: String,
+        change: WeightChange = { _, _ in }
     ) throws -> ModelPackage {
         var network = trained.network
         for name in network.parameters.keys.sorted() { change(name, &network.parameters[name]!) }
@@ -121,11 +155,18 @@ final class Workbench {
 
     /// All stages, as `contourctl run` does it, for what lies below `paths`.
     func run(
-        _ paths: [String], references: [String] = [], isCancelled: @escaping @Sendable () -> Bool = { false }
+        _ paths: [String],
+        references: [String] = [],
+        isCancelled: @escaping @Sendable () -> Bool = { false }
     ) throws -> [RunOutcome] {
         try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
         let direct = DirectRun(
-            model: model, admission: AdmissionLimits(), export: export, output: output, threads: threads)
+            model: model,
+            admission: AdmissionLimits(),
+            export: export,
+            output: output,
+            threads: threads
+        )
         let scan = try SeriesScan(paths: paths, limits: AdmissionLimits())
         return scan.stacks.map { direct($0, references: references, progress: { _, _ in }, isCancelled: isCancelled) }
     }
@@ -133,11 +174,20 @@ final class Workbench {
     /// A Run folder with its request, no stage done.
     func prepare(_ name: String, images: [String], references: [String] = []) throws -> RunFolder {
         let request = RunRequest(
-            seriesNumber: 7, revision: 1, dicomFiles: images, referenceFiles: references, modelDirectory: model.directory,
+            seriesNumber: 7,
+            revision: 1,
+            dicomFiles: images,
+            referenceFiles: references,
+            modelDirectory: model.directory,
             modelDigest: model.digest,
             configurationDigest: try configurationDigest(admission: AdmissionLimits(), export: export),
-            softwareVersion: "9.9.9", admission: AdmissionLimits(), export: export, deliveredName: "result",
-            createdAt: Date(timeIntervalSince1970: 1_700_000_000.125), threads: threads)
+            softwareVersion: "9.9.9",
+            admission: AdmissionLimits(),
+            export: export,
+            deliveredName: "result",
+            createdAt: Date(timeIntervalSince1970: 1_700_000_000.125),
+            threads: threads
+        )
         let run = RunFolder(path: folder.file(name))
         try run.write(request)
         return run

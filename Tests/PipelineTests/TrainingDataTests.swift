@@ -20,7 +20,9 @@ private func quickRecipe() throws -> TrainingConfiguration {
              "input": {"columns": 64, "rows": 64, "pixelSpacingMM": 6, "neighbourSlices": 0},
              "optimisation": {"epochs": 2, "stepsPerEpoch": 3, "batchSize": 2, "validateEvery": 1},
              "split": {"validation": ["b"]}}
-            """#.utf8))
+            """#.utf8
+        )
+    )
 }
 
 private let rois = TrainingConfiguration.lungs.rois
@@ -33,8 +35,13 @@ struct TrainingDataTests {
         try phantom(1, in: folder.path + "/data/a/deep/er")
         try phantom(2, in: folder.path + "/data/b")
         let request = TrainRequest(
-            dataDirectories: [folder.path + "/data"], labelsDirectory: nil, output: folder.path + "/model",
-            workDirectory: folder.path + "/work", configuration: try quickRecipe(), threads: 2)
+            dataDirectories: [folder.path + "/data"],
+            labelsDirectory: nil,
+            output: folder.path + "/model",
+            workDirectory: folder.path + "/work",
+            configuration: try quickRecipe(),
+            threads: 2
+        )
         let report = try trainModel(request) { _ in }
         #expect(report.summary.trainingCases == ["a"] && report.summary.validationCases == ["b"])
         #expect(report.history.epochs.count == 2)
@@ -54,9 +61,14 @@ struct TrainingDataTests {
         let folder = try Folder()
         try phantom(1, in: folder.path + "/data/a", withTruth: false)
         let grid = VolumeGeometry(
-            dimensions: Dimensions(i: 4, j: 4, k: 4), origin: PatientPoint(x: 0, y: 0, z: 0),
-            spacing: Vector3(1, 1, 1), directionI: Vector3(1, 0, 0), directionJ: Vector3(0, 1, 0),
-            directionK: Vector3(0, 0, 1), frameOfReferenceUID: "")
+            dimensions: Dimensions(i: 4, j: 4, k: 4),
+            origin: PatientPoint(x: 0, y: 0, z: 0),
+            spacing: Vector3(1, 1, 1),
+            directionI: Vector3(1, 0, 0),
+            directionJ: Vector3(0, 1, 0),
+            directionK: Vector3(0, 0, 1),
+            frameOfReferenceUID: ""
+        )
         try FileManager.default.createDirectory(atPath: folder.path + "/labels", withIntermediateDirectories: true)
         try NiftiFile.write(Volume<UInt8>(geometry: grid, repeating: 1), to: folder.path + "/labels/other.nii.gz")
         var found = try findTrainingCases(in: [folder.path + "/data"], labels: folder.path + "/labels", rois: rois)
@@ -67,7 +79,10 @@ struct TrainingDataTests {
         // The same grid, stored from the other end.
         let geometry = phantomGeometry(try SmallPhantom.request(1, withTruth: false))
         let last = VoxelIndex(
-            i: geometry.dimensions.i - 1, j: geometry.dimensions.j - 1, k: geometry.dimensions.k - 1)
+            i: geometry.dimensions.i - 1,
+            j: geometry.dimensions.j - 1,
+            k: geometry.dimensions.k - 1
+        )
         var turned = geometry
         turned.origin = geometry.patientPoint(last)
         (turned.directionI, turned.directionJ, turned.directionK) = (
@@ -86,9 +101,14 @@ struct TrainingDataTests {
     func niftiLayouts() throws {
         let folder = try Folder()
         let grid = VolumeGeometry(
-            dimensions: Dimensions(i: 8, j: 8, k: 4), origin: PatientPoint(x: 0, y: 0, z: 0), spacing: Vector3(2, 2, 3),
-            directionI: Vector3(1, 0, 0), directionJ: Vector3(0, 1, 0), directionK: Vector3(0, 0, 1),
-            frameOfReferenceUID: "")
+            dimensions: Dimensions(i: 8, j: 8, k: 4),
+            origin: PatientPoint(x: 0, y: 0, z: 0),
+            spacing: Vector3(2, 2, 3),
+            directionI: Vector3(1, 0, 0),
+            directionJ: Vector3(0, 1, 0),
+            directionK: Vector3(0, 0, 1),
+            frameOfReferenceUID: ""
+        )
         let image = Volume<Int16>(geometry: grid, repeating: -800)
         var label = Volume<UInt8>(geometry: grid, repeating: 0)
         label[1, 1, 1] = 7
@@ -97,14 +117,19 @@ struct TrainingDataTests {
         func write(_ root: String, _ suffix: String, _ json: String) throws {
             for sub in ["/imagesTr", "/labelsTr"] {
                 try FileManager.default.createDirectory(
-                    atPath: folder.path + root + sub, withIntermediateDirectories: true)
+                    atPath: folder.path + root + sub,
+                    withIntermediateDirectories: true
+                )
             }
             try NiftiFile.write(image, to: folder.path + root + "/imagesTr/case" + suffix)
             try NiftiFile.write(label, to: folder.path + root + "/labelsTr/case.nii.gz")
             try Data(json.utf8).write(to: URL(fileURLWithPath: folder.path + root + "/dataset.json"))
         }
         try write(
-            "/nnunet", "_0000.nii.gz", #"{"labels": {"background": 0, "lung left": 7, "Right Lung": 3, "heart": 5}}"#)
+            "/nnunet",
+            "_0000.nii.gz",
+            #"{"labels": {"background": 0, "lung left": 7, "Right Lung": 3, "heart": 5}}"#
+        )
         try write("/msd", ".nii.gz", #"{"labels": {"0": "background", "7": "Lung_L", "3": "Lung_R", "5": "Heart"}}"#)
         for (root, heart) in [("/nnunet", "heart"), ("/msd", "Heart")] {
             let found = try findTrainingCases(in: [folder.path + root], labels: nil, rois: rois)
@@ -119,14 +144,26 @@ struct TrainingDataTests {
     func refusals() throws {
         let folder = try Folder()
         let request = TrainRequest(
-            dataDirectories: [folder.path], labelsDirectory: nil, output: folder.path + "/model",
-            workDirectory: folder.path + "/work", configuration: try quickRecipe(), threads: 1)
-        #expect(throws: SegmentationError.noUsableCases(message: "no case was found")) { try trainModel(request) { _ in } }
+            dataDirectories: [folder.path],
+            labelsDirectory: nil,
+            output: folder.path + "/model",
+            workDirectory: folder.path + "/work",
+            configuration: try quickRecipe(),
+            threads: 1
+        )
+        #expect(throws: SegmentationError.noUsableCases(message: "no case was found")) {
+            try trainModel(request) { _ in }
+        }
 
         let grid = VolumeGeometry(
-            dimensions: Dimensions(i: 8, j: 8, k: 4), origin: PatientPoint(x: 0, y: 0, z: 0), spacing: Vector3(2, 2, 3),
-            directionI: Vector3(1, 0, 0), directionJ: Vector3(0, 1, 0), directionK: Vector3(0, 0, 1),
-            frameOfReferenceUID: "")
+            dimensions: Dimensions(i: 8, j: 8, k: 4),
+            origin: PatientPoint(x: 0, y: 0, z: 0),
+            spacing: Vector3(2, 2, 3),
+            directionI: Vector3(1, 0, 0),
+            directionJ: Vector3(0, 1, 0),
+            directionK: Vector3(0, 0, 1),
+            frameOfReferenceUID: ""
+        )
         var moved = grid
         moved.origin.x = 40
         try NiftiFile.write(Volume<Int16>(geometry: grid, repeating: 0), to: folder.path + "/a.nii.gz")

@@ -124,8 +124,10 @@ struct DirectoryTests {
         let kinds = Dictionary(uniqueKeysWithValues: entries.map { ($0.name, $0.kind) })
         #expect(
             kinds == [
-                "a": .file, "b file": .file, "Ünï": .file, "d": .folder, "l": .other, "p": .other, "M\u{FFFD}ller": .unnameable,
-            ])
+                "a": .file, "b file": .file, "Ünï": .file, "d": .folder, "l": .other, "p": .other,
+                "M\u{FFFD}ller": .unnameable,
+            ]
+        )
         #expect(entries.map(\.name) == entries.map(\.name).sorted())
         #expect(throws: SystemError.self) { try Directory.list(folder.file("none")) }
     }
@@ -133,7 +135,8 @@ struct DirectoryTests {
     @Test("parents of paths")
     func parent() {
         for (path, parent) in [
-            ("/a/b", "/a"), ("/a", "/"), ("a", "."), ("ab.json", "."), ("a/b/", "a"), ("a//b//", "a"), ("/", "/"), ("//", "/"),
+            ("/a/b", "/a"), ("/a", "/"), ("a", "."), ("ab.json", "."), ("a/b/", "a"), ("a//b//", "a"), ("/", "/"),
+            ("//", "/"),
             ("//a", "/"), ("", "."), (".", "."), ("./a", "."), ("../a", ".."), ("Ü/ö", "Ü"),
         ] {
             #expect(Directory.parent(of: path) == parent, "\(path)")
@@ -258,7 +261,10 @@ struct SHA256Tests {
     }
 
     // SKIPPED: without sha256sum there is nobody to ask.
-    @Test("sha256sum says the same for every length around the block size", .enabled(if: FileManager.default.fileExists(atPath: "/usr/bin/sha256sum")))
+    @Test(
+        "sha256sum says the same for every length around the block size",
+        .enabled(if: FileManager.default.fileExists(atPath: "/usr/bin/sha256sum"))
+    )
     func coreutils() throws {
         let folder = try TemporaryFolder()
         var list = ""

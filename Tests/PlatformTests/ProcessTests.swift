@@ -24,7 +24,10 @@ struct FileLockTests {
     func killedOwner() throws {
         let folder = try TemporaryFolder()
         let path = folder.file("lock")
-        let owner = try ChildProcess("/bin/sh", arguments: ["-c", "exec flock --close '\(path)' sh -c 'echo held; exec sleep 20'"])
+        let owner = try ChildProcess(
+            "/bin/sh",
+            arguments: ["-c", "exec flock --close '\(path)' sh -c 'echo held; exec sleep 20'"]
+        )
         #expect(owner.receive(timeoutSeconds: 20) == .line(Data("held".utf8)))
         #expect(throws: SystemError.self) { try FileLock(path: path) }
         let killer = Thread {
@@ -76,7 +79,9 @@ struct ChildProcessTests {
 
     @Test("an orderly end, an exit status and a signal are told apart")
     func endings() throws {
-        for (script, how) in [("exit 0", nil), ("exit 3", "exit status 3"), ("kill -SEGV $$", "signal 11")] as [(String, String?)] {
+        for (script, how) in [("exit 0", nil), ("exit 3", "exit status 3"), ("kill -SEGV $$", "signal 11")]
+            as [(String, String?)]
+        {
             let child = try ChildProcess("/bin/sh", arguments: ["-c", "echo said; \(script)"])
             #expect(child.receive(timeoutSeconds: 20) == .line(Data("said".utf8)))
             #expect(child.receive(timeoutSeconds: 20) == .ended)
@@ -103,7 +108,10 @@ struct ChildProcessTests {
 
     @Test("a line of many pieces arrives whole, and one without an end is no line")
     func longLines() throws {
-        let long = try ChildProcess("/bin/sh", arguments: ["-c", "head -c 20000000 /dev/zero | tr '\\0' x; echo; echo end"])
+        let long = try ChildProcess(
+            "/bin/sh",
+            arguments: ["-c", "head -c 20000000 /dev/zero | tr '\\0' x; echo; echo end"]
+        )
         #expect(long.receive(timeoutSeconds: 60) == .line(Data(repeating: 0x78, count: 20_000_000)))
         #expect(long.receive(timeoutSeconds: 20) == .line(Data("end".utf8)))
         #expect(long.wait() == nil)
@@ -124,7 +132,10 @@ struct ChildProcessTests {
         let folder = try TemporaryFolder()
         let lock = try FileLock(path: folder.file("lock"))
         let former = signal(SIGTERM, SIG_IGN)
-        let child = try ChildProcess("/bin/sh", arguments: ["-c", "ls -l /proc/$$/fd | grep -c '\(folder.path)'; read x"])
+        let child = try ChildProcess(
+            "/bin/sh",
+            arguments: ["-c", "ls -l /proc/$$/fd | grep -c '\(folder.path)'; read x"]
+        )
         signal(SIGTERM, former)
         #expect(child.receive(timeoutSeconds: 20) == .line(Data("0".utf8)))
         child.kill(SIGTERM)
@@ -192,7 +203,9 @@ struct InotifyTests {
 
     @Test("a full queue says that events were lost")
     func overflow() throws {
-        let limit = try #require(Int(try text("/proc/sys/fs/inotify/max_queued_events").trimmingCharacters(in: .whitespacesAndNewlines)))
+        let limit = try #require(
+            Int(try text("/proc/sys/fs/inotify/max_queued_events").trimmingCharacters(in: .whitespacesAndNewlines))
+        )
         guard limit <= 100_000 else { return }  // a machine with a longer queue: nothing could be shown in time
         let folder = try TemporaryFolder()
         let inotify = try Inotify()

@@ -54,8 +54,12 @@ struct PictureTests {
         let labels = Volume<UInt8>(geometry: geometry, repeating: 0)
         for picture in try casePictures(ct: ct, labels: labels, structures: [], reference: nil, threads: 1).prefix(3) {
             let decoded = try #require(DecodedPNG(picture.png))
-            let (left, right) = try #require(extent((0..<decoded.width).filter { decoded[$0, decoded.height / 2][0] > 128 }))
-            let (top, bottom) = try #require(extent((0..<decoded.height).filter { decoded[decoded.width / 2, $0][0] > 128 }))
+            let (left, right) = try #require(
+                extent((0..<decoded.width).filter { decoded[$0, decoded.height / 2][0] > 128 })
+            )
+            let (top, bottom) = try #require(
+                extent((0..<decoded.height).filter { decoded[decoded.width / 2, $0][0] > 128 })
+            )
             let ratio = Double(right - left + 1) / Double(bottom - top + 1)
             #expect(abs(ratio - 1) < 0.08, "\(picture.role): \(ratio)")
         }
@@ -68,13 +72,20 @@ struct PictureTests {
     @Test("a case has its planes, a strip and the ends of each structure, each with a caption")
     func plan() throws {
         let geometry = axialGrid(signs: Vector3(1, 1, 1))
-        let labels = filled(geometry) { p -> UInt8 in abs(p.z) > 20 || abs(p.y) > 20 ? 0 : p.x > 10 ? 1 : p.x < -10 ? 2 : 0 }
+        let labels = filled(geometry) { p -> UInt8 in
+            abs(p.z) > 20 || abs(p.y) > 20 ? 0 : p.x > 10 ? 1 : p.x < -10 ? 2 : 0
+        }
         let structures = [
             OutlinedStructure(name: "Lung_L", color: [86, 180, 233], labels: [1]),
             OutlinedStructure(name: "Lung_R", color: [0, 114, 178], labels: [2]),
         ]
         let pictures = try casePictures(
-            ct: marked(geometry), labels: labels, structures: structures, reference: labels, threads: 3)
+            ct: marked(geometry),
+            labels: labels,
+            structures: structures,
+            reference: labels,
+            threads: 3
+        )
         #expect(pictures.map(\.role) == [.axial, .coronal, .sagittal, .strip, .structureEnds, .structureEnds])
         #expect(pictures.allSatisfy { !$0.caption.isEmpty && DecodedPNG($0.png) != nil })
         #expect(pictures[4].caption.hasPrefix("Lung_L: first slice 4 and last slice 17"))
@@ -89,7 +100,9 @@ struct PictureTests {
         let structures = [OutlinedStructure(name: "S", color: [200, 0, 0], labels: [1])]
         func axial(_ labels: Volume<UInt8>, _ reference: Volume<UInt8>?) throws -> DecodedPNG? {
             DecodedPNG(
-                try casePictures(ct: ct, labels: labels, structures: structures, reference: reference, threads: 1)[0].png)
+                try casePictures(ct: ct, labels: labels, structures: structures, reference: reference, threads: 1)[0]
+                    .png
+            )
         }
         let both = try #require(try axial(labels, theirs))
         #expect(both.middle { $0 == [200, 0, 0] } != nil && both.middle { $0 == [255, 255, 255] } != nil)
@@ -104,8 +117,12 @@ struct PictureTests {
         for (i, j, k) in [(1, 1, 1), (64, 64, 1), (1, 64, 3), (3, 2, 200)] {
             let geometry = axialGrid(signs: Vector3(1, 1, 1), i, j, k)
             let pictures = try casePictures(
-                ct: Volume(geometry: geometry, repeating: 0), labels: Volume(geometry: geometry, repeating: 1),
-                structures: [OutlinedStructure(name: "S", color: [0, 0, 255], labels: [1])], reference: nil, threads: 2)
+                ct: Volume(geometry: geometry, repeating: 0),
+                labels: Volume(geometry: geometry, repeating: 1),
+                structures: [OutlinedStructure(name: "S", color: [0, 0, 255], labels: [1])],
+                reference: nil,
+                threads: 2
+            )
             #expect(pictures.count == 5 && pictures.allSatisfy { DecodedPNG($0.png) != nil })
         }
     }

@@ -6,7 +6,10 @@ import Testing
 struct ReportPageTests {
     private let hostile = "<script>alert('x')</script>\"><img src=http://evil.example/a.png onerror=\"b\">&amp;"
 
-    @Test("names and texts from outside are text, never HTML", arguments: [CaseReport.Verdict.delivered, .review, .refused])
+    @Test(
+        "names and texts from outside are text, never HTML",
+        arguments: [CaseReport.Verdict.delivered, .review, .refused]
+    )
     func escaping(_ verdict: CaseReport.Verdict) throws {
         let picture = CasePicture(role: .axial, caption: hostile, png: Data([1, 2, 3]))
         let page = reportHTML(report(everyText: hostile, verdict: verdict), pictures: [picture], modelCard: hostile)
@@ -43,8 +46,11 @@ struct ReportPageTests {
     @Test("the verdict and the warnings come first, and that nobody has reviewed the contours")
     func order() throws {
         let page = reportHTML(report(everyText: "TEXT"), pictures: [], modelCard: nil)
-        let places = try ["Look here first", "Automatic, not reviewed", "DEMONSTRATION MODEL", "<h2>Findings", "<h2>Structures", "<h2>Agreement", "<h2>CT", "<h2>Model", "<h2>How it was made"]
-            .map { try #require(page.range(of: $0), "\($0)").lowerBound }
+        let places = try [
+            "Look here first", "Automatic, not reviewed", "DEMONSTRATION MODEL", "<h2>Findings", "<h2>Structures",
+            "<h2>Agreement", "<h2>CT", "<h2>Model", "<h2>How it was made",
+        ]
+        .map { try #require(page.range(of: $0), "\($0)").lowerBound }
         #expect(places == places.sorted())
         let delivered = reportHTML(report(everyText: "TEXT", verdict: .delivered), pictures: [], modelCard: nil)
         #expect(delivered.contains("Automatic, not reviewed") && delivered.contains("Contours delivered"))
@@ -55,7 +61,9 @@ struct ReportPageTests {
         var report = report(everyText: "TEXT")
         report.structures[0].confidence = nil
         let page = reportHTML(report, pictures: [], modelCard: nil)
-        for text in ["<td>1235</td>", "<td>&ndash;</td>", "<td>-812</td>", "<td>4&ndash;18</td>", "0.977 x 0.977 x 2.5 mm"] {
+        for text in [
+            "<td>1235</td>", "<td>&ndash;</td>", "<td>-812</td>", "<td>4&ndash;18</td>", "0.977 x 0.977 x 2.5 mm",
+        ] {
             #expect(page.contains(text), "\(text)")
         }
     }
@@ -75,17 +83,28 @@ struct RefusalTextTests {
     private func refused(message: String, details: [String] = []) -> CaseReport {
         var report = report(everyText: "x", verdict: .refused)
         report.fault = .init(
-            code: "E_MISSING_SLICE", kind: "permanent", message: message, hint: "Send the missing slices.", details: details)
+            code: "E_MISSING_SLICE",
+            kind: "permanent",
+            message: message,
+            hint: "Send the missing slices.",
+            details: details
+        )
         report.softwareVersion = "9.8.7"
         return report
     }
 
     @Test("it names the reason, the code, the slices and what to do")
     func contents() {
-        let text = refusalText(refused(message: "2 slices are missing.", details: ["E_MISSING_SLICE: 2 slices are missing.", "  2 missing between slice 3 and slice 6"]))
+        let text = refusalText(
+            refused(
+                message: "2 slices are missing.",
+                details: ["E_MISSING_SLICE: 2 slices are missing.", "  2 missing between slice 3 and slice 6"]
+            )
+        )
         for part in [
             "This CT was not contoured.", "Why: 2 slices are missing.", "Code: E_MISSING_SLICE",
-            "What to do: Send the missing slices.", "    2 missing between slice 3 and slice 6", "contourctl retry", "9.8.7",
+            "What to do: Send the missing slices.", "    2 missing between slice 3 and slice 6", "contourctl retry",
+            "9.8.7",
         ] { #expect(text.contains(part), "\(part)") }
         #expect(text.hasSuffix("\n"))
     }

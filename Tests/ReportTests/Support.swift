@@ -50,9 +50,14 @@ func axialGrid(signs: Vector3, _ i: Int = 40, _ j: Int = 36, _ k: Int = 20) -> V
     let spacing = Vector3(2, 2, 3)
     let half = (Vector3(Double(i), Double(j), Double(k)) - Vector3(repeating: 1)) * spacing / 2
     return VolumeGeometry(
-        dimensions: Dimensions(i: i, j: j, k: k), origin: PatientPoint(-signs * half), spacing: spacing,
-        directionI: Vector3(signs.x, 0, 0), directionJ: Vector3(0, signs.y, 0), directionK: Vector3(0, 0, signs.z),
-        frameOfReferenceUID: "1.2.3")
+        dimensions: Dimensions(i: i, j: j, k: k),
+        origin: PatientPoint(-signs * half),
+        spacing: spacing,
+        directionI: Vector3(signs.x, 0, 0),
+        directionJ: Vector3(0, signs.y, 0),
+        directionK: Vector3(0, 0, signs.z),
+        frameOfReferenceUID: "1.2.3"
+    )
 }
 
 /// Values by place in the patient.
@@ -60,7 +65,9 @@ func filled<Element: Sendable>(_ geometry: VolumeGeometry, _ value: (PatientPoin
     var voxels: [Element] = []
     for k in 0..<geometry.dimensions.k {
         for j in 0..<geometry.dimensions.j {
-            for i in 0..<geometry.dimensions.i { voxels.append(value(geometry.patientPoint(VoxelIndex(i: i, j: j, k: k)))) }
+            for i in 0..<geometry.dimensions.i {
+                voxels.append(value(geometry.patientPoint(VoxelIndex(i: i, j: j, k: k))))
+            }
         }
     }
     return Volume(geometry: geometry, voxels: voxels)
@@ -69,25 +76,58 @@ func filled<Element: Sendable>(_ geometry: VolumeGeometry, _ value: (PatientPoin
 /// A report in which every text is `text`.
 func report(everyText text: String, verdict: CaseReport.Verdict = .review) -> CaseReport {
     let structure = CaseReport.StructureReport(
-        name: text, derived: false, found: true, color: [1, 2, 3], volumeML: 1234.5, confidence: 0.987, meanHU: -812.3,
-        components: 1, firstSlice: 3, lastSlice: 17, centroidMM: [1, 2, 3], touchesPictureEdge: false,
-        touchesFirstSlice: false, touchesLastSlice: true,
-        checks: [.init(name: text, value: text, expected: text, passed: false)], rtStructureSetRoundTripDice: 1,
-        segmentationRoundTripDice: 1)
+        name: text,
+        derived: false,
+        found: true,
+        color: [1, 2, 3],
+        volumeML: 1234.5,
+        confidence: 0.987,
+        meanHU: -812.3,
+        components: 1,
+        firstSlice: 3,
+        lastSlice: 17,
+        centroidMM: [1, 2, 3],
+        touchesPictureEdge: false,
+        touchesFirstSlice: false,
+        touchesLastSlice: true,
+        checks: [.init(name: text, value: text, expected: text, passed: false)],
+        rtStructureSetRoundTripDice: 1,
+        segmentationRoundTripDice: 1
+    )
     let mask = Mask(geometry: axialGrid(signs: Vector3(1, 1, 1), 3, 3, 3), repeating: 1)
     return CaseReport(
-        verdict: verdict, softwareVersion: text, createdAt: text, revision: 2,
+        verdict: verdict,
+        softwareVersion: text,
+        createdAt: text,
+        revision: 2,
         series: .init(
-            seriesInstanceUID: text, studyInstanceUID: text, frameOfReferenceUID: text, columns: 512, rows: 512, slices: 99,
-            spacingMM: [0.976563, 0.976563, 2.5], manufacturer: text, convolutionKernel: text, patientPosition: text,
-            extentIsProvable: false, volumeDigest: text),
+            seriesInstanceUID: text,
+            studyInstanceUID: text,
+            frameOfReferenceUID: text,
+            columns: 512,
+            rows: 512,
+            slices: 99,
+            spacingMM: [0.976563, 0.976563, 2.5],
+            manufacturer: text,
+            convolutionKernel: text,
+            patientPosition: text,
+            extentIsProvable: false,
+            volumeDigest: text
+        ),
         model: .init(name: text, version: text, digest: text, summary: text, demonstration: true, trainingCases: 8),
-        configurationDigest: text, structures: [structure],
+        configurationDigest: text,
+        structures: [structure],
         findings: [.init(severity: .review, code: text, structure: text, message: text, hint: text, details: [text])],
         evaluation: .init(
-            referenceKind: text, referenceSOPInstanceUID: text,
+            referenceKind: text,
+            referenceSOPInstanceUID: text,
             structures: [StructureScores(name: text, reference: mask, prediction: mask, threads: 1)],
-            unmatchedReference: [text], unmatchedPrediction: [text], findings: [text]),
+            unmatchedReference: [text],
+            unmatchedPrediction: [text],
+            findings: [text]
+        ),
         fault: .init(code: text, kind: text, message: text, hint: text, details: [text]),
-        stages: [.init(stage: text, seconds: 1.25, peakMemoryMB: 300)], files: [text: text])
+        stages: [.init(stage: text, seconds: 1.25, peakMemoryMB: 300)],
+        files: [text: text]
+    )
 }

@@ -8,14 +8,19 @@ struct JudgementTests {
 
     /// Runs a package whose network is replaced by given scores: see `Judging`.
     static func judged(
-        _ labels: Volume<UInt8>, score: Float = 0.98, hu: Float = -800,
+        _ labels: Volume<UInt8>,
+        score: Float = 0.98,
+        hu: Float = -800,
         change: (inout ModelDescription) -> Void = { _ in }
     ) -> SegmentationResult {
         var description = recipe.modelDescription(training: nil)
         change(&description)
         let scores = (1...2).map { label in labels.voxels.map { $0 == UInt8(label) ? score : 0 } }
         let volume = ScoreVolume(
-            geometry: labels.geometry, scores: scores, rule: DecisionRule(description.output))
+            geometry: labels.geometry,
+            scores: scores,
+            rule: DecisionRule(description.output)
+        )
         let input = Volume<Float>(geometry: labels.geometry, voxels: labels.voxels.map { $0 > 0 ? hu : 40 })
         return judge(labels: labels, scores: volume, input: input, description: description)
     }
@@ -39,7 +44,8 @@ struct JudgementTests {
         let result = Self.judged(
             Self.boxes([
                 (1, 25..<35, 5..<25, 1..<11), (2, 4..<14, 5..<25, 1..<11), (2, 18..<21, 0..<3, 0..<3),
-            ]))
+            ])
+        )
         #expect(Self.count(result, 1) == 2000 && Self.count(result, 2) == 2000)
         #expect(result.structures[1].components == 1)
         #expect(abs(result.structures[1].droppedML - 27 * 0.32) < 1e-9)
@@ -58,7 +64,8 @@ struct JudgementTests {
     @Test("a lung in two large parts keeps both")
     func divided() {
         let result = Self.judged(
-            Self.boxes([(1, 20..<30, 5..<25, 0..<6), (1, 20..<30, 5..<15, 7..<12)]))
+            Self.boxes([(1, 20..<30, 5..<25, 0..<6), (1, 20..<30, 5..<15, 7..<12)])
+        )
         #expect(Self.count(result, 1) == 1200 + 500)
         #expect(result.structures[0].components == 2)
     }
@@ -117,8 +124,10 @@ struct JudgementTests {
         for k in 1..<11 { for j in 5..<25 { for i in 30..<40 { onWide[i, j, k] = 1 } } }
         let description = Self.recipe.modelDescription(training: nil)
         let scores = ScoreVolume(
-            geometry: Self.geometry, scores: (1...2).map { l in labels.voxels.map { $0 == UInt8(l) ? 1 : 0 } },
-            rule: DecisionRule(description.output))
+            geometry: Self.geometry,
+            scores: (1...2).map { l in labels.voxels.map { $0 == UInt8(l) ? 1 : 0 } },
+            rule: DecisionRule(description.output)
+        )
         let input = Volume<Float>(geometry: Self.geometry, repeating: -800)
         let result = judge(labels: onWide, scores: scores, input: input, description: description)
         #expect(result.findings.contains { $0.code == "W_CROPPED" && $0.structure == "Lung_L" })

@@ -147,7 +147,10 @@ struct ModelPackageTests {
         let folder = try TemporaryFolder()
         let description = ModelDescriptionTests.description
         try writePackage(description, Network(graph: description.graph, seed: 1), to: folder.path + "/models/lungs")
-        try FileManager.default.createDirectory(atPath: folder.path + "/models/empty", withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(
+            atPath: folder.path + "/models/empty",
+            withIntermediateDirectories: true
+        )
         let catalog = ModelCatalog.locate(explicitDirectory: folder.path + "/models", environment: [:])
         #expect(catalog.names() == ["lungs"])
         #expect(try catalog.package(named: "lungs").name == "small")
@@ -166,7 +169,9 @@ struct ModelPackageTests {
         }
         func found(_ executable: String, _ environment: [String: String] = [:]) -> [String] {
             ModelCatalog.locate(
-                explicitDirectory: nil, environment: environment, executable: folder.path + executable
+                explicitDirectory: nil,
+                environment: environment,
+                executable: folder.path + executable
             ).searchPath
         }
         #expect(found("/usr/bin/contourd").contains(models))
@@ -208,7 +213,8 @@ struct UNetBuilderTests {
             Architecture(filters: 4, layers: 3, dropout: 0.2, dropoutChangePerLayer: 0.1, dropoutType: .standard),
             Architecture(filters: 4, layers: 2, dropout: 0, upsampling: .simple),
             Architecture(filters: 4, layers: 2, dropout: 0.1, dropoutOnUpsampling: true),
-        ])
+        ]
+    )
     func options(_ architecture: Architecture) throws {
         let graph = architecture.graph(inputChannels: 3, outputChannels: 2, activation: .sigmoid)
         let network = try Network(graph: graph, seed: 1)
@@ -227,7 +233,8 @@ struct UNetBuilderTests {
         }
         let plain = Architecture(filters: 4, layers: 2, dropout: 0.25, dropoutChangePerLayer: 0.125)
         #expect(
-            rates(plain) == ["encoder.0.dropout": 0.25, "encoder.1.dropout": 0.375, "bottleneck.dropout": 0.5])
+            rates(plain) == ["encoder.0.dropout": 0.25, "encoder.1.dropout": 0.375, "bottleneck.dropout": 0.5]
+        )
         var upwards = plain
         upwards.dropoutOnUpsampling = true
         #expect(rates(upwards)["decoder.0.dropout"] == 0.25)

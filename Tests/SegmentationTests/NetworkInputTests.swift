@@ -5,8 +5,14 @@ import Testing
 @Suite("The network's input")
 struct NetworkInputTests {
     static let input = InputDescription(
-        columns: 64, rows: 64, pixelSpacingMM: 6, sliceSpacing: .native, neighbourSlices: 0, centre: .body,
-        windowHU: ClosedInterval(-1000, 400))
+        columns: 64,
+        rows: 64,
+        pixelSpacingMM: 6,
+        sliceSpacing: .native,
+        neighbourSlices: 0,
+        centre: .body,
+        windowHU: ClosedInterval(-1000, 400)
+    )
 
     static let signs: [Vector3] = (0..<8).map {
         Vector3($0 & 1 == 0 ? 1 : -1, $0 & 2 == 0 ? 1 : -1, $0 & 4 == 0 ? 1 : -1)
@@ -16,9 +22,15 @@ struct NetworkInputTests {
     func orientations(_ signs: Vector3) {
         let spacing = Vector3(5, 4, 7)
         let reference = networkInput(
-            ct: ToyChest.ct(grid(60, 70, 20, spacing: spacing)), input: Self.input, threads: 1)
+            ct: ToyChest.ct(grid(60, 70, 20, spacing: spacing)),
+            input: Self.input,
+            threads: 1
+        )
         let turned = networkInput(
-            ct: ToyChest.ct(grid(60, 70, 20, spacing: spacing, signs: signs)), input: Self.input, threads: 2)
+            ct: ToyChest.ct(grid(60, 70, 20, spacing: spacing, signs: signs)),
+            input: Self.input,
+            threads: 2
+        )
         #expect(turned.geometry.dimensions == reference.geometry.dimensions)
         #expect(turned.geometry.directionK == Vector3(0, 0, 1))
         let difference = zip(reference.voxels, turned.voxels).map { abs($0 - $1) }.max() ?? 0
@@ -37,7 +49,11 @@ struct NetworkInputTests {
 
     @Test("i grows to the patient's left and j to the back")
     func axes() {
-        let result = networkInput(ct: ToyChest.ct(grid(60, 70, 20, signs: Vector3(-1, -1, -1))), input: Self.input, threads: 1)
+        let result = networkInput(
+            ct: ToyChest.ct(grid(60, 70, 20, signs: Vector3(-1, -1, -1))),
+            input: Self.input,
+            threads: 1
+        )
         #expect(result.geometry.directionI == Vector3(1, 0, 0))
         #expect(result.geometry.directionJ == Vector3(0, 1, 0))
         // The right lung is the larger one: more air on the low-i half inside the body.

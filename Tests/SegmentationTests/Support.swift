@@ -21,10 +21,23 @@ func smallRecipe(layers: Int = 2, filters: Int = 4) -> TrainingConfiguration {
     recipe.name = "small"
     recipe.architecture = Architecture(filters: filters, layers: layers, dropout: 0.05)
     recipe.input = InputDescription(
-        columns: 32, rows: 32, pixelSpacingMM: 8, sliceSpacing: .native, neighbourSlices: 1, neighbourDistanceMM: 5,
-        centre: .grid, windowHU: ClosedInterval(-1000, 400))
+        columns: 32,
+        rows: 32,
+        pixelSpacingMM: 8,
+        sliceSpacing: .native,
+        neighbourSlices: 1,
+        neighbourDistanceMM: 5,
+        centre: .grid,
+        windowHU: ClosedInterval(-1000, 400)
+    )
     recipe.optimisation = OptimisationConfiguration(
-        epochs: 3, stepsPerEpoch: 5, batchSize: 2, learningRate: 5e-3, warmUpSteps: 2, validateEvery: 1)
+        epochs: 3,
+        stepsPerEpoch: 5,
+        batchSize: 2,
+        learningRate: 5e-3,
+        warmUpSteps: 2,
+        validateEvery: 1
+    )
     recipe.split = SplitConfiguration()
     recipe.sampling = SamplingConfiguration(borderMM: 5)
     return recipe
@@ -32,13 +45,22 @@ func smallRecipe(layers: Int = 2, filters: Int = 4) -> TrainingConfiguration {
 
 /// An axial grid with the given signs of the patient axes, its centre at the origin of the patient.
 func grid(
-    _ i: Int, _ j: Int, _ k: Int, spacing: Vector3 = Vector3(8, 8, 5), signs: Vector3 = Vector3(1, 1, 1)
+    _ i: Int,
+    _ j: Int,
+    _ k: Int,
+    spacing: Vector3 = Vector3(8, 8, 5),
+    signs: Vector3 = Vector3(1, 1, 1)
 ) -> VolumeGeometry {
     let half = (Vector3(Double(i), Double(j), Double(k)) - Vector3(repeating: 1)) * spacing / 2
     return VolumeGeometry(
-        dimensions: Dimensions(i: i, j: j, k: k), origin: PatientPoint(-signs * half), spacing: spacing,
-        directionI: Vector3(signs.x, 0, 0), directionJ: Vector3(0, signs.y, 0), directionK: Vector3(0, 0, signs.z),
-        frameOfReferenceUID: "1.2.3")
+        dimensions: Dimensions(i: i, j: j, k: k),
+        origin: PatientPoint(-signs * half),
+        spacing: spacing,
+        directionI: Vector3(signs.x, 0, 0),
+        directionJ: Vector3(0, signs.y, 0),
+        directionK: Vector3(0, 0, signs.z),
+        frameOfReferenceUID: "1.2.3"
+    )
 }
 
 /// A chest of ellipses, asymmetric in all three axes: body, a large right lung (patient's -x), a small left one.

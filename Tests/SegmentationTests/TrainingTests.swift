@@ -19,13 +19,19 @@ struct TrainingTests {
     }
 
     static func train(
-        _ recipe: TrainingConfiguration, in folder: String, threads: Int = 1,
+        _ recipe: TrainingConfiguration,
+        in folder: String,
+        threads: Int = 1,
         progress: @escaping (TrainingProgress) throws -> Void = { _ in }
     ) throws -> TrainingOutcome {
         let cases = try cases(folder, recipe)
         return try Trainer(
-            configuration: recipe, training: [cases[0]], validation: [cases[1]], directory: folder + "/work",
-            threads: threads, progress: progress
+            configuration: recipe,
+            training: [cases[0]],
+            validation: [cases[1]],
+            directory: folder + "/work",
+            threads: threads,
+            progress: progress
         ).run()
     }
 
@@ -36,7 +42,13 @@ struct TrainingTests {
         let folder = try TemporaryFolder()
         var recipe = smallRecipe(filters: 8)
         recipe.optimisation = OptimisationConfiguration(
-            epochs: 12, stepsPerEpoch: 15, batchSize: 4, learningRate: 1e-2, warmUpSteps: 5, validateEvery: 4)
+            epochs: 12,
+            stepsPerEpoch: 15,
+            batchSize: 4,
+            learningRate: 1e-2,
+            warmUpSteps: 5,
+            validateEvery: 4
+        )
         recipe.architecture.dropout = 0
         let outcome = try Self.train(recipe, in: folder.path)
         let losses = outcome.history.epochs.map(\.meanLoss)
@@ -47,8 +59,12 @@ struct TrainingTests {
         let model = try ModelPackage(contentsOf: folder.path + "/model")
         let ct = ToyChest.ct(grid(60, 50, 30, spacing: Vector3(5, 5, 5), signs: Vector3(-1, -1, -1)))
         let result = try segment(
-            input: networkInput(ct: ct, model: model, threads: 2), ctGeometry: ct.geometry, model: model, threads: 2,
-            progress: { _ in })
+            input: networkInput(ct: ct, model: model, threads: 2),
+            ctGeometry: ct.geometry,
+            model: model,
+            threads: 2,
+            progress: { _ in }
+        )
         let truth = ToyChest.labels(ct.geometry)
         for label in [UInt8(1), 2] {
             let both = zip(result.labelMap.volume.voxels, truth.voxels).count { $0 == label && $1 == label }
@@ -95,7 +111,13 @@ struct TrainingTests {
         var recipe = smallRecipe(layers: 4)
         recipe.architecture.batchNorm = false
         recipe.optimisation = OptimisationConfiguration(
-            epochs: 30, stepsPerEpoch: 5, batchSize: 2, learningRate: 0.99, schedule: .constant, warmUpSteps: 0)
+            epochs: 30,
+            stepsPerEpoch: 5,
+            batchSize: 2,
+            learningRate: 0.99,
+            schedule: .constant,
+            warmUpSteps: 0
+        )
         do {
             _ = try Self.train(recipe, in: folder.path)
             Issue.record("a learning rate of 0.99 did not diverge")
@@ -153,7 +175,8 @@ struct RecipeTests {
     @Test("a recipe needs only what differs from the built-in one")
     func overlay() throws {
         let recipe = try TrainingConfiguration(
-            from: Data(#"{"name": "mine", "optimisation": {"epochs": 7}, "input": {"sliceSpacing": 3}}"#.utf8))
+            from: Data(#"{"name": "mine", "optimisation": {"epochs": 7}, "input": {"sliceSpacing": 3}}"#.utf8)
+        )
         #expect(recipe.name == "mine" && recipe.optimisation.epochs == 7)
         #expect(recipe.input.sliceSpacing == .fixed(millimetres: 3))
         #expect(recipe.optimisation.batchSize == TrainingConfiguration.lungs.optimisation.batchSize)
@@ -165,7 +188,8 @@ struct RecipeTests {
             (#"{"optimisation": {"epoch": 7}}"#, "optimisation.epoch"),
             (#"{"optimisation": {"batchSize": 0}}"#, "optimisation.batchSize"),
             (#"{"input": {"columns": 100}}"#, "input.columns"), (#"{"augmentation": {"scale": 0.5}}"#, "augmentation"),
-        ])
+        ]
+    )
     func mistakes(_ json: String, _ key: String) {
         do {
             _ = try TrainingConfiguration(from: Data(json.utf8))
@@ -181,7 +205,10 @@ struct RecipeTests {
     func splitting() {
         let cases = (0..<40).map { (name: "case\($0)", patient: "patient\($0 / 2)") }
         let configuration = SplitConfiguration(
-            validationFraction: 0.1, testFraction: 0.2, exclude: ["case3"])
+            validationFraction: 0.1,
+            testFraction: 0.2,
+            exclude: ["case3"]
+        )
         let a = split(cases, configuration: configuration, seed: 5)
         let b = split(cases.reversed(), configuration: configuration, seed: 5)
         #expect(a == b)
@@ -200,7 +227,8 @@ struct RecipeTests {
         arguments: [
             ("Lung_L", true), ("LUNG LEFT", true), ("lung-left", true), ("lt lung", true), ("Left  Lung", true),
             ("Lung_R", false), ("Lungs", false), ("Lung Left Lower Lobe", false), ("Heart", false), ("", false),
-        ])
+        ]
+    )
     func names(_ name: String, _ matches: Bool) {
         let patterns = TrainingConfiguration.lungs.rois[0].patterns
         #expect(patterns.contains { NamePattern($0).matches(name) } == matches)

@@ -1,8 +1,7 @@
 import Foundation
 import GRDB
-import Testing
-
 import Store
+import Testing
 
 @Suite("Database")
 struct DatabaseTests {
@@ -38,12 +37,17 @@ struct DatabaseTests {
         let test = try TestStore()
         let queue = try DatabaseQueue(path: test.folder.path + "/contourd.sqlite")
         let tables = try queue.read { db in
-            try Row.fetchAll(db, sql: "SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND type = 'table'")
-                .reduce(into: [String: Int]()) { $0[$1["name"]] = $1["strict"] }
+            try Row.fetchAll(
+                db,
+                sql: "SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
+            )
+            .reduce(into: [String: Int]()) { $0[$1["name"]] = $1["strict"] }
         }
         for name in ["series", "instance", "reference", "run", "job", "setting"] { #expect(tables[name] == 1) }
         #expect(throws: DatabaseError.self) {
-            try queue.write { try $0.execute(sql: "UPDATE sqlite_sequence SET seq = 7; INSERT INTO setting VALUES ('a', x'00')") }
+            try queue.write {
+                try $0.execute(sql: "UPDATE sqlite_sequence SET seq = 7; INSERT INTO setting VALUES ('a', x'00')")
+            }
         }
         try queue.close()
     }

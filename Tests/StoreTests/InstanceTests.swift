@@ -1,6 +1,5 @@
-import Testing
-
 import Store
+import Testing
 
 @Suite("Files that are received")
 struct InstanceTests {
@@ -22,7 +21,11 @@ struct InstanceTests {
         let test = try TestStore()
         let instance = try test.store.beginParsing(inboxPath: "/inbox/a", snapshot: "1")
         let taking = try test.store.beginTaking(
-            instance.number, seriesInstanceUID: "1.2", sopInstanceUID: "1.2.3", header: "{}", digest: "d"
+            instance.number,
+            seriesInstanceUID: "1.2",
+            sopInstanceUID: "1.2.3",
+            header: "{}",
+            digest: "d"
         ) { "/work/\($0 ?? 0)" }
         #expect(taking.state == .taking)
         #expect(try test.store.instances(in: .taking) == [taking])
@@ -38,7 +41,11 @@ struct InstanceTests {
         let test = try TestStore()
         let instance = try test.store.beginParsing(inboxPath: "/inbox/a", snapshot: "1")
         let going = try test.store.beginQuarantine(
-            instance.number, code: "E_CORRUPT", reason: "damaged", storedPath: "/quarantine/1.dcm")
+            instance.number,
+            code: "E_CORRUPT",
+            reason: "damaged",
+            storedPath: "/quarantine/1.dcm"
+        )
         #expect(going.state == .taking)
         #expect(going.code == "E_CORRUPT")
         try test.store.endInstance(instance.number, as: .quarantined, code: "E_CORRUPT", reason: "damaged")
@@ -64,7 +71,11 @@ struct InstanceTests {
         let test = try TestStore()
         let instance = try test.store.beginParsing(inboxPath: "/inbox/a", snapshot: "1")
         _ = try test.store.beginTaking(
-            instance.number, seriesInstanceUID: "1.2", sopInstanceUID: "1.2.3", header: "{}", digest: "d"
+            instance.number,
+            seriesInstanceUID: "1.2",
+            sopInstanceUID: "1.2.3",
+            header: "{}",
+            digest: "d"
         ) { _ in "/work/1" }
         _ = try test.store.finishTaking(image: instance.number, leftBehind: true)
         #expect(try test.store.leftInInbox().map(\.inboxPath) == ["/inbox/a"])
@@ -78,7 +89,11 @@ struct InstanceTests {
         let test = try TestStore()
         let instance = try test.store.beginParsing(inboxPath: "/inbox/rs", snapshot: "1")
         _ = try test.store.beginTaking(
-            instance.number, seriesInstanceUID: nil, sopInstanceUID: "7", header: "{}", digest: "d"
+            instance.number,
+            seriesInstanceUID: nil,
+            sopInstanceUID: "7",
+            header: "{}",
+            digest: "d"
         ) { _ in "/work/references/1.dcm" }
         try test.store.finishTaking(reference: instance.number, seriesInstanceUIDs: ["1.1", "1.2", "1.1"])
         for uid in ["1.1", "1.2"] {

@@ -1,8 +1,7 @@
 import Foundation
+import Store
 import Synchronization
 import Testing
-
-import Store
 
 /// Numbers that several threads collect.
 private final class Numbers: Sendable {
@@ -38,7 +37,9 @@ struct QueueTests {
         let run = try test.sealedRun()
         let (first, _) = try #require(try test.store.claim())
         #expect(first.stage == "resample")
-        #expect(try test.store.finish(first.number, .completed(nextStage: "segment", verdict: nil)) == .nextStage("segment"))
+        #expect(
+            try test.store.finish(first.number, .completed(nextStage: "segment", verdict: nil)) == .nextStage("segment")
+        )
         let (second, _) = try #require(try test.store.claim())
         #expect(second.stage == "segment")
         #expect(second.attempts == 1)
@@ -124,7 +125,9 @@ struct QueueTests {
         let (second, _) = try #require(try test.store.claim())
         #expect(second.attempts == 2)
         #expect(
-            try test.store.finish(second.number, .failed(.example("bug")), policy: policy) == .deliver(verdict: "refused"))
+            try test.store.finish(second.number, .failed(.example("bug")), policy: policy)
+                == .deliver(verdict: "refused")
+        )
     }
 
     @Test("An interruption gives the attempt back, and the job is ready at once")

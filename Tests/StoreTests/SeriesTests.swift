@@ -1,6 +1,5 @@
-import Testing
-
 import Store
+import Testing
 
 @Suite("Series and runs")
 struct SeriesTests {
@@ -85,8 +84,15 @@ struct SeriesTests {
         let test = try TestStore()
         let run = try test.sealedRun()
         let evaluation = NewRun(
-            kind: "evaluation", stack: run.stack, model: run.model, contentDigest: "reference", modelDigest: "m",
-            configurationDigest: "c", softwareVersion: "1", baseRunNumber: run.number, firstStage: "evaluate"
+            kind: "evaluation",
+            stack: run.stack,
+            model: run.model,
+            contentDigest: "reference",
+            modelDigest: "m",
+            configurationDigest: "c",
+            softwareVersion: "1",
+            baseRunNumber: run.number,
+            firstStage: "evaluate"
         ) { number in ("{}", "evaluation-\(number)") }
         let first = try test.store.queueEvaluation(evaluation, series: run.seriesNumber)
         #expect(first?.deliveredName == "evaluation-1")

@@ -1,8 +1,7 @@
 import Foundation
+import Store
 import Synchronization
 import Testing
-
-import Store
 
 /// A store in a folder of its own, with a clock that stands still until it is told to go on.
 final class TestStore: Sendable {
@@ -41,18 +40,29 @@ final class TestStore: Sendable {
 
     /// - Returns: the number of the Series when it begins to arrive with this image.
     @discardableResult
-    func addImage(_ sopInstanceUID: String, to uid: String, digest: String = "d", path: String? = nil) throws -> Int64? {
+    func addImage(_ sopInstanceUID: String, to uid: String, digest: String = "d", path: String? = nil) throws -> Int64?
+    {
         let instance = try store.beginParsing(inboxPath: path ?? "/inbox/\(sopInstanceUID)", snapshot: "1")
         let taking = try store.beginTaking(
-            instance.number, seriesInstanceUID: uid, sopInstanceUID: sopInstanceUID, header: "{}", digest: digest
+            instance.number,
+            seriesInstanceUID: uid,
+            sopInstanceUID: sopInstanceUID,
+            header: "{}",
+            digest: digest
         ) { "/work/series-\($0 ?? 0)/\(instance.number).dcm" }
         return try store.finishTaking(image: taking.number)
     }
 
     func newRun(_ content: String = "content", model: String = "lungs", modelDigest: String = "m") -> NewRun {
         NewRun(
-            kind: "contouring", stack: "1.2", model: model, contentDigest: content, modelDigest: modelDigest,
-            configurationDigest: "c", softwareVersion: "1", firstStage: "resample"
+            kind: "contouring",
+            stack: "1.2",
+            model: model,
+            contentDigest: content,
+            modelDigest: modelDigest,
+            configurationDigest: "c",
+            softwareVersion: "1",
+            firstStage: "resample"
         ) { revision in ("{\"revision\":\(revision)}", "name-\(revision)") }
     }
 

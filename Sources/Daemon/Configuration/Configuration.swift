@@ -1,5 +1,5 @@
-import Foundation
 import Dicom
+import Foundation
 import Pipeline
 import Store
 

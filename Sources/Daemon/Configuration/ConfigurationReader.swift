@@ -22,7 +22,11 @@ extension Configuration {
         let text: String
         do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
             throw ConfigurationError(
-                path: path, line: nil, key: "", message: "cannot be read: \(error.localizedDescription)")
+                path: path,
+                line: nil,
+                key: "",
+                message: "cannot be read: \(error.localizedDescription)"
+            )
         }
         return try ConfigurationText(path: path, text: text).parse()
     }

@@ -77,7 +77,8 @@ final class FileDescriptorBox: Sendable {
 
 @discardableResult
 func withSocketAddress<Result>(
-    _ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Result
+    _ path: String,
+    _ body: (UnsafePointer<sockaddr>, socklen_t) throws(SystemError) -> Result
 ) throws(SystemError) -> Result {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)

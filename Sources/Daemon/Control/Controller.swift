@@ -47,16 +47,23 @@ package struct Controller: Sendable {
         let working = context?.running.withLock { jobs in
             jobs.values.map { job in
                 ServiceStatus.WorkingJob(
-                    series: job.seriesNumber, stage: job.stage, progress: job.progress.withLock { $0 })
+                    series: job.seriesNumber,
+                    stage: job.stage,
+                    progress: job.progress.withLock { $0 }
+                )
             }
         }
         return ServiceStatus(
-            version: ContourdVersion.current, isRunning: context != nil, pausedBecause: try store.pauseReason(),
-            modelProblem: context?.current.modelProblem, jobs: try store.jobCounts(),
+            version: ContourdVersion.current,
+            isRunning: context != nil,
+            pausedBecause: try store.pauseReason(),
+            modelProblem: context?.current.modelProblem,
+            jobs: try store.jobCounts(),
             arrivingSeries: try store.collectingSeries().count,
             quarantinedFiles: try store.instances(in: .quarantined).count,
             ignoredFiles: try store.instances(in: .ignored).count,
-            working: (working ?? []).sorted { $0.series < $1.series })
+            working: (working ?? []).sorted { $0.series < $1.series }
+        )
     }
 
     private func summary(_ series: SeriesRecord, images: Int) throws -> SeriesSummary {
@@ -65,10 +72,16 @@ package struct Controller: Sendable {
         let latest = contouring.last
         let job = try latest.flatMap { try store.jobs(ofRun: $0.number).last }
         return SeriesSummary(
-            number: series.number, state: state(of: series, latest, job),
-            images: images, revision: series.revision, stage: latest?.state == .working ? job?.stage : nil,
-            waitingFor: series.waitingFor, receivedAt: series.createdAt,
-            deliveredName: latest?.state == .delivered ? latest?.deliveredName : nil, fault: job?.fault?.code)
+            number: series.number,
+            state: state(of: series, latest, job),
+            images: images,
+            revision: series.revision,
+            stage: latest?.state == .working ? job?.stage : nil,
+            waitingFor: series.waitingFor,
+            receivedAt: series.createdAt,
+            deliveredName: latest?.state == .delivered ? latest?.deliveredName : nil,
+            fault: job?.fault?.code
+        )
     }
 
     private func state(of series: SeriesRecord, _ run: RunRecord?, _ job: JobRecord?) -> String {
@@ -88,25 +101,41 @@ package struct Controller: Sendable {
         let instances = try store.instances(ofSeries: number)
         return SeriesDetails(
             summary: try summary(series, images: instances.count { $0.state == .image || $0.state == .deleted }),
-            series: series, instances: instances.map(line), references: references.map(line),
+            series: series,
+            instances: instances.map(line),
+            references: references.map(line),
             runs: try store.runs(ofSeries: number).map { run in
                 SeriesDetails.Run(
-                    number: run.number, kind: run.kind, stack: run.stack, revision: run.revision, model: run.model,
-                    state: run.state.rawValue, verdict: run.verdict, deliveredName: run.deliveredName,
-                    deliveredAt: run.deliveredAt, jobs: try store.jobs(ofRun: run.number))
-            })
+                    number: run.number,
+                    kind: run.kind,
+                    stack: run.stack,
+                    revision: run.revision,
+                    model: run.model,
+                    state: run.state.rawValue,
+                    verdict: run.verdict,
+                    deliveredName: run.deliveredName,
+                    deliveredAt: run.deliveredAt,
+                    jobs: try store.jobs(ofRun: run.number)
+                )
+            }
+        )
     }
 
     private func line(_ instance: InstanceRecord) -> SeriesDetails.InstanceLine {
         .init(
-            number: instance.number, state: instance.state.rawValue, inboxPath: instance.inboxPath,
-            reason: instance.reason)
+            number: instance.number,
+            state: instance.state.rawValue,
+            inboxPath: instance.inboxPath,
+            reason: instance.reason
+        )
     }
 
     /// Held and waiting jobs are tried at once; a series that is finished is contoured again as a new revision.
     private func retry(_ number: Int64) throws -> String {
         let fields = JournalFields(series: number)
-        let held = try store.runs(ofSeries: number).flatMap { try store.jobs(ofRun: $0.number) }.filter { $0.state == .held }
+        let held = try store.runs(ofSeries: number).flatMap { try store.jobs(ofRun: $0.number) }.filter {
+            $0.state == .held
+        }
         if held.contains(where: { $0.fault?.code == "E_MODEL_CHANGED" }) {
             _ = try store.cancel(number)  // its model is gone for good: the series starts anew with the present one
         } else if try store.hurry(number) > 0 {

@@ -48,9 +48,11 @@ package struct Delivery {
             try publish(source, as: "\(folder)/\(run.deliveredName)", run)
         } else if isCopy, try run.deliveryPlace != place(of: folder) {
             throw Fault(
-                .operator, "E_OUTBOX_CHANGED",
+                .operator,
+                "E_OUTBOX_CHANGED",
                 "The outbox is not the folder that it was when this delivery began.",
-                hint: "Mount it again; or, if it was made anew on purpose: contourctl retry \(run.seriesNumber)")
+                hint: "Mount it again; or, if it was made anew on purpose: contourctl retry \(run.seriesNumber)"
+            )
         }
         try context.store.finishDelivery(run: run.number)
         tell(run)
@@ -79,7 +81,11 @@ package struct Delivery {
         if try !FileSystemKind.areOnOneDevice(folder.path, outbox) { source = try copy(source, of: run, to: outbox) }
         let name = freeName(for: run.deliveredName, ending: isRefusal ? ".refused" : "", in: outbox)
         try context.store.setDeliverySource(
-            source, place: place(of: outbox), deliveredName: name, run: run.number)
+            source,
+            place: place(of: outbox),
+            deliveredName: name,
+            run: run.number
+        )
         return try context.store.run(run.number)
     }
 
@@ -116,7 +122,9 @@ package struct Delivery {
     private func freeName(for name: String, ending: String, in outbox: String) -> String {
         if !Directory.exists("\(outbox)/\(name)\(ending)") { return name + ending }
         var base = name
-        if let range = name.range(of: "-r[0-9]+$", options: .regularExpression) { base = String(name[..<range.lowerBound]) }
+        if let range = name.range(of: "-r[0-9]+$", options: .regularExpression) {
+            base = String(name[..<range.lowerBound])
+        }
         var number = 2
         while Directory.exists("\(outbox)/\(base)-r\(number)\(ending)") { number += 1 }
         return "\(base)-r\(number)\(ending)"
@@ -131,8 +139,10 @@ package struct Delivery {
             }
         guard context.undelivered.withLock({ $0.updateValue(code, forKey: run.number) }) != code else { return }
         context.logger.event(
-            .deliveryFailed, "series \(run.seriesNumber) is not delivered yet: \(text)",
-            JournalFields(series: run.seriesNumber, run: run.number, fault: code))
+            .deliveryFailed,
+            "series \(run.seriesNumber) is not delivered yet: \(text)",
+            JournalFields(series: run.seriesNumber, run: run.number, fault: code)
+        )
     }
 
     private func tell(_ run: RunRecord) {
@@ -144,7 +154,9 @@ package struct Delivery {
         case "review":
             context.logger.event(
                 .deliveredForReview,
-                "series \(run.seriesNumber): \(what) delivered, with findings: look at the report first", fields)
+                "series \(run.seriesNumber): \(what) delivered, with findings: look at the report first",
+                fields
+            )
         default:
             context.logger.event(.delivered, "series \(run.seriesNumber): \(what) delivered", fields)
         }

@@ -18,7 +18,11 @@ package struct JobRunner {
 
     package func run(_ job: JobRecord, _ run: RunRecord) throws {
         var fields = JournalFields(
-            series: run.seriesNumber, run: run.number, stage: job.stage, attempt: job.attempts)
+            series: run.seriesNumber,
+            run: run.number,
+            stage: job.stage,
+            attempt: job.attempts
+        )
         context.logger.event(.stageStarted, "series \(run.seriesNumber): \(job.stage) started", fields)
         let start = ContinuousClock.now
         let fault = attempt(job, run)
@@ -101,7 +105,8 @@ package struct JobRunner {
             switch child.receive(timeoutSeconds: min(5, context.liveness.longestSleep), wake: wake) {
             case .line(let line):
                 lastWord = .now
-                guard let reply = try? JSONDecoder().decode(WorkerReply.self, from: line) else { continue }  // another version
+                // A line that is no reply comes from another version's worker.
+                guard let reply = try? JSONDecoder().decode(WorkerReply.self, from: line) else { continue }
                 switch reply {
                 case .progress(let fraction, _):
                     running.progress.withLock { $0 = fraction }
@@ -117,8 +122,11 @@ package struct JobRunner {
                 child.kill()
                 _ = child.wait()
                 return Fault(
-                    .bug, "E_STALLED", "The stage made no progress for \(Int(stall)) s and was ended.",
-                    hint: "If it happens again with this series, please report it with the journal of contourd.")
+                    .bug,
+                    "E_STALLED",
+                    "The stage made no progress for \(Int(stall)) s and was ended.",
+                    hint: "If it happens again with this series, please report it with the journal of contourd."
+                )
             }
         }
     }
@@ -153,7 +161,11 @@ package struct JobRunner {
     }
 
     private func tell(
-        _ consequence: JobConsequence, _ job: JobRecord, _ run: RunRecord, _ fault: Fault?, _ fields: JournalFields
+        _ consequence: JobConsequence,
+        _ job: JobRecord,
+        _ run: RunRecord,
+        _ fault: Fault?,
+        _ fields: JournalFields
     ) {
         let what = "series \(run.seriesNumber): \(job.stage)"
         let seconds = String(format: "%.1f s", Double(fields.durationMS ?? 0) / 1000)
@@ -177,22 +189,33 @@ package struct JobRunner {
         guard let fault, ["E_NO_SPACE", "E_PERMISSION"].contains(fault.code) else { return }
         try context.store.pause(reason: "\(fault.code): \(fault.message)")
         context.logger.event(
-            .queuePaused, "the queue is paused: \(fault.message) \(fault.hint)", JournalFields(fault: fault.code))
+            .queuePaused,
+            "the queue is paused: \(fault.message) \(fault.hint)",
+            JournalFields(fault: fault.code)
+        )
     }
 }
 
 extension FaultRecord {
     init(_ fault: Fault) {
         self.init(
-            kind: fault.kind.rawValue, code: fault.code, message: fault.message, hint: fault.hint,
-            details: fault.details)
+            kind: fault.kind.rawValue,
+            code: fault.code,
+            message: fault.message,
+            hint: fault.hint,
+            details: fault.details
+        )
     }
 }
 
 extension Fault {
     init(_ record: FaultRecord) {
         self.init(
-            Kind(rawValue: record.kind) ?? .bug, record.code, record.message, hint: record.hint,
-            details: record.details)
+            Kind(rawValue: record.kind) ?? .bug,
+            record.code,
+            record.message,
+            hint: record.hint,
+            details: record.details
+        )
     }
 }

@@ -46,8 +46,10 @@ struct Assembler {
         }
         if !series.marker, quiet < limits.incompleteAfterSeconds, let missing = try missing(in: series, settings) {
             try wait(
-                series, for: "\(missing); refused after \(text(limits.incompleteAfterSeconds)) s without them",
-                isNews: true)
+                series,
+                for: "\(missing); refused after \(text(limits.incompleteAfterSeconds)) s without them",
+                isNews: true
+            )
             return limits.incompleteAfterSeconds - quiet
         }
         let fresh = context.withPresentModels(settings)
@@ -70,7 +72,10 @@ struct Assembler {
         }
         let missing = try SealedStacks(images(of: series), limits: limits).missing
         examined[series.number] = Examination(
-            lastArrivalAt: series.lastArrivalAt, limits: limits, missing: missing)
+            lastArrivalAt: series.lastArrivalAt,
+            limits: limits,
+            missing: missing
+        )
         return missing
     }
 
@@ -80,7 +85,10 @@ struct Assembler {
         try context.store.setWaiting(series.number, for: reason)
         if isNews {
             context.logger.event(
-                .seriesWaiting, "series \(series.number) waits for \(reason)", JournalFields(series: series.number))
+                .seriesWaiting,
+                "series \(series.number) waits for \(reason)",
+                JournalFields(series: series.number)
+            )
         }
     }
 
@@ -97,7 +105,8 @@ struct Assembler {
             context.logger.event(
                 .seriesSealed,
                 "series \(series.number) is complete: \(slices) images, \(made.count) to contour, revision \(first.revision)",
-                fields)
+                fields
+            )
             context.wakeDispatchers()
         } else if !runs.isEmpty {
             context.logger.event(.seriesSealed, "series \(series.number) brought nothing new", fields)
@@ -133,12 +142,18 @@ package struct SealedStacks {
         for (index, part) in parts.enumerated() {
             let uid = part.key.seriesInstanceUID
             let examination = examineStack(
-                part.indices.map { headers[$0] }, limits: limits, seriesInstanceCount: count)
+                part.indices.map { headers[$0] },
+                limits: limits,
+                seriesInstanceCount: count
+            )
             if missing == nil { missing = Self.missing(examination) }
             stacks.append(
                 Stack(
                     name: parts.count > 1 ? "\(uid)-s\(index + 1)" : uid,
-                    instances: part.indices.map { images[$0] }, seriesInstanceCount: count))
+                    instances: part.indices.map { images[$0] },
+                    seriesInstanceCount: count
+                )
+            )
         }
     }
 

@@ -51,8 +51,10 @@ struct FileReceiver {
         do {
             guard instance.attempts <= Self.maximumInterruptions else {
                 return try quarantine(
-                    instance, code: "E_PARSER_CRASHED",
-                    reason: "contourd ended \(Self.maximumInterruptions) times while it read this file.")
+                    instance,
+                    code: "E_PARSER_CRASHED",
+                    reason: "contourd ended \(Self.maximumInterruptions) times while it read this file."
+                )
             }
             return try read(file, instance, mayGrow: mayGrow)
         } catch let error as SystemError {
@@ -78,7 +80,10 @@ struct FileReceiver {
             }
         }
         return try quarantine(
-            instance, code: "E_PARSER_CRASHED", reason: "Reading the file crashed the reader (\(crash)).")
+            instance,
+            code: "E_PARSER_CRASHED",
+            reason: "Reading the file crashed the reader (\(crash))."
+        )
     }
 
     private func judge(_ fault: Fault, _ instance: InstanceRecord, mayGrow: Bool) throws -> Outcome {
@@ -99,7 +104,8 @@ struct FileReceiver {
             return .left(try leave(instance, code: "W_DICOMDIR", reason: "A DICOMDIR is not needed."))
         case .otherDicom(let sopClass):
             return .left(
-                try leave(instance, code: "W_NOT_CT", reason: "It is no CT image (SOP Class \(sopClass))."))
+                try leave(instance, code: "W_NOT_CT", reason: "It is no CT image (SOP Class \(sopClass)).")
+            )
         case .ctImage, .rtStructureSet, .segmentation: break
         }
         if let earlier = try context.store.receivedInstance(sopInstanceUID: header.sopInstanceUID) {
@@ -108,8 +114,11 @@ struct FileReceiver {
         let isImage = header.kind == .ctImage
         let json = String(decoding: try JSONEncoder().encode(header), as: UTF8.self)
         let taking = try context.store.beginTaking(
-            instance.number, seriesInstanceUID: isImage ? header.seriesInstanceUID : nil,
-            sopInstanceUID: header.sopInstanceUID, header: json, digest: digest
+            instance.number,
+            seriesInstanceUID: isImage ? header.seriesInstanceUID : nil,
+            sopInstanceUID: header.sopInstanceUID,
+            header: json,
+            digest: digest
         ) { series in
             series.map { context.state.image(instance.number, seriesNumber: $0) }
                 ?? context.state.reference(instance.number)
@@ -119,12 +128,16 @@ struct FileReceiver {
 
     /// The same bytes under the same UID are dropped; other bytes are set aside.
     private func judgeRepeat(
-        _ instance: InstanceRecord, of earlier: InstanceRecord, digest: String
+        _ instance: InstanceRecord,
+        of earlier: InstanceRecord,
+        digest: String
     ) throws -> Outcome {
         guard earlier.digest == digest else {
             return try quarantine(
-                instance, code: "E_CONFLICTING_INSTANCES",
-                reason: "Another file with the same SOP Instance UID was received before, and its content differs.")
+                instance,
+                code: "E_CONFLICTING_INSTANCES",
+                reason: "Another file with the same SOP Instance UID was received before, and its content differs."
+            )
         }
         do throws(SystemError) {
             try syscall("unlink", path: instance.inboxPath) { unlink(instance.inboxPath) }
@@ -134,14 +147,19 @@ struct FileReceiver {
             return .left(try leave(instance, code: "W_REPEATED", reason: reason))
         }
         try context.store.endInstance(
-            instance.number, as: .repeated, code: "W_REPEATED", reason: "The same file was received before.")
+            instance.number,
+            as: .repeated,
+            code: "W_REPEATED",
+            reason: "The same file was received before."
+        )
         return .repeated
     }
 
     private func quarantine(_ instance: InstanceRecord, code: String, reason: String) throws -> Outcome {
         let target = "\(context.state.quarantine)/\(instance.number).dcm"
         return try finishOrGiveBack(
-            context.store.beginQuarantine(instance.number, code: code, reason: reason, storedPath: target))
+            context.store.beginQuarantine(instance.number, code: code, reason: reason, storedPath: target)
+        )
     }
 
     private func leave(_ instance: InstanceRecord, code: String, reason: String) throws -> Notice {
@@ -151,12 +169,14 @@ struct FileReceiver {
 
     private func deny(_ instance: InstanceRecord) throws -> Notice {
         try leave(
-            instance, code: "E_PERMISSION",
+            instance,
+            code: "E_PERMISSION",
             reason: """
                 contourd may not read it. Files that are copied into the inbox inherit that right; files that are moved \
                 there, or copied with their permissions, do not. Hand them over with contourctl submit, or grant it: \
                 setfacl -R -m u:contourd:rwX FOLDER
-                """)
+                """
+        )
     }
 
     private func forget(_ instance: InstanceRecord) throws -> Outcome {
@@ -198,7 +218,12 @@ extension FileReceiver {
         if let code = instance.code {
             let notice = Notice(number: instance.number, code: code, reason: instance.reason ?? "")
             try store.endInstance(
-                instance.number, as: .quarantined, code: code, reason: notice.reason, leftBehind: leftBehind)
+                instance.number,
+                as: .quarantined,
+                code: code,
+                reason: notice.reason,
+                leftBehind: leftBehind
+            )
             return .quarantined(notice, leftBehind: leftBehind)
         }
         let header = try JSONDecoder().decode(InstanceHeader.self, from: Data((instance.header ?? "").utf8))

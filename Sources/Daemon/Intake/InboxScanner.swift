@@ -69,7 +69,11 @@ package struct InboxScanner {
     ///   - settle: how long a file must stay as it is.
     ///   - onProgress: called for every folder.
     package mutating func scan(
-        _ inbox: String, marker: String, settle: Duration, now: Instant = .now, onProgress: () -> Void = {}
+        _ inbox: String,
+        marker: String,
+        settle: Duration,
+        now: Instant = .now,
+        onProgress: () -> Void = {}
     ) -> Listing {
         self.settle = settle
         var listing = Listing()
@@ -96,7 +100,9 @@ package struct InboxScanner {
     package mutating func forget(_ file: InboxFile) { seen[file.path] = nil }
 
     /// How long a file has been as it is.
-    package func age(of file: InboxFile, now: Instant = .now) -> Duration { seen[file.path]?.since.duration(to: now) ?? .zero }
+    package func age(of file: InboxFile, now: Instant = .now) -> Duration {
+        seen[file.path]?.since.duration(to: now) ?? .zero
+    }
 
     /// Whether something below a folder may still become a received file.
     package func isWaiting(below folder: String) -> Bool {
@@ -109,8 +115,13 @@ package struct InboxScanner {
     private func due(_ file: Seen) -> Instant { max(file.since + settle, file.notBefore ?? file.since) }
 
     private mutating func collect(
-        _ folder: String, isInbox: Bool, _ marker: String, _ now: Instant, into listing: inout Listing,
-        _ present: inout Set<String>, _ onProgress: () -> Void
+        _ folder: String,
+        isInbox: Bool,
+        _ marker: String,
+        _ now: Instant,
+        into listing: inout Listing,
+        _ present: inout Set<String>,
+        _ onProgress: () -> Void
     ) {
         listing.folders.append(folder)
         let age = note(folder, in: &listing)

@@ -66,7 +66,10 @@ package final class Intake {
             }
             context.liveness.beat(.intake)
             context.updateStatus()
-            context.intakeWake.wait(seconds: min(wait, context.liveness.longestSleep), also: isDirty ? [] : watcher.descriptors)
+            context.intakeWake.wait(
+                seconds: min(wait, context.liveness.longestSleep),
+                also: isDirty ? [] : watcher.descriptors
+            )
         }
         context.liveness.end(.intake)
     }
@@ -110,7 +113,9 @@ package final class Intake {
         scannedInbox = configuration.folders.inbox
         let start = Instant.now
         let listing = scanner.scan(
-            scannedInbox, marker: configuration.series.marker, settle: .seconds(configuration.inbox.settleSeconds)
+            scannedInbox,
+            marker: configuration.series.marker,
+            settle: .seconds(configuration.inbox.settleSeconds)
         ) { context.liveness.beat(.intake) }
         if watcher.watch(listing.folders) { isDirty = true }
         lastScan = .now
@@ -121,7 +126,9 @@ package final class Intake {
     }
 
     private func receive(
-        _ file: InboxFile, _ configuration: Configuration, _ touched: inout Set<String>
+        _ file: InboxFile,
+        _ configuration: Configuration,
+        _ touched: inout Set<String>
     ) throws {
         if denied[file.path] == file.snapshot, !FileReceiver.mayRead(file.path) {
             return scanner.postpone(file, for: .seconds(10))

@@ -27,7 +27,9 @@ struct IntakeTeller {
         case .reference(let number, let seriesInstanceUIDs, let isLeft):
             leftBehind += isLeft ? 1 : 0
             context.logger.event(
-                .referenceReceived, "reference \(number) received; it contours \(seriesInstanceUIDs.count) series")
+                .referenceReceived,
+                "reference \(number) received; it contours \(seriesInstanceUIDs.count) series"
+            )
         case .repeated: repeated += 1
         case .quarantined(let notice, let isLeft):
             leftBehind += isLeft ? 1 : 0
@@ -48,12 +50,16 @@ struct IntakeTeller {
                 """
                 \(listing.unnameable) files or folders in the inbox have names that are not UTF-8 and are not looked \
                 at; rename them (convmv does it for many)
-                """, JournalFields(fault: "E_NAME"))
+                """,
+                JournalFields(fault: "E_NAME")
+            )
         }
         unnameable = listing.unnameable
         if polls && !self.polls {
             context.logger.event(
-                .inboxPolled, "the inbox is listed every \(text(context.configuration.inbox.pollSeconds)) s")
+                .inboxPolled,
+                "the inbox is listed every \(text(context.configuration.inbox.pollSeconds)) s"
+            )
         }
         self.polls = polls
     }
@@ -74,7 +80,8 @@ struct IntakeTeller {
                 """
                 \(leftBehind) files were copied and stay in the inbox, out of which contourd may not move them; whoever \
                 sent them may remove them
-                """)
+                """
+            )
             leftBehind = 0
         }
     }
@@ -82,10 +89,14 @@ struct IntakeTeller {
     private func tell(_ event: JournalEvent, _ code: String, _ files: [FileReceiver.Notice]) {
         guard let first = files.first else { return }
         let what =
-            files.count == 1 ? "file \(first.number)" : "\(files.count) files, the first of them number \(first.number),"
+            files.count == 1
+            ? "file \(first.number)" : "\(files.count) files, the first of them number \(first.number),"
         let fate = event == .fileQuarantined ? "set aside in quarantine" : "left in the inbox"
         context.logger.event(
-            event, "\(what) \(files.count == 1 ? "was" : "were") \(fate): \(first.reason)", JournalFields(fault: code))
+            event,
+            "\(what) \(files.count == 1 ? "was" : "were") \(fate): \(first.reason)",
+            JournalFields(fault: code)
+        )
     }
 
     private func tell(_ error: SystemError) {
@@ -93,7 +104,8 @@ struct IntakeTeller {
             context.logger.event(
                 .intakeTrouble,
                 "the inbox cannot be listed (\(error.reason)); mount it, or run contourctl check. It is tried again",
-                JournalFields(fault: "E_INBOX"))
+                JournalFields(fault: "E_INBOX")
+            )
             return
         }
         context.logger.event(
@@ -102,7 +114,9 @@ struct IntakeTeller {
             a folder in the inbox cannot be listed (\(error.reason)). Folders that are made or copied in the inbox \
             inherit contourd's access; folders that are moved there do not: copy them, or grant it with \
             setfacl -R -m u:contourd:rwX FOLDER
-            """, JournalFields(fault: "E_PERMISSION"))
+            """,
+            JournalFields(fault: "E_PERMISSION")
+        )
     }
 
     /// A file could not be taken, through no fault of its own.
@@ -110,8 +124,10 @@ struct IntakeTeller {
         let fault = classify(error)
         guard troubles.insert(fault.code).inserted else { return }
         context.logger.event(
-            .intakeTrouble, "a file stays in the inbox for now: \(fault.message) \(fault.hint)",
-            JournalFields(fault: fault.code))
+            .intakeTrouble,
+            "a file stays in the inbox for now: \(fault.message) \(fault.hint)",
+            JournalFields(fault: fault.code)
+        )
     }
 
     /// A whole turn failed.

@@ -14,18 +14,31 @@ struct RunFactory {
         let digest = try configurationDigest(admission: configuration.admission, export: configuration.export)
         let content = stack.instances.map { "\($0.sopInstanceUID ?? "") \($0.digest ?? "")" }.sorted()
         var request = RunRequest(
-            seriesNumber: series.number, revision: 0, dicomFiles: stack.instances.compactMap(\.storedPath).sorted(),
-            referenceFiles: references.compactMap(\.storedPath), modelDirectory: model.directory,
-            modelDigest: model.digest, configurationDigest: digest, softwareVersion: ContourdVersion.current,
-            admission: configuration.admission, export: configuration.export, deliveredName: "",
-            createdAt: milliseconds(Date()), threads: configuration.work.threads)
+            seriesNumber: series.number,
+            revision: 0,
+            dicomFiles: stack.instances.compactMap(\.storedPath).sorted(),
+            referenceFiles: references.compactMap(\.storedPath),
+            modelDirectory: model.directory,
+            modelDigest: model.digest,
+            configurationDigest: digest,
+            softwareVersion: ContourdVersion.current,
+            admission: configuration.admission,
+            export: configuration.export,
+            deliveredName: "",
+            createdAt: milliseconds(Date()),
+            threads: configuration.work.threads
+        )
         request.seriesInstanceCount = stack.seriesInstanceCount
         let base = configuration.deliveredName(stack: stack.name, model: model.name)
         let template = request
         return NewRun(
-            kind: RunRequest.Kind.contouring.rawValue, stack: stack.name, model: model.name,
+            kind: RunRequest.Kind.contouring.rawValue,
+            stack: stack.name,
+            model: model.name,
             contentDigest: SHA256Digest.hex(of: Data(content.joined(separator: "\n").utf8)),
-            modelDigest: model.digest, configurationDigest: digest, softwareVersion: ContourdVersion.current,
+            modelDigest: model.digest,
+            configurationDigest: digest,
+            softwareVersion: ContourdVersion.current,
             firstStage: StageName.resample.rawValue
         ) { revision in
             var request = template
@@ -67,10 +80,15 @@ struct EvaluationQueue {
         request.baseRunDirectory = context.state.run(run.number).path
         let template = request
         let new = NewRun(
-            kind: RunRequest.Kind.evaluation.rawValue, stack: run.stack, model: run.model,
-            contentDigest: reference.digest ?? "", modelDigest: run.modelDigest,
-            configurationDigest: run.configurationDigest, softwareVersion: ContourdVersion.current,
-            baseRunNumber: run.number, firstStage: StageName.evaluate.rawValue
+            kind: RunRequest.Kind.evaluation.rawValue,
+            stack: run.stack,
+            model: run.model,
+            contentDigest: reference.digest ?? "",
+            modelDigest: run.modelDigest,
+            configurationDigest: run.configurationDigest,
+            softwareVersion: ContourdVersion.current,
+            baseRunNumber: run.number,
+            firstStage: StageName.evaluate.rawValue
         ) { number in
             var request = template
             request.revision = number

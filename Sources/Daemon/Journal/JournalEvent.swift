@@ -58,7 +58,11 @@ package struct JournalFields: Sendable {
     var durationMS: Int64?
 
     package init(
-        series: Int64? = nil, run: Int64? = nil, stage: String? = nil, attempt: Int? = nil, fault: String? = nil,
+        series: Int64? = nil,
+        run: Int64? = nil,
+        stage: String? = nil,
+        attempt: Int? = nil,
+        fault: String? = nil,
         durationMS: Int64? = nil
     ) {
         self.series = series

@@ -25,7 +25,13 @@ package enum ContourdService {
         do { store = try Store(path: state.database) } catch { throw StartError(status: 70, description: "\(error)") }
         let settings = ServiceContext.Settings(reading: configuration)
         let context = try ServiceContext(
-            store: store, logger: logger, state: state, program: "/proc/self/exe", configurationPath: path, settings: settings)
+            store: store,
+            logger: logger,
+            state: state,
+            program: "/proc/self/exe",
+            configurationPath: path,
+            settings: settings
+        )
         if let problem = settings.modelProblem { logger.event(.noModel, "no model can be used: \(problem)") }
         let intake = try recover(context)
         let server = try ControlServer(context)
@@ -43,13 +49,17 @@ package enum ContourdService {
         var quiet = Logger(label: "lifecycle")
         quiet.logLevel = .error
         let group = ServiceGroup(
-            services: [ThreadsService(parts: parts, stop: { context.stop() })], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+            services: [ThreadsService(parts: parts, stop: { context.stop() })],
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: quiet
+        )
         try await group.run()
         try store.close()
     }
 
     private static func prepare(
-        _ state: StateFolder, _ configuration: Configuration
+        _ state: StateFolder,
+        _ configuration: Configuration
     ) throws(StartError) -> FileLock {
         do throws(SystemError) {
             try state.create()
@@ -62,17 +72,23 @@ package enum ContourdService {
             }
             throw StartError(
                 status: 77,
-                description: "\(error). Create the folder and give it to the user that contourd runs as.")
+                description: "\(error). Create the folder and give it to the user that contourd runs as."
+            )
         }
     }
 
     /// Puts back what was interrupted: jobs, half-made folders, half-taken files, deliveries.
     private static func recover(_ context: ServiceContext) throws -> Intake {
         let fault = Fault(
-            .bug, "E_SERVICE_ENDED", "contourd itself ended again and again while it worked on this series.",
-            hint: "Please report it with the journal of contourd. contourctl retry tries it again.")
+            .bug,
+            "E_SERVICE_ENDED",
+            "contourd itself ended again and again while it worked on this series.",
+            hint: "Please report it with the journal of contourd. contourctl retry tries it again."
+        )
         let jobs = try context.store.recoverRunningJobs(
-            policy: context.configuration.retryPolicy, givingUpWith: FaultRecord(fault))
+            policy: context.configuration.retryPolicy,
+            givingUpWith: FaultRecord(fault)
+        )
         for entry in try Directory.list(context.state.work) where entry.kind == .folder {
             let folder = "\(context.state.work)/\(entry.name)"
             for part in try Directory.list(folder) where part.name.hasSuffix(".partial") {
@@ -104,7 +120,9 @@ package enum ContourdService {
             if let path = context.configurationPath { new = try Configuration.read(path) }
             if let fixed = firstFixedChange(context.configuration, new) {
                 context.logger.event(
-                    .reloadFailed, "the configuration was not reloaded: \(fixed) changes only with a restart")
+                    .reloadFailed,
+                    "the configuration was not reloaded: \(fixed) changes only with a restart"
+                )
                 return
             }
             let settings = ServiceContext.Settings(reading: new)
@@ -112,7 +130,8 @@ package enum ContourdService {
             if let problem = settings.modelProblem, context.current.modelProblem == nil {
                 context.logger.event(
                     .reloadFailed,
-                    "the configuration was not reloaded and the former one stays: no model can be used: \(problem)")
+                    "the configuration was not reloaded and the former one stays: no model can be used: \(problem)"
+                )
                 return
             }
             try Directory.create(new.folders.inbox)
@@ -123,7 +142,8 @@ package enum ContourdService {
         } catch let error as SystemError {
             context.logger.event(
                 .reloadFailed,
-                "the configuration was not reloaded and the former one stays: a folder may not be used (\(error.reason))")
+                "the configuration was not reloaded and the former one stays: a folder may not be used (\(error.reason))"
+            )
         } catch {
             context.logger.event(.reloadFailed, "the configuration was not reloaded and the former one stays: \(error)")
         }

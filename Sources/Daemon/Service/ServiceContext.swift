@@ -46,7 +46,11 @@ package final class ServiceContext: Sendable {
     }
 
     package init(
-        store: Store, logger: Logger, state: StateFolder, program: String, configurationPath: String?,
+        store: Store,
+        logger: Logger,
+        state: StateFolder,
+        program: String,
+        configurationPath: String?,
         settings: Settings
     ) throws(SystemError) {
         self.store = store

@@ -58,7 +58,8 @@ package enum Worker {
                     return true
                 }
                 if due { reply(.progress(fraction, what)) }
-            })
+            }
+        )
         do {
             // The worker of a service that was killed may live a moment longer than it.
             let lock = try FileLock(path: folder + "/lock", waitingSeconds: 20)

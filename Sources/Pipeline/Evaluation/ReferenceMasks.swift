@@ -33,9 +33,12 @@ package struct ReferenceMasks {
         case .rtStructureSet:
             let set = try RTStructureSet(contentsOf: path)
             self.init(
-                kind: .rtStructureSet, sopInstanceUID: set.sopInstanceUID,
+                kind: .rtStructureSet,
+                sopInstanceUID: set.sopInstanceUID,
                 referencedSeriesInstanceUIDs: set.referencedSeriesInstanceUIDs,
-                frameOfReferenceUIDs: set.frameOfReferenceUIDs, names: set.structures.map(\.name), grid: nil
+                frameOfReferenceUIDs: set.frameOfReferenceUIDs,
+                names: set.structures.map(\.name),
+                grid: nil
             ) { index, geometry in
                 let (mask, outside) = set.structures[index].mask(on: geometry)
                 return (mask, outside)
@@ -43,10 +46,12 @@ package struct ReferenceMasks {
         case .segmentation:
             let object = try SegmentationObject(contentsOf: path)
             self.init(
-                kind: .segmentation, sopInstanceUID: object.sopInstanceUID,
+                kind: .segmentation,
+                sopInstanceUID: object.sopInstanceUID,
                 referencedSeriesInstanceUIDs: object.referencedSeriesInstanceUIDs,
                 frameOfReferenceUIDs: object.frameOfReferenceUID.map { [$0] } ?? [],
-                names: object.segments.map(\.label), grid: object.grid
+                names: object.segments.map(\.label),
+                grid: object.grid
             ) { index, geometry in
                 let (mask, outside) = object.mask(ofSegment: object.segments[index].number, on: geometry)
                 return (mask, outside)
@@ -57,8 +62,13 @@ package struct ReferenceMasks {
     }
 
     private init(
-        kind: Kind, sopInstanceUID: String?, referencedSeriesInstanceUIDs: [String], frameOfReferenceUIDs: [String],
-        names: [String], grid: VolumeGeometry?, load: @escaping (Int, VolumeGeometry) throws -> (mask: Mask, outside: Int)
+        kind: Kind,
+        sopInstanceUID: String?,
+        referencedSeriesInstanceUIDs: [String],
+        frameOfReferenceUIDs: [String],
+        names: [String],
+        grid: VolumeGeometry?,
+        load: @escaping (Int, VolumeGeometry) throws -> (mask: Mask, outside: Int)
     ) {
         self.kind = kind
         self.sopInstanceUID = sopInstanceUID
@@ -83,8 +93,12 @@ package struct ReferenceMasks {
             ? [(file, Set(present))]
             : expected.union(present).sorted().map { (known[$0] ?? "label \($0)", [$0]) }
         self.init(
-            kind: .nifti, sopInstanceUID: nil, referencedSeriesInstanceUIDs: [], frameOfReferenceUIDs: [],
-            names: values.map(\.0), grid: volume.geometry
+            kind: .nifti,
+            sopInstanceUID: nil,
+            referencedSeriesInstanceUIDs: [],
+            frameOfReferenceUIDs: [],
+            names: values.map(\.0),
+            grid: volume.geometry
         ) { index, geometry in
             let wanted = values[index].1
             let mask = Mask(geometry: volume.geometry, voxels: volume.voxels.map { wanted.contains($0) ? 1 : 0 })

@@ -19,8 +19,13 @@ package struct ComparisonRequest: Sendable {
     package var threads: Int
 
     package init(
-        reference: String, prediction: String, ct: [String], labels: [String: UInt8], tolerancesMM: [Double],
-        toleranceByStructure: [String: Double], threads: Int
+        reference: String,
+        prediction: String,
+        ct: [String],
+        labels: [String: UInt8],
+        tolerancesMM: [Double],
+        toleranceByStructure: [String: Double],
+        threads: Int
     ) {
         self.reference = reference
         self.prediction = prediction
@@ -65,14 +70,22 @@ package func compareStructures(_ request: ComparisonRequest) throws -> Structure
     let prediction = try StructureSource(request.prediction, labels: request.labels)
     let geometry = try grid(request, reference, prediction)
     var result = StructureComparison(
-        structures: [], unmatchedReference: [], unmatchedPrediction: [], findings: [],
+        structures: [],
+        unmatchedReference: [],
+        unmatchedPrediction: [],
+        findings: [],
         gridDimensions: [geometry.dimensions.i, geometry.dimensions.j, geometry.dimensions.k],
         gridSpacingMM: [geometry.spacing.x, geometry.spacing.y, geometry.spacing.z],
-        definition: StructureScores.definition)
+        definition: StructureScores.definition
+    )
     let partners = Dictionary(
-        prediction.names.map { (StructureName($0), $0) }, uniquingKeysWith: { first, _ in first })
+        prediction.names.map { (StructureName($0), $0) },
+        uniquingKeysWith: { first, _ in first }
+    )
     let tolerances = Dictionary(
-        request.toleranceByStructure.map { (StructureName($0.key), $0.value) }, uniquingKeysWith: { first, _ in first })
+        request.toleranceByStructure.map { (StructureName($0.key), $0.value) },
+        uniquingKeysWith: { first, _ in first }
+    )
     var used: Set<String> = []
     for name in reference.names {
         guard let partner = partners[StructureName(name)], used.insert(partner).inserted else {
@@ -86,22 +99,31 @@ package func compareStructures(_ request: ComparisonRequest) throws -> Structure
         }
         result.structures.append(
             StructureScores(
-                name: name, reference: truth, prediction: mask,
+                name: name,
+                reference: truth,
+                prediction: mask,
                 tolerancesMM: tolerances[StructureName(name)].map { [$0] } ?? request.tolerancesMM,
-                threads: request.threads))
+                threads: request.threads
+            )
+        )
     }
     result.unmatchedPrediction = prediction.names.filter { !used.contains($0) }
     return result
 }
 
 private func grid(
-    _ request: ComparisonRequest, _ reference: StructureSource, _ prediction: StructureSource
+    _ request: ComparisonRequest,
+    _ reference: StructureSource,
+    _ prediction: StructureSource
 ) throws -> VolumeGeometry {
     if !request.ct.isEmpty { return try ctGrid(request.ct, reference) }
     if let grid = reference.grid ?? prediction.grid { return grid }
     throw Fault(
-        .permanent, "E_NO_GRID", "Contours have no voxels of their own to compare.",
-        hint: "Name the CT that they were drawn on with --ct.")
+        .permanent,
+        "E_NO_GRID",
+        "Contours have no voxels of their own to compare.",
+        hint: "Name the CT that they were drawn on with --ct."
+    )
 }
 
 /// The grid of the CT that the reference refers to, or of the only one.
@@ -112,12 +134,17 @@ private func ctGrid(_ paths: [String], _ reference: StructureSource) throws -> V
     let candidates = meant.isEmpty ? stacks : meant
     guard candidates.count == 1 else {
         throw Fault(
-            .permanent, "E_NO_GRID",
+            .permanent,
+            "E_NO_GRID",
             candidates.isEmpty ? "There is no CT series in --ct." : "There are \(candidates.count) CT series in --ct.",
-            hint: "Name the folder of the one series that the contours were drawn on.")
+            hint: "Name the folder of the one series that the contours were drawn on."
+        )
     }
     let examination = examineStack(
-        candidates[0].headers, limits: AdmissionLimits(), seriesInstanceCount: candidates[0].seriesInstanceCount)
+        candidates[0].headers,
+        limits: AdmissionLimits(),
+        seriesInstanceCount: candidates[0].seriesInstanceCount
+    )
     guard let geometry = examination.geometry, examination.gaps.isEmpty else {
         throw DicomError.refused(examination.findings)
     }
@@ -135,8 +162,12 @@ private struct StructureSource {
         let files = isFolder ? try Self.niftiFiles(in: path) : [path]
         guard !files.isEmpty else {
             throw Fault(
-                .permanent, "E_NO_STRUCTURES", "\(path) holds no NIfTI file.",
-                hint: "Name an RT Structure Set, a Segmentation, a NIfTI file, or a folder with one NIfTI file a structure.")
+                .permanent,
+                "E_NO_STRUCTURES",
+                "\(path) holds no NIfTI file.",
+                hint:
+                    "Name an RT Structure Set, a Segmentation, a NIfTI file, or a folder with one NIfTI file a structure."
+            )
         }
         parts = try files.map { file in
             do { return try ReferenceMasks(contentsOf: file, labels: isFolder ? [:] : labels) } catch {
@@ -160,7 +191,9 @@ private struct StructureSource {
 
     /// One file a structure; a label map beside them would say everything twice.
     private static func niftiFiles(in folder: String) throws -> [String] {
-        try Directory.list(folder).filter { $0.kind == .file && ($0.name.hasSuffix(".nii") || $0.name.hasSuffix(".nii.gz")) }
-            .map(\.name).filter { !$0.hasPrefix("labels.nii") }.map { "\(folder)/\($0)" }
+        try Directory.list(folder).filter {
+            $0.kind == .file && ($0.name.hasSuffix(".nii") || $0.name.hasSuffix(".nii.gz"))
+        }
+        .map(\.name).filter { !$0.hasPrefix("labels.nii") }.map { "\(folder)/\($0)" }
     }
 }

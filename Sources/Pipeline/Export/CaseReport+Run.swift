@@ -5,22 +5,37 @@ import Segmentation
 
 /// The report of a finished Run; its files and its own time are added by `export`.
 func caseReport(
-    of result: RunResult, structures: [CaseReport.StructureReport], _ folder: RunFolder
+    of result: RunResult,
+    structures: [CaseReport.StructureReport],
+    _ folder: RunFolder
 ) throws -> CaseReport {
     let findings = result.evaluation.findings
     return CaseReport(
         verdict: findings.contains { $0.severity == .review } ? .review : .delivered,
-        softwareVersion: result.request.softwareVersion, createdAt: RunJSON.text(of: result.request.createdAt),
-        revision: result.request.revision, series: result.facts.summary, model: modelSummary(of: result.model),
-        configurationDigest: result.request.configurationDigest, structures: structures, findings: findings,
-        evaluation: result.evaluation.evaluation, fault: nil, stages: try stageTimes(of: folder), files: [:])
+        softwareVersion: result.request.softwareVersion,
+        createdAt: RunJSON.text(of: result.request.createdAt),
+        revision: result.request.revision,
+        series: result.facts.summary,
+        model: modelSummary(of: result.model),
+        configurationDigest: result.request.configurationDigest,
+        structures: structures,
+        findings: findings,
+        evaluation: result.evaluation.evaluation,
+        fault: nil,
+        stages: try stageTimes(of: folder),
+        files: [:]
+    )
 }
 
 func modelSummary(of model: ModelPackage) -> CaseReport.ModelSummary {
     CaseReport.ModelSummary(
-        name: model.name, version: model.description.version, digest: model.digest,
-        summary: model.description.summary, demonstration: model.description.training?.demonstration ?? false,
-        trainingCases: model.description.training?.trainingCases.count ?? 0)
+        name: model.name,
+        version: model.description.version,
+        digest: model.digest,
+        summary: model.description.summary,
+        demonstration: model.description.training?.demonstration ?? false,
+        trainingCases: model.description.training?.trainingCases.count ?? 0
+    )
 }
 
 private func stageTimes(of folder: RunFolder) throws -> [CaseReport.StageTime] {

@@ -16,10 +16,19 @@ struct ExportEvaluationStage: Stage {
         let model = try loadModel(of: baseRequest)
         let report = CaseReport(
             verdict: findings.contains { $0.severity == .review } ? .review : .delivered,
-            softwareVersion: request.softwareVersion, createdAt: RunJSON.text(of: request.createdAt),
-            revision: baseRequest.revision, series: facts.summary, model: modelSummary(of: model),
-            configurationDigest: baseRequest.configurationDigest, structures: evaluation.structures,
-            findings: findings, evaluation: evaluation.evaluation, fault: nil, stages: [], files: [:])
+            softwareVersion: request.softwareVersion,
+            createdAt: RunJSON.text(of: request.createdAt),
+            revision: baseRequest.revision,
+            series: facts.summary,
+            model: modelSummary(of: model),
+            configurationDigest: baseRequest.configurationDigest,
+            structures: evaluation.structures,
+            findings: findings,
+            evaluation: evaluation.evaluation,
+            fault: nil,
+            stages: [],
+            files: [:]
+        )
         try RunJSON.encode(report).write(to: URL(fileURLWithPath: output + "/report.json"))
         let page = reportHTML(report, pictures: [], modelCard: nil)
         try Data(page.utf8).write(to: URL(fileURLWithPath: output + "/report.html"))

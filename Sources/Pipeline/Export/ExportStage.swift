@@ -23,7 +23,8 @@ struct RunResult {
         evaluation = try folder.decode(EvaluationFacts.self, stage: .evaluate, "evaluation.json")
         labels = LabelMap(
             volume: try Volume<UInt8>(contentsOfBase: folder.directory(of: .segment) + "/labels"),
-            labels: segmentation.labels)
+            labels: segmentation.labels
+        )
     }
 
     /// Found structures with their labels, derived ones after.
@@ -60,7 +61,8 @@ struct ExportStage: Stage {
         var report = try caseReport(of: result, structures: structures, folder)
         report.files = try digests(in: output)
         report.stages.append(
-            .init(stage: "export", seconds: start.duration(to: .now).seconds, peakMemoryMB: peakMemoryMB()))
+            .init(stage: "export", seconds: start.duration(to: .now).seconds, peakMemoryMB: peakMemoryMB())
+        )
         try RunJSON.encode(report).write(to: URL(fileURLWithPath: output + "/report.json"))
         let card = FileManager.default.contents(atPath: request.modelDirectory + "/MODEL_CARD.md")
         let page = reportHTML(report, pictures: pictures, modelCard: card.map { String(decoding: $0, as: UTF8.self) })
@@ -69,7 +71,10 @@ struct ExportStage: Stage {
     }
 
     private func writeObjects(
-        of result: RunResult, _ folder: RunFolder, _ output: String, _ context: StageContext,
+        of result: RunResult,
+        _ folder: RunFolder,
+        _ output: String,
+        _ context: StageContext,
         reporting structures: inout [CaseReport.StructureReport]
     ) throws {
         let reference = try ReferenceAttributes(contentsOf: folder.directory(of: .resample) + "/reference.dcm")
@@ -79,7 +84,8 @@ struct ExportStage: Stage {
         try context.report(0.1, "RT Structure Set")
         let rtstruct = output + "/rtstruct.dcm"
         try RTStructureSetWriter(
-            product: product("rtstruct", 9001, result, reference), geometry: geometry,
+            product: product("rtstruct", 9001, result, reference),
+            geometry: geometry,
             holes: result.request.export.holes
         ).write(masks, to: rtstruct)
         try context.report(0.3, "comparing")
@@ -99,15 +105,23 @@ struct ExportStage: Stage {
     }
 
     private func product(
-        _ name: String, _ seriesNumber: Int, _ result: RunResult, _ reference: ReferenceAttributes
+        _ name: String,
+        _ seriesNumber: Int,
+        _ result: RunResult,
+        _ reference: ReferenceAttributes
     ) -> ProductDescription {
         let moment = DicomMoment(result.request.createdAt)
         return ProductDescription(
-            reference: reference, slices: result.facts.slices,
+            reference: reference,
+            slices: result.facts.slices,
             seriesInstanceUID: result.identity.seriesInstanceUID(of: name),
-            sopInstanceUID: result.identity.sopInstanceUID(of: name), seriesNumber: seriesNumber,
+            sopInstanceUID: result.identity.sopInstanceUID(of: name),
+            seriesNumber: seriesNumber,
             algorithmName: "\(result.model.name) \(result.model.description.version)",
-            softwareVersion: result.request.softwareVersion, date: moment.date, time: moment.time)
+            softwareVersion: result.request.softwareVersion,
+            date: moment.date,
+            time: moment.time
+        )
     }
 
     private func writeNifti(of result: RunResult, _ output: String, _ context: StageContext) throws {
@@ -115,12 +129,16 @@ struct ExportStage: Stage {
         try NiftiFile.write(result.labels.volume, to: output + "/labels.nii.gz")
         for structure in result.structures {
             try NiftiFile.write(
-                result.labels.mask(ofLabels: structure.labels), to: "\(output)/\(structure.description.name).nii.gz")
+                result.labels.mask(ofLabels: structure.labels),
+                to: "\(output)/\(structure.description.name).nii.gz"
+            )
         }
     }
 
     private func pictures(
-        of result: RunResult, _ folder: RunFolder, _ context: StageContext
+        of result: RunResult,
+        _ folder: RunFolder,
+        _ context: StageContext
     ) throws -> [CasePicture] {
         guard result.request.export.writesPictures else { return [] }
         let ct = try Volume<Int16>(contentsOfBase: folder.directory(of: .resample) + "/ct")
@@ -128,8 +146,12 @@ struct ExportStage: Stage {
             result.segmentation.structures.contains { $0.name == roi.name && $0.found }
         }.map { OutlinedStructure(name: $0.name, color: $0.color, labels: [UInt8($0.label)]) }
         return try casePictures(
-            ct: ct, labels: result.labels.volume, structures: outlined, reference: referenceLabels(of: result),
-            threads: context.threads)
+            ct: ct,
+            labels: result.labels.volume,
+            structures: outlined,
+            reference: referenceLabels(of: result),
+            threads: context.threads
+        )
     }
 
     /// The reference that is reported as a label map, for the pictures alone.

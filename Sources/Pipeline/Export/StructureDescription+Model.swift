@@ -12,8 +12,15 @@ extension StructureDescription {
 
     private init(name: String, color: [Int], interpretedType: String, codes: ROICodes) {
         self.init(
-            name: name, red: color[0], green: color[1], blue: color[2], interpretedType: interpretedType,
-            category: CodedTerm(codes.category), type: CodedTerm(codes.type), modifier: codes.modifier.map(CodedTerm.init))
+            name: name,
+            red: color[0],
+            green: color[1],
+            blue: color[2],
+            interpretedType: interpretedType,
+            category: CodedTerm(codes.category),
+            type: CodedTerm(codes.type),
+            modifier: codes.modifier.map(CodedTerm.init)
+        )
     }
 }
 

@@ -36,7 +36,13 @@ package struct PhantomRequest: Sendable {
     package var withTruth: Bool
 
     package init(
-        seed: UInt64, columns: Int, rows: Int, slices: Int?, spacing: Vector3, signs: AxisSigns, noiseHU: Double,
+        seed: UInt64,
+        columns: Int,
+        rows: Int,
+        slices: Int?,
+        spacing: Vector3,
+        signs: AxisSigns,
+        noiseHU: Double,
         withTruth: Bool
     ) {
         self.seed = seed

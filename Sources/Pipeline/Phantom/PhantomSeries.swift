@@ -37,9 +37,13 @@ package func phantomGeometry(_ request: PhantomRequest) -> VolumeGeometry {
     let centre = Vector3(0, 12, (range.lowerBound + range.upperBound) / 2)
     return VolumeGeometry(
         dimensions: Dimensions(i: request.columns, j: request.rows, k: slices),
-        origin: PatientPoint(centre - signs * half), spacing: request.spacing,
-        directionI: Vector3(signs.x, 0, 0), directionJ: Vector3(0, signs.y, 0), directionK: Vector3(0, 0, signs.z),
-        frameOfReferenceUID: UID.derived(namespace: request.identity + ["frame"]))
+        origin: PatientPoint(centre - signs * half),
+        spacing: request.spacing,
+        directionI: Vector3(signs.x, 0, 0),
+        directionJ: Vector3(0, signs.y, 0),
+        directionK: Vector3(0, 0, signs.z),
+        frameOfReferenceUID: UID.derived(namespace: request.identity + ["frame"])
+    )
 }
 
 extension PhantomRequest {
@@ -71,7 +75,10 @@ package func writePhantom(_ request: PhantomRequest, to output: String, threads:
     description.patientPosition = request.signs.z > 0 ? "HFS" : "FFS"
     let written = try writeCTSeries(volume: phantom.ct, to: folder, description: description)
     var result = WrittenPhantom(
-        sliceCount: written.files.count, seriesInstanceUID: description.seriesInstanceUID, truthPath: nil)
+        sliceCount: written.files.count,
+        seriesInstanceUID: description.seriesInstanceUID,
+        truthPath: nil
+    )
     if request.withTruth {
         result.truthPath = try writeTruth(phantom, written, request, to: output + "/truth")
     }
@@ -80,7 +87,10 @@ package func writePhantom(_ request: PhantomRequest, to output: String, threads:
 
 /// The true structures as an RT Structure Set, a Segmentation and one NIfTI file each; returns the path of the first.
 private func writeTruth(
-    _ phantom: PhantomCase, _ series: WrittenCTSeries, _ request: PhantomRequest, to folder: String
+    _ phantom: PhantomCase,
+    _ series: WrittenCTSeries,
+    _ request: PhantomRequest,
+    to folder: String
 ) throws -> String {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let geometry = phantom.ct.geometry
@@ -89,7 +99,9 @@ private func writeTruth(
     }
     let path = folder + "/rtstruct.dcm"
     try RTStructureSetWriter(
-        product: truthProduct("rtstruct", 2, series, request), geometry: geometry, label: "phantom truth"
+        product: truthProduct("rtstruct", 2, series, request),
+        geometry: geometry,
+        label: "phantom truth"
     ).write(structures, to: path)
     try SegmentationWriter(product: truthProduct("seg", 3, series, request), geometry: geometry)
         .write(structures, to: folder + "/seg.dcm")
@@ -100,13 +112,22 @@ private func writeTruth(
 }
 
 private func truthProduct(
-    _ kind: String, _ seriesNumber: Int, _ series: WrittenCTSeries, _ request: PhantomRequest
+    _ kind: String,
+    _ seriesNumber: Int,
+    _ series: WrittenCTSeries,
+    _ request: PhantomRequest
 ) -> ProductDescription {
     ProductDescription(
-        reference: series.reference, slices: series.slices,
+        reference: series.reference,
+        slices: series.slices,
         seriesInstanceUID: UID.derived(namespace: request.identity + ["truth", kind, "series"]),
-        sopInstanceUID: UID.derived(namespace: request.identity + ["truth", kind]), seriesNumber: seriesNumber,
-        algorithmName: "phantom truth", softwareVersion: ContourdVersion.current, date: "20240101", time: "120000")
+        sopInstanceUID: UID.derived(namespace: request.identity + ["truth", kind]),
+        seriesNumber: seriesNumber,
+        algorithmName: "phantom truth",
+        softwareVersion: ContourdVersion.current,
+        date: "20240101",
+        time: "120000"
+    )
 }
 
 private func phantomStructure(_ name: String) -> StructureDescription {
@@ -117,9 +138,14 @@ private func phantomStructure(_ name: String) -> StructureDescription {
     ]
     let (red, green, blue, code, meaning) = known[name] ?? (255, 255, 255, "91723000", "Anatomical structure")
     return StructureDescription(
-        name: name, red: red, green: green, blue: blue, interpretedType: interpretedType(name),
+        name: name,
+        red: red,
+        green: green,
+        blue: blue,
+        interpretedType: interpretedType(name),
         category: StructureDescription.anatomicalStructure,
-        type: CodedTerm(value: code, scheme: "SCT", meaning: meaning))
+        type: CodedTerm(value: code, scheme: "SCT", meaning: meaning)
+    )
 }
 
 /// RT ROI Interpreted Type; a planning system takes only one structure for the patient's outline.

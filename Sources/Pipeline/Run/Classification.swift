@@ -15,31 +15,50 @@ package func classify(_ error: any Error) -> Fault {
     case let error as SegmentationError: classify(error)
     case let error as VolumeFileError:
         Fault(
-            .transient, "E_WORK_FILE", "A file of an earlier stage cannot be read.",
-            hint: "Check the disk of the work folder.", details: [withoutFolder(error.description)])
+            .transient,
+            "E_WORK_FILE",
+            "A file of an earlier stage cannot be read.",
+            hint: "Check the disk of the work folder.",
+            details: [withoutFolder(error.description)]
+        )
     case StructureError.unreadable(let reason):
         Fault(
-            .permanent, "E_UNUSABLE_OBJECT", "The contours cannot be used: \(reason).",
-            hint: "Export them again as RT Structure Set or as uncompressed Segmentation.")
+            .permanent,
+            "E_UNUSABLE_OBJECT",
+            "The contours cannot be used: \(reason).",
+            hint: "Export them again as RT Structure Set or as uncompressed Segmentation."
+        )
     case NiftiError.unreadable(let reason):
         Fault(
-            .permanent, "E_UNUSABLE_OBJECT", "The NIfTI file cannot be used: \(reason).",
-            hint: "Export it again as one NIfTI-1 file.")
+            .permanent,
+            "E_UNUSABLE_OBJECT",
+            "The NIfTI file cannot be used: \(reason).",
+            hint: "Export it again as one NIfTI-1 file."
+        )
     case let error as StructureError:
         Fault(
-            .bug, "E_PRODUCT", "A result could not be written: \(error.description).",
-            hint: "Please report it with the journal of contourd.")
+            .bug,
+            "E_PRODUCT",
+            "A result could not be written: \(error.description).",
+            hint: "Please report it with the journal of contourd."
+        )
     case let error as NiftiError:
         Fault(.transient, "E_CANNOT_WRITE", "A NIfTI file failed: \(error.description).", hint: "Check free space.")
     case is DecodingError:
         Fault(
-            .bug, "E_WORK_FILE", "A file of an earlier stage is not what was written.",
-            hint: "Retry the series; if it happens again, please report it.")
+            .bug,
+            "E_WORK_FILE",
+            "A file of an earlier stage is not what was written.",
+            hint: "Retry the series; if it happens again, please report it."
+        )
     case let error as CocoaError: classify(error)
     default:
         Fault(
-            .bug, "E_INTERNAL", "Unexpected error of type \(type(of: error)).",
-            hint: "Please report it with the journal of contourd.")
+            .bug,
+            "E_INTERNAL",
+            "Unexpected error of type \(type(of: error)).",
+            hint: "Please report it with the journal of contourd."
+        )
     }
 }
 
@@ -70,18 +89,27 @@ private func classify(_ error: SystemError) -> Fault {
     switch error.code {
     case ENOSPC, EDQUOT:
         Fault(
-            .operator, "E_NO_SPACE", "There is no space left on the disk (\(error.summary)).",
-            hint: "Free space in the work folder or the outbox, then: contourctl resume")
+            .operator,
+            "E_NO_SPACE",
+            "There is no space left on the disk (\(error.summary)).",
+            hint: "Free space in the work folder or the outbox, then: contourctl resume"
+        )
     case EACCES, EPERM, EROFS:
         Fault(
-            .operator, "E_PERMISSION", "A file or folder may not be used (\(error.summary)).",
-            hint: "Run contourctl check: it names the folder and the permission. Then: contourctl resume")
+            .operator,
+            "E_PERMISSION",
+            "A file or folder may not be used (\(error.summary)).",
+            hint: "Run contourctl check: it names the folder and the permission. Then: contourctl resume"
+        )
     case ENOMEM:
         Fault(.transient, "E_OUT_OF_MEMORY", "There is not enough memory.", hint: "Free memory on this machine.")
     default:
         Fault(
-            .transient, "E_SYSTEM", "A system call failed (\(error.summary)).",
-            hint: "It is tried again; if it stays, check the disk and the mounts.")
+            .transient,
+            "E_SYSTEM",
+            "A system call failed (\(error.summary)).",
+            hint: "It is tried again; if it stays, check the disk and the mounts."
+        )
     }
 }
 
@@ -90,12 +118,18 @@ private func classify(_ error: SegmentationError) -> Fault {
     case .cancelled: .cancelled
     case .missingFile, .invalidModel, .weightsMismatch, .modelNotFound:
         Fault(
-            .operator, "E_MODEL", "The model cannot be used: \(withoutFolder(error.description))",
-            hint: "Run contourctl models: it checks every installed model.")
+            .operator,
+            "E_MODEL",
+            "The model cannot be used: \(withoutFolder(error.description))",
+            hint: "Run contourctl models: it checks every installed model."
+        )
     default:
         Fault(
-            .bug, "E_SEGMENTATION", withoutFolder(error.description),
-            hint: "Please report it with the journal of contourd.")
+            .bug,
+            "E_SEGMENTATION",
+            withoutFolder(error.description),
+            hint: "Please report it with the journal of contourd."
+        )
     }
 }
 
@@ -106,8 +140,11 @@ private func classify(_ error: CocoaError) -> Fault {
     case .fileNoSuchFile, .fileReadNoSuchFile: classify(SystemError("open", code: ENOENT))
     default:
         Fault(
-            .transient, "E_SYSTEM", "A file could not be read or written (error \(error.code.rawValue)).",
-            hint: "It is tried again; if it stays, check the disk and the mounts.")
+            .transient,
+            "E_SYSTEM",
+            "A file could not be read or written (error \(error.code.rawValue)).",
+            hint: "It is tried again; if it stays, check the disk and the mounts."
+        )
     }
 }
 

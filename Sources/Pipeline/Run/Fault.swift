@@ -42,7 +42,10 @@ extension Fault {
 
     package static func workerEnded(_ how: String) -> Fault {
         Fault(
-            .bug, "E_WORKER_ENDED", "The worker process ended unexpectedly (\(how)).",
-            hint: "If it happens again with this series, please report it with the journal of contourd.")
+            .bug,
+            "E_WORKER_ENDED",
+            "The worker process ended unexpectedly (\(how)).",
+            hint: "If it happens again with this series, please report it with the journal of contourd."
+        )
     }
 }

@@ -23,7 +23,11 @@ package struct DirectRun: Sendable {
     package var threads: Int
 
     package init(
-        model: ModelPackage, admission: AdmissionLimits, export: ExportOptions, output: String, threads: Int
+        model: ModelPackage,
+        admission: AdmissionLimits,
+        export: ExportOptions,
+        output: String,
+        threads: Int
     ) {
         self.model = model
         self.admission = admission
@@ -38,7 +42,9 @@ package struct DirectRun: Sendable {
     ///   - references: files to score against.
     ///   - progress: 0...1 over all stages, and what is being done.
     package func callAsFunction(
-        _ stack: SeriesScan.Stack, references: [String], progress: @escaping @Sendable (Double, String) -> Void,
+        _ stack: SeriesScan.Stack,
+        references: [String],
+        progress: @escaping @Sendable (Double, String) -> Void,
         isCancelled: @escaping @Sendable () -> Bool = { false }
     ) -> RunOutcome {
         let start = ContinuousClock.now
@@ -69,7 +75,8 @@ package struct DirectRun: Sendable {
     }
 
     private func runStages(
-        in folder: RunFolder, _ progress: @escaping @Sendable (Double, String) -> Void,
+        in folder: RunFolder,
+        _ progress: @escaping @Sendable (Double, String) -> Void,
         _ isCancelled: @escaping @Sendable () -> Bool
     ) throws(Fault) {
         // Shares of the time of a usual case.
@@ -79,19 +86,30 @@ package struct DirectRun: Sendable {
         for name in StageName.allCases {
             let (start, share) = shares[name] ?? (0, 0)
             let context = StageContext(
-                threads: threads, progress: { progress(start + share * $0, "\(name.rawValue): \($1)") },
-                isCancelled: isCancelled)
+                threads: threads,
+                progress: { progress(start + share * $0, "\(name.rawValue): \($1)") },
+                isCancelled: isCancelled
+            )
             try runStage(name, in: folder, context)
         }
     }
 
     private func request(for stack: SeriesScan.Stack, references: [String]) throws -> RunRequest {
         var request = RunRequest(
-            seriesNumber: 0, revision: 1, dicomFiles: stack.files.map(absolute), referenceFiles: references.map(absolute),
-            modelDirectory: model.directory, modelDigest: model.digest,
+            seriesNumber: 0,
+            revision: 1,
+            dicomFiles: stack.files.map(absolute),
+            referenceFiles: references.map(absolute),
+            modelDirectory: model.directory,
+            modelDigest: model.digest,
             configurationDigest: try configurationDigest(admission: admission, export: export),
-            softwareVersion: ContourdVersion.current, admission: admission, export: export,
-            deliveredName: stack.name, createdAt: Date(), threads: threads)
+            softwareVersion: ContourdVersion.current,
+            admission: admission,
+            export: export,
+            deliveredName: stack.name,
+            createdAt: Date(),
+            threads: threads
+        )
         request.seriesInstanceCount = stack.seriesInstanceCount
         return request
     }
@@ -108,8 +126,11 @@ package struct DirectRun: Sendable {
                 return target
             }
             throw Fault(
-                .operator, "E_OUTPUT_FULL", "The output folder holds 9999 results of this series.",
-                hint: "Name another output folder.")
+                .operator,
+                "E_OUTPUT_FULL",
+                "The output folder holds 9999 results of this series.",
+                hint: "Name another output folder."
+            )
         } catch { throw classify(error) }
     }
 

@@ -49,9 +49,19 @@ package struct RunRequest: Codable, Sendable, Equatable {
     package var baseRunDirectory: String?
 
     package init(
-        seriesNumber: Int64, revision: Int, dicomFiles: [String], referenceFiles: [String], modelDirectory: String,
-        modelDigest: String, configurationDigest: String, softwareVersion: String, admission: AdmissionLimits,
-        export: ExportOptions, deliveredName: String, createdAt: Date, threads: Int
+        seriesNumber: Int64,
+        revision: Int,
+        dicomFiles: [String],
+        referenceFiles: [String],
+        modelDirectory: String,
+        modelDigest: String,
+        configurationDigest: String,
+        softwareVersion: String,
+        admission: AdmissionLimits,
+        export: ExportOptions,
+        deliveredName: String,
+        createdAt: Date,
+        threads: Int
     ) {
         self.seriesNumber = seriesNumber
         self.revision = revision
@@ -87,7 +97,8 @@ package enum RunJSON {
             let text = try decoder.singleValueContainer().decode(String.self)
             guard let date = try? Date(text, strategy: style) else {  // the error below says which text
                 throw DecodingError.dataCorrupted(
-                    .init(codingPath: decoder.codingPath, debugDescription: "no time: \(text)"))
+                    .init(codingPath: decoder.codingPath, debugDescription: "no time: \(text)")
+                )
             }
             return date
         }

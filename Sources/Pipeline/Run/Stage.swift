@@ -10,7 +10,8 @@ package struct StageContext: Sendable {
     package var threads: Int
 
     package init(
-        threads: Int, progress: @escaping @Sendable (Double, String) -> Void = { _, _ in },
+        threads: Int,
+        progress: @escaping @Sendable (Double, String) -> Void = { _, _ in },
         isCancelled: @escaping @Sendable () -> Bool = { false }
     ) {
         self.threads = threads
@@ -43,7 +44,10 @@ package func runStage(_ name: StageName, in folder: RunFolder, _ context: StageC
         try stage(name, of: request.kind).run(request, folder, output: partial, context)
         if name != .export {
             let time = CaseReport.StageTime(
-                stage: name.rawValue, seconds: start.duration(to: .now).seconds, peakMemoryMB: peakMemoryMB())
+                stage: name.rawValue,
+                seconds: start.duration(to: .now).seconds,
+                peakMemoryMB: peakMemoryMB()
+            )
             try RunJSON.encode(time).write(to: URL(fileURLWithPath: partial + "/time.json"))
         }
         if context.isCancelled() { throw Fault.cancelled }

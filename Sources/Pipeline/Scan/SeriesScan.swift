@@ -38,7 +38,9 @@ package struct SeriesScan: Sendable {
     /// - Parameter progress: files done, files to do.
     /// - Throws: `SystemError` when one of `paths` does not exist or a folder cannot be listed.
     package init(
-        paths: [String], limits: AdmissionLimits, progress: (Int, Int) -> Void = { _, _ in }
+        paths: [String],
+        limits: AdmissionLimits,
+        progress: (Int, Int) -> Void = { _, _ in }
     ) throws(SystemError) {
         let files = try Self.files(below: paths, ignored: &ignored)
         var headers: [InstanceHeader] = []
@@ -54,10 +56,12 @@ package struct SeriesScan: Sendable {
                 case .rtStructureSet, .segmentation: references.append(Reference(path: path, header: header))
                 case .dicomdir:
                     ignored.append(
-                        IgnoredFile(path: path, code: "W_DICOMDIR", reason: "an index of other files; not needed"))
+                        IgnoredFile(path: path, code: "W_DICOMDIR", reason: "an index of other files; not needed")
+                    )
                 case .otherDicom(let sopClass):
                     ignored.append(
-                        IgnoredFile(path: path, code: "W_NOT_CT", reason: "no CT image (SOP Class \(sopClass))"))
+                        IgnoredFile(path: path, code: "W_NOT_CT", reason: "no CT image (SOP Class \(sopClass))")
+                    )
                 }
             } catch {
                 ignored.append(IgnoredFile(path: path, code: error.code, reason: "\(error.message) \(error.hint)"))
@@ -76,8 +80,12 @@ package struct SeriesScan: Sendable {
             let siblings = perSeries[uid] ?? []
             let number = (siblings.firstIndex(of: index) ?? 0) + 1
             return Stack(
-                key: part.key, headers: part.indices.map { headers[$0] }, files: part.indices.map { files[$0] },
-                seriesInstanceCount: counts[uid] ?? 0, name: siblings.count > 1 ? "\(uid)-s\(number)" : uid)
+                key: part.key,
+                headers: part.indices.map { headers[$0] },
+                files: part.indices.map { files[$0] },
+                seriesInstanceCount: counts[uid] ?? 0,
+                name: siblings.count > 1 ? "\(uid)-s\(number)" : uid
+            )
         }
     }
 
@@ -92,7 +100,9 @@ package struct SeriesScan: Sendable {
     }
 
     private static func collect(
-        _ folder: String, into files: inout [String], _ ignored: inout [IgnoredFile]
+        _ folder: String,
+        into files: inout [String],
+        _ ignored: inout [IgnoredFile]
     ) throws(SystemError) {
         for entry in try Directory.list(folder) where !entry.name.hasPrefix(".") {
             let path = folder + "/" + entry.name
@@ -101,10 +111,16 @@ package struct SeriesScan: Sendable {
             case .file: files.append(path)
             case .other:
                 ignored.append(
-                    IgnoredFile(path: path, code: "W_NOT_A_FILE", reason: "a link, a pipe or a device; it is not followed"))
+                    IgnoredFile(
+                        path: path,
+                        code: "W_NOT_A_FILE",
+                        reason: "a link, a pipe or a device; it is not followed"
+                    )
+                )
             case .unnameable:
                 ignored.append(
-                    IgnoredFile(path: path, code: "E_NAME", reason: "its name is not UTF-8; give it another name"))
+                    IgnoredFile(path: path, code: "E_NAME", reason: "its name is not UTF-8; give it another name")
+                )
             }
         }
     }

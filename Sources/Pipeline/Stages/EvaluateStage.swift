@@ -28,15 +28,24 @@ struct EvaluateStage: Stage {
         let labels = try Volume<UInt8>(contentsOfBase: base.directory(of: .segment) + "/labels")
         try context.report(0.2, "plausibility")
         let judge = PlausibilityJudge(
-            facts: facts, segmentation: segmentation, model: model, geometry: labels.geometry,
-            measures: measureLabels(labels))
+            facts: facts,
+            segmentation: segmentation,
+            model: model,
+            geometry: labels.geometry,
+            measures: measureLabels(labels)
+        )
         let structures = judge.reports()
         var result = EvaluationFacts(
-            structures: structures, findings: findings(facts, segmentation, structures), evaluations: [])
+            structures: structures,
+            findings: findings(facts, segmentation, structures),
+            evaluations: []
+        )
         let evaluation = ReferenceEvaluation(
             labels: LabelMap(volume: labels, labels: segmentation.labels),
-            unions: model.derivedROIs.map { ($0.name, $0.union) }, tolerancesMM: request.export.tolerancesMM,
-            threads: context.threads)
+            unions: model.derivedROIs.map { ($0.name, $0.union) },
+            tolerancesMM: request.export.tolerancesMM,
+            threads: context.threads
+        )
         let references = ReferenceMasks.grouped(request.referenceFiles)
         for (index, paths) in references.enumerated() {
             try context.report(0.3 + 0.7 * Double(index) / Double(references.count), "scoring")
@@ -46,43 +55,63 @@ struct EvaluateStage: Stage {
     }
 
     private func score(
-        _ paths: [String], with evaluation: ReferenceEvaluation, of request: RunRequest, _ facts: SeriesFacts,
+        _ paths: [String],
+        with evaluation: ReferenceEvaluation,
+        of request: RunRequest,
+        _ facts: SeriesFacts,
         into result: inout EvaluationFacts
     ) {
         let references = paths.compactMap { path in
             usable(into: &result) { try reference(path, with: evaluation, facts) }
         }
-        guard !references.isEmpty, let scores = usable(into: &result, { try evaluation.score(against: references) }) else {
+        guard !references.isEmpty, let scores = usable(into: &result, { try evaluation.score(against: references) })
+        else {
             return
         }
         let own = ProductIdentity(request, volumeDigest: facts.summary.volumeDigest, series: facts.summary)
         guard !own.isOurs(scores.referenceSOPInstanceUID) else {
             result.findings.append(
                 .init(
-                    severity: .note, code: "W_OWN_RESULT", structure: nil, message: "The reference is our own unedited result.",
-                    hint: "It was not scored: it would agree with itself.", details: []))
+                    severity: .note,
+                    code: "W_OWN_RESULT",
+                    structure: nil,
+                    message: "The reference is our own unedited result.",
+                    hint: "It was not scored: it would agree with itself.",
+                    details: []
+                )
+            )
             return
         }
         result.evaluations.append(scores)
         if scores.structures.isEmpty {
             result.findings.append(
                 .init(
-                    severity: .note, code: "W_REFERENCE_UNMATCHED", structure: nil,
+                    severity: .note,
+                    code: "W_REFERENCE_UNMATCHED",
+                    structure: nil,
                     message: "No structure of the reference has a name that the model knows.",
-                    hint: "Name structures after TG-263, for example Lung_L.", details: scores.unmatchedReference))
+                    hint: "Name structures after TG-263, for example Lung_L.",
+                    details: scores.unmatchedReference
+                )
+            )
         }
     }
 
     private func reference(
-        _ path: String, with evaluation: ReferenceEvaluation, _ facts: SeriesFacts
+        _ path: String,
+        with evaluation: ReferenceEvaluation,
+        _ facts: SeriesFacts
     ) throws -> ReferenceMasks {
         let masks = try ReferenceMasks(contentsOf: path, labels: evaluation.labels.labels, areStated: false)
         let series = facts.summary
         guard masks.liesIn(frameOfReferenceUID: series.frameOfReferenceUID, seriesInstanceUID: series.seriesInstanceUID)
         else {
             throw Fault(
-                .permanent, "E_OTHER_FRAME", "It lies in another Frame of Reference than the CT and names another series.",
-                hint: "Score it with the CT that it was drawn on.")
+                .permanent,
+                "E_OTHER_FRAME",
+                "It lies in another Frame of Reference than the CT and names another series.",
+                hint: "Score it with the CT that it was drawn on."
+            )
         }
         return masks
     }
@@ -93,33 +122,54 @@ struct EvaluateStage: Stage {
             let fault = classify(error)
             result.findings.append(
                 .init(
-                    severity: .note, code: "W_REFERENCE_UNUSABLE", structure: nil,
-                    message: "A reference could not be used: \(fault.message)", hint: fault.hint,
-                    details: fault.details))
+                    severity: .note,
+                    code: "W_REFERENCE_UNUSABLE",
+                    structure: nil,
+                    message: "A reference could not be used: \(fault.message)",
+                    hint: fault.hint,
+                    details: fault.details
+                )
+            )
             return nil
         }
     }
 
     private func findings(
-        _ facts: SeriesFacts, _ segmentation: SegmentationFacts, _ structures: [CaseReport.StructureReport]
+        _ facts: SeriesFacts,
+        _ segmentation: SegmentationFacts,
+        _ structures: [CaseReport.StructureReport]
     ) -> [CaseReport.Finding] {
         let found = segmentation.findings.map { finding in
             CaseReport.Finding(
-                severity: .review, code: finding.code, structure: finding.structure, message: finding.message,
-                hint: finding.hint, details: [])
+                severity: .review,
+                code: finding.code,
+                structure: finding.structure,
+                message: finding.message,
+                hint: finding.hint,
+                details: []
+            )
         }
         let failed = structures.flatMap { structure in
             structure.checks.filter { !$0.passed && $0.name != "confidence" }.map { check in
                 CaseReport.Finding(
-                    severity: .review, code: "W_IMPLAUSIBLE", structure: structure.name,
+                    severity: .review,
+                    code: "W_IMPLAUSIBLE",
+                    structure: structure.name,
                     message: "\(structure.name): \(check.name) is \(check.value), expected \(check.expected).",
-                    hint: "Compare the contour with the CT there.", details: [])
+                    hint: "Compare the contour with the CT there.",
+                    details: []
+                )
             }
         }
         let admitted = facts.findings.map { finding in
             CaseReport.Finding(
-                severity: finding.code == "W_EXTENT_NOT_PROVABLE" ? .note : .review, code: finding.code,
-                structure: nil, message: finding.message, hint: finding.hint, details: finding.sliceDetails)
+                severity: finding.code == "W_EXTENT_NOT_PROVABLE" ? .note : .review,
+                code: finding.code,
+                structure: nil,
+                message: finding.message,
+                hint: finding.hint,
+                details: finding.sliceDetails
+            )
         }
         let all = found + failed + admitted + cut(structures)
         return all.filter { $0.severity == .review } + all.filter { $0.severity == .note }
@@ -130,9 +180,14 @@ struct EvaluateStage: Stage {
         structures.filter { !$0.derived && ($0.touchesFirstSlice || $0.touchesLastSlice) }.map { structure in
             let ends = [structure.touchesFirstSlice ? "first" : nil, structure.touchesLastSlice ? "last" : nil]
             return CaseReport.Finding(
-                severity: .note, code: "W_CUT_BY_SCAN", structure: structure.name,
-                message: "\(structure.name) reaches the \(ends.compactMap { $0 }.joined(separator: " and the ")) slice.",
-                hint: "Its volume is that of the part that was scanned.", details: [])
+                severity: .note,
+                code: "W_CUT_BY_SCAN",
+                structure: structure.name,
+                message:
+                    "\(structure.name) reaches the \(ends.compactMap { $0 }.joined(separator: " and the ")) slice.",
+                hint: "Its volume is that of the part that was scanned.",
+                details: []
+            )
         }
     }
 

@@ -28,7 +28,8 @@ struct PlausibilityJudge {
     }
 
     private func report(
-        _ derived: DerivedROI, parts: [CaseReport.StructureReport]
+        _ derived: DerivedROI,
+        parts: [CaseReport.StructureReport]
     ) -> CaseReport.StructureReport {
         let members = model.rois.filter { derived.union.contains($0.name) }
         let measured = members.map { measures[$0.label] }.reduce(LabelMeasures(slices: geometry.dimensions.k), +)
@@ -43,17 +44,30 @@ struct PlausibilityJudge {
 
     private func skeleton(_ name: String, color: [Int], _ measured: LabelMeasures) -> CaseReport.StructureReport {
         CaseReport.StructureReport(
-            name: name, derived: false, found: false, color: color,
-            volumeML: Double(measured.voxels) * geometry.voxelVolumeMM3 / 1000, confidence: nil, meanHU: nil,
-            components: 0, firstSlice: measured.firstSlice, lastSlice: measured.lastSlice,
+            name: name,
+            derived: false,
+            found: false,
+            color: color,
+            volumeML: Double(measured.voxels) * geometry.voxelVolumeMM3 / 1000,
+            confidence: nil,
+            meanHU: nil,
+            components: 0,
+            firstSlice: measured.firstSlice,
+            lastSlice: measured.lastSlice,
             centroidMM: measured.centroid(on: geometry).map { [$0.x, $0.y, $0.z] },
-            touchesPictureEdge: measured.touchesPictureEdge, touchesFirstSlice: measured.perSlice.first ?? 0 > 0,
-            touchesLastSlice: measured.perSlice.last ?? 0 > 0, checks: [], rtStructureSetRoundTripDice: nil,
-            segmentationRoundTripDice: nil)
+            touchesPictureEdge: measured.touchesPictureEdge,
+            touchesFirstSlice: measured.perSlice.first ?? 0 > 0,
+            touchesLastSlice: measured.perSlice.last ?? 0 > 0,
+            checks: [],
+            rtStructureSetRoundTripDice: nil,
+            segmentationRoundTripDice: nil
+        )
     }
 
     private func checks(
-        of roi: ROIDescription, _ report: CaseReport.StructureReport, _ measured: LabelMeasures
+        of roi: ROIDescription,
+        _ report: CaseReport.StructureReport,
+        _ measured: LabelMeasures
     ) -> [CaseReport.PlausibilityCheck] {
         let expected = roi.plausibility
         var checks: [CaseReport.PlausibilityCheck] = []
@@ -64,8 +78,12 @@ struct PlausibilityJudge {
         if let limit = expected.maximumComponents {
             checks.append(
                 .init(
-                    name: "components", value: "\(report.components)", expected: "at most \(limit)",
-                    passed: report.components <= limit))
+                    name: "components",
+                    value: "\(report.components)",
+                    expected: "at most \(limit)",
+                    passed: report.components <= limit
+                )
+            )
         }
         if let side = expected.side, let x = report.centroidMM?.first {
             checks.append(sideCheck(side, offsetMM: x - facts.bodyCentreX))
@@ -73,39 +91,62 @@ struct PlausibilityJudge {
         if let limit = expected.reviewConfidence, let confidence = report.confidence {
             checks.append(
                 .init(
-                    name: "confidence", value: "\((confidence * 100).rounded() / 100)", expected: "at least \(limit)",
-                    passed: confidence >= limit))
+                    name: "confidence",
+                    value: "\((confidence * 100).rounded() / 100)",
+                    expected: "at least \(limit)",
+                    passed: confidence >= limit
+                )
+            )
         }
         checks.append(
             .init(
-                name: "slices skipped", value: "\(measured.skippedSlices)", expected: "0",
-                passed: measured.skippedSlices == 0))
+                name: "slices skipped",
+                value: "\(measured.skippedSlices)",
+                expected: "0",
+                passed: measured.skippedSlices == 0
+            )
+        )
         checks.append(
             .init(
-                name: "edge of the picture", value: report.touchesPictureEdge ? "touched" : "not touched",
-                expected: "not touched", passed: !report.touchesPictureEdge))
+                name: "edge of the picture",
+                value: report.touchesPictureEdge ? "touched" : "not touched",
+                expected: "not touched",
+                passed: !report.touchesPictureEdge
+            )
+        )
         return checks
     }
 
     /// Of a structure that the scan cuts only a part is there: it cannot be too small.
     private func volumeCheck(
-        _ range: ClosedInterval, _ report: CaseReport.StructureReport
+        _ range: ClosedInterval,
+        _ report: CaseReport.StructureReport
     ) -> CaseReport.PlausibilityCheck {
         let value = "\(rounded(report.volumeML)) mL"
         guard report.touchesFirstSlice || report.touchesLastSlice || report.touchesPictureEdge else {
             return check("volume", value, range, unit: "mL", range.contains(report.volumeML))
         }
         return .init(
-            name: "volume", value: value, expected: "at most \(rounded(range.upper)) mL (the scan cuts it)",
-            passed: report.volumeML <= range.upper)
+            name: "volume",
+            value: value,
+            expected: "at most \(rounded(range.upper)) mL (the scan cuts it)",
+            passed: report.volumeML <= range.upper
+        )
     }
 
     private func check(
-        _ name: String, _ value: String, _ range: ClosedInterval, unit: String, _ passed: Bool
+        _ name: String,
+        _ value: String,
+        _ range: ClosedInterval,
+        unit: String,
+        _ passed: Bool
     ) -> CaseReport.PlausibilityCheck {
         .init(
-            name: name, value: value, expected: "\(rounded(range.lower)) to \(rounded(range.upper)) \(unit)",
-            passed: passed)
+            name: name,
+            value: value,
+            expected: "\(rounded(range.lower)) to \(rounded(range.upper)) \(unit)",
+            passed: passed
+        )
     }
 
     /// LPS: x grows to the patient's left.

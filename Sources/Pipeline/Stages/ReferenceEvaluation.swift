@@ -15,8 +15,13 @@ struct ReferenceEvaluation {
     /// - Throws: what reading a mask throws.
     func score(against references: [ReferenceMasks]) throws -> CaseReport.Evaluation {
         var evaluation = CaseReport.Evaluation(
-            referenceKind: references[0].kind.rawValue, referenceSOPInstanceUID: references[0].sopInstanceUID,
-            structures: [], unmatchedReference: [], unmatchedPrediction: [], findings: [])
+            referenceKind: references[0].kind.rawValue,
+            referenceSOPInstanceUID: references[0].sopInstanceUID,
+            structures: [],
+            unmatchedReference: [],
+            unmatchedPrediction: [],
+            findings: []
+        )
         var scored: Set<StructureName> = []
         let geometry = labels.volume.geometry
         for reference in references {
@@ -27,12 +32,19 @@ struct ReferenceEvaluation {
                 }
                 let (mask, outside) = try reference.mask(at: index, on: geometry)
                 if outside > 0 {
-                    evaluation.findings.append("\(name): \(outside) contours of the reference lie on no slice of the CT")
+                    evaluation.findings.append(
+                        "\(name): \(outside) contours of the reference lie on no slice of the CT"
+                    )
                 }
                 evaluation.structures.append(
                     StructureScores(
-                        name: own.name, reference: mask, prediction: own.mask, tolerancesMM: tolerancesMM,
-                        threads: threads))
+                        name: own.name,
+                        reference: mask,
+                        prediction: own.mask,
+                        tolerancesMM: tolerancesMM,
+                        threads: threads
+                    )
+                )
             }
         }
         evaluation.unmatchedPrediction = names.filter { !scored.contains(StructureName($0)) }

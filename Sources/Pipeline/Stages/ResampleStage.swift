@@ -21,9 +21,13 @@ struct ResampleStage: Stage {
     func run(_ request: RunRequest, _ folder: RunFolder, output: String, _ context: StageContext) throws {
         let model = try loadModel(of: request)
         let series = try loadCTSeries(
-            files: request.dicomFiles, limits: request.admission, threads: context.threads,
+            files: request.dicomFiles,
+            limits: request.admission,
+            threads: context.threads,
             seriesInstanceCount: request.seriesInstanceCount,
-            progress: { context.progress($0 * 0.7, "reading the CT") }, isCancelled: context.isCancelled)
+            progress: { context.progress($0 * 0.7, "reading the CT") },
+            isCancelled: context.isCancelled
+        )
         try context.report(0.7, "resampling")
         try series.volume.write(toBase: output + "/ct")
         let input = networkInput(ct: series.volume, model: model, threads: context.threads)
@@ -42,16 +46,25 @@ struct ResampleStage: Stage {
             return digest.finalizedHex()
         }
         let summary = CaseReport.SeriesSummary(
-            seriesInstanceUID: series.header.seriesInstanceUID, studyInstanceUID: series.header.studyInstanceUID,
-            frameOfReferenceUID: geometry.frameOfReferenceUID, columns: geometry.dimensions.i,
-            rows: geometry.dimensions.j, slices: geometry.dimensions.k,
+            seriesInstanceUID: series.header.seriesInstanceUID,
+            studyInstanceUID: series.header.studyInstanceUID,
+            frameOfReferenceUID: geometry.frameOfReferenceUID,
+            columns: geometry.dimensions.i,
+            rows: geometry.dimensions.j,
+            slices: geometry.dimensions.k,
             spacingMM: [geometry.spacing.x, geometry.spacing.y, geometry.spacing.z],
-            manufacturer: series.header.manufacturer, convolutionKernel: series.header.convolutionKernel,
-            patientPosition: series.header.patientPosition, extentIsProvable: series.extentIsProvable,
-            volumeDigest: digest)
+            manufacturer: series.header.manufacturer,
+            convolutionKernel: series.header.convolutionKernel,
+            patientPosition: series.header.patientPosition,
+            extentIsProvable: series.extentIsProvable,
+            volumeDigest: digest
+        )
         return SeriesFacts(
-            summary: summary, slices: series.slices, findings: series.findings,
-            bodyCentreX: bodyCentreX(of: series.volume))
+            summary: summary,
+            slices: series.slices,
+            findings: series.findings,
+            bodyCentreX: bodyCentreX(of: series.volume)
+        )
     }
 
     /// Mean x of what is denser than fat-free air, over every fourth voxel.
@@ -76,8 +89,11 @@ func loadModel(of request: RunRequest) throws -> ModelPackage {
     let model = try ModelPackage(contentsOf: request.modelDirectory)
     guard model.digest == request.modelDigest else {
         throw Fault(
-            .operator, "E_MODEL_CHANGED", "The model package \(model.name) changed after this run was queued.",
-            hint: "Put the former package back, or retry the series to contour it with the new one.")
+            .operator,
+            "E_MODEL_CHANGED",
+            "The model package \(model.name) changed after this run was queued.",
+            hint: "Put the former package back, or retry the series to contour it with the new one."
+        )
     }
     return model
 }

@@ -23,7 +23,10 @@ struct SegmentStage: Stage {
         }
         try result.labelMap.volume.write(toBase: output + "/labels")
         let facts = SegmentationFacts(
-            labels: result.labelMap.labels, structures: result.structures, findings: result.findings)
+            labels: result.labelMap.labels,
+            structures: result.structures,
+            findings: result.findings
+        )
         try RunJSON.encode(facts).write(to: URL(fileURLWithPath: output + "/segmentation.json"))
     }
 }

@@ -49,7 +49,9 @@ final class DicomCaseFinder {
         } else if let source = referenceCase(name, paths, uid, &cases) {
             cases.sources.append(source)
         } else {
-            let remark = missingNames[name].map { "without \($0.joined(separator: ", "))" } ?? "no contours of the recipe's structures"
+            let remark =
+                missingNames[name].map { "without \($0.joined(separator: ", "))" }
+                ?? "no contours of the recipe's structures"
             cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: remark, slices: images.count))
         }
     }
@@ -72,21 +74,26 @@ final class DicomCaseFinder {
     private func labelMapCase(_ name: String, _ paths: [String], _ labelMap: String) -> TrainingCaseSource {
         let (limits, table) = (limits, rois.labelTable)
         return TrainingCaseSource(
-            name: name, patient: patient(of: paths[0]),
+            name: name,
+            patient: patient(of: paths[0]),
             fingerprint: fingerprint(ofFiles: paths + [labelMap], salt: "labels \(table.sorted { $0.key < $1.key })")
         ) {
             let ct = try loadCTSeries(files: paths, limits: limits).volume
             let labels = relabelled(try NiftiFile.readLabels(labelMap), table)
             return TrainingCase(
                 ct: ct,
-                labels: labels.resampledNearest(to: ct.geometry, outside: 0, threads: ProcessorCount.available))
+                labels: labels.resampledNearest(to: ct.geometry, outside: 0, threads: ProcessorCount.available)
+            )
         }
     }
 
     /// A case whose contours come from the objects that refer to the series; nil when none has a structure of the
     /// recipe. A structure that is missing must not be learned as background, so such a case is skipped.
     private func referenceCase(
-        _ name: String, _ paths: [String], _ uid: String, _ cases: inout TrainingCases
+        _ name: String,
+        _ paths: [String],
+        _ uid: String,
+        _ cases: inout TrainingCases
     ) -> TrainingCaseSource? {
         var matched: [TrainingReference] = []
         var labels = Set<UInt8>()
@@ -94,7 +101,9 @@ final class DicomCaseFinder {
             let reference = TrainingReference(path: file.path, kind: file.header.kind)
             // An object that cannot be read contours nothing; the series then says that it has no contours.
             let names = (try? reference.structureNames()) ?? []
-            for name in names where self.rois.label(matching: name) == nil { cases.unmatchedNames[name, default: 0] += 1 }
+            for name in names where self.rois.label(matching: name) == nil {
+                cases.unmatchedNames[name, default: 0] += 1
+            }
             let found = names.compactMap { self.rois.label(matching: $0) }
             if !found.isEmpty { matched.append(reference) }
             labels.formUnion(found)
@@ -108,7 +117,8 @@ final class DicomCaseFinder {
         let names = rois.map { $0.roi.name + $0.patterns.joined() }.joined(separator: ",")
         let references = matched
         return TrainingCaseSource(
-            name: name, patient: patient(of: paths[0]),
+            name: name,
+            patient: patient(of: paths[0]),
             fingerprint: fingerprint(ofFiles: paths + references.map(\.path), salt: names)
         ) {
             let ct = try loadCTSeries(files: paths, limits: limits).volume

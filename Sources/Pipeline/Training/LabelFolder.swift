@@ -39,12 +39,21 @@ extension VolumeGeometry {
     func hasSameGrid(as other: VolumeGeometry, toleranceVoxels: Double = 0.1) -> Bool {
         guard dimensions.voxelCount == other.dimensions.voxelCount else { return false }
         let last = Vector3(
-            Double(dimensions.i - 1), Double(dimensions.j - 1), Double(dimensions.k - 1))
+            Double(dimensions.i - 1),
+            Double(dimensions.j - 1),
+            Double(dimensions.k - 1)
+        )
         let otherLast = Vector3(
-            Double(other.dimensions.i - 1), Double(other.dimensions.j - 1), Double(other.dimensions.k - 1))
+            Double(other.dimensions.i - 1),
+            Double(other.dimensions.j - 1),
+            Double(other.dimensions.k - 1)
+        )
         return (0..<8).allSatisfy { corner in
             let point = patientPoint(
-                i: corner & 1 == 0 ? 0 : last.x, j: corner & 2 == 0 ? 0 : last.y, k: corner & 4 == 0 ? 0 : last.z)
+                i: corner & 1 == 0 ? 0 : last.x,
+                j: corner & 2 == 0 ? 0 : last.y,
+                k: corner & 4 == 0 ? 0 : last.z
+            )
             let index = other.continuousIndex(of: point)
             return (0..<3).allSatisfy {
                 abs(index[$0]) < toleranceVoxels || abs(index[$0] - otherLast[$0]) < toleranceVoxels

@@ -30,21 +30,29 @@ func addNiftiCases(_ files: TrainingFiles, rois: [TrainingROI], to cases: inout 
         if let dataset = files.datasets.first(where: { pair.image.hasPrefix(Directory.parent(of: $0) + "/") }) {
             let known = try DatasetDescription(contentsOf: dataset).labels.filter { $0.value != 0 }
             let matched = known.compactMap { name, label in rois.label(matching: name).map { (label, $0) } }
-            for name in known.keys where rois.label(matching: name) == nil { cases.unmatchedNames[name, default: 0] += 1 }
+            for name in known.keys where rois.label(matching: name) == nil {
+                cases.unmatchedNames[name, default: 0] += 1
+            }
             table = Dictionary(matched, uniquingKeysWith: { first, _ in first })
         } else {
             table = rois.labelTable
         }
         guard !table.isEmpty else {
             cases.skipped.append(
-                CaseRecord(name: pair.name, role: .skipped, remark: "dataset.json names no structure of the recipe"))
+                CaseRecord(name: pair.name, role: .skipped, remark: "dataset.json names no structure of the recipe")
+            )
             continue
         }
         cases.sources.append(
             TrainingCaseSource(
-                name: pair.name, patient: pair.name,
-                fingerprint: fingerprint(ofFiles: [pair.image, pair.label], salt: "nifti \(table.sorted { $0.key < $1.key })")
-            ) { try loadNiftiPair(pair, table) })
+                name: pair.name,
+                patient: pair.name,
+                fingerprint: fingerprint(
+                    ofFiles: [pair.image, pair.label],
+                    salt: "nifti \(table.sorted { $0.key < $1.key })"
+                )
+            ) { try loadNiftiPair(pair, table) }
+        )
     }
 }
 

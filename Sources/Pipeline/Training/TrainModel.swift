@@ -20,8 +20,13 @@ package struct TrainRequest: Sendable {
     package var scoresCases: Bool
 
     package init(
-        dataDirectories: [String], labelsDirectory: String?, output: String, workDirectory: String,
-        configuration: TrainingConfiguration, threads: Int, scoresCases: Bool = true
+        dataDirectories: [String],
+        labelsDirectory: String?,
+        output: String,
+        workDirectory: String,
+        configuration: TrainingConfiguration,
+        threads: Int,
+        scoresCases: Bool = true
     ) {
         self.dataDirectories = dataDirectories
         self.labelsDirectory = labelsDirectory
@@ -39,18 +44,25 @@ package struct TrainRequest: Sendable {
 /// Cases that cannot be used are skipped with a reason. Started again after it was stopped, it goes on from the
 /// last epoch.
 package func trainModel(
-    _ request: TrainRequest, progress: @escaping (TrainingProgress) throws -> Void
+    _ request: TrainRequest,
+    progress: @escaping (TrainingProgress) throws -> Void
 ) throws -> TrainingReport {
     try request.configuration.validate()
     guard !FileManager.default.fileExists(atPath: request.output + "/model.json") else {
         throw SegmentationError.invalidConfiguration(
-            key: "--output", message: "\(request.output) already holds a model package; name a new folder")
+            key: "--output",
+            message: "\(request.output) already holds a model package; name a new folder"
+        )
     }
     let prepared = try prepareCases(request, progress: progress)
     let trainer = Trainer(
-        configuration: request.configuration, training: prepared.cached(.training),
-        validation: prepared.cached(.validation), directory: request.workDirectory, threads: request.threads,
-        progress: progress)
+        configuration: request.configuration,
+        training: prepared.cached(.training),
+        validation: prepared.cached(.validation),
+        directory: request.workDirectory,
+        threads: request.threads,
+        progress: progress
+    )
     let outcome = try trainer.run()
     try progress(TrainingProgress(phase: .finishing))
     return try TrainedPackage(request: request, prepared: prepared, outcome: outcome).write(progress: progress)
@@ -77,15 +89,25 @@ struct PreparedCases {
 }
 
 private func prepareCases(
-    _ request: TrainRequest, progress: (TrainingProgress) throws -> Void
+    _ request: TrainRequest,
+    progress: (TrainingProgress) throws -> Void
 ) throws -> PreparedCases {
     let configuration = request.configuration
     let found = try findTrainingCases(
-        in: request.dataDirectories, labels: request.labelsDirectory, rois: configuration.rois)
+        in: request.dataDirectories,
+        labels: request.labelsDirectory,
+        rois: configuration.rois
+    )
     let split = split(
-        found.sources.map { ($0.name, $0.patient) }, configuration: configuration.split, seed: configuration.seed)
+        found.sources.map { ($0.name, $0.patient) },
+        configuration: configuration.split,
+        seed: configuration.seed
+    )
     let cache = CaseCache(
-        directory: request.workDirectory + "/cache", input: configuration.input, roiCount: configuration.rois.count)
+        directory: request.workDirectory + "/cache",
+        input: configuration.input,
+        roiCount: configuration.rois.count
+    )
     var prepared = PreparedCases(records: found.skipped, unmatchedNames: found.unmatchedNames)
     for (index, source) in found.sources.enumerated() {
         guard let role = split.role(of: source.name), role != .excluded else {
@@ -93,15 +115,21 @@ private func prepareCases(
             continue
         }
         try progress(
-            TrainingProgress(phase: .caching, step: index, steps: found.sources.count, item: source.name))
+            TrainingProgress(phase: .caching, step: index, steps: found.sources.count, item: source.name)
+        )
         do {
             let cached = try cache.prepare(source, threads: request.threads)
             prepared.cases.append(cached)
             prepared.sources.append(source)
             prepared.records.append(
                 CaseRecord(
-                    name: source.name, role: role, remark: cached.remark(configuration.rois.map(\.roi.name)),
-                    slices: cached.sliceCount, digest: cached.digest))
+                    name: source.name,
+                    role: role,
+                    remark: cached.remark(configuration.rois.map(\.roi.name)),
+                    slices: cached.sliceCount,
+                    digest: cached.digest
+                )
+            )
         } catch {
             prepared.records.append(CaseRecord(name: source.name, role: .skipped, remark: "\(error)"))
         }

@@ -35,11 +35,20 @@ struct TrainedPackage {
         try AtomicFile.write(weights, to: partial + "/weights.safetensors")
         let scores = request.scoresCases ? try scoreCases(ModelPackage(contentsOf: partial), progress) : []
         let report = TrainingReport(
-            summary: summary, cases: prepared.records, unmatchedNames: prepared.unmatchedNames,
-            history: outcome.history, scores: scores)
+            summary: summary,
+            cases: prepared.records,
+            unmatchedNames: prepared.unmatchedNames,
+            history: outcome.history,
+            scores: scores
+        )
         let card = ModelCard(
-            configuration: configuration, summary: summary, history: outcome.history, records: prepared.records,
-            scores: scores, weightBytes: weights.count)
+            configuration: configuration,
+            summary: summary,
+            history: outcome.history,
+            records: prepared.records,
+            scores: scores,
+            weightBytes: weights.count
+        )
         try AtomicFile.write(Data(card.markdown.utf8), to: partial + "/MODEL_CARD.md")
         try AtomicFile.write(StrictJSON.encode(configuration), to: partial + "/training.json")
         try AtomicFile.write(StrictJSON.encode(report), to: partial + "/training-report.json")
@@ -51,15 +60,22 @@ struct TrainedPackage {
     private var summary: TrainingSummary {
         let best = outcome.history.epochs.first { $0.number == outcome.history.bestEpoch }
         return TrainingSummary(
-            softwareVersion: ContourdVersion.current, seed: request.configuration.seed,
-            epochs: outcome.history.epochs.count, steps: outcome.steps, dataDigest: prepared.digest,
-            trainingCases: prepared.names(.training), validationCases: prepared.names(.validation),
-            validationDice: best?.validationDice ?? [:], demonstration: request.configuration.demonstration)
+            softwareVersion: ContourdVersion.current,
+            seed: request.configuration.seed,
+            epochs: outcome.history.epochs.count,
+            steps: outcome.steps,
+            dataDigest: prepared.digest,
+            trainingCases: prepared.names(.training),
+            validationCases: prepared.names(.validation),
+            validationDice: best?.validationDice ?? [:],
+            demonstration: request.configuration.demonstration
+        )
     }
 
     /// Every case through the finished package, as the daemon would do it.
     private func scoreCases(
-        _ model: ModelPackage, _ progress: (TrainingProgress) throws -> Void
+        _ model: ModelPackage,
+        _ progress: (TrainingProgress) throws -> Void
     ) throws -> [ModelCard.ScoreRow] {
         var rows: [ModelCard.ScoreRow] = []
         for source in prepared.sources {
@@ -68,7 +84,12 @@ struct TrainedPackage {
             let item = try source.load()
             let input = networkInput(ct: item.ct, model: model, threads: request.threads)
             let result = try segment(
-                input: input, ctGeometry: item.ct.geometry, model: model, threads: request.threads, progress: { _ in })
+                input: input,
+                ctGeometry: item.ct.geometry,
+                model: model,
+                threads: request.threads,
+                progress: { _ in }
+            )
             let truth = LabelMap(volume: item.labels, labels: result.labelMap.labels)
             rows += result.structures.compactMap { row(source.name, role, $0, truth, result.labelMap) }
         }
@@ -77,17 +98,31 @@ struct TrainedPackage {
 
     /// nil where neither the truth nor the model shows the structure.
     private func row(
-        _ name: String, _ role: CaseRecord.Role, _ structure: StructureResult, _ truth: LabelMap, _ found: LabelMap
+        _ name: String,
+        _ role: CaseRecord.Role,
+        _ structure: StructureResult,
+        _ truth: LabelMap,
+        _ found: LabelMap
     ) -> ModelCard.ScoreRow? {
         guard let reference = truth.mask(of: structure.name), let prediction = found.mask(of: structure.name),
             reference.voxels.contains(1) || prediction.voxels.contains(1)
         else { return nil }
         let scores = StructureScores(
-            name: structure.name, reference: reference, prediction: prediction, tolerancesMM: [2])
+            name: structure.name,
+            reference: reference,
+            prediction: prediction,
+            tolerancesMM: [2]
+        )
         return ModelCard.ScoreRow(
-            caseName: name, role: role, structure: structure.name, dice: scores.dice,
-            surfaceDice2MM: scores.surfaceDice["2"] ?? nil, hausdorff95MM: scores.hausdorff95MM,
-            meanSurfaceDistanceMM: scores.meanSurfaceDistanceMM, confidence: structure.confidence)
+            caseName: name,
+            role: role,
+            structure: structure.name,
+            dice: scores.dice,
+            surfaceDice2MM: scores.surfaceDice["2"] ?? nil,
+            hausdorff95MM: scores.hausdorff95MM,
+            meanSurfaceDistanceMM: scores.meanSurfaceDistanceMM,
+            confidence: structure.confidence
+        )
     }
 }
 
@@ -100,7 +135,8 @@ func learningCurve(_ history: TrainingHistory) -> String {
     func y(_ part: Double) -> Double { height - margin - part * (height - 2 * margin) }
     func line(_ points: [(Int, Double)], _ color: String) -> String {
         let text = points.map { "\((x($0.0) * 10).rounded() / 10),\((y($0.1) * 10).rounded() / 10)" }
-        return "<polyline fill=\"none\" stroke=\"\(color)\" stroke-width=\"1.5\" points=\"\(text.joined(separator: " "))\"/>"
+        return
+            "<polyline fill=\"none\" stroke=\"\(color)\" stroke-width=\"1.5\" points=\"\(text.joined(separator: " "))\"/>"
     }
     let losses = history.epochs.filter { $0.meanLoss.isFinite }.map { ($0.number, $0.meanLoss / top) }
     let dice = history.epochs.compactMap { epoch in epoch.meanDice.map { (epoch.number, $0) } }

@@ -21,7 +21,10 @@ package struct TrainingCases: Sendable {
 /// - Parameter labels: label maps (NIfTI) for CT series, found by Series Instance UID in the file's name or by
 ///   their grid.
 package func findTrainingCases(
-    in directories: [String], labels: String?, rois: [TrainingROI], limits: AdmissionLimits = AdmissionLimits()
+    in directories: [String],
+    labels: String?,
+    rois: [TrainingROI],
+    limits: AdmissionLimits = AdmissionLimits()
 ) throws -> TrainingCases {
     let labelMaps = try labels.map { try LabelFolder(directory: $0) }
     var cases = TrainingCases()
@@ -30,14 +33,19 @@ package func findTrainingCases(
         let files = TrainingFiles(below: directory)
         try addNiftiCases(files, rois: rois, to: &cases)
         let finder = DicomCaseFinder(
-            root: URL(fileURLWithPath: directory).resolvingSymlinksInPath().path, files: files, labels: labelMaps,
-            rois: rois, limits: limits)
+            root: URL(fileURLWithPath: directory).resolvingSymlinksInPath().path,
+            files: files,
+            labels: labelMaps,
+            rois: rois,
+            limits: limits
+        )
         finder.addCases(to: &cases)
         geometries += finder.geometries
     }
     for unused in labelMaps?.unusedFiles(series: geometries) ?? [] {
         cases.skipped.append(
-            CaseRecord(name: safeName(unused), role: .skipped, remark: "this label map fits no CT series"))
+            CaseRecord(name: safeName(unused), role: .skipped, remark: "this label map fits no CT series")
+        )
     }
     cases.sources.sort { $0.name < $1.name }
     for (a, b) in zip(cases.sources, cases.sources.dropFirst()) where a.name == b.name {
@@ -55,7 +63,9 @@ extension Array where Element == TrainingROI {
     /// Label in a file without names to label of the recipe.
     var labelTable: [UInt8: UInt8] {
         Dictionary(
-            map { (UInt8($0.sourceLabel ?? $0.roi.label), UInt8($0.roi.label)) }, uniquingKeysWith: { first, _ in first })
+            map { (UInt8($0.sourceLabel ?? $0.roi.label), UInt8($0.roi.label)) },
+            uniquingKeysWith: { first, _ in first }
+        )
     }
 }
 

@@ -50,7 +50,10 @@ struct TrainingFiles: Sendable {
 func filePaths(below directory: String) -> [String] {
     let root = URL(fileURLWithPath: directory).resolvingSymlinksInPath()
     let found = FileManager.default.enumerator(
-        at: root, includingPropertiesForKeys: [.isRegularFileKey], options: [.skipsHiddenFiles])
+        at: root,
+        includingPropertiesForKeys: [.isRegularFileKey],
+        options: [.skipsHiddenFiles]
+    )
     var paths: [String] = []
     for case let url as URL in found ?? FileManager.DirectoryEnumerator() {
         let target = url.resolvingSymlinksInPath()

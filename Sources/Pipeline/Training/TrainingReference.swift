@@ -40,7 +40,9 @@ struct TrainingReference: Sendable {
 
 /// The recipe's structures of some objects as one label map. Where structures overlap, the first of the recipe wins.
 func referenceLabels(
-    _ references: [TrainingReference], rois: [TrainingROI], on geometry: VolumeGeometry
+    _ references: [TrainingReference],
+    rois: [TrainingROI],
+    on geometry: VolumeGeometry
 ) throws -> Volume<UInt8> {
     var labels = Volume<UInt8>(geometry: geometry, repeating: 0)
     for reference in references {

@@ -41,7 +41,10 @@ func cleanUp(_ volume: inout Volume<UInt8>, _ roi: ROIDescription, labels: [Stri
 
 /// For each dropped piece the label of the structure that at least half of its outer faces touch, otherwise 0.
 private func heirs(
-    of components: RunComponents, keeps: [Bool], joins: [UInt8], in volume: Volume<UInt8>
+    of components: RunComponents,
+    keeps: [Bool],
+    joins: [UInt8],
+    in volume: Volume<UInt8>
 ) -> [UInt8] {
     var heirs = [UInt8](repeating: 0, count: keeps.count)
     guard !joins.isEmpty else { return heirs }

@@ -30,7 +30,10 @@ struct Measurement: Sendable, Equatable {
 ///
 /// HU and scores are read on the model's grid at the pixels whose nearest CT voxel has the label.
 func measureStructures(
-    in labels: Volume<UInt8>, scores: ScoreVolume, input: Volume<Float>, count: Int
+    in labels: Volume<UInt8>,
+    scores: ScoreVolume,
+    input: Volume<Float>,
+    count: Int
 ) -> [Measurement] {
     var result = [Measurement](repeating: Measurement(), count: count)
     for label in labels.voxels where label > 0 { result[Int(label) - 1].voxels += 1 }
@@ -67,7 +70,9 @@ private func nearestLabel(_ labels: Volume<UInt8>, _ point: Vector3) -> UInt8 {
 
 /// A finding for each structure that touches the in-plane border of the model's grid where the CT goes on.
 func croppedFindings(
-    scores: ScoreVolume, ct: VolumeGeometry, structures: [StructureResult]
+    scores: ScoreVolume,
+    ct: VolumeGeometry,
+    structures: [StructureResult]
 ) -> [SegmentationFinding] {
     let d = scores.geometry.dimensions
     // One sample further out than the border: is there still CT?
@@ -84,7 +89,10 @@ func croppedFindings(
                 let label = scores.rule.label(scores.scores.count) { scores.scores[$0][n] }
                 guard label > 0, !touches.contains(Int(label)) else { continue }
                 let beyond = scores.geometry.patientPoint(
-                    i: Double(i + border.outward.0), j: Double(j + border.outward.1), k: Double(k))
+                    i: Double(i + border.outward.0),
+                    j: Double(j + border.outward.1),
+                    k: Double(k)
+                )
                 if ct.contains(beyond) { touches.insert(Int(label)) }
             }
         }

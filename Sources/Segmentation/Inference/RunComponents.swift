@@ -24,7 +24,12 @@ package struct RunComponents {
         volume.voxels.withUnsafeBufferPointer { voxels in
             for row in 0..<(d.j * d.k) {
                 rowStarts[row] = runs.count
-                appendRuns(of: label, in: UnsafeBufferPointer(rebasing: voxels[(row * d.i)..<((row + 1) * d.i)]), row, d)
+                appendRuns(
+                    of: label,
+                    in: UnsafeBufferPointer(rebasing: voxels[(row * d.i)..<((row + 1) * d.i)]),
+                    row,
+                    d
+                )
                 for _ in rowStarts[row]..<runs.count { forest.append() }
                 if row % d.j > 0 { join(rowStarts[row], with: rowStarts[row - 1]..<rowStarts[row], &forest) }
                 if row >= d.j {
@@ -36,7 +41,10 @@ package struct RunComponents {
     }
 
     private mutating func appendRuns(
-        of label: UInt8, in row: UnsafeBufferPointer<UInt8>, _ index: Int, _ d: Dimensions
+        of label: UInt8,
+        in row: UnsafeBufferPointer<UInt8>,
+        _ index: Int,
+        _ d: Dimensions
     ) {
         var i = 0
         while i < row.count {

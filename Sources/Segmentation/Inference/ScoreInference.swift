@@ -6,25 +6,43 @@ private let inferenceBatch = 4
 
 /// Scores every slice of a prepared volume.
 package func scoreVolume(
-    of input: Volume<Float>, model: ModelPackage, threads: Int, progress: (Double) throws -> Void
+    of input: Volume<Float>,
+    model: ModelPackage,
+    threads: Int,
+    progress: (Double) throws -> Void
 ) throws -> ScoreVolume {
     try scoreVolume(
-        of: input, network: model.network, input: model.description.input, output: model.description.output,
-        threads: threads, progress: progress)
+        of: input,
+        network: model.network,
+        input: model.description.input,
+        output: model.description.output,
+        threads: threads,
+        progress: progress
+    )
 }
 
 /// The same with a network that is still being trained.
 func scoreVolume(
-    of volume: Volume<Float>, network: Network, input: InputDescription, output: OutputDescription, threads: Int,
+    of volume: Volume<Float>,
+    network: Network,
+    input: InputDescription,
+    output: OutputDescription,
+    threads: Int,
     progress: (Double) throws -> Void
 ) throws -> ScoreVolume {
     let d = volume.geometry.dimensions
     guard d.i == input.columns, d.j == input.rows else {
         throw SegmentationError.wrongInput(
-            message: "slices of \(d.i) x \(d.j), the model wants \(input.columns) x \(input.rows)")
+            message: "slices of \(d.i) x \(d.j), the model wants \(input.columns) x \(input.rows)"
+        )
     }
     let session = try InferenceSession(
-        network: network, batch: inferenceBatch, height: d.j, width: d.i, threads: threads)
+        network: network,
+        batch: inferenceBatch,
+        height: d.j,
+        width: d.i,
+        threads: threads
+    )
     let first = output.activation == .softmax ? 1 : 0
     let channels = session.outputShape.channels
     let plane = volume.geometry.planeCount
@@ -37,8 +55,10 @@ func scoreVolume(
             let size = input.channels * plane
             for (place, k) in slices.enumerated() {
                 stack.write(
-                    slice: k, of: volume,
-                    into: UnsafeMutableBufferPointer(rebasing: values[(place * size)..<((place + 1) * size)]))
+                    slice: k,
+                    of: volume,
+                    into: UnsafeMutableBufferPointer(rebasing: values[(place * size)..<((place + 1) * size)])
+                )
             }
         }
         // Places of the last batch that hold slices of the one before are computed and not read.
@@ -47,7 +67,9 @@ func scoreVolume(
             for channel in first..<channels {
                 let from = (place * channels + channel) * plane
                 scores[channel - first].replaceSubrange(
-                    (k * plane)..<((k + 1) * plane), with: result.values[from..<(from + plane)])
+                    (k * plane)..<((k + 1) * plane),
+                    with: result.values[from..<(from + plane)]
+                )
             }
         }
         try progress(Double(slices.upperBound) / Double(d.k))

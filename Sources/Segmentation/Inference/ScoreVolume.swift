@@ -71,7 +71,10 @@ extension ScoreVolume {
 
     /// A CT slice that is parallel to the model's slices: blend two of them, then interpolate in the plane.
     private func labelSlice(
-        _ k: Int, of ct: VolumeGeometry, planes: inout [[Float]], into slice: UnsafeMutableBufferPointer<UInt8>
+        _ k: Int,
+        of ct: VolumeGeometry,
+        planes: inout [[Float]],
+        into slice: UnsafeMutableBufferPointer<UInt8>
     ) {
         let lattice = Lattice(from: ct, slice: k, to: geometry)
         guard let (lower, upper, weight) = neighbours(lattice.origin.z, count: geometry.dimensions.k) else { return }
@@ -120,7 +123,9 @@ extension ScoreVolume {
 
     /// Any orientation: all eight neighbours of each voxel.
     private func labelObliqueSlice(
-        _ k: Int, of ct: VolumeGeometry, into slice: UnsafeMutableBufferPointer<UInt8>
+        _ k: Int,
+        of ct: VolumeGeometry,
+        into slice: UnsafeMutableBufferPointer<UInt8>
     ) {
         let lattice = Lattice(from: ct, slice: k, to: geometry)
         let (ni, plane) = (geometry.dimensions.i, geometry.planeCount)

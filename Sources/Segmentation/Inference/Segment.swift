@@ -12,7 +12,10 @@ import NeuralNet
 ///   - ctGeometry: the grid for the label map.
 ///   - progress: called with 0...1 from the calling thread; what it throws ends the work, for cancellation.
 package func segment(
-    input: Volume<Float>, ctGeometry: VolumeGeometry, model: ModelPackage, threads: Int,
+    input: Volume<Float>,
+    ctGeometry: VolumeGeometry,
+    model: ModelPackage,
+    threads: Int,
     progress: (Double) throws -> Void
 ) throws -> SegmentationResult {
     let scores = try scoreVolume(of: input, model: model, threads: threads) { try progress($0 * 0.85) }
@@ -25,7 +28,10 @@ package func segment(
 
 /// Clean-up, measurement and acceptance of what the scores say.
 package func judge(
-    labels: Volume<UInt8>, scores: ScoreVolume, input: Volume<Float>, description: ModelDescription
+    labels: Volume<UInt8>,
+    scores: ScoreVolume,
+    input: Volume<Float>,
+    description: ModelDescription
 ) -> SegmentationResult {
     let names = Dictionary(uniqueKeysWithValues: description.rois.map { ($0.name, UInt8($0.label)) })
     var labels = labels
@@ -36,8 +42,12 @@ package func judge(
     var findings: [SegmentationFinding] = []
     for (index, roi) in description.rois.enumerated() {
         var structure = StructureResult(
-            roi, measured[index], voxelML: voxelML, components: cleaned[index].keptComponents,
-            droppedML: Double(cleaned[index].droppedVoxels) * voxelML)
+            roi,
+            measured[index],
+            voxelML: voxelML,
+            components: cleaned[index].keptComponents,
+            droppedML: Double(cleaned[index].droppedVoxels) * voxelML
+        )
         if let reason = roi.acceptance.refusal(of: structure) {
             erase(structure.label, from: &labels)
             structure = structure.notFound
@@ -50,7 +60,10 @@ package func judge(
     findings += croppedFindings(scores: scores, ct: labels.geometry, structures: structures)
     if !structures.contains(where: \.found) { findings.insert(.nothing(description.output.emptyMessage), at: 0) }
     return SegmentationResult(
-        labelMap: LabelMap(volume: labels, labels: names), structures: structures, findings: findings)
+        labelMap: LabelMap(volume: labels, labels: names),
+        structures: structures,
+        findings: findings
+    )
 }
 
 private func erase(_ label: UInt8, from labels: inout Volume<UInt8>) {
@@ -114,27 +127,36 @@ extension Acceptance {
 extension SegmentationFinding {
     fileprivate static func nothing(_ message: String) -> SegmentationFinding {
         SegmentationFinding(
-            code: "W_NOTHING_FOUND", message: message,
-            hint: "Right if the CT shows none of the model's structures; otherwise contour by hand.")
+            code: "W_NOTHING_FOUND",
+            message: message,
+            hint: "Right if the CT shows none of the model's structures; otherwise contour by hand."
+        )
     }
 
     fileprivate static func notFound(_ name: String, _ reason: String) -> SegmentationFinding {
         SegmentationFinding(
-            code: "W_STRUCTURE_NOT_FOUND", structure: name, message: "\(name) was not found: \(reason)",
-            hint: "Right if the CT does not show it; otherwise contour it by hand.")
+            code: "W_STRUCTURE_NOT_FOUND",
+            structure: name,
+            message: "\(name) was not found: \(reason)",
+            hint: "Right if the CT does not show it; otherwise contour it by hand."
+        )
     }
 
     fileprivate static func lowConfidence(_ name: String, _ confidence: Double) -> SegmentationFinding {
         SegmentationFinding(
-            code: "W_LOW_CONFIDENCE", structure: name,
+            code: "W_LOW_CONFIDENCE",
+            structure: name,
             message: "the network is unsure about \(name) (confidence \((confidence * 100).rounded() / 100))",
-            hint: "Look at every slice of it.")
+            hint: "Look at every slice of it."
+        )
     }
 
     static func cropped(_ name: String) -> SegmentationFinding {
         SegmentationFinding(
-            code: "W_CROPPED", structure: name,
+            code: "W_CROPPED",
+            structure: name,
             message: "\(name) reaches the edge of the network's picture although the CT goes on",
-            hint: "Use a model with a larger picture, or check the contour at that edge.")
+            hint: "Use a model with a larger picture, or check the contour at that edge."
+        )
     }
 }

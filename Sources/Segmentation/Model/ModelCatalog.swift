@@ -11,7 +11,8 @@ package struct ModelCatalog: Sendable {
     /// variable `CONTOURD_MODELS`, `../share/contourd/models` beside the executable, and `Sources/Models` of a
     /// source tree around it. A folder named explicitly hides the others.
     package static func locate(
-        explicitDirectory: String?, environment: [String: String] = ProcessInfo.processInfo.environment,
+        explicitDirectory: String?,
+        environment: [String: String] = ProcessInfo.processInfo.environment,
         executable: String? = Self.executablePath
     ) -> ModelCatalog {
         if let explicitDirectory { return ModelCatalog(searchPath: [explicitDirectory]) }

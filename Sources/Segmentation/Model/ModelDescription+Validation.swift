@@ -16,7 +16,8 @@ extension ModelDescription {
         if schemaVersion != Self.currentSchemaVersion {
             return .init(
                 key: "schemaVersion",
-                message: "this is version \(schemaVersion), this software reads version \(Self.currentSchemaVersion)")
+                message: "this is version \(schemaVersion), this software reads version \(Self.currentSchemaVersion)"
+            )
         }
         if name.isEmpty || !name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-_".contains($0)) }) {
             return .init(key: "name", message: "letters, digits, - and _ only, at least one")

@@ -23,8 +23,15 @@ package struct ModelDescription: Codable, Sendable, Equatable {
     package var training: TrainingSummary?
 
     package init(
-        name: String, version: String, summary: String, architecture: Architecture, input: InputDescription,
-        output: OutputDescription, rois: [ROIDescription], derivedROIs: [DerivedROI], training: TrainingSummary? = nil
+        name: String,
+        version: String,
+        summary: String,
+        architecture: Architecture,
+        input: InputDescription,
+        output: OutputDescription,
+        rois: [ROIDescription],
+        derivedROIs: [DerivedROI],
+        training: TrainingSummary? = nil
     ) {
         self.schemaVersion = Self.currentSchemaVersion
         self.name = name
@@ -62,8 +69,14 @@ package struct Architecture: Codable, Sendable, Equatable {
     package var upsampling: Upsampling
 
     package init(
-        kind: Kind = .customUNet, filters: Int = 16, layers: Int = 4, batchNorm: Bool = true, dropout: Double = 0.3,
-        dropoutChangePerLayer: Double = 0, dropoutType: DropoutType = .spatial, dropoutOnUpsampling: Bool = false,
+        kind: Kind = .customUNet,
+        filters: Int = 16,
+        layers: Int = 4,
+        batchNorm: Bool = true,
+        dropout: Double = 0.3,
+        dropoutChangePerLayer: Double = 0,
+        dropoutType: DropoutType = .spatial,
+        dropoutOnUpsampling: Bool = false,
         upsampling: Upsampling = .deconv
     ) {
         self.kind = kind
@@ -107,8 +120,15 @@ package struct InputDescription: Codable, Sendable, Equatable {
     package var windowHU: ClosedInterval
 
     package init(
-        plane: Plane = .axial, columns: Int, rows: Int, pixelSpacingMM: Double, sliceSpacing: SliceSpacing = .native,
-        neighbourSlices: Int = 0, neighbourDistanceMM: Double = 5, centre: Centre = .body, windowHU: ClosedInterval
+        plane: Plane = .axial,
+        columns: Int,
+        rows: Int,
+        pixelSpacingMM: Double,
+        sliceSpacing: SliceSpacing = .native,
+        neighbourSlices: Int = 0,
+        neighbourDistanceMM: Double = 5,
+        centre: Centre = .body,
+        windowHU: ClosedInterval
     ) {
         self.plane = plane
         self.columns = columns

@@ -18,9 +18,15 @@ package struct ROIDescription: Codable, Sendable, Equatable {
     package var confidence: ConfidenceCalibration?
 
     package init(
-        name: String, label: Int, color: [Int], interpretedType: String = "ORGAN", codes: ROICodes,
-        postprocessing: Postprocessing = Postprocessing(), acceptance: Acceptance = Acceptance(),
-        plausibility: Plausibility = Plausibility(), confidence: ConfidenceCalibration? = nil
+        name: String,
+        label: Int,
+        color: [Int],
+        interpretedType: String = "ORGAN",
+        codes: ROICodes,
+        postprocessing: Postprocessing = Postprocessing(),
+        acceptance: Acceptance = Acceptance(),
+        plausibility: Plausibility = Plausibility(),
+        confidence: ConfidenceCalibration? = nil
     ) {
         self.name = name
         self.label = label
@@ -75,7 +81,10 @@ package struct Postprocessing: Codable, Sendable, Equatable {
     package var joins: [String]
 
     package init(
-        largestComponents: Int = 0, keepFraction: Double = 0.2, minimumVolumeML: Double = 0, joins: [String] = []
+        largestComponents: Int = 0,
+        keepFraction: Double = 0.2,
+        minimumVolumeML: Double = 0,
+        joins: [String] = []
     ) {
         self.largestComponents = largestComponents
         self.keepFraction = keepFraction
@@ -99,8 +108,11 @@ package struct Acceptance: Codable, Sendable, Equatable {
     package var maximumAirFraction: Double?
 
     package init(
-        minimumVolumeML: Double = 0, maximumVolumeML: Double? = nil, minimumConfidence: Double = 0,
-        meanHU: ClosedInterval? = nil, maximumAirFraction: Double? = nil
+        minimumVolumeML: Double = 0,
+        maximumVolumeML: Double? = nil,
+        minimumConfidence: Double = 0,
+        meanHU: ClosedInterval? = nil,
+        maximumAirFraction: Double? = nil
     ) {
         self.minimumVolumeML = minimumVolumeML
         self.maximumVolumeML = maximumVolumeML
@@ -123,8 +135,11 @@ package struct Plausibility: Codable, Sendable, Equatable {
     package var reviewConfidence: Double?
 
     package init(
-        volumeML: ClosedInterval? = nil, meanHU: ClosedInterval? = nil, maximumComponents: Int? = nil,
-        side: Side? = nil, reviewConfidence: Double? = nil
+        volumeML: ClosedInterval? = nil,
+        meanHU: ClosedInterval? = nil,
+        maximumComponents: Int? = nil,
+        side: Side? = nil,
+        reviewConfidence: Double? = nil
     ) {
         self.volumeML = volumeML
         self.meanHU = meanHU
@@ -193,8 +208,15 @@ package struct TrainingSummary: Codable, Sendable, Equatable {
     package var demonstration: Bool
 
     package init(
-        softwareVersion: String, seed: UInt64, epochs: Int, steps: Int, dataDigest: String, trainingCases: [String],
-        validationCases: [String], validationDice: [String: Double], demonstration: Bool = false
+        softwareVersion: String,
+        seed: UInt64,
+        epochs: Int,
+        steps: Int,
+        dataDigest: String,
+        trainingCases: [String],
+        validationCases: [String],
+        validationDice: [String: Double],
+        demonstration: Bool = false
     ) {
         self.softwareVersion = softwareVersion
         self.seed = seed

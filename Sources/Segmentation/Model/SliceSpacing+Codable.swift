@@ -8,7 +8,9 @@ extension SliceSpacing: Codable {
         if let word = try? container.decode(String.self) {
             guard word == "native" else {
                 throw DecodingError.dataCorruptedError(
-                    in: container, debugDescription: "expected \"native\", {\"nativeUpToMM\": mm} or a number in mm")
+                    in: container,
+                    debugDescription: "expected \"native\", {\"nativeUpToMM\": mm} or a number in mm"
+                )
             }
             self = .native
         } else if let number = try? container.decode(Double.self) {

@@ -36,7 +36,9 @@ package enum StrictJSON {
         do {
             let given = try JSONSerialization.jsonObject(with: data, options: [.fragmentsAllowed])
             let known = try JSONSerialization.jsonObject(
-                with: JSONEncoder().encode(value), options: [.fragmentsAllowed])
+                with: JSONEncoder().encode(value),
+                options: [.fragmentsAllowed]
+            )
             return firstUnknownKey(given, known, path: "")
         } catch {
             throw Problem(key: "", message: "not JSON")

@@ -14,7 +14,9 @@ extension Architecture {
     /// Parameters are named `encoder.N.conv1`, `bottleneck.conv1`, `decoder.N.up`, `head` with N the level, 0 at
     /// full resolution; batch norms are `...norm1` and `...norm2`.
     package func graph(
-        inputChannels: Int, outputChannels: Int, activation: OutputDescription.Activation
+        inputChannels: Int,
+        outputChannels: Int,
+        activation: OutputDescription.Activation
     ) -> Graph {
         var graph = Graph()
         var x = graph.add(.input(channels: inputChannels), name: "input")
@@ -40,7 +42,11 @@ extension Architecture {
     private func rate(_ level: Int) -> Float { Float(dropout + dropoutChangePerLayer * Double(level)) }
 
     private func addBlock(
-        _ graph: inout Graph, _ input: Graph.Value, filters: Int, dropout: Float, name: String
+        _ graph: inout Graph,
+        _ input: Graph.Value,
+        filters: Int,
+        dropout: Float,
+        name: String
     ) -> Graph.Value {
         let convolution = Convolution(outChannels: filters, kernel: 3, padding: 1, hasBias: !batchNorm)
         var x = input
@@ -49,19 +55,27 @@ extension Architecture {
             x = graph.add(.relu, [x], name: "\(name).relu\(number)")
             if batchNorm {
                 x = graph.add(
-                    .batchNorm(epsilon: Self.batchNormEpsilon, momentum: Self.batchNormMomentum), [x],
-                    name: "\(name).norm\(number)")
+                    .batchNorm(epsilon: Self.batchNormEpsilon, momentum: Self.batchNormMomentum),
+                    [x],
+                    name: "\(name).norm\(number)"
+                )
             }
             if number == 1, dropout > 0 {
                 x = graph.add(
-                    .dropout(rate: dropout, spatial: dropoutType == .spatial), [x], name: "\(name).dropout")
+                    .dropout(rate: dropout, spatial: dropoutType == .spatial),
+                    [x],
+                    name: "\(name).dropout"
+                )
             }
         }
         return x
     }
 
     private func addUpsampling(
-        _ graph: inout Graph, _ input: Graph.Value, filters: Int, name: String
+        _ graph: inout Graph,
+        _ input: Graph.Value,
+        filters: Int,
+        name: String
     ) -> Graph.Value {
         switch upsampling {
         case .deconv:
@@ -77,7 +91,10 @@ extension ModelDescription {
 
     package var graph: Graph {
         architecture.graph(
-            inputChannels: input.channels, outputChannels: outputChannels, activation: output.activation)
+            inputChannels: input.channels,
+            outputChannels: outputChannels,
+            activation: output.activation
+        )
     }
 }
 

@@ -36,13 +36,18 @@ extension InputDescription {
         return VolumeGeometry(
             dimensions: Dimensions(i: columns, j: rows, k: slices.count),
             origin: PatientPoint(inPlane + axes.normal * slices.first),
-            spacing: Vector3(pixelSpacingMM, pixelSpacingMM, slices.spacing), directionI: axes.left,
-            directionJ: axes.posterior, directionK: axes.normal, frameOfReferenceUID: ct.frameOfReferenceUID)
+            spacing: Vector3(pixelSpacingMM, pixelSpacingMM, slices.spacing),
+            directionI: axes.left,
+            directionJ: axes.posterior,
+            directionK: axes.normal,
+            frameOfReferenceUID: ct.frameOfReferenceUID
+        )
     }
 
     /// Positions of the model's slices along the normal, mm: the first, their distance and number.
     private func slicePositions(
-        of ct: VolumeGeometry, axes: CanonicalAxes
+        of ct: VolumeGeometry,
+        axes: CanonicalAxes
     ) -> (first: Double, spacing: Double, count: Int) {
         let (lower, upper) = range(of: ct, along: axes.normal)
         if !axes.followsSlices { return fixedPositions(lower, upper, spacing: reformattedSpacing(of: ct)) }
@@ -60,7 +65,9 @@ extension InputDescription {
     }
 
     private func fixedPositions(
-        _ lower: Double, _ upper: Double, spacing: Double
+        _ lower: Double,
+        _ upper: Double,
+        spacing: Double
     ) -> (first: Double, spacing: Double, count: Int) {
         let count = max(1, Int(((upper - lower) / spacing - 1e-6).rounded(.up)))
         // Centred on the CT, so that the head end and the foot end are treated alike.

@@ -24,7 +24,8 @@ func resampledHU(_ ct: Volume<Int16>, to target: VolumeGeometry, threads: Int) -
     }
     let plane = ct.geometry.dimensions.i * ct.geometry.dimensions.j
     let voxels = PlaneResampler(source: ct.geometry, target: target).resample(outside: paddingHU, threads: threads) {
-        k, out in
+        k,
+        out in
         // Below air lie only padding values that survived; averaging must not smear them into the body.
         for n in 0..<plane { out[n] = Float(min(max(ct.voxels[k * plane + n], -1024), 3071)) }
     }

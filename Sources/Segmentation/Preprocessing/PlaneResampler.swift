@@ -15,7 +15,9 @@ struct PlaneResampler: Sendable {
     ///   - fill: writes slice k of the source (i fastest) into the buffer.
     /// - Returns: the target's voxels, i fastest.
     func resample(
-        outside: Float, threads: Int, fill: @Sendable (Int, UnsafeMutableBufferPointer<Float>) -> Void
+        outside: Float,
+        threads: Int,
+        fill: @Sendable (Int, UnsafeMutableBufferPointer<Float>) -> Void
     ) -> [Float] {
         let plane = target.dimensions.i * target.dimensions.j
         return [Float](unsafeUninitializedCapacity: target.dimensions.voxelCount) { buffer, count in
@@ -33,7 +35,10 @@ struct PlaneResampler: Sendable {
     }
 
     private func resampleSlice(
-        _ k: Int, into slice: UnsafeMutableBufferPointer<Float>, outside: Float, scratch: inout PlaneScratch,
+        _ k: Int,
+        into slice: UnsafeMutableBufferPointer<Float>,
+        outside: Float,
+        scratch: inout PlaneScratch,
         fill: (Int, UnsafeMutableBufferPointer<Float>) -> Void
     ) {
         let position = source.continuousIndex(of: target.patientPoint(i: 0, j: 0, k: Double(k))).z
@@ -55,7 +60,10 @@ struct PlaneResampler: Sendable {
     }
 
     private func sample(
-        _ k: Int, from plane: [Float], into slice: UnsafeMutableBufferPointer<Float>, outside: Float
+        _ k: Int,
+        from plane: [Float],
+        into slice: UnsafeMutableBufferPointer<Float>,
+        outside: Float
     ) {
         let (ni, nj) = (source.dimensions.i, source.dimensions.j)
         let origin = source.continuousIndex(of: target.patientPoint(i: 0, j: 0, k: Double(k)))
@@ -76,7 +84,11 @@ struct PlaneResampler: Sendable {
     /// nil more than half a pixel outside the outermost pixel centres.
     @inline(__always)
     private func bilinear(
-        _ plane: UnsafeBufferPointer<Float>, _ ni: Int, _ nj: Int, _ u: Double, _ v: Double
+        _ plane: UnsafeBufferPointer<Float>,
+        _ ni: Int,
+        _ nj: Int,
+        _ u: Double,
+        _ v: Double
     ) -> Float? {
         guard u >= -0.5, v >= -0.5, u <= Double(ni) - 0.5, v <= Double(nj) - 0.5 else { return nil }
         let (u, v) = (min(max(u, 0), Double(ni - 1)), min(max(v, 0), Double(nj - 1)))
@@ -113,7 +125,10 @@ private struct PlaneScratch {
     }
 
     mutating func load(
-        _ k: Int, and next: Int, weight: Float, fill: (Int, UnsafeMutableBufferPointer<Float>) -> Void
+        _ k: Int,
+        and next: Int,
+        weight: Float,
+        fill: (Int, UnsafeMutableBufferPointer<Float>) -> Void
     ) {
         load(k, fill: fill)
         other.withUnsafeMutableBufferPointer { fill(next, $0) }
@@ -142,7 +157,13 @@ func boxKernel(width: Double) -> [Float] {
 
 /// Convolves lines of an image; beyond its ends the last pixel is repeated.
 func convolve(
-    _ input: [Float], into output: inout [Float], _ kernel: [Float], length: Int, step: Int, lines: Int, lineStep: Int
+    _ input: [Float],
+    into output: inout [Float],
+    _ kernel: [Float],
+    length: Int,
+    step: Int,
+    lines: Int,
+    lineStep: Int
 ) {
     let reach = kernel.count / 2
     input.withUnsafeBufferPointer { input in

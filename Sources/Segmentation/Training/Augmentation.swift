@@ -32,7 +32,9 @@ package struct Augmentation: Sendable {
 
 extension Augmentation {
     package init(
-        _ c: AugmentationConfiguration, input: InputDescription, random: inout SeededRandom
+        _ c: AugmentationConfiguration,
+        input: InputDescription,
+        random: inout SeededRandom
     ) {
         let pixel = input.pixelSpacingMM
         if random.happens(c.geometryProbability) { drawGeometry(c, pixel: pixel, random: &random) }
@@ -48,7 +50,9 @@ extension Augmentation {
     }
 
     private mutating func drawGeometry(
-        _ c: AugmentationConfiguration, pixel: Double, random: inout SeededRandom
+        _ c: AugmentationConfiguration,
+        pixel: Double,
+        random: inout SeededRandom
     ) {
         let angle = random.uniform(-c.rotationDegrees, c.rotationDegrees) * .pi / 180
         let common = random.factor(c.scale)
@@ -73,12 +77,17 @@ extension Augmentation {
         switch random.index(3) {
         case 0:
             truncation = .circle(
-                x: Float(random.uniform(0.4, 0.6) * w), y: Float(random.uniform(0.4, 0.6) * h),
-                radius: Float(random.uniform(0.3, 0.5) * min(w, h)))
+                x: Float(random.uniform(0.4, 0.6) * w),
+                y: Float(random.uniform(0.4, 0.6) * h),
+                radius: Float(random.uniform(0.3, 0.5) * min(w, h))
+            )
         case 1:
             truncation = .box(
-                left: Int(random.uniform(0, 0.3) * w), top: Int(random.uniform(0, 0.3) * h),
-                right: Int(random.uniform(0.7, 1) * w), bottom: Int(random.uniform(0.7, 1) * h))
+                left: Int(random.uniform(0, 0.3) * w),
+                top: Int(random.uniform(0, 0.3) * h),
+                right: Int(random.uniform(0.7, 1) * w),
+                bottom: Int(random.uniform(0.7, 1) * h)
+            )
         default: hasNeighbours = false
         }
     }

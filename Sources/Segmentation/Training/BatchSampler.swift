@@ -15,7 +15,10 @@ struct BatchSampler: Sendable {
     init(cases: [CachedCase], configuration: TrainingConfiguration) {
         self.cases = cases
         maker = SampleMaker(
-            input: configuration.input, output: configuration.output, roiCount: configuration.rois.count)
+            input: configuration.input,
+            output: configuration.output,
+            roiCount: configuration.rois.count
+        )
         augmentation = configuration.augmentation
         foregroundFraction = configuration.sampling.foregroundFraction
         seed = configuration.seed
@@ -34,8 +37,11 @@ struct BatchSampler: Sendable {
 
     /// Fills the channels and targets of one batch.
     func fill(
-        step: Int, batchSize: Int, channels: UnsafeMutableBufferPointer<Float>,
-        targets: UnsafeMutableBufferPointer<Float>, threads: Int
+        step: Int,
+        batchSize: Int,
+        channels: UnsafeMutableBufferPointer<Float>,
+        targets: UnsafeMutableBufferPointer<Float>,
+        threads: Int
     ) {
         let (channelCount, targetCount) = (channels.count / batchSize, targets.count / batchSize)
         // Each sample is written by one thread only.
@@ -47,11 +53,17 @@ struct BatchSampler: Sendable {
                 let (item, slice) = draw(&random)
                 let change = Augmentation(augmentation, input: maker.input, random: &random)
                 maker.make(
-                    cases[item], slice: slice, augmentation: change, random: &random,
+                    cases[item],
+                    slice: slice,
+                    augmentation: change,
+                    random: &random,
                     channels: UnsafeMutableBufferPointer(
-                        rebasing: channels[(sample * channelCount)..<((sample + 1) * channelCount)]),
+                        rebasing: channels[(sample * channelCount)..<((sample + 1) * channelCount)]
+                    ),
                     targets: UnsafeMutableBufferPointer(
-                        rebasing: targets[(sample * targetCount)..<((sample + 1) * targetCount)]))
+                        rebasing: targets[(sample * targetCount)..<((sample + 1) * targetCount)]
+                    )
+                )
             }
         }
     }

@@ -26,7 +26,8 @@ package struct CaseCache: Sendable {
     /// The cached case, made now if it is not there or its source or the preprocessing has changed.
     package func prepare(_ source: TrainingCaseSource, threads: Int) throws -> CachedCase {
         let key = SHA256Digest.hex(
-            of: Data("\(Self.version) \(source.fingerprint) \(roiCount) \(Self.margin) \(input)".utf8))
+            of: Data("\(Self.version) \(source.fingerprint) \(roiCount) \(Self.margin) \(input)".utf8)
+        )
         // A header that cannot be read is made again.
         if let cached = try? CachedCase(name: source.name, directory: directory), cached.header.key == key {
             return cached
@@ -50,12 +51,18 @@ package struct CaseCache: Sendable {
             present.append(
                 (0..<target.dimensions.k).map { k in
                     covered[(k * target.planeCount)..<((k + 1) * target.planeCount)].contains { $0 > 127 }
-                })
+                }
+            )
             bytes.append(contentsOf: covered)
         }
         let header = CachedCase.Header(
-            key: key, patient: source.patient, geometry: target, roiCount: roiCount, present: present,
-            digest: SHA256Digest.hex(of: bytes))
+            key: key,
+            patient: source.patient,
+            geometry: target,
+            roiCount: roiCount,
+            present: present,
+            digest: SHA256Digest.hex(of: bytes)
+        )
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
         let base = "\(directory)/\(source.name)"
         try AtomicFile.write(bytes, to: base + ".voxels")
@@ -104,7 +111,9 @@ package struct CachedCase: Sendable {
         let expected = header.geometry.dimensions.voxelCount * (2 + header.roiCount)
         guard bytes.count == expected else {
             throw SegmentationError.damagedCache(
-                path: base + ".voxels", message: "\(bytes.count) bytes, expected \(expected)")
+                path: base + ".voxels",
+                message: "\(bytes.count) bytes, expected \(expected)"
+            )
         }
     }
 
@@ -124,7 +133,11 @@ package struct CachedCase: Sendable {
     func withHU<Result>(slice k: Int, _ body: (UnsafeBufferPointer<Int16>) -> Result) -> Result {
         let plane = header.geometry.planeCount
         return bytes.withUnsafeBytes { raw in
-            body(UnsafeRawBufferPointer(rebasing: raw[(2 * k * plane)..<(2 * (k + 1) * plane)]).bindMemory(to: Int16.self))
+            body(
+                UnsafeRawBufferPointer(rebasing: raw[(2 * k * plane)..<(2 * (k + 1) * plane)]).bindMemory(
+                    to: Int16.self
+                )
+            )
         }
     }
 

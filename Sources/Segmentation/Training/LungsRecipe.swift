@@ -1,29 +1,47 @@
 extension TrainingConfiguration {
     /// The built-in recipe: both lungs, which every other recipe starts from.
     package static let lungs = TrainingConfiguration(
-        name: "lungs", version: "1.0.0", summary: "Left and right lung on CT of adults.", demonstration: false,
+        name: "lungs",
+        version: "1.0.0",
+        summary: "Left and right lung on CT of adults.",
+        demonstration: false,
         architecture: Architecture(filters: 12, layers: 4, dropout: 0.1),
         input: InputDescription(
-            columns: 192, rows: 192, pixelSpacingMM: 2, sliceSpacing: .nativeUpTo(millimetres: 2.5),
-            neighbourSlices: 1, neighbourDistanceMM: 6, centre: .body, windowHU: ClosedInterval(-1000, 400)),
+            columns: 192,
+            rows: 192,
+            pixelSpacingMM: 2,
+            sliceSpacing: .nativeUpTo(millimetres: 2.5),
+            neighbourSlices: 1,
+            neighbourDistanceMM: 6,
+            centre: .body,
+            windowHU: ClosedInterval(-1000, 400)
+        ),
         output: OutputDescription(activation: .softmax, emptyMessage: "no lung found"),
         rois: [
             TrainingROI(
                 roi: lung("Lung_L", label: 1, side: .left, color: [64, 128, 255], other: "Lung_R"),
-                patterns: ["Lung_L|Lung Left|Left Lung|lt lung|lung lt|L Lung|Lunge links|linke Lunge"]),
+                patterns: ["Lung_L|Lung Left|Left Lung|lt lung|lung lt|L Lung|Lunge links|linke Lunge"]
+            ),
             TrainingROI(
                 roi: lung("Lung_R", label: 2, side: .right, color: [255, 144, 32], other: "Lung_L"),
-                patterns: ["Lung_R|Lung Right|Right Lung|rt lung|lung rt|R Lung|Lunge rechts|rechte Lunge"]),
+                patterns: ["Lung_R|Lung Right|Right Lung|rt lung|lung rt|R Lung|Lunge rechts|rechte Lunge"]
+            ),
         ],
         derivedROIs: [
             DerivedROI(
-                name: "Lungs", union: ["Lung_L", "Lung_R"], color: [96, 200, 160],
-                codes: ROICodes(category: anatomy, type: lungCode, modifier: sideCode("51440002", "Right and left")))
+                name: "Lungs",
+                union: ["Lung_L", "Lung_R"],
+                color: [96, 200, 160],
+                codes: ROICodes(category: anatomy, type: lungCode, modifier: sideCode("51440002", "Right and left"))
+            )
         ],
         split: SplitConfiguration(exclude: ["*itkelastix_00*", "*Lung_Dx-A0001*"]),
-        optimisation: OptimisationConfiguration(), sampling: SamplingConfiguration(),
-        augmentation: AugmentationConfiguration(), card: CardTexts(intendedUse: "", labelling: "", limits: [], sources: []),
-        seed: 1)
+        optimisation: OptimisationConfiguration(),
+        sampling: SamplingConfiguration(),
+        augmentation: AugmentationConfiguration(),
+        card: CardTexts(intendedUse: "", labelling: "", limits: [], sources: []),
+        seed: 1
+    )
 
     private static let anatomy = CodedTerm(value: "123037004", scheme: "SCT", meaning: "Anatomical Structure")
     private static let lungCode = CodedTerm(value: "39607008", scheme: "SCT", meaning: "Lung")
@@ -33,21 +51,38 @@ extension TrainingConfiguration {
     }
 
     private static func lung(
-        _ name: String, label: Int, side: Plausibility.Side, color: [Int], other: String
+        _ name: String,
+        label: Int,
+        side: Plausibility.Side,
+        color: [Int],
+        other: String
     ) -> ROIDescription {
         ROIDescription(
-            name: name, label: label, color: color,
+            name: name,
+            label: label,
+            color: color,
             codes: ROICodes(
-                category: anatomy, type: lungCode,
-                modifier: side == .left ? sideCode("7771000", "Left") : sideCode("24028007", "Right")),
+                category: anatomy,
+                type: lungCode,
+                modifier: side == .left ? sideCode("7771000", "Left") : sideCode("24028007", "Right")
+            ),
             postprocessing: Postprocessing(largestComponents: 1, keepFraction: 0.1, minimumVolumeML: 5, joins: [other]),
             // Both lungs of a very large person hold 8 litres together. A lung of nearly plain air is the room around the patient; one as dense as muscle is none that the
             // network has learned. Both are refused, neither is made.
             acceptance: Acceptance(
-                minimumVolumeML: 3, maximumVolumeML: 8000, minimumConfidence: 0.7,
-                meanHU: ClosedInterval(-960, -150), maximumAirFraction: 0.25),
+                minimumVolumeML: 3,
+                maximumVolumeML: 8000,
+                minimumConfidence: 0.7,
+                meanHU: ClosedInterval(-960, -150),
+                maximumAirFraction: 0.25
+            ),
             plausibility: Plausibility(
-                volumeML: ClosedInterval(700, 4500), meanHU: ClosedInterval(-920, -500), maximumComponents: 1,
-                side: side, reviewConfidence: 0.9))
+                volumeML: ClosedInterval(700, 4500),
+                meanHU: ClosedInterval(-920, -500),
+                maximumComponents: 1,
+                side: side,
+                reviewConfidence: 0.9
+            )
+        )
     }
 }

@@ -21,8 +21,14 @@ package struct ModelCard: Sendable {
         package var confidence: Double
 
         package init(
-            caseName: String, role: CaseRecord.Role, structure: String, dice: Double?, surfaceDice2MM: Double?,
-            hausdorff95MM: Double?, meanSurfaceDistanceMM: Double?, confidence: Double
+            caseName: String,
+            role: CaseRecord.Role,
+            structure: String,
+            dice: Double?,
+            surfaceDice2MM: Double?,
+            hausdorff95MM: Double?,
+            meanSurfaceDistanceMM: Double?,
+            confidence: Double
         ) {
             self.caseName = caseName
             self.role = role
@@ -36,8 +42,12 @@ package struct ModelCard: Sendable {
     }
 
     package init(
-        configuration: TrainingConfiguration, summary: TrainingSummary, history: TrainingHistory,
-        records: [CaseRecord], scores: [ScoreRow], weightBytes: Int
+        configuration: TrainingConfiguration,
+        summary: TrainingSummary,
+        history: TrainingHistory,
+        records: [CaseRecord],
+        scores: [ScoreRow],
+        weightBytes: Int
     ) {
         self.configuration = configuration
         self.summary = summary

@@ -17,8 +17,12 @@ struct SampleMaker: Sendable {
     ///   - channels: `input.channels * rows * columns` values to write, scaled to 0...1.
     ///   - targets: one plane an output channel to write; parts of pixels are targets between 0 and 1.
     func make(
-        _ cached: CachedCase, slice k: Int, augmentation: Augmentation, random: inout SeededRandom,
-        channels: UnsafeMutableBufferPointer<Float>, targets: UnsafeMutableBufferPointer<Float>
+        _ cached: CachedCase,
+        slice k: Int,
+        augmentation: Augmentation,
+        random: inout SeededRandom,
+        channels: UnsafeMutableBufferPointer<Float>,
+        targets: UnsafeMutableBufferPointer<Float>
     ) {
         let plane = input.columns * input.rows
         let positions = positions(augmentation)
@@ -26,8 +30,12 @@ struct SampleMaker: Sendable {
             let out = UnsafeMutableBufferPointer(rebasing: channels[(channel * plane)..<((channel + 1) * plane)])
             let offset = augmentation.hasNeighbours ? Double(channel - input.neighbourSlices) : 0
             sampleHU(
-                cached, at: Double(k) + offset * input.neighbourDistanceMM / cached.header.geometry.spacing.z
-                    * augmentation.neighbourScale, positions, into: out)
+                cached,
+                at: Double(k) + offset * input.neighbourDistanceMM / cached.header.geometry.spacing.z
+                    * augmentation.neighbourScale,
+                positions,
+                into: out
+            )
             changeIntensity(out, augmentation, random: &random)
         }
         writeTargets(cached, slice: k, positions, into: targets)
@@ -36,13 +44,20 @@ struct SampleMaker: Sendable {
     private func positions(_ augmentation: Augmentation) -> Positions {
         let plane = input.columns * input.rows
         var result = Positions(
-            u: [Float](repeating: 0, count: plane), v: [Float](repeating: 0, count: plane),
-            isOutside: [Bool](repeating: false, count: plane))
+            u: [Float](repeating: 0, count: plane),
+            v: [Float](repeating: 0, count: plane),
+            isOutside: [Bool](repeating: false, count: plane)
+        )
         for y in 0..<input.rows {
             for x in 0..<input.columns {
                 let n = x + input.columns * y
                 (result.u[n], result.v[n]) = augmentation.source(
-                    x, y, columns: input.columns, rows: input.rows, margin: CaseCache.margin)
+                    x,
+                    y,
+                    columns: input.columns,
+                    rows: input.rows,
+                    margin: CaseCache.margin
+                )
                 result.isOutside[n] = augmentation.isTruncated(x, y)
             }
         }
@@ -50,7 +65,9 @@ struct SampleMaker: Sendable {
     }
 
     private func sampleHU(
-        _ cached: CachedCase, at position: Double, _ positions: Positions,
+        _ cached: CachedCase,
+        at position: Double,
+        _ positions: Positions,
         into out: UnsafeMutableBufferPointer<Float>
     ) {
         let d = cached.header.geometry.dimensions
@@ -59,7 +76,8 @@ struct SampleMaker: Sendable {
         let weight = Float(inside - Double(lower))
         cached.withHU(slice: lower) { slice in
             for n in out.indices {
-                out[n] = positions.isOutside[n]
+                out[n] =
+                    positions.isOutside[n]
                     ? paddingHU : bilinear(slice, d.i, d.j, positions.u[n], positions.v[n], outside: paddingHU)
             }
         }
@@ -73,7 +91,9 @@ struct SampleMaker: Sendable {
     }
 
     private func changeIntensity(
-        _ out: UnsafeMutableBufferPointer<Float>, _ augmentation: Augmentation, random: inout SeededRandom
+        _ out: UnsafeMutableBufferPointer<Float>,
+        _ augmentation: Augmentation,
+        random: inout SeededRandom
     ) {
         if augmentation.blur > 0.2 { blur(out, deviation: augmentation.blur) }
         let stack = SliceStack(input: input)
@@ -99,14 +119,31 @@ struct SampleMaker: Sendable {
         var first = Array(out)
         var second = first
         convolve(
-            first, into: &second, kernel, length: input.columns, step: 1, lines: input.rows, lineStep: input.columns)
+            first,
+            into: &second,
+            kernel,
+            length: input.columns,
+            step: 1,
+            lines: input.rows,
+            lineStep: input.columns
+        )
         convolve(
-            second, into: &first, kernel, length: input.rows, step: input.columns, lines: input.columns, lineStep: 1)
+            second,
+            into: &first,
+            kernel,
+            length: input.rows,
+            step: input.columns,
+            lines: input.columns,
+            lineStep: 1
+        )
         _ = out.update(from: first)
     }
 
     private func writeTargets(
-        _ cached: CachedCase, slice k: Int, _ positions: Positions, into targets: UnsafeMutableBufferPointer<Float>
+        _ cached: CachedCase,
+        slice k: Int,
+        _ positions: Positions,
+        into targets: UnsafeMutableBufferPointer<Float>
     ) {
         let plane = input.columns * input.rows
         let d = cached.header.geometry.dimensions
@@ -115,7 +152,8 @@ struct SampleMaker: Sendable {
             cached.withOccupancy(roi: roi, slice: k) { covered in
                 let base = (first + roi) * plane
                 for n in 0..<plane {
-                    targets[base + n] = positions.isOutside[n]
+                    targets[base + n] =
+                        positions.isOutside[n]
                         ? 0 : bilinear(covered, d.i, d.j, positions.u[n], positions.v[n], outside: 0) / 255
                 }
             }
@@ -130,7 +168,12 @@ struct SampleMaker: Sendable {
 
     @inline(__always)
     private func bilinear<Value: BinaryInteger>(
-        _ slice: UnsafeBufferPointer<Value>, _ ni: Int, _ nj: Int, _ u: Float, _ v: Float, outside: Float
+        _ slice: UnsafeBufferPointer<Value>,
+        _ ni: Int,
+        _ nj: Int,
+        _ u: Float,
+        _ v: Float,
+        outside: Float
     ) -> Float {
         guard u >= 0, v >= 0, u < Float(ni - 1), v < Float(nj - 1) else { return outside }
         let (i, j) = (Int(u), Int(v))

@@ -11,7 +11,9 @@ package struct Split: Codable, Sendable, Equatable {
 ///
 /// - Parameter cases: name and patient of each case.
 package func split(
-    _ cases: [(name: String, patient: String)], configuration: SplitConfiguration, seed: UInt64
+    _ cases: [(name: String, patient: String)],
+    configuration: SplitConfiguration,
+    seed: UInt64
 ) -> Split {
     var result = Split()
     var open: [(name: String, patient: String)] = []

@@ -26,8 +26,12 @@ package struct Trainer {
     let progress: (TrainingProgress) throws -> Void
 
     package init(
-        configuration: TrainingConfiguration, training: [CachedCase], validation: [CachedCase], directory: String,
-        threads: Int, progress: @escaping (TrainingProgress) throws -> Void
+        configuration: TrainingConfiguration,
+        training: [CachedCase],
+        validation: [CachedCase],
+        directory: String,
+        threads: Int,
+        progress: @escaping (TrainingProgress) throws -> Void
     ) {
         self.configuration = configuration
         self.training = training
@@ -63,13 +67,22 @@ package struct Trainer {
         let graph = configuration.modelDescription(training: nil).graph
         let plan = configuration.optimisation
         return try TrainingSession(
-            network: Network(graph: graph, seed: configuration.seed), batch: plan.batchSize,
-            height: configuration.input.rows, width: configuration.input.columns, loss: plan.loss.networkLoss,
-            optimizer: Adam(), seed: configuration.seed, threads: threads)
+            network: Network(graph: graph, seed: configuration.seed),
+            batch: plan.batchSize,
+            height: configuration.input.rows,
+            width: configuration.input.columns,
+            loss: plan.loss.networkLoss,
+            optimizer: Adam(),
+            seed: configuration.seed,
+            threads: threads
+        )
     }
 
     private func runEpoch(
-        _ number: Int, _ session: TrainingSession, _ sampler: BatchSampler, _ history: TrainingHistory,
+        _ number: Int,
+        _ session: TrainingSession,
+        _ sampler: BatchSampler,
+        _ history: TrainingHistory,
         _ clock: inout EpochClock
     ) throws -> TrainingHistory.Epoch {
         let plan = configuration.optimisation
@@ -85,24 +98,36 @@ package struct Trainer {
             clock.count()
             try progress(
                 TrainingProgress(
-                    phase: .training, epoch: number, epochs: plan.epochs, step: session.step, steps: plan.totalSteps,
+                    phase: .training,
+                    epoch: number,
+                    epochs: plan.epochs,
+                    step: session.step,
+                    steps: plan.totalSteps,
                     loss: sum / Double(index - first + 1),
                     validationDice: history.epochs.last { !$0.validationDice.isEmpty }?.validationDice ?? [:],
-                    secondsLeft: clock.secondsLeft))
+                    secondsLeft: clock.secondsLeft
+                )
+            )
         }
         let isValidated = number % plan.validateEvery == 0 || number == plan.epochs
         return TrainingHistory.Epoch(
-            number: number, meanLoss: sum / Double(plan.stepsPerEpoch),
+            number: number,
+            meanLoss: sum / Double(plan.stepsPerEpoch),
             learningRate: plan.learningRate(step: max(0, session.step - 1)),
-            validationDice: isValidated ? try validate(session, number) : [:])
+            validationDice: isValidated ? try validate(session, number) : [:]
+        )
     }
 
     private func fill(_ input: inout Tensor, _ target: inout Tensor, step: Int, _ sampler: BatchSampler) {
         input.values.withUnsafeMutableBufferPointer { channels in
             target.values.withUnsafeMutableBufferPointer { targets in
                 sampler.fill(
-                    step: step, batchSize: configuration.optimisation.batchSize, channels: channels,
-                    targets: targets, threads: threads)
+                    step: step,
+                    batchSize: configuration.optimisation.batchSize,
+                    channels: channels,
+                    targets: targets,
+                    threads: threads
+                )
             }
         }
     }
@@ -120,9 +145,19 @@ package struct Trainer {
         let plan = configuration.optimisation
         try progress(
             TrainingProgress(
-                phase: .validating, epoch: epoch, epochs: plan.epochs, step: session.step, steps: plan.totalSteps))
+                phase: .validating,
+                epoch: epoch,
+                epochs: plan.epochs,
+                step: session.step,
+                steps: plan.totalSteps
+            )
+        )
         return try validationDice(
-            of: session.network, on: validation, configuration: configuration, threads: threads)
+            of: session.network,
+            on: validation,
+            configuration: configuration,
+            threads: threads
+        )
     }
 
     private func isStale(_ history: TrainingHistory) -> Bool {
@@ -159,7 +194,9 @@ package struct Trainer {
         guard let checkpoint = try Checkpoint.read(lastPath) else { return TrainingHistory() }
         guard checkpoint.state.identity == identity else {
             throw SegmentationError.damagedCheckpoint(
-                path: lastPath, message: "it belongs to another recipe or to other cases")
+                path: lastPath,
+                message: "it belongs to another recipe or to other cases"
+            )
         }
         try session.restore(checkpoint.tensors, step: checkpoint.state.step)
         return checkpoint.state.history
@@ -172,7 +209,10 @@ package struct Trainer {
         }
         let graph = configuration.modelDescription(training: nil).graph
         return TrainingOutcome(
-            network: try Network(graph: graph, tensors: best.tensors), history: history, steps: session.step)
+            network: try Network(graph: graph, tensors: best.tensors),
+            history: history,
+            steps: session.step
+        )
     }
 }
 

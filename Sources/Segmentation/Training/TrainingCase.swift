@@ -24,7 +24,10 @@ package struct TrainingCaseSource: Sendable {
     package var load: @Sendable () throws -> TrainingCase
 
     package init(
-        name: String, patient: String, fingerprint: String, load: @escaping @Sendable () throws -> TrainingCase
+        name: String,
+        patient: String,
+        fingerprint: String,
+        load: @escaping @Sendable () throws -> TrainingCase
     ) {
         self.name = name
         self.patient = patient

@@ -37,7 +37,10 @@ extension TrainingConfiguration {
         try require(o.validateEvery >= 1, "optimisation.validateEvery", "at least 1")
         try require(
             split.validationFraction >= 0 && split.testFraction >= 0
-                && split.validationFraction + split.testFraction < 1, "split", "fractions below 1 together")
+                && split.validationFraction + split.testFraction < 1,
+            "split",
+            "fractions below 1 together"
+        )
         try require((0...1).contains(sampling.foregroundFraction), "sampling.foregroundFraction", "0 to 1")
         let a = augmentation
         let probabilities = [
@@ -46,7 +49,10 @@ extension TrainingConfiguration {
         ]
         try require(probabilities.allSatisfy { (0...1).contains($0) }, "augmentation", "probabilities from 0 to 1")
         try require(
-            a.scale >= 1 && a.gamma >= 1 && a.neighbourScale >= 1, "augmentation", "scale, gamma: at least 1")
+            a.scale >= 1 && a.gamma >= 1 && a.neighbourScale >= 1,
+            "augmentation",
+            "scale, gamma: at least 1"
+        )
         try require(rois.allSatisfy { !$0.patterns.isEmpty }, "rois", "every structure needs a name pattern")
     }
 
@@ -57,8 +63,16 @@ extension TrainingConfiguration {
     /// The model.json of a package trained with this recipe.
     package func modelDescription(training: TrainingSummary?) -> ModelDescription {
         ModelDescription(
-            name: name, version: version, summary: summary, architecture: architecture, input: input, output: output,
-            rois: rois.map(\.roi), derivedROIs: derivedROIs, training: training)
+            name: name,
+            version: version,
+            summary: summary,
+            architecture: architecture,
+            input: input,
+            output: output,
+            rois: rois.map(\.roi),
+            derivedROIs: derivedROIs,
+            training: training
+        )
     }
 
     /// Channels of the network's output.

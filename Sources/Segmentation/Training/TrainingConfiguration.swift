@@ -48,7 +48,10 @@ package struct SplitConfiguration: Codable, Sendable, Equatable {
     package var exclude: [String]
 
     package init(
-        validationFraction: Double = 0.1, testFraction: Double = 0, validation: [String] = [], exclude: [String] = []
+        validationFraction: Double = 0.1,
+        testFraction: Double = 0,
+        validation: [String] = [],
+        exclude: [String] = []
     ) {
         self.validationFraction = validationFraction
         self.testFraction = testFraction
@@ -75,8 +78,14 @@ package struct OptimisationConfiguration: Codable, Sendable, Equatable {
     package var patience: Int
 
     package init(
-        epochs: Int = 60, stepsPerEpoch: Int = 100, batchSize: Int = 8, loss: LossKind = .diceAndCrossEntropy,
-        learningRate: Double = 1e-3, schedule: Schedule = .cosine, warmUpSteps: Int = 50, validateEvery: Int = 5,
+        epochs: Int = 60,
+        stepsPerEpoch: Int = 100,
+        batchSize: Int = 8,
+        loss: LossKind = .diceAndCrossEntropy,
+        learningRate: Double = 1e-3,
+        schedule: Schedule = .cosine,
+        warmUpSteps: Int = 50,
+        validateEvery: Int = 5,
         patience: Int = 0
     ) {
         self.epochs = epochs
@@ -133,10 +142,21 @@ package struct AugmentationConfiguration: Codable, Sendable, Equatable {
     package var neighbourScale: Double
 
     package init(
-        geometryProbability: Double = 0.8, rotationDegrees: Double = 15, scale: Double = 1.25, shiftMM: Double = 30,
-        elasticMM: Double = 3, intensityProbability: Double = 0.6, shiftHU: Double = 40, contrast: Double = 0.1,
-        gammaProbability: Double = 0.2, gamma: Double = 1.4, noiseProbability: Double = 0.4, noiseHU: Double = 60,
-        blurProbability: Double = 0.2, blurMM: Double = 3, truncationProbability: Double = 0.15,
+        geometryProbability: Double = 0.8,
+        rotationDegrees: Double = 15,
+        scale: Double = 1.25,
+        shiftMM: Double = 30,
+        elasticMM: Double = 3,
+        intensityProbability: Double = 0.6,
+        shiftHU: Double = 40,
+        contrast: Double = 0.1,
+        gammaProbability: Double = 0.2,
+        gamma: Double = 1.4,
+        noiseProbability: Double = 0.4,
+        noiseHU: Double = 60,
+        blurProbability: Double = 0.2,
+        blurMM: Double = 3,
+        truncationProbability: Double = 0.15,
         neighbourScale: Double = 1.8
     ) {
         self.geometryProbability = geometryProbability
@@ -159,8 +179,14 @@ package struct AugmentationConfiguration: Codable, Sendable, Equatable {
 
     /// Nothing is changed.
     package static let none = AugmentationConfiguration(
-        geometryProbability: 0, intensityProbability: 0, gammaProbability: 0, noiseProbability: 0,
-        blurProbability: 0, truncationProbability: 0, neighbourScale: 1)
+        geometryProbability: 0,
+        intensityProbability: 0,
+        gammaProbability: 0,
+        noiseProbability: 0,
+        blurProbability: 0,
+        truncationProbability: 0,
+        neighbourScale: 1
+    )
 }
 
 /// Texts of the model card that no program can know.

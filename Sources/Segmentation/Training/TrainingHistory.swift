@@ -72,8 +72,15 @@ package struct TrainingProgress: Sendable, Equatable {
     package var item: String
 
     package init(
-        phase: Phase, epoch: Int = 0, epochs: Int = 0, step: Int = 0, steps: Int = 0, loss: Double? = nil,
-        validationDice: [String: Double] = [:], secondsLeft: Double? = nil, item: String = ""
+        phase: Phase,
+        epoch: Int = 0,
+        epochs: Int = 0,
+        step: Int = 0,
+        steps: Int = 0,
+        loss: Double? = nil,
+        validationDice: [String: Double] = [:],
+        secondsLeft: Double? = nil,
+        item: String = ""
     ) {
         self.phase = phase
         self.epoch = epoch

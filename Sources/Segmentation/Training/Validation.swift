@@ -3,14 +3,22 @@ import NeuralNet
 /// Dice of each structure over cases, on the model's grid and before post-processing: the number that chooses the
 /// best epoch. Each case counts the same; a structure that neither the truth nor the network shows is left out.
 func validationDice(
-    of network: Network, on cases: [CachedCase], configuration: TrainingConfiguration, threads: Int
+    of network: Network,
+    on cases: [CachedCase],
+    configuration: TrainingConfiguration,
+    threads: Int
 ) throws -> [String: Double] {
     var sums = [Double](repeating: 0, count: configuration.rois.count)
     var counts = [Int](repeating: 0, count: configuration.rois.count)
     for item in cases {
         let scores = try scoreVolume(
-            of: item.inputVolume(), network: network, input: configuration.input, output: configuration.output,
-            threads: threads, progress: { _ in })
+            of: item.inputVolume(),
+            network: network,
+            input: configuration.input,
+            output: configuration.output,
+            threads: threads,
+            progress: { _ in }
+        )
         for (roi, dice) in diceOnGrid(scores, item).enumerated() {
             guard let dice else { continue }
             sums[roi] += dice

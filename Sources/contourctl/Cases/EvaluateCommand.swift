@@ -23,7 +23,8 @@ struct EvaluateCommand: ParsableCommand {
 
             EXIT STATUS
               0 scored; 65 a file cannot be used, or no name matches; 66 a file is not there
-            """)
+            """
+    )
 
     @Option(help: ArgumentHelp("What is right.", valueName: "file"))
     var reference: String
@@ -34,7 +35,12 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: ArgumentHelp("CT images: their grid is the one to compare on.", valueName: "path"))
     var ct: [String] = []
 
-    @Option(help: ArgumentHelp("Tolerance of surface Dice in mm; may be given several times. Default: 1, 2, 3.", valueName: "mm"))
+    @Option(
+        help: ArgumentHelp(
+            "Tolerance of surface Dice in mm; may be given several times. Default: 1, 2, 3.",
+            valueName: "mm"
+        )
+    )
     var tolerance: [Double] = []
 
     @Option(help: ArgumentHelp("Tolerance of one structure instead, for example SpinalCord=1.", valueName: "name=mm"))
@@ -63,15 +69,21 @@ struct EvaluateCommand: ParsableCommand {
     func run() throws {
         try exiting {
             let request = ComparisonRequest(
-                reference: reference, prediction: prediction, ct: ct, labels: try labels(),
+                reference: reference,
+                prediction: prediction,
+                ct: ct,
+                labels: try labels(),
                 tolerancesMM: tolerance.isEmpty ? [1, 2, 3] : tolerance,
-                toleranceByStructure: try pairs(perOrganTolerance, "--per-organ-tolerance"), threads: threads)
+                toleranceByStructure: try pairs(perOrganTolerance, "--per-organ-tolerance"),
+                threads: threads
+            )
             let comparison = try compareStructures(request)
             if json { try printJSON(comparison) } else if csv { printCSV(comparison) } else { tell(comparison) }
             guard !comparison.structures.isEmpty else {
                 throw CommandFailure(
                     .dataError,
-                    "no structure has one name on both sides; reference: \(comparison.unmatchedReference.joined(separator: ", ")); prediction: \(comparison.unmatchedPrediction.joined(separator: ", "))")
+                    "no structure has one name on both sides; reference: \(comparison.unmatchedReference.joined(separator: ", ")); prediction: \(comparison.unmatchedPrediction.joined(separator: ", "))"
+                )
             }
         }
     }
@@ -106,13 +118,16 @@ struct EvaluateCommand: ParsableCommand {
         let tolerances = tolerances(comparison)
         var table = TextTable(
             ["structure", "Dice"] + tolerances.map { "surface Dice \($0) mm" }
-                + ["HD95 mm", "mean distance mm", "reference mL", "prediction mL"])
+                + ["HD95 mm", "mean distance mm", "reference mL", "prediction mL"]
+        )
         for scores in comparison.structures {
             table.add(
-                [scores.name, decimal(scores.dice, 4)] + tolerances.map { decimal(scores.surfaceDice[$0] ?? nil, 4) } + [
-                    decimal(scores.hausdorff95MM, 2), decimal(scores.meanSurfaceDistanceMM, 3),
-                    decimal(scores.volumeReferenceML, 1), decimal(scores.volumePredictionML, 1),
-                ])
+                [scores.name, decimal(scores.dice, 4)] + tolerances.map { decimal(scores.surfaceDice[$0] ?? nil, 4) }
+                    + [
+                        decimal(scores.hausdorff95MM, 2), decimal(scores.meanSurfaceDistanceMM, 3),
+                        decimal(scores.volumeReferenceML, 1), decimal(scores.volumePredictionML, 1),
+                    ]
+            )
         }
         print(table.text)
         for name in comparison.unmatchedReference { print("only in the reference: \(name)") }
@@ -126,12 +141,16 @@ struct EvaluateCommand: ParsableCommand {
         print(
             (["structure", "dice"] + tolerances.map { "surface_dice_\($0)_mm" } + [
                 "hausdorff_95_mm", "mean_surface_distance_mm", "volume_reference_ml", "volume_prediction_ml",
-            ]).joined(separator: ","))
+            ]).joined(separator: ",")
+        )
         for scores in comparison.structures {
-            let numbers = [scores.dice] + tolerances.map { scores.surfaceDice[$0] ?? nil } + [
-                scores.hausdorff95MM, scores.meanSurfaceDistanceMM, scores.volumeReferenceML, scores.volumePredictionML,
-            ]
-            let name = scores.name.contains(where: { ",\"\n".contains($0) })
+            let numbers =
+                [scores.dice] + tolerances.map { scores.surfaceDice[$0] ?? nil } + [
+                    scores.hausdorff95MM, scores.meanSurfaceDistanceMM, scores.volumeReferenceML,
+                    scores.volumePredictionML,
+                ]
+            let name =
+                scores.name.contains(where: { ",\"\n".contains($0) })
                 ? "\"" + scores.name.replacingOccurrences(of: "\"", with: "\"\"") + "\"" : scores.name
             print(([name] + numbers.map { $0.map { "\($0)" } ?? "" }).joined(separator: ","))
         }

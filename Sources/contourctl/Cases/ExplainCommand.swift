@@ -16,7 +16,8 @@ struct ExplainCommand: ParsableCommand {
 
             EXIT STATUS
               0 every series would be contoured; 65 at least one would be refused; 66 there is no CT series
-            """)
+            """
+    )
 
     @Argument(help: ArgumentHelp("DICOM files or folders.", valueName: "path"))
     var paths: [String]
@@ -44,13 +45,18 @@ struct ExplainCommand: ParsableCommand {
             if json {
                 try printJSON(
                     Explanation(
-                        stacks: explanations, references: scan.references.map(ReferenceExplanation.init),
-                        ignored: scan.ignored))
+                        stacks: explanations,
+                        references: scan.references.map(ReferenceExplanation.init),
+                        ignored: scan.ignored
+                    )
+                )
             } else {
                 tell(explanations, scan)
             }
             if explanations.isEmpty { throw ExitCode(ExitStatus.noInput.rawValue) }
-            if explanations.contains(where: { $0.outcome == .refused }) { throw ExitCode(ExitStatus.dataError.rawValue) }
+            if explanations.contains(where: { $0.outcome == .refused }) {
+                throw ExitCode(ExitStatus.dataError.rawValue)
+            }
         }
     }
 

@@ -10,7 +10,8 @@ struct ModelsCommand: ParsableCommand {
         discussion: """
             EXIT STATUS
               0 every model can be used; 65 at least one cannot; 66 there is none
-            """)
+            """
+    )
 
     @Flag(help: "Print the list as JSON.")
     var json = false
@@ -21,11 +22,15 @@ struct ModelsCommand: ParsableCommand {
         try exiting {
             let configuration = try options.read()
             let catalog = ModelCatalog(configuration)
-            let models = catalog.names().map { InstalledModel($0, catalog, isChosen: configuration.models.names.contains($0)) }
+            let models = catalog.names().map {
+                InstalledModel($0, catalog, isChosen: configuration.models.names.contains($0))
+            }
             if json { try printJSON(models) } else { tell(models) }
             guard !models.isEmpty else {
                 throw CommandFailure(
-                    .noInput, "no model is installed. Searched: \(catalog.searchPath.joined(separator: ", "))")
+                    .noInput,
+                    "no model is installed. Searched: \(catalog.searchPath.joined(separator: ", "))"
+                )
             }
             if models.contains(where: { $0.problem != nil }) { throw ExitCode(ExitStatus.dataError.rawValue) }
         }

@@ -17,7 +17,8 @@ struct PhantomCommand: ParsableCommand {
               contourctl phantom --output /tmp/phantom
               contourctl phantom --output /tmp/thin --seed 3 --slices 300 --spacing 0.9 0.9 1.2
               contourctl phantom --output /tmp/feet-first --orientation=-x+y-z
-            """)
+            """
+    )
 
     @Option(help: ArgumentHelp("Folder to make; it must not exist or be empty.", valueName: "dir"))
     var output: String
@@ -35,13 +36,17 @@ struct PhantomCommand: ParsableCommand {
     var slices: Int?
 
     @Option(
-        parsing: .upToNextOption, help: ArgumentHelp("Column, row and slice spacing in mm.", valueName: "mm"))
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Column, row and slice spacing in mm.", valueName: "mm")
+    )
     var spacing: [Double] = [1.6, 1.6, 3]
 
     @Option(
         help: ArgumentHelp(
             "Patient directions of columns, rows and slices: signs of x (left), y (posterior), z (head).",
-            valueName: "signs"))
+            valueName: "signs"
+        )
+    )
     var orientation: String = "+x+y+z"
 
     @Option(help: "Noise in soft tissue, standard deviation in HU.")
@@ -67,9 +72,15 @@ struct PhantomCommand: ParsableCommand {
         try exiting {
             guard let signs = AxisSigns(orientation) else { return }
             let request = PhantomRequest(
-                seed: seed, columns: columns, rows: rows, slices: slices,
-                spacing: Vector3(spacing[0], spacing[1], spacing[2]), signs: signs, noiseHU: noise,
-                withTruth: !withoutTruth)
+                seed: seed,
+                columns: columns,
+                rows: rows,
+                slices: slices,
+                spacing: Vector3(spacing[0], spacing[1], spacing[2]),
+                signs: signs,
+                noiseHU: noise,
+                withTruth: !withoutTruth
+            )
             do {
                 let written = try writePhantom(request, to: output, threads: ProcessorCount.available)
                 print("\(written.sliceCount) slices in \(output)/ct")

@@ -26,7 +26,8 @@ struct RunCommand: ParsableCommand {
             EXIT STATUS
               0 all series contoured (also with findings to look at); 65 a series was refused; 66 no CT series in the \
             input; 70, 73, 75, 77 the work failed, see contourctl --help; 130 interrupted
-            """)
+            """
+    )
 
     @Argument(help: ArgumentHelp("DICOM files or folders.", valueName: "input"))
     var inputs: [String]
@@ -34,12 +35,17 @@ struct RunCommand: ParsableCommand {
     @Option(name: .shortAndLong, help: ArgumentHelp("Folder for the results; made if it is missing.", valueName: "dir"))
     var output: String
 
-    @Option(help: ArgumentHelp("Model: a name that contourctl models lists, or a folder (with a slash).", valueName: "name"))
+    @Option(
+        help: ArgumentHelp("Model: a name that contourctl models lists, or a folder (with a slash).", valueName: "name")
+    )
     var model: String?
 
     @Option(
         help: ArgumentHelp(
-            "RT Structure Set, Segmentation or NIfTI to score against; may be given several times.", valueName: "file"))
+            "RT Structure Set, Segmentation or NIfTI to score against; may be given several times.",
+            valueName: "file"
+        )
+    )
     var reference: [String] = []
 
     @Option(help: "Number of threads. The result does not depend on it.")
@@ -67,16 +73,24 @@ struct RunCommand: ParsableCommand {
             let references = try ReferenceChoice(scan: scan, given: reference, stackCount: stacks.count)
             try Directory.create(output)
             let work = DirectRun(
-                model: model, admission: configuration.admission, export: configuration.export,
-                output: URL(fileURLWithPath: output).standardizedFileURL.path, threads: threads)
+                model: model,
+                admission: configuration.admission,
+                export: configuration.export,
+                output: URL(fileURLWithPath: output).standardizedFileURL.path,
+                threads: threads
+            )
             let interruption = Interruption()
             var outcomes: [RunOutcome] = []
             for (index, stack) in stacks.enumerated() where !interruption.isRequested {
                 let label = stacks.count > 1 ? "series \(index + 1) of \(stacks.count), " : ""
                 outcomes.append(
                     work(
-                        stack, references: references.paths(for: stack),
-                        progress: { bar.show($0, label + $1) }, isCancelled: { interruption.isRequested }))
+                        stack,
+                        references: references.paths(for: stack),
+                        progress: { bar.show($0, label + $1) },
+                        isCancelled: { interruption.isRequested }
+                    )
+                )
             }
             bar.end()
             try tell(outcomes, scan)
@@ -91,11 +105,14 @@ struct RunCommand: ParsableCommand {
 
     private func noSeries(_ scan: SeriesScan, _ bar: ProgressBar) -> CommandFailure {
         bar.end()
-        let references = scan.references.isEmpty
+        let references =
+            scan.references.isEmpty
             ? [] : ["\(scan.references.count) x RT Structure Set or Segmentation, but not the CT that it refers to"]
         let reasons = (references + unused(scan.ignored)).map { "\n  \($0)" }
         return CommandFailure(
-            .noInput, "there is no CT image in the input. contourctl explain tells what each file is.\(reasons.joined())")
+            .noInput,
+            "there is no CT image in the input. contourctl explain tells what each file is.\(reasons.joined())"
+        )
     }
 
     /// One line for each reason why files are used for nothing.
@@ -129,7 +146,10 @@ struct RunCommand: ParsableCommand {
         let lines = (setAside + unused(scan.ignored)).map { "\n  \($0)" }
         guard !lines.isEmpty else { return }
         FileHandle.standardError.write(
-            Data("Files that were used for nothing (contourctl explain --all-files lists them):\(lines.joined())\n".utf8))
+            Data(
+                "Files that were used for nothing (contourctl explain --all-files lists them):\(lines.joined())\n".utf8
+            )
+        )
     }
 
     private func tell(_ outcome: RunOutcome) {
@@ -140,7 +160,9 @@ struct RunCommand: ParsableCommand {
         case .refused, .failed:
             let fault = outcome.fault.map { CommandFailure($0).description } ?? ""
             let place = outcome.output.map { "; see \($0)" } ?? ""
-            FileHandle.standardError.write(Data("\(outcome.name): \(outcome.verdict.rawValue): \(fault)\(place)\n".utf8))
+            FileHandle.standardError.write(
+                Data("\(outcome.name): \(outcome.verdict.rawValue): \(fault)\(place)\n".utf8)
+            )
         }
     }
 }
@@ -171,13 +193,17 @@ struct ReferenceChoice {
             throw CommandFailure(.dataError, "\(reference.path): it refers to no series of the input")
         }
         for reference in scan.references + named.references {
-            for uid in reference.header.referencedSeriesInstanceUIDs { bySeries[uid, default: []].append(reference.path) }
+            for uid in reference.header.referencedSeriesInstanceUIDs {
+                bySeries[uid, default: []].append(reference.path)
+            }
         }
         for path in given where Self.isNifti(path) {
             guard Directory.exists(path) else { throw SystemError("stat", code: ENOENT, path: path) }
             guard stackCount == 1 else {
                 throw CommandFailure(
-                    .dataError, "\(path): NIfTI names no series, and the input holds \(stackCount); give one series at a time")
+                    .dataError,
+                    "\(path): NIfTI names no series, and the input holds \(stackCount); give one series at a time"
+                )
             }
             forAll.append(path)
         }

@@ -28,7 +28,8 @@ struct TrainCommand: ParsableCommand {
             EXIT STATUS
               0 trained; 65 the data or the recipe cannot be used; 70 training diverged; 74 a file cannot be read \
             or written
-            """)
+            """
+    )
 
     @Option(help: ArgumentHelp("Folder with training cases; may be given several times.", valueName: "dir"))
     var data: [String] = []
@@ -65,7 +66,9 @@ struct TrainCommand: ParsableCommand {
     func run() throws {
         do {
             let recipe = try readRecipe()
-            if printConfig { return print(String(decoding: try StrictJSON.encode(recipe), as: UTF8.self), terminator: "") }
+            if printConfig {
+                return print(String(decoding: try StrictJSON.encode(recipe), as: UTF8.self), terminator: "")
+            }
             try train(recipe)
         } catch let error as SegmentationError {
             report(error)
@@ -88,8 +91,14 @@ struct TrainCommand: ParsableCommand {
         guard let output else { return }
         let line = TrainingProgressLine()
         let request = TrainRequest(
-            dataDirectories: data, labelsDirectory: labels, output: output, workDirectory: work ?? output + ".training",
-            configuration: recipe, threads: threads, scoresCases: !withoutScores)
+            dataDirectories: data,
+            labelsDirectory: labels,
+            output: output,
+            workDirectory: work ?? output + ".training",
+            configuration: recipe,
+            threads: threads,
+            scoresCases: !withoutScores
+        )
         let result = try trainModel(request) { line.show($0) }
         line.end()
         if json {
@@ -110,7 +119,9 @@ struct TrainCommand: ParsableCommand {
         for score in result.scores {
             let dice = score.dice.map { String(format: "%.3f", $0) } ?? "undefined"
             let surface = score.surfaceDice2MM.map { String(format: "%.3f", $0) } ?? "undefined"
-            print("\(score.caseName) (\(score.role.rawValue)) \(score.structure): Dice \(dice), surface Dice 2 mm \(surface)")
+            print(
+                "\(score.caseName) (\(score.role.rawValue)) \(score.structure): Dice \(dice), surface Dice 2 mm \(surface)"
+            )
         }
     }
 

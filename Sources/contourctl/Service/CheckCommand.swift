@@ -11,7 +11,8 @@ struct CheckCommand: ParsableCommand {
 
             EXIT STATUS
               0 all is well, or only warnings; 78 something must be changed
-            """)
+            """
+    )
 
     @Option(help: ArgumentHelp("User that the service runs as.", valueName: "user"))
     var user = "contourd"
@@ -29,11 +30,12 @@ struct CheckCommand: ParsableCommand {
                 try printJSON(checks)
             } else {
                 for check in checks {
-                    let mark = switch check.result {
-                    case .good: "ok      "
-                    case .warning: "WARNING "
-                    case .bad: "BAD     "
-                    }
+                    let mark =
+                        switch check.result {
+                        case .good: "ok      "
+                        case .warning: "WARNING "
+                        case .bad: "BAD     "
+                        }
                     print("\(mark)\(check.subject): \(check.text)")
                 }
             }

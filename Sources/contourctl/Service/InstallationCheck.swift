@@ -29,8 +29,10 @@ struct InstallationCheck {
 
     private func processor() -> Result {
         Result(
-            subject: "processor", result: .good,
-            text: "AVX2 and FMA, \(ProcessorCount.available) of them")
+            subject: "processor",
+            result: .good,
+            text: "AVX2 and FMA, \(ProcessorCount.available) of them"
+        )
     }
 
     private func model(_ name: String) -> Result {
@@ -43,13 +45,18 @@ struct InstallationCheck {
     private func folder(_ name: String, _ path: String, _ access: UserAccess) -> Result {
         guard Directory.isFolder(path) else {
             return Result(
-                subject: name, result: .bad,
-                text: "\(path) is not there; with systemd: systemd-tmpfiles --create contourd.conf")
+                subject: name,
+                result: .bad,
+                text: "\(path) is not there; with systemd: systemd-tmpfiles --create contourd.conf"
+            )
         }
         guard access.mayReadAndWrite(path) else {
             return Result(
-                subject: name, result: .bad,
-                text: "\(access.user) may not read and write \(path): chown it, or setfacl -m u:\(access.user):rwx \(path)")
+                subject: name,
+                result: .bad,
+                text:
+                    "\(access.user) may not read and write \(path): chown it, or setfacl -m u:\(access.user):rwx \(path)"
+            )
         }
         return Result(subject: name, result: .good, text: "\(path), usable by \(access.user)")
     }
@@ -60,7 +67,11 @@ struct InstallationCheck {
             do {
                 let free = try FileSystemKind.freeBytes(at: path)
                 let text = "\(path) has \(free >> 20) MiB free, the queue pauses below \(minimum >> 20)"
-                return Result(subject: "space", result: free < minimum ? .bad : free < 2 * minimum ? .warning : .good, text: text)
+                return Result(
+                    subject: "space",
+                    result: free < minimum ? .bad : free < 2 * minimum ? .warning : .good,
+                    text: text
+                )
             } catch { return Result(subject: "space", result: .bad, text: "\(error)") }
         }
     }
@@ -75,8 +86,11 @@ struct InstallationCheck {
             }
             guard !others.isEmpty else { return nil }
             return Result(
-                subject: "file systems", result: .warning,
-                text: "\(others.joined(separator: ", ")): not on that of the state folder; files are copied instead of moved")
+                subject: "file systems",
+                result: .warning,
+                text:
+                    "\(others.joined(separator: ", ")): not on that of the state folder; files are copied instead of moved"
+            )
         } catch { return Result(subject: "file systems", result: .bad, text: "\(error)") }
     }
 
@@ -86,10 +100,12 @@ struct InstallationCheck {
             let polls = try FileSystemKind(of: configuration.folders.inbox).needsPolling
             guard polls || configuration.inbox.polling == .always else { return nil }
             return Result(
-                subject: "inbox", result: configuration.inbox.polling == .never ? .bad : .warning,
+                subject: "inbox",
+                result: configuration.inbox.polling == .never ? .bad : .warning,
                 text: configuration.inbox.polling == .never
                     ? "it lies on a network file system, where inotify sees nothing: set inbox.polling = \"auto\""
-                    : "it is looked at every \(configuration.inbox.pollSeconds) s, not by inotify")
+                    : "it is looked at every \(configuration.inbox.pollSeconds) s, not by inotify"
+            )
         } catch { return Result(subject: "inbox", result: .bad, text: "\(error)") }
     }
 

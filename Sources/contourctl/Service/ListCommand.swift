@@ -9,7 +9,8 @@ struct ListCommand: ParsableCommand {
         discussion: """
             States: collecting (images still arrive), queued, working, held (somebody must act, see show), delivered, \
             review (delivered, with findings to look at first), refused, cancelled.
-            """)
+            """
+    )
 
     @Option(help: ArgumentHelp("Only series in this state.", valueName: "state"))
     var state: String?

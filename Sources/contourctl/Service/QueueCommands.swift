@@ -8,7 +8,8 @@ struct RetryCommand: ParsableCommand {
         discussion: """
             A series that is held or waits for its next attempt is tried now. One that was delivered, refused or \
             cancelled is contoured again, as a new revision.
-            """)
+            """
+    )
 
     @Argument(help: ArgumentHelp("Number of the series, from list.", valueName: "series"))
     var series: Int64
@@ -21,7 +22,8 @@ struct RetryCommand: ParsableCommand {
 struct CancelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cancel",
-        abstract: "End the work on a series. Nothing that was received is deleted.")
+        abstract: "End the work on a series. Nothing that was received is deleted."
+    )
 
     @Argument(help: ArgumentHelp("Number of the series, from list.", valueName: "series"))
     var series: Int64
@@ -34,7 +36,8 @@ struct CancelCommand: ParsableCommand {
 struct PauseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pause",
-        abstract: "Start no new stage; what runs is finished, and scans are still received.")
+        abstract: "Start no new stage; what runs is finished, and scans are still received."
+    )
 
     @OptionGroup var options: ConfigurationOptions
 
@@ -43,7 +46,9 @@ struct PauseCommand: ParsableCommand {
 
 struct ResumeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "resume", abstract: "End a pause, and try everything that is held again.")
+        commandName: "resume",
+        abstract: "End a pause, and try everything that is held again."
+    )
 
     @OptionGroup var options: ConfigurationOptions
 

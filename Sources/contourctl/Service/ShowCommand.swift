@@ -10,7 +10,8 @@ struct ShowCommand: ParsableCommand {
         discussion: """
             SERIES is the number that list and the journal show, or a Series Instance UID. Paths of the inbox may name \
             a patient; they are shown here and nowhere else.
-            """)
+            """
+    )
 
     @Argument(help: ArgumentHelp("Number, or Series Instance UID.", valueName: "series"))
     var series: String

@@ -9,7 +9,8 @@ struct StatusCommand: ParsableCommand {
         discussion: """
             EXIT STATUS
               0 the service runs; 69 it does not (what the database says is printed all the same); 77 you may not ask
-            """)
+            """
+    )
 
     @Flag(help: "Print the answer as JSON.")
     var json = false

@@ -16,7 +16,8 @@ struct SubmitCommand: ParsableCommand {
             EXIT STATUS
               0 handed over (with --wait: delivered); 65 refused (--wait); 66 no CT series in the input; 75 held or \
             cancelled (--wait); 77 you may not write to the inbox
-            """)
+            """
+    )
 
     @Argument(help: ArgumentHelp("DICOM files or folders.", valueName: "input"))
     var inputs: [String]
@@ -37,7 +38,9 @@ struct SubmitCommand: ParsableCommand {
             guard !files.isEmpty else {
                 bar.end()
                 throw CommandFailure(
-                    .noInput, "there is no CT series in the input. contourctl explain tells what each file is.")
+                    .noInput,
+                    "there is no CT series in the input. contourctl explain tells what each file is."
+                )
             }
             let submission = Submission(inbox: configuration.folders.inbox, marker: configuration.series.marker)
             let sent = try submission.send(files) { bar.show($0, "copying") }

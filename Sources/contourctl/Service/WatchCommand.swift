@@ -12,7 +12,8 @@ struct WatchCommand: ParsableCommand {
             EXIT STATUS
               0 delivered, also with findings, or Ctrl-C; 65 refused; 69 the service does not run; 75 the series is held \
             or was cancelled
-            """)
+            """
+    )
 
     @Argument(help: ArgumentHelp("Number of a series. Default: all.", valueName: "series"))
     var series: Int64?

@@ -76,7 +76,8 @@ extension ParsableCommand {
         } catch {
             let failure = CommandFailure(error)
             FileHandle.standardError.write(
-                Data("contourctl \(Self._commandName): \(failure.description)\n".utf8))
+                Data("contourctl \(Self._commandName): \(failure.description)\n".utf8)
+            )
             throw ExitCode(failure.status.rawValue)
         }
     }

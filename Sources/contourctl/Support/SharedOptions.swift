@@ -8,7 +8,10 @@ import Segmentation
 struct ConfigurationOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Configuration of the service. Default: \(Configuration.defaultPath), if it is there.", valueName: "file"))
+            "Configuration of the service. Default: \(Configuration.defaultPath), if it is there.",
+            valueName: "file"
+        )
+    )
     var config: String?
 
     /// - Throws: `ConfigurationError`.

@@ -15,7 +15,8 @@ final class TrainingProgressLine {
             write("\r\u{1B}[K" + text(progress))
         } else {
             // The last step of an epoch says all that its other steps would.
-            let isEpochEnd = progress.phase == .training && progress.epochs > 0
+            let isEpochEnd =
+                progress.phase == .training && progress.epochs > 0
                 && progress.step % max(1, progress.steps / progress.epochs) == 0
             guard progress.phase == .training ? isEpochEnd : key != lastKey else { return }
             write(text(progress) + "\n")
@@ -37,7 +38,9 @@ final class TrainingProgressLine {
         var parts = ["epoch \(p.epoch) of \(p.epochs), step \(p.step) of \(p.steps)"]
         if let loss = p.loss { parts.append(String(format: "loss %.4f", loss)) }
         if !p.validationDice.isEmpty {
-            let dice = p.validationDice.sorted { $0.key < $1.key }.map { "\($0.key) \(String(format: "%.4f", $0.value))" }
+            let dice = p.validationDice.sorted { $0.key < $1.key }.map {
+                "\($0.key) \(String(format: "%.4f", $0.value))"
+            }
             parts.append("validation Dice " + dice.joined(separator: " "))
         }
         if let seconds = p.secondsLeft { parts.append(duration(seconds) + " left") }
