@@ -39,12 +39,13 @@ extension Store {
             reason TEXT,
             attempts INTEGER NOT NULL DEFAULT 0,
             left_behind INTEGER NOT NULL DEFAULT 0,
+            told INTEGER NOT NULL DEFAULT 0,
             received_at INTEGER NOT NULL
         ) STRICT;
         CREATE INDEX instance_by_series ON instance(series_id, state);
         CREATE INDEX instance_by_uid ON instance(sop_instance_uid);
         CREATE INDEX instance_by_path ON instance(inbox_path);
-        CREATE INDEX instance_by_state ON instance(state);
+        CREATE INDEX instance_by_state ON instance(state, told);
 
         CREATE TABLE reference (
             instance_id INTEGER NOT NULL REFERENCES instance(id),

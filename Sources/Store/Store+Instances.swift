@@ -25,10 +25,11 @@ extension Store {
             try db.execute(
                 sql: """
                     UPDATE instance SET state = 'parsing', code = NULL, reason = NULL, snapshot = ?,
+                        told = CASE WHEN snapshot = ? THEN told ELSE 0 END,
                         attempts = CASE WHEN snapshot = ? AND state = 'parsing' THEN attempts + 1 ELSE 1 END
                     WHERE id = ?
                     """,
-                arguments: [snapshot, snapshot, open]
+                arguments: [snapshot, snapshot, snapshot, open]
             )
             return try instance(open, db)
         }

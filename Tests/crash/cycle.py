@@ -198,6 +198,8 @@ class Lane:
         self.bin_folder, self.models = bin_folder, models
         self.cycles: list[Cycle] = []
         self.expected = 3.0  # seconds from drop to delivery
+        self.daemon: Daemon | None = None
+        self.consumer: Consumer | None = None
 
     def run(self, plans: list[Plan]) -> None:
         """A state folder serves as many cycles as there are phantoms; then all begins anew."""
@@ -231,11 +233,15 @@ class Lane:
                 self.run_cycle(cycle, reference)
             self.check_after_restart(plans)
         finally:
+            self.end()
+
+    def end(self) -> None:
+        if self.consumer:
             self.consumer.is_over = True
             self.consumer.join()
-            if self.daemon.process and self.daemon.process.poll() is None:
-                self.daemon.process.kill()
-                self.daemon.process.wait()
+        if self.daemon and self.daemon.process and self.daemon.process.poll() is None:
+            self.daemon.process.kill()
+            self.daemon.process.wait()
 
     def run_cycle(self, cycle: Cycle, reference: Reference) -> None:
         plan = cycle.plan

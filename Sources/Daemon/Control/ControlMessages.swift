@@ -6,6 +6,8 @@ package enum ControlRequest: Codable, Sendable {
     case list
     case show(Int64)
     case find(seriesInstanceUID: String)
+    /// Files that belong to no series: in quarantine, or left in the inbox.
+    case files
     case retry(Int64)
     case cancel(Int64)
     case pause
@@ -17,6 +19,7 @@ package enum ControlReply: Codable, Sendable {
     case status(ServiceStatus)
     case list([SeriesSummary])
     case show(SeriesDetails)
+    case files([SeriesDetails.InstanceLine])
     case done(String)
     case failed(String)
 }

@@ -26,6 +26,9 @@ package struct Controller: Sendable {
                     return .failed("no series with that Series Instance UID was received")
                 }
                 return .show(try details(series.number))
+            case .files:
+                let files = try store.instances(in: .quarantined) + store.instances(in: .ignored)
+                return .files(files.map(line))
             case .retry(let number): return .done(try retry(number))
             case .cancel(let number): return .done(try cancel(number))
             case .pause:

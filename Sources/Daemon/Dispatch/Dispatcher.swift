@@ -40,12 +40,16 @@ package struct Dispatcher {
     private func turn(_ wait: inout Double) throws -> Bool {
         context.liveness.beat(.dispatcher(index))
         // One of them at a time: who comes while another is at it has nothing to add.
-        let isComplete = try context.delivering.withLockIfAvailable { _ in
+        let nextLook = try context.delivering.withLockIfAvailable { _ -> Double in
+            var next = wait
             let isComplete = try Delivery(context: context, index: index).deliverAll()
-            Retention(context: context).cleanAndTell()
-            return isComplete
+            context.chore("old images could not be deleted") { try Retention(context: context).clean() }
+            context.chore("the sender of refused files could not be told") {
+                if let due = try FileRefusals(context: context).deliver() { next = min(next, due) }
+            }
+            return isComplete ? next : min(next, 5)
         }
-        if isComplete == false { wait = 5 }
+        wait = nextLook ?? wait
         if let (job, run) = try context.store.claim() {
             try JobRunner(context: context, index: index).run(job, run)
             return true

@@ -10,24 +10,6 @@ package struct Retention {
 
     package init(context: ServiceContext) { self.context = context }
 
-    /// What cannot be deleted now is no reason to contour nothing.
-    func cleanAndTell() {
-        let failure: String?
-        do {
-            try clean()
-            failure = nil
-        } catch {
-            failure = classifiedText(error)
-        }
-        let former = context.retentionFailure.withLock { former in
-            defer { former = failure }
-            return former
-        }
-        if let failure, failure != former {
-            context.logger.event(.internalError, "old images could not be deleted: \(failure); it is tried again")
-        }
-    }
-
     package func clean() throws {
         let days = context.configuration.work.keepPixelsDays
         let limit = Int64((Date().timeIntervalSince1970 - days * 86400) * 1000)

@@ -66,6 +66,8 @@ struct IntakeTeller {
 
     /// Tells what was noted.
     mutating func tell() {
+        // Senders are told in the outbox.
+        if notices[.fileQuarantined] != nil || notices[.fileUnreadable] != nil { context.wakeDispatchers() }
         for (event, codes) in notices.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
             for (code, files) in codes.sorted(by: { $0.key < $1.key }) { tell(event, code, files) }
         }

@@ -24,8 +24,8 @@ package final class ServiceContext: Sendable {
     package let running = Mutex<[Int64: RunningJob]>([:])
     /// Held by the dispatcher that delivers.
     let delivering = Mutex<Void>(())
-    /// Why old images could not be deleted.
-    let retentionFailure = Mutex<String?>(nil)
+    /// Chores that fail, with the reason that was told.
+    private let failingChores = Mutex<[String: String]>([:])
     /// Why runs are not delivered yet, by run number, as far as it was told.
     let undelivered = Mutex<[Int64: String]>([:])
 
@@ -89,6 +89,19 @@ package final class ServiceContext: Sendable {
     func startWorker() throws(SystemError) -> ChildProcess {
         let limit = configuration.work.memoryLimitMB
         return try ChildProcess(program, arguments: ["--worker", "--memory-limit-mb", "\(limit)"], name: "contourd")
+    }
+
+    /// Something that is no reason to contour nothing when it fails. It is done again, and told once.
+    func chore(_ failing: String, _ body: () throws -> Void) {
+        var reason: String?
+        do { try body() } catch { reason = classifiedText(error) }
+        let former = failingChores.withLock { chores in
+            defer { chores[failing] = reason }
+            return chores[failing]
+        }
+        if let reason, reason != former {
+            logger.event(.internalError, "\(failing): \(reason); it is tried again")
+        }
     }
 
     func wakeAll() {

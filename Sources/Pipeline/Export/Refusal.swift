@@ -4,6 +4,39 @@ import Report
 
 /// Writes `<run>/refused/`, the folder that is delivered instead of contours: `REFUSED.txt` and `report.json`.
 package func writeRefusal(_ fault: Fault, request: RunRequest, to folder: RunFolder) throws(Fault) {
+    try write(
+        fault,
+        of: .series,
+        createdAt: request.createdAt,
+        revision: request.revision,
+        configurationDigest: request.configurationDigest,
+        softwareVersion: request.softwareVersion,
+        to: folder
+    )
+}
+
+/// The same for files that were not taken.
+package func writeFileRefusal(_ fault: Fault, createdAt: Date, to folder: RunFolder) throws(Fault) {
+    try write(
+        fault,
+        of: .files,
+        createdAt: createdAt,
+        revision: 0,
+        configurationDigest: "",
+        softwareVersion: ContourdVersion.current,
+        to: folder
+    )
+}
+
+private func write(
+    _ fault: Fault,
+    of subject: RefusalSubject,
+    createdAt: Date,
+    revision: Int,
+    configurationDigest: String,
+    softwareVersion: String,
+    to folder: RunFolder
+) throws(Fault) {
     do {
         if Directory.isFolder(folder.refusalDirectory) { return }
         let partial = folder.refusalDirectory + ".partial"
@@ -11,12 +44,12 @@ package func writeRefusal(_ fault: Fault, request: RunRequest, to folder: RunFol
         try Directory.create(partial)
         let report = CaseReport(
             verdict: .refused,
-            softwareVersion: request.softwareVersion,
-            createdAt: RunJSON.text(of: request.createdAt),
-            revision: request.revision,
+            softwareVersion: softwareVersion,
+            createdAt: RunJSON.text(of: createdAt),
+            revision: revision,
             series: nil,
             model: nil,
-            configurationDigest: request.configurationDigest,
+            configurationDigest: configurationDigest,
             structures: [],
             findings: [],
             evaluation: nil,
@@ -31,7 +64,7 @@ package func writeRefusal(_ fault: Fault, request: RunRequest, to folder: RunFol
             files: [:]
         )
         try RunJSON.encode(report).write(to: URL(fileURLWithPath: partial + "/report.json"))
-        try Data(refusalText(report).utf8).write(to: URL(fileURLWithPath: partial + "/REFUSED.txt"))
+        try Data(refusalText(report, of: subject).utf8).write(to: URL(fileURLWithPath: partial + "/REFUSED.txt"))
         try Directory.publish(partial: partial, as: folder.refusalDirectory)
     } catch {
         throw classify(error)

@@ -8,12 +8,13 @@ struct ShowCommand: ParsableCommand {
         commandName: "show",
         abstract: "Show all about one series: what it waits for, its runs, faults and files.",
         discussion: """
-            SERIES is the number that list and the journal show, or a Series Instance UID. Paths of the inbox may name \
+            SERIES is the number that list and the journal show, or a Series Instance UID. The word files shows the \
+            files that belong to no series: those in quarantine, and those that are left in the inbox. Paths of the inbox may name \
             a patient; they are shown here and nowhere else.
             """
     )
 
-    @Argument(help: ArgumentHelp("Number, or Series Instance UID.", valueName: "series"))
+    @Argument(help: ArgumentHelp("Number, Series Instance UID, or files.", valueName: "series"))
     var series: String
 
     @Flag(help: "List every file.")
@@ -26,9 +27,18 @@ struct ShowCommand: ParsableCommand {
 
     func run() throws {
         try exiting {
+            if series == "files" { return try showFiles() }
             let request = Int64(series).map(ControlRequest.show) ?? .find(seriesInstanceUID: series)
             guard case .show(let details) = try options.ask(request) else { return }
             if json { try printJSON(details) } else { tell(details) }
+        }
+    }
+
+    private func showFiles() throws {
+        guard case .files(let lines) = try options.ask(.files) else { return }
+        if json { return try printJSON(lines) }
+        for line in lines {
+            print("\(line.number)  \(line.state)  \(line.inboxPath)\(line.reason.map { "\n    \($0)" } ?? "")")
         }
     }
 

@@ -1,0 +1,63 @@
+import Foundation
+import Pipeline
+import Platform
+import Store
+
+/// Tells senders of files that were not taken: who drops files has nothing but folders to look into.
+///
+/// One folder in the outbox for all files that were not taken for the same reason, when no more of them come. Numbers
+/// stand for the files, as their paths may name a patient.
+package struct FileRefusals {
+    let context: ServiceContext
+
+    package init(context: ServiceContext) { self.context = context }
+
+    /// - Returns: seconds until there is something to tell; nil when there is not.
+    package func deliver() throws -> Double? {
+        let files = try context.store.untoldFiles()
+        guard let latest = files.map(\.receivedAt).max() else { return nil }
+        let quiet = Date().timeIntervalSince1970 - Double(latest) / 1000
+        let wanted = context.configuration.series.quietSeconds
+        if quiet >= 0 && quiet < wanted { return wanted - quiet }
+        for (code, files) in Dictionary(grouping: files, by: { $0.code ?? "" }).sorted(by: { $0.key < $1.key }) {
+            try tell(code, files)
+        }
+        return nil
+    }
+
+    private func tell(_ code: String, _ files: [InstanceRecord]) throws {
+        let numbers = files.map(\.number)
+        guard let first = numbers.first else { return }
+        let reason = files[0].reason ?? ""
+        let fault = Fault(
+            .permanent,
+            code,
+            "\(numbers.count == 1 ? "1 file was" : "\(numbers.count) files were") not taken. \(reason)",
+            hint: "",
+            details: files.map { file in
+                let received = Date(timeIntervalSince1970: Double(file.receivedAt) / 1000)
+                return "file \(file.number), received \(received.formatted(.iso8601))"
+            }
+        )
+        let folder = RunFolder(path: "\(context.state.work)/files-\(first)")
+        try Directory.create(folder.path)
+        try writeFileRefusal(fault, createdAt: Date(), to: folder)
+        try publish(folder.refusalDirectory, as: "files-\(first).refused")
+        try context.store.setTold(numbers)
+        try Directory.remove(folder.path)
+    }
+
+    /// A notice that comes twice after a crash does no harm; one that never comes would.
+    private func publish(_ source: String, as name: String) throws {
+        let outbox = context.configuration.folders.outbox
+        if Directory.exists("\(outbox)/\(name)") { return }
+        if try FileSystemKind.areOnOneDevice(source, outbox) {
+            try Directory.publish(partial: source, as: "\(outbox)/\(name)")
+        } else {
+            let partial = "\(outbox)/.contourd-\(name).partial"
+            try Directory.remove(partial)
+            try FileTransfer.copyTree(source, to: partial)
+            try Directory.publish(partial: partial, as: "\(outbox)/\(name)")
+        }
+    }
+}

@@ -1,0 +1,25 @@
+internal import GRDB
+
+extension Store {
+    /// Files that were set aside, or that may not be read, and whose sender was not told.
+    package func untoldFiles() throws(StoreError) -> [InstanceRecord] {
+        try read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT * FROM instance WHERE told = 0
+                        AND (state = 'quarantined' OR (state = 'ignored' AND code = 'E_PERMISSION')) ORDER BY id
+                    """
+            )
+            .map { try InstanceRecord(row: $0) }
+        }
+    }
+
+    package func setTold(_ numbers: [Int64]) throws(StoreError) {
+        try write { db in
+            for number in numbers {
+                try db.execute(sql: "UPDATE instance SET told = 1 WHERE id = ?", arguments: [number])
+            }
+        }
+    }
+}

@@ -1,0 +1,62 @@
+import Daemon
+import Foundation
+import Platform
+import Store
+import Testing
+
+@Suite("Files that were not taken, told in the outbox")
+struct FileRefusalTests {
+    private func setAside(_ service: TestService, _ path: String, code: String) throws -> Int64 {
+        let instance = try service.store.beginParsing(inboxPath: path, snapshot: "1")
+        let state: InstanceRecord.State = code == "E_TRUNCATED" ? .quarantined : .ignored
+        try service.store.endInstance(instance.number, as: state, code: code, reason: "The reason of \(code).")
+        return instance.number
+    }
+
+    private func outbox(_ service: TestService) throws -> [String] { try Directory.list(service.outbox).map(\.name) }
+
+    @Test("One folder for each reason says why and which, without a path; junk is no news")
+    func notices() throws {
+        let service = try TestService { $0.series.quietSeconds = 0 }
+        let first = try setAside(service, "/inbox/Doe/1", code: "E_TRUNCATED")
+        let second = try setAside(service, "/inbox/Doe/2", code: "E_TRUNCATED")
+        let third = try setAside(service, "/inbox/Doe/3", code: "E_PERMISSION")
+        _ = try setAside(service, "/inbox/Doe/notes.txt", code: "E_NOT_DICOM")
+        #expect(try FileRefusals(context: service.context).deliver() == nil)
+        #expect(try outbox(service) == ["files-\(first).refused", "files-\(third).refused"])
+        let text = try String(contentsOfFile: "\(service.outbox)/files-\(first).refused/REFUSED.txt", encoding: .utf8)
+        #expect(text.contains("2 files were not taken. The reason of E_TRUNCATED."))
+        #expect(text.contains("file \(first)") && text.contains("file \(second)"))
+        #expect(!text.contains("Doe"))
+    }
+
+    @Test("Nothing is told twice, not even when the folder was taken away")
+    func once() throws {
+        let service = try TestService { $0.series.quietSeconds = 0 }
+        let number = try setAside(service, "/inbox/1", code: "E_TRUNCATED")
+        _ = try FileRefusals(context: service.context).deliver()
+        try Directory.remove("\(service.outbox)/files-\(number).refused")
+        _ = try FileRefusals(context: service.context).deliver()
+        #expect(try outbox(service).isEmpty)
+        #expect(try Directory.list(service.context.state.work).map(\.name).filter { $0.hasPrefix("files") }.isEmpty)
+    }
+
+    @Test("As long as more of them come, nothing is told")
+    func waiting() throws {
+        let service = try TestService { $0.series.quietSeconds = 30 }
+        _ = try setAside(service, "/inbox/1", code: "E_TRUNCATED")
+        let wait = try #require(try FileRefusals(context: service.context).deliver())
+        #expect(wait > 25 && wait <= 30)
+        #expect(try outbox(service).isEmpty)
+    }
+
+    @Test("A folder that a killed service had delivered is not made again")
+    func killedBeforeRecording() throws {
+        let service = try TestService { $0.series.quietSeconds = 0 }
+        let number = try setAside(service, "/inbox/1", code: "E_TRUNCATED")
+        _ = try service.folder.file("outbox/files-\(number).refused/REFUSED.txt", "it was told")
+        _ = try FileRefusals(context: service.context).deliver()
+        #expect(try service.store.untoldFiles().isEmpty)
+        #expect(try outbox(service) == ["files-\(number).refused"])
+    }
+}
