@@ -9,8 +9,8 @@ package func refusalText(_ report: CaseReport) -> String {
     lines +=
         [""]
         + wrapped(
-            "Nothing was lost: the images are kept. Send the corrected series again, or ask for another attempt with "
-                + "`contourctl retry`. contourd \(report.softwareVersion), \(report.createdAt).",
+            "Nothing was lost: the images are kept. Send the corrected series again; the service makes another attempt "
+                + "at this one after `contourctl retry`. contourd \(report.softwareVersion), \(report.createdAt).",
             width: 96
         )
     lines.append("")

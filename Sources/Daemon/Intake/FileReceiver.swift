@@ -132,11 +132,14 @@ struct FileReceiver {
         of earlier: InstanceRecord,
         digest: String
     ) throws -> Outcome {
+        // `contourctl show` of the series lists it, with its path.
+        if let series = earlier.seriesNumber { try context.store.attach(instance.number, toSeries: series) }
         guard earlier.digest == digest else {
+            let place = earlier.seriesNumber.map { " in series \($0)" } ?? ""
             return try quarantine(
                 instance,
                 code: "E_CONFLICTING_INSTANCES",
-                reason: "Another file with the same SOP Instance UID was received before, and its content differs."
+                reason: "Another file with the same SOP Instance UID was received before\(place); its content differs."
             )
         }
         do throws(SystemError) {
