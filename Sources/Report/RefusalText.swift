@@ -1,6 +1,8 @@
 /// REFUSED.txt: what a person reads who finds no contours.
-package func refusalText(_ report: CaseReport) -> String {
-    var lines = ["This CT was not contoured.", ""]
+///
+/// - Parameter name: what the result would have been called: by default the Series Instance UID and the revision.
+package func refusalText(_ report: CaseReport, name: String) -> String {
+    var lines = ["This CT was not contoured.", "", "Result: \(name)"]
     if let fault = report.fault {
         lines += wrapped("Why: \(fault.message)", width: 96) + ["Code: \(fault.code)"]
         if !fault.details.isEmpty { lines += ["", "Details:"] + fault.details.map { "  " + $0 } }

@@ -31,7 +31,9 @@ package func writeRefusal(_ fault: Fault, request: RunRequest, to folder: RunFol
             files: [:]
         )
         try RunJSON.encode(report).write(to: URL(fileURLWithPath: partial + "/report.json"))
-        try Data(refusalText(report).utf8).write(to: URL(fileURLWithPath: partial + "/REFUSED.txt"))
+        try Data(refusalText(report, name: request.deliveredName).utf8).write(
+            to: URL(fileURLWithPath: partial + "/REFUSED.txt")
+        )
         try Directory.publish(partial: partial, as: folder.refusalDirectory)
     } catch {
         throw classify(error)
