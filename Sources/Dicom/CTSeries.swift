@@ -48,6 +48,24 @@ package func loadCTSeries(
     return try loader.load(files)
 }
 
+/// What `loadCTSeries` judges before it looks at the values: geometry, attributes, repeats, and whose images they are.
+/// - Throws: what kept a file from being read.
+package func examineCTSeries(
+    files: [String],
+    limits: AdmissionLimits = AdmissionLimits(),
+    threads: Int = ProcessorCount.available,
+    seriesInstanceCount: Int? = nil
+) throws(DicomError) -> StackExamination {
+    let loader = CTSeriesLoader(
+        limits: limits,
+        threads: threads,
+        seriesInstanceCount: seriesInstanceCount,
+        progress: { _ in },
+        isCancelled: { false }
+    )
+    return try loader.examine(files).examination
+}
+
 struct CTSeriesLoader: Sendable {
     let limits: AdmissionLimits
     let threads: Int
@@ -59,14 +77,7 @@ struct CTSeriesLoader: Sendable {
     private static let headerShare = 0.2
 
     func load(_ files: [String]) throws(DicomError) -> CTSeries {
-        let images = try readHeaders(files)
-        let (kept, repeatFindings) = try withoutRepeats(images)
-        var examination = examineStack(
-            kept.map(\.header),
-            limits: limits,
-            seriesInstanceCount: seriesInstanceCount
-        )
-        examination.findings += repeatFindings + examineIdentities(kept)
+        let (kept, examination) = try examine(files)
         guard examination.isAcceptable, let geometry = examination.geometry else {
             throw DicomError.refused(examination.findings)
         }
@@ -85,6 +96,18 @@ struct CTSeriesLoader: Sendable {
             findings: examination.findings + valueFindings,
             extentIsProvable: examination.extentIsProvable
         )
+    }
+
+    /// One file for each instance, and the findings that need no values.
+    func examine(_ files: [String]) throws(DicomError) -> (images: [CTImageFile], examination: StackExamination) {
+        let (kept, repeatFindings) = try withoutRepeats(try readHeaders(files))
+        var examination = examineStack(
+            kept.map(\.header),
+            limits: limits,
+            seriesInstanceCount: seriesInstanceCount
+        )
+        examination.findings += repeatFindings + examineIdentities(kept)
+        return (kept, examination)
     }
 
     private func reference(_ slice: ExaminedSlice, of header: InstanceHeader) -> SliceReference {

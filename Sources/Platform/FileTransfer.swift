@@ -26,13 +26,17 @@ package enum FileTransfer {
         onProgress: () -> Void = {}
     ) throws(SystemError) -> Source {
         if Directory.exists(target) {
-            guard Directory.exists(source) else { return .gone }
+            guard Directory.exists(source) else {
+                try synchronize(target)
+                return .gone
+            }
             let held = try SHA256Digest.hex(ofFile: target, onProgress: onProgress)
             guard try SHA256Digest.hex(ofFile: source, onProgress: onProgress) == held else { return .gone }
             return try remove(source)
         }
         if rename(source, target) == 0 {
-            try Directory.synchronize(Directory.parent(of: target))
+            // Whoever wrote it may not have waited for the disk; from now on we answer for it.
+            try synchronize(target)
             return .gone
         }
         let code = errno
@@ -41,6 +45,11 @@ package enum FileTransfer {
         }
         try copy(source, to: target, digest: digest, onProgress: onProgress)
         return try remove(source)
+    }
+
+    private static func synchronize(_ file: String) throws(SystemError) {
+        try FileDescriptor.open(file, O_RDONLY | O_NOFOLLOW).synchronize(path: file)
+        try Directory.synchronize(Directory.parent(of: file))
     }
 
     private static func remove(_ source: String) throws(SystemError) -> Source {

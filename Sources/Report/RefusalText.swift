@@ -15,16 +15,18 @@ package enum RefusalSubject: Sendable {
     fileprivate var closing: String {
         switch self {
         case .series:
-            "Nothing was lost: the images are kept. Send the corrected series again, or ask for another attempt with "
-                + "`contourctl retry`."
+            "Nothing was lost: the images are kept. Send the corrected series again; the service makes another attempt "
+                + "at this one after `contourctl retry`."
         case .files: "Nothing was lost: the files are kept. `contourctl show files` tells which they are."
         }
     }
 }
 
 /// REFUSED.txt: what a person reads who finds no contours.
-package func refusalText(_ report: CaseReport, of subject: RefusalSubject = .series) -> String {
-    var lines = [subject.opening, ""]
+///
+/// - Parameter name: what the result would have been called: by default the Series Instance UID and the revision.
+package func refusalText(_ report: CaseReport, name: String, of subject: RefusalSubject = .series) -> String {
+    var lines = [subject.opening, "", "Result: \(name)"]
     if let fault = report.fault {
         lines += wrapped("Why: \(fault.message)", width: 96) + ["Code: \(fault.code)"]
         if !fault.details.isEmpty { lines += ["", "Details:"] + fault.details.map { "  " + $0 } }

@@ -79,7 +79,7 @@ extension Store {
     package func setImagesDeleted(ofSeries number: Int64) throws(StoreError) {
         try write { db in
             try db.execute(
-                sql: "UPDATE instance SET state = 'deleted' WHERE series_id = ? AND state = 'image'",
+                sql: "UPDATE instance SET state = 'deleted', header = NULL WHERE series_id = ? AND state = 'image'",
                 arguments: [number]
             )
         }

@@ -163,6 +163,13 @@ extension Store {
         }
     }
 
+    /// A file that is no part of a Series, but is shown with it: a repeat, or a conflict.
+    package func attach(_ number: Int64, toSeries series: Int64) throws(StoreError) {
+        try write { db in
+            try db.execute(sql: "UPDATE instance SET series_id = ? WHERE id = ?", arguments: [series, number])
+        }
+    }
+
     /// A file that was taken back by its owner.
     package func forgetInstance(_ number: Int64) throws(StoreError) {
         try write { db in try db.execute(sql: "DELETE FROM instance WHERE id = ?", arguments: [number]) }

@@ -82,4 +82,23 @@ struct EvaluateCommandTests {
         #expect(lines.count == 8)
         #expect(lines.dropFirst().allSatisfy { $0.split(separator: ",")[1] == "1.0" })
     }
+
+    @Test("contours of another scan are scored with a word about it")
+    func otherScan() throws {
+        let place = try TemporaryFolder()
+        let own = try place.phantom("own", "--seed", "1")
+        let other = try place.phantom("other", "--seed", "2")
+        let outcome = try Program.contourctl(
+            "evaluate",
+            "--reference",
+            other + "/truth/rtstruct.dcm",
+            "--prediction",
+            own + "/truth/rtstruct.dcm",
+            "--ct",
+            own + "/ct"
+        )
+        #expect(outcome.status == 0)
+        #expect(outcome.output.contains("the reference lies in another Frame of Reference"))
+        #expect(!outcome.output.contains("the prediction lies in another"))
+    }
 }

@@ -75,6 +75,10 @@ struct IntakeTests {
         #expect(again.log.texts(.fileRepeated).first?.hasPrefix("9 files") == true)
         let set = try #require(try again.store.instances(in: .quarantined).first)
         #expect(set.code == "E_CONFLICTING_INSTANCES")
+        // Shown with the series that it conflicts with, as the repeated ones are.
+        let number = try #require(try again.store.series(seriesInstanceUID: series.uid)?.number)
+        #expect(set.seriesNumber == number && set.reason?.contains("series \(number)") == true)
+        #expect(try again.store.instances(ofSeries: number).filter { $0.state == .repeated }.count == 9)
         #expect(try Data(contentsOf: URL(fileURLWithPath: set.storedPath ?? "")) == bytes)
     }
 

@@ -99,10 +99,11 @@ struct RefusalTextTests {
             refused(
                 message: "2 slices are missing.",
                 details: ["E_MISSING_SLICE: 2 slices are missing.", "  2 missing between slice 3 and slice 6"]
-            )
+            ),
+            name: "1.2.3-r2"
         )
         for part in [
-            "This CT was not contoured.", "Why: 2 slices are missing.", "Code: E_MISSING_SLICE",
+            "This CT was not contoured.", "Result: 1.2.3-r2", "Why: 2 slices are missing.", "Code: E_MISSING_SLICE",
             "What to do: Send the missing slices.", "    2 missing between slice 3 and slice 6", "contourctl retry",
             "9.8.7",
         ] { #expect(text.contains(part), "\(part)") }
@@ -112,7 +113,7 @@ struct RefusalTextTests {
     @Test("long reasons are wrapped and lose no word")
     func wrapping() {
         let message = (1...60).map { "word\($0)" }.joined(separator: " ")
-        let text = refusalText(refused(message: message))
+        let text = refusalText(refused(message: message), name: "1.2.3")
         #expect(text.split(separator: "\n").allSatisfy { $0.count <= 100 })
         let words = text.split(whereSeparator: \.isWhitespace).filter { $0.hasPrefix("word") }
         #expect(words.map(String.init) == (1...60).map { "word\($0)" })

@@ -30,6 +30,14 @@ class Checks:
         more = f" and {len(offenders) - 4} more" if len(offenders) > 4 else ""
         return self.check(sentence, not offenders, "; ".join(str(o) for o in offenders[:4]) + more)
 
+    def reading(self, sentence, read):
+        """What a reader makes of a file, or None: a reader that gives up is a failure, and the others go on."""
+        try:
+            return read()
+        except Exception as error:  # whatever a foreign reader raises
+            self.check(sentence, False, f"{type(error).__name__}: {error}")
+            return None
+
     def skip(self, reason):
         self.skipped += 1
         print(f"SKIPPED {reason}", flush=True)

@@ -1,4 +1,4 @@
-"""A CT Series as pydicom sees it: the grid on which every outside reading is compared. Patient coordinates are LPS mm."""
+"""A CT Series as pydicom sees it: the grid on which every outside reading is compared. Coordinates are LPS mm."""
 
 import os
 

@@ -15,6 +15,9 @@ COPIED = [
     "StudyID", "AccessionNumber", "ReferringPhysicianName",
 ]
 
+#: The one attribute that pydicom must understand to read the others.
+SPECIFIC_CHARACTER_SET = 0x00080005
+
 
 def raw_values(dataset, place=""):
     """Every value as (place, VR, bytes) before pydicom makes anything of it: for a data set that was just read."""
@@ -27,7 +30,7 @@ def raw_values(dataset, place=""):
                 yield from raw_values(item, where + "/")
         elif isinstance(raw, RawDataElement):
             yield where, vr, raw.value or b""
-        elif raw.value:
+        elif raw.value and tag != SPECIFIC_CHARACTER_SET:
             raise TypeError(f"{where} was converted already")
 
 
@@ -43,7 +46,8 @@ def too_long(path):
 
 def dciodvfy_errors(path):
     """Lines that begin with Error; a tool that recognises no IOD is an error too."""
-    done = subprocess.run(["dciodvfy", path], capture_output=True, text=True, timeout=120, errors="replace", check=False)
+    done = subprocess.run(
+        ["dciodvfy", path], capture_output=True, text=True, timeout=120, errors="replace", check=False)
     lines = (done.stdout + done.stderr).splitlines()
     errors = [line for line in lines if line.startswith("Error")]
     recognised = {"RTStructureSet", "Segmentation", "CTImage"} & {line.strip() for line in lines}

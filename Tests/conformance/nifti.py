@@ -1,11 +1,15 @@
 """NIfTI masks read by nibabel and by SimpleITK, and whether their voxels lie where the CT's pixels lie."""
 
+from itertools import combinations
+
 import nibabel
 import numpy as np
 import SimpleITK
 
 #: A header holds 32-bit numbers; half a micrometre in a thousand millimetres is what they can tell.
 NEAR_MM = 1e-3
+
+MIRRORED = [axes for count in (1, 2, 3) for axes in combinations(range(3), count)]
 
 
 def by_nibabel(path, ct):
@@ -39,3 +43,13 @@ def check(checks, what, folder, names, ct):
             qform[1] > 0 and sform[1] > 0 and np.allclose(qform[0], sform[0], atol=NEAR_MM)
             and tuple(image.shape) == ct.shape[::-1], f"{image.shape} {qform} {sform}")
     return masks
+
+
+def check_on_pixels(checks, what, lungs, ct):
+    """The lungs fit the pixels as pydicom decodes them, and no mirror image of them does."""
+    aerated = ct.hounsfield() < -500
+    inside = aerated[lungs].mean()
+    mirrored = max(aerated[np.flip(lungs, axes)].mean() for axes in MIRRORED)
+    checks.check(
+        f"{what}: the lungs lie on lung, and mirrored they would not", inside > 0.8 and inside > mirrored + 0.01,
+        f"{inside:.3f} of the voxels, mirrored {mirrored:.3f}")

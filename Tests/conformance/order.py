@@ -24,8 +24,9 @@ def main():
         checks.skip("no model is installed: the order of files is not tried")
         checks.finish()
     with tempfile.TemporaryDirectory() as scratch:
-        images, truth = product.phantom(f"{scratch}/phantom", *product.COARSE_GRID)
-        files_in_any_order(checks, "phantom", images, f"{scratch}/phantom-order", {"reversed names": reversed_names, NESTED: random_names})
+        images, _ = product.phantom(f"{scratch}/phantom", *product.COARSE_GRID)
+        kinds = {"reversed names": reversed_names, NESTED: random_names}
+        files_in_any_order(checks, "phantom", images, f"{scratch}/phantom-order", kinds)
         every_orientation(checks, scratch)
         real = product.shared("ct", "cptac_pda_00189")
         if real is None:
@@ -66,7 +67,8 @@ def every_orientation(checks, scratch):
     volumes = {}
     for orientation in product.ORIENTATIONS:
         what = f"result of the phantom {orientation}"
-        images, truth = product.phantom(f"{scratch}/{orientation}", f"--orientation={orientation}", *product.COARSE_GRID)
+        images, truth = product.phantom(
+            f"{scratch}/{orientation}", f"--orientation={orientation}", *product.COARSE_GRID)
         folder = delivered(checks, what, images, f"{scratch}/{orientation}-result")
         if folder is None:
             continue
@@ -77,7 +79,8 @@ def every_orientation(checks, scratch):
                 return
             masks[name], _ = by_nibabel(f"{folder}/{name}.nii.gz", ct)
             real, _ = by_nibabel(f"{truth}/{name}.nii.gz", ct)
-            checks.check(f"{what}: {name} is the phantom's", dice(masks[name], real) > 0.95, f"Dice {dice(masks[name], real):.4f}")
+            value = dice(masks[name], real)
+            checks.check(f"{what}: {name} is the phantom's", value > 0.95, f"Dice {value:.4f}")
             volumes.setdefault(name, []).append(int(masks[name].sum()))
         sides = [centroid(ct, masks[name])[0] for name in ("Lung_L", "Lung_R")]
         checks.check(f"{what}: Lung_L is on the patient's left", sides[0] > sides[1], sides)

@@ -41,11 +41,13 @@ def scores(evaluation):
 
 def every_form_gives_the_same_scores(checks, images, truth):
     """The truth as contours, segments and masks is one truth."""
-    forms = {"the folder of masks": truth, "the Segmentation": f"{truth}/seg.dcm", "the RT Structure Set": f"{truth}/rtstruct.dcm"}
+    forms = {"the folder of masks": truth, "the Segmentation": f"{truth}/seg.dcm",
+             "the RT Structure Set": f"{truth}/rtstruct.dcm"}
     against_masks = {form: scores(evaluate(path, truth, "--ct", images)) for form, path in forms.items()}
     for form, found in against_masks.items():
         checks.check(f"{form} and the masks hold the same structures", len(found) == 7, sorted(found))
-        checks.none(f"{form} equals the masks", (f"{name}: {one['dice']}" for name, one in found.items() if one["dice"] != 1))
+        checks.none(f"{form} equals the masks",
+                    (f"{name}: {one['dice']}" for name, one in found.items() if one["dice"] != 1))
 
 
 def a_missed_structure_counts(checks, truth, scratch):
@@ -77,7 +79,7 @@ def masks_beside_a_run(checks, images, truth, scratch):
     expected = scores(evaluate(truth, folder, "--ct", images)) if folder else {}
     checks.check("both masks are scored", sorted(found) == LUNGS, sorted(found))
     checks.none("the report's scores are those of contourctl evaluate",
-                (f"{name}: {found[name]} and {expected.get(name)}" for name in found if found[name] != expected.get(name)))
+                (f"{name}: {one} and {expected.get(name)}" for name, one in found.items() if one != expected.get(name)))
     folder = delivered(checks, "a run with another organ as reference", images, f"{scratch}/other",
                        "--reference", f"{truth}/SpinalCord.nii.gz")
     report = reports.read(folder) if folder else {"findings": []}

@@ -12,12 +12,15 @@ import numpy as np
 
 SCHEMA = os.path.join(os.path.dirname(__file__), "../../docs/schemas/report.schema.json")
 
+#: What tells who somebody is; none of it belongs into a report.
+PERSONAL = ["PatientName", "PatientID", "PatientBirthDate", "ReferringPhysicianName", "AccessionNumber"]
+
 
 def schema_errors(report):
     with open(SCHEMA) as file:
         schema = json.load(file)
     validator = jsonschema.Draft202012Validator(schema)
-    return [f"{'/'.join(map(str, error.absolute_path))}: {error.message[:120]}" for error in validator.iter_errors(report)]
+    return [f"{error.json_path}: {error.message[:120]}" for error in validator.iter_errors(report)]
 
 
 def read(folder):
@@ -36,10 +39,10 @@ def check(checks, what, folder, ct, masks, labels):
     with open(f"{folder}/report.html") as file:
         html = file.read()
     checks.none(f"{what}: report.html needs nothing from outside", external_references(html))
-    text = re.sub(r'data:[^"\')\s]*', "", html) + json.dumps(report)
-    secrets = [str(v) for v in (ct.first.get("PatientName"), ct.first.get("PatientID"), ct.first.get("PatientBirthDate")) if v]
-    spoken = secrets + [part for secret in secrets for part in re.split(r"[\^ ]", secret) if len(part) >= 5]
-    checks.none(f"{what}: neither report names the patient", (s for s in spoken if s.lower() in text.lower()))
+    text = re.sub(r'data:[^"\')\s]*', "", html) + json.dumps(report, ensure_ascii=False)
+    secrets = [str(ct.first.get(name) or "") for name in PERSONAL]
+    words = {word for secret in secrets for word in [secret, *re.split(r"[\^ ]", secret)] if len(word) >= 4}
+    checks.none(f"{what}: neither report names the patient", (word for word in words if word.lower() in text.lower()))
 
 
 def _digests(checks, what, folder, report):
@@ -69,7 +72,8 @@ def _series(checks, what, series, ct):
 
 def _structures(checks, what, report, ct, masks, labels):
     found = {one["name"]: one for one in report["structures"] if one["found"]}
-    checks.check(f"{what}: the structures of report.json are those of the masks", set(found) == set(masks), sorted(found))
+    checks.check(f"{what}: the structures of report.json are those of the masks", set(found) == set(masks),
+                 sorted(found))
     checks.check(f"{what}: unions are marked as derived",
                  {name for name, one in found.items() if one["derived"]} == set(masks) - set(labels))
     voxel_ml = np.prod(report["series"]["spacingMM"]) / 1000
@@ -84,7 +88,8 @@ def _structures(checks, what, report, ct, masks, labels):
 def _labels(checks, what, folder, masks, labels):
     volume = np.asarray(nibabel.load(f"{folder}/labels.nii.gz").dataobj)
     values = set(np.unique(volume)) - {0}
-    checks.check(f"{what}: labels.nii.gz holds no derived union", values == {labels[n] for n in labels if n in masks}, values)
+    checks.check(f"{what}: labels.nii.gz holds no derived union",
+                 values == {labels[name] for name in labels if name in masks}, values)
     for name, value in labels.items():
         if name in masks:
             own = np.asarray(nibabel.load(f"{folder}/{name}.nii.gz").dataobj) > 0

@@ -5,27 +5,27 @@ import pydicom
 
 import dicomobject
 import segmentation
-from structureset_checks import agree, enclosed
+from structureset_checks import agree
 
 
-def check(checks, what, path, ct, masks, scratch, tools, thorough=True):
-    """`masks`: name -> mask as the NIfTI files hold it. `thorough` adds the slower readers."""
+def check(checks, what, path, ct, masks, holes, scratch, tools, thorough=True):
+    """`masks`: name -> mask as the NIfTI files hold it; `holes`: theirs. `thorough` adds the slower readers."""
     dataset = pydicom.dcmread(path)
     if "dciodvfy" in tools:
         checks.none(f"{what}: dciodvfy finds no error in seg.dcm", dicomobject.dciodvfy_errors(path))
     dicomobject.belongs_to(checks, f"{what}, seg.dcm", path, dataset, ct)
     _header(checks, what, dataset, ct)
     _frames(checks, what, dataset, ct)
-    readings = {
-        "pydicom unpacks the frames": segmentation.by_pydicom(dataset, ct),
-        "highdicom finds the frames by their source image": segmentation.by_highdicom_references(path, ct),
+    readers = {
+        "pydicom unpacks the frames": lambda: segmentation.by_pydicom(dataset, ct),
+        "highdicom finds the frames by their source image": lambda: segmentation.by_highdicom_references(path, ct),
     }
     if thorough:
-        readings["highdicom finds the frames by their position"] = segmentation.by_highdicom_volume(path, ct)
-        readings["dcmqi converts the segments"] = segmentation.by_dcmqi(path, ct, f"{scratch}/dcmqi")
-    holes = enclosed(masks)
-    for reading, found in readings.items():
-        agree(checks, f"{what}: {reading}", found, masks, holes, ct)
+        readers["highdicom finds the frames by their position"] = lambda: segmentation.by_highdicom_volume(path, ct)
+        readers["dcmqi converts the segments"] = lambda: segmentation.by_dcmqi(path, ct, f"{scratch}/dcmqi")
+    for reader, read in readers.items():
+        sentence = f"{what}: {reader}"
+        agree(checks, sentence, checks.reading(sentence, read), masks, holes, ct)
 
 
 def _header(checks, what, dataset, ct):

@@ -13,29 +13,31 @@ from ct import centroid, dice
 SAME = 0.995
 
 
-def check(checks, what, path, ct, masks, scratch, tools, thorough=True):
-    """`masks`: name -> mask as the NIfTI files hold it. `thorough` adds the slower readers."""
+def check(checks, what, path, ct, masks, holes, scratch, tools, thorough=True):
+    """`masks`: name -> mask as the NIfTI files hold it; `holes`: theirs. `thorough` adds the slower readers."""
     dataset = pydicom.dcmread(path)
     if "dciodvfy" in tools:
         checks.none(f"{what}: dciodvfy finds no error in rtstruct.dcm", dicomobject.dciodvfy_errors(path))
     dicomobject.belongs_to(checks, f"{what}, rtstruct.dcm", path, dataset, ct)
     _header(checks, what, dataset, ct, set(masks))
     _contours(checks, what, dataset, ct)
-    readings = {
-        "the even-odd rule of PS3.3": {n: structureset.by_the_standard(dataset, ct, n) for n in masks},
-        "the winding number": {n: structureset.by_the_standard(dataset, ct, n, "winding") for n in masks},
+    readers = {
+        "the even-odd rule of PS3.3": lambda: {n: structureset.by_the_standard(dataset, ct, n) for n in masks},
+        "the winding number": lambda: {n: structureset.by_the_standard(dataset, ct, n, "winding") for n in masks},
     }
     if thorough:
-        readings["rt-utils"] = structureset.by_rt_utils(path, ct, list(masks))
+        readers["rt-utils"] = lambda: structureset.by_rt_utils(path, ct, list(masks))
     if "plastimatch" in tools:
-        readings["plastimatch"] = structureset.by_plastimatch(path, ct, f"{scratch}/plastimatch")
-    holes = enclosed(masks)
-    for reader, found in readings.items():
-        agree(checks, f"{what}: {reader} fills the contours", found, masks, holes, ct)
+        readers["plastimatch"] = lambda: structureset.by_plastimatch(path, ct, f"{scratch}/plastimatch")
+    for reader, read in readers.items():
+        sentence = f"{what}: {reader} fills the contours"
+        agree(checks, sentence, checks.reading(sentence, read), masks, holes, ct)
 
 
 def agree(checks, reading, found, masks, holes, ct):
-    """Another reader's masks against ours: voxels, holes, sides."""
+    """Another reader's masks against ours: voxels, holes, sides. None: it read nothing, and that was told."""
+    if found is None:
+        return
     checks.check(f"{reading}: every structure is there", set(found) == set(masks), f"{sorted(found)}")
     for name in set(found) & set(masks):
         value = dice(found[name], masks[name])
@@ -50,8 +52,12 @@ def agree(checks, reading, found, masks, holes, ct):
 
 def enclosed(masks):
     """Background that a structure surrounds within a slice, for those that have some."""
-    holes = {name: np.stack([ndimage.binary_fill_holes(plane) & ~plane for plane in mask]) for name, mask in masks.items()}
-    return {name: hole for name, hole in holes.items() if hole.any()}
+    holes = {}
+    for name, mask in masks.items():
+        hole = np.stack([ndimage.binary_fill_holes(plane) & ~plane for plane in mask])
+        if hole.any():
+            holes[name] = hole
+    return holes
 
 
 def _header(checks, what, dataset, ct, names):
@@ -74,7 +80,8 @@ def _header(checks, what, dataset, ct, names):
     series = study.RTReferencedSeriesSequence[0]
     checks.check(
         f"{what}: Frame of Reference, study and series referred to are those of the CT",
-        {frame.FrameOfReferenceUID, *(roi.ReferencedFrameOfReferenceUID for roi in rois)} == {ct.first.FrameOfReferenceUID}
+        {frame.FrameOfReferenceUID, *(roi.ReferencedFrameOfReferenceUID for roi in rois)}
+        == {ct.first.FrameOfReferenceUID}
         and study.ReferencedSOPInstanceUID == ct.first.StudyInstanceUID
         and series.SeriesInstanceUID == ct.first.SeriesInstanceUID)
     checks.check(

@@ -36,6 +36,8 @@ socket = "{state}/control.sock"
 group = ""
 """
 PATIENCE = 90  # seconds for one delivery
+# Changes of state: the moments around them are short, and chance alone would rarely find them.
+WORDS = ["is arriving", "is complete", "resample finished", "evaluate finished", "export finished", "export finished"]
 
 
 def digest(path: Path) -> str:
@@ -89,6 +91,7 @@ class Plan:
 
     number: int
     moment: float  # 0: drop, 1: delivery
+    words: str | None  # or: just after the log says this, `moment` times 30 ms later
     target: str  # daemon, worker or all
     second: float | None  # seconds after the next start, when it is killed again
     pause: float  # seconds before the start
@@ -102,7 +105,8 @@ class Plan:
         chance.shuffle(moments)
         return [
             Plan(
-                number=n, moment=moment, target=chance.choices(["daemon", "worker", "all"], [5, 3, 2])[0],
+                number=n, moment=moment, words=chance.choice(WORDS) if chance.random() < 0.3 else None,
+                target=chance.choices(["daemon", "worker", "all"], [5, 3, 2])[0],
                 second=chance.uniform(0, 1.5) if chance.random() < 0.25 else None, pause=chance.choice([0, 0, 0.2]),
                 consumes=chance.random() < 0.5, copies=chance.random() < 0.5)
             for n, moment in enumerate(moments)]
@@ -247,8 +251,13 @@ class Lane:
         plan = cycle.plan
         self.consumer.is_on = plan.consumes
         dropped = time.monotonic()
+        said = self.daemon.log.stat().st_size
         self.drop(plan, reference)
-        time.sleep(max(0, dropped + plan.moment * self.expected - time.monotonic()))
+        if plan.words:
+            self.wait(lambda: plan.words.encode() in self.daemon.log.read_bytes()[said:], cycle, plan.words, pause=0.001)
+            time.sleep(0.03 * plan.moment)
+        else:
+            time.sleep(max(0, dropped + plan.moment * self.expected - time.monotonic()))
         cycle.hit = self.phase(reference.uid)
         if self.daemon.kill(plan.target):
             time.sleep(plan.pause)
@@ -289,7 +298,7 @@ class Lane:
             here = [path for path in self.outbox.iterdir() if path.name.startswith(uid)]
             return here + [path for path in self.taken.glob("*/*") if path.name.startswith(uid)]
 
-    def wait(self, condition, cycle: Cycle, problem: str) -> None:
+    def wait(self, condition, cycle: Cycle, problem: str, pause: float = 0.02) -> None:
         end = time.monotonic() + PATIENCE
         while not condition():
             if self.daemon.process and self.daemon.process.poll() is not None:
@@ -297,7 +306,7 @@ class Lane:
             if time.monotonic() > end:
                 cycle.problems.append(f"{problem} within {PATIENCE} s; last words: {self.daemon.last_words()}")
                 return
-            time.sleep(0.02)
+            time.sleep(pause)
 
     def check(self, cycle: Cycle, reference: Reference) -> None:
         self.wait(lambda: not self.outbox_rests(), cycle, "hidden folders stay in the outbox")

@@ -41,7 +41,7 @@ package struct FileRefusals {
         )
         let folder = RunFolder(path: "\(context.state.work)/files-\(first)")
         try Directory.create(folder.path)
-        try writeFileRefusal(fault, createdAt: Date(), to: folder)
+        try writeFileRefusal(fault, name: "files-\(first)", createdAt: Date(), to: folder)
         try publish(folder.refusalDirectory, as: "files-\(first).refused")
         try context.store.setTold(numbers)
         try Directory.remove(folder.path)

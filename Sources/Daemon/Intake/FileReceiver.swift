@@ -132,11 +132,14 @@ struct FileReceiver {
         of earlier: InstanceRecord,
         digest: String
     ) throws -> Outcome {
+        // `contourctl show` of the series lists it, with its path.
+        if let series = earlier.seriesNumber { try context.store.attach(instance.number, toSeries: series) }
         guard earlier.digest == digest else {
+            let place = earlier.seriesNumber.map { " in series \($0)" } ?? ""
             return try quarantine(
                 instance,
                 code: "E_CONFLICTING_INSTANCES",
-                reason: "Another file with the same SOP Instance UID was received before, and its content differs."
+                reason: "Another file with the same SOP Instance UID was received before\(place); its content differs."
             )
         }
         do throws(SystemError) {
@@ -192,10 +195,14 @@ extension FileReceiver {
     /// Completes what `beginTaking` or `beginQuarantine` announced, or takes the announcement back.
     func finishOrGiveBack(_ instance: InstanceRecord) throws -> Outcome {
         do { return try finishTaking(instance) } catch let error as SystemError {
-            if let target = instance.storedPath, InboxFile(at: instance.inboxPath)?.snapshot == instance.snapshot {
+            let target = instance.storedPath ?? ""
+            if InboxFile(at: instance.inboxPath)?.snapshot == instance.snapshot {
                 unlink(target)  // a copy, whose source could not be removed
+                try context.store.giveBackTaking(instance.number)
+            } else if !Directory.exists(target) {
+                try context.store.giveBackTaking(instance.number)
             }
-            try context.store.giveBackTaking(instance.number)
+            // Else it is ours, but not durable or not recorded yet: a later scan completes that.
             throw error
         }
     }

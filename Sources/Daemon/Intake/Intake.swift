@@ -18,6 +18,8 @@ package final class Intake {
     /// Something happened in the inbox that no scan has looked at yet.
     private var isDirty = true
     private var polls = false
+    /// READY was told: before that, a start that takes long asks for more time.
+    private var isReady = false
     private var scannedInbox = ""
     /// Files that may not be taken: asked for again without reading them.
     private var denied: [String: String] = [:]
@@ -36,13 +38,7 @@ package final class Intake {
 
     /// Completes what a crash interrupted, and lists the inbox once. Runs before READY.
     package func recover() throws {
-        for instance in try context.store.instances(in: .taking) {
-            // One that cannot be completed now is read anew by a later scan.
-            do { teller.note(try receiver.finishOrGiveBack(instance)) } catch let error as SystemError {
-                teller.trouble(error)
-            }
-            context.manager.moreTime()
-        }
+        _ = try completeTaking()
         for instance in try context.store.instances(in: .parsing) where !Directory.exists(instance.inboxPath) {
             try context.store.forgetInstance(instance.number)
         }
@@ -55,7 +51,27 @@ package final class Intake {
         teller.tell()
     }
 
+    /// Files that were being taken when something went wrong.
+    /// - Returns: Series that have a new reference.
+    private func completeTaking() throws -> Set<String> {
+        var touched: Set<String> = []
+        for instance in try context.store.instances(in: .taking) {
+            do {
+                let outcome = try receiver.finishOrGiveBack(instance)
+                teller.note(outcome)
+                if case .reference(_, let seriesInstanceUIDs, _) = outcome { touched.formUnion(seriesInstanceUIDs) }
+            } catch let error as SystemError {
+                // One that cannot be completed now is tried again, or read anew, by a later scan.
+                teller.trouble(error)
+            }
+            context.liveness.beat(.intake)
+            if !isReady { context.manager.moreTime() }
+        }
+        return touched
+    }
+
     package func run() {
+        isReady = true
         while !context.isStopping {
             var wait = 5.0
             do {
@@ -97,7 +113,7 @@ package final class Intake {
         try context.store.forgetLeft(listing.vanished)
         // Fails when something came into it meanwhile, or when it is not ours to remove.
         for folder in listing.deserted { rmdir(folder) }
-        var touched: Set<String> = []
+        var touched = try completeTaking()
         for file in listing.ready {
             if context.isStopping { return }
             try receive(file, configuration, &touched)

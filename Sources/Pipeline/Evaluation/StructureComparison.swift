@@ -78,6 +78,13 @@ package func compareStructures(_ request: ComparisonRequest) throws -> Structure
         gridSpacingMM: [geometry.spacing.x, geometry.spacing.y, geometry.spacing.z],
         definition: StructureScores.definition
     )
+    for (side, source) in [("reference", reference), ("prediction", prediction)]
+    where source.liesElsewhere(than: geometry) {
+        result.findings.append(
+            "the \(side) lies in another Frame of Reference than the grid: it was drawn on another scan, "
+                + "and the scores mean nothing unless both were registered"
+        )
+    }
     let partners = Dictionary(
         prediction.names.map { (StructureName($0), $0) },
         uniquingKeysWith: { first, _ in first }
@@ -180,6 +187,14 @@ private struct StructureSource {
     }
 
     var grid: VolumeGeometry? { parts.compactMap(\.grid).first }
+
+    /// Whether it says that it lies in another Frame of Reference. NIfTI names none.
+    func liesElsewhere(than geometry: VolumeGeometry) -> Bool {
+        let frames = parts.flatMap(\.frameOfReferenceUIDs)
+        return !geometry.frameOfReferenceUID.isEmpty && !frames.isEmpty
+            && !frames.contains(geometry.frameOfReferenceUID)
+    }
+
     var referencedSeriesInstanceUIDs: [String] { parts.flatMap(\.referencedSeriesInstanceUIDs) }
 
     func mask(of name: String, on geometry: VolumeGeometry) throws -> (mask: Mask, outside: Int) {

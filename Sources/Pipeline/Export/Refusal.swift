@@ -7,6 +7,7 @@ package func writeRefusal(_ fault: Fault, request: RunRequest, to folder: RunFol
     try write(
         fault,
         of: .series,
+        name: request.deliveredName,
         createdAt: request.createdAt,
         revision: request.revision,
         configurationDigest: request.configurationDigest,
@@ -16,10 +17,11 @@ package func writeRefusal(_ fault: Fault, request: RunRequest, to folder: RunFol
 }
 
 /// The same for files that were not taken.
-package func writeFileRefusal(_ fault: Fault, createdAt: Date, to folder: RunFolder) throws(Fault) {
+package func writeFileRefusal(_ fault: Fault, name: String, createdAt: Date, to folder: RunFolder) throws(Fault) {
     try write(
         fault,
         of: .files,
+        name: name,
         createdAt: createdAt,
         revision: 0,
         configurationDigest: "",
@@ -31,6 +33,7 @@ package func writeFileRefusal(_ fault: Fault, createdAt: Date, to folder: RunFol
 private func write(
     _ fault: Fault,
     of subject: RefusalSubject,
+    name: String,
     createdAt: Date,
     revision: Int,
     configurationDigest: String,
@@ -64,7 +67,9 @@ private func write(
             files: [:]
         )
         try RunJSON.encode(report).write(to: URL(fileURLWithPath: partial + "/report.json"))
-        try Data(refusalText(report, of: subject).utf8).write(to: URL(fileURLWithPath: partial + "/REFUSED.txt"))
+        try Data(refusalText(report, name: name, of: subject).utf8).write(
+            to: URL(fileURLWithPath: partial + "/REFUSED.txt")
+        )
         try Directory.publish(partial: partial, as: folder.refusalDirectory)
     } catch {
         throw classify(error)

@@ -74,19 +74,29 @@ package struct SeriesScan: Sendable {
         let counts = Dictionary(grouping: headers, by: \.seriesInstanceUID)
             .mapValues { Set($0.map(\.sopInstanceUID)).count }
         let parts = Dicom.stacks(of: headers, limits: limits)
-        let perSeries = Dictionary(grouping: parts.indices) { parts[$0].key.seriesInstanceUID }
         return parts.enumerated().map { index, part in
             let uid = part.key.seriesInstanceUID
-            let siblings = perSeries[uid] ?? []
-            let number = (siblings.firstIndex(of: index) ?? 0) + 1
             return Stack(
                 key: part.key,
                 headers: part.indices.map { headers[$0] },
                 files: part.indices.map { files[$0] },
                 seriesInstanceCount: counts[uid] ?? 0,
-                name: siblings.count > 1 ? "\(uid)-s\(number)" : uid
+                name: name(of: index, among: parts.map(\.key))
             )
         }
+    }
+
+    /// Scans of one Series are numbered when there are several. Localizers beside them do not count, so that a result
+    /// is called the same whether a localizer came with the scan or not.
+    private static func name(of index: Int, among keys: [StackKey]) -> String {
+        let key = keys[index]
+        let siblings = keys.indices.filter {
+            keys[$0].seriesInstanceUID == key.seriesInstanceUID && keys[$0].isLocalizer == key.isLocalizer
+        }
+        let hasScans = keys.contains { $0.seriesInstanceUID == key.seriesInstanceUID && !$0.isLocalizer }
+        let base = key.seriesInstanceUID + (key.isLocalizer && hasScans ? "-localizer" : "")
+        guard siblings.count > 1, let number = siblings.firstIndex(of: index) else { return base }
+        return "\(base)-s\(number + 1)"
     }
 
     /// Regular files below the given paths, sorted; hidden files and links inside folders are not followed.

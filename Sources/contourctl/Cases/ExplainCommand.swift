@@ -39,8 +39,8 @@ struct ExplainCommand: ParsableCommand {
             }
             bar.end()
             let scans = scan.stacks.filter { !$0.key.isLocalizer }
-            let explanations = scan.stacks.map { stack in
-                StackExplanation(stack, limits: limits, isSetAside: stack.key.isLocalizer && !scans.isEmpty)
+            let explanations = try scan.stacks.map { stack in
+                try StackExplanation(stack, limits: limits, isSetAside: stack.key.isLocalizer && !scans.isEmpty)
             }
             if json {
                 try printJSON(
@@ -110,8 +110,12 @@ private struct StackExplanation: Encodable {
     var missingSlices: Int
     var findings: [AdmissionFinding]
 
-    init(_ stack: SeriesScan.Stack, limits: AdmissionLimits, isSetAside: Bool) {
-        let examination = examineStack(stack.headers, limits: limits, seriesInstanceCount: stack.seriesInstanceCount)
+    init(_ stack: SeriesScan.Stack, limits: AdmissionLimits, isSetAside: Bool) throws(DicomError) {
+        let examination = try examineCTSeries(
+            files: stack.files,
+            limits: limits,
+            seriesInstanceCount: stack.seriesInstanceCount
+        )
         name = stack.name
         outcome = isSetAside ? .setAside : examination.isAcceptable ? .contoured : .refused
         images = stack.headers.reduce(0) { $0 + max(1, $1.numberOfFrames) }

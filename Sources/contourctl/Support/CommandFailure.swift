@@ -39,8 +39,15 @@ struct CommandFailure: Error, CustomStringConvertible {
             case .interrupted: .interrupted
             case .bug: .internalError
             }
+        // The hints are for the service and its queue; here a person works alone.
+        let hint =
+            switch fault.code {
+            case "E_NO_SPACE": "Free space in the output folder."
+            case "E_PERMISSION": "Check the permissions of the output folder."
+            default: fault.hint
+            }
         let details = fault.details.map { "\n  \($0)" }.joined()
-        self.init(status, "\(fault.code): \(fault.message) \(fault.hint)\(details)")
+        self.init(status, "\(fault.code): \(fault.message) \(hint)\(details)")
     }
 
     /// From any error, with the path where one is known: this goes to the owner of the path, not to a log.

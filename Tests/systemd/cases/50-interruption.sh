@@ -15,7 +15,7 @@ running() {
 worker() { x pgrep -f '[c]ontourd --worker' -P "$(main_pid)" -n; }
 attempt() { x journalctl -q -o json "CONTOUR_SERIES=$1" CONTOUR_STAGE=segment "MESSAGE_ID=$(message_id stageStarted)" | sed -n 's/.*"CONTOUR_ATTEMPT":"\([0-9]*\)".*/\1/p' | tr '\n' ' '; }
 delivered_once() { # SEED
-    eventually "delivered" 60 "test -e $outbox/$(uid "$1")/rtstruct.dcm"
+    eventually "delivered" 180 "test -e $outbox/$(uid "$1")/rtstruct.dcm"
     is "once" 1 "$(xs "ls -d $outbox/$(uid "$1")* | wc -l")"
 }
 
