@@ -23,6 +23,8 @@ package final class Store: Sendable {
             var configuration = Configuration()
             configuration.label = "contourd"
             configuration.foreignKeysEnabled = true
+            // The pool's own choice is a priority that only root may ask for.
+            configuration.qos = .default
             database = try DatabasePool(path: path, configuration: configuration)
             // A pool sets NORMAL when it turns to WAL: then a commit could be lost in a power cut.
             try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }

@@ -1,11 +1,12 @@
 import ArgumentParser
 import Daemon
+import Dispatch
 import Foundation
 import Pipeline
 import Platform
 
 @main
-struct Contourd: AsyncParsableCommand {
+struct Contourd: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "contourd",
         abstract: "Contours organs on every CT that is dropped into a folder.",
@@ -37,30 +38,39 @@ struct Contourd: AsyncParsableCommand {
     @Option(name: .customLong("memory-limit-mb"), help: .private)
     var memoryLimitMB = 0
 
-    func run() async throws {
+    func run() throws {
         guard CPUFeatures.hasAVX2AndFMA else {
-            fail("contourd needs a processor with AVX2 and FMA (Intel Haswell or AMD Excavator, or later).", 69)
+            Self.fail("contourd needs a processor with AVX2 and FMA (Intel Haswell or AMD Excavator, or later).", 69)
         }
         if worker { return Worker.run(memoryLimitMB: memoryLimitMB) }
         signal(SIGPIPE, SIG_IGN)
         let (configuration, path) = readConfiguration()
         if checkConfiguration { return print("\(path ?? "the defaults"): valid") }
-        do {
-            try await ContourdService.run(configuration: configuration, path: path)
-        } catch let error as ContourdService.StartError {
-            fail(error.description, error.status)
-        } catch {
-            fail("\(error)", 70)
+        serve(configuration, path)
+    }
+
+    /// An asynchronous `main` would run at a priority that only root may ask for; every worker would complain of that.
+    private func serve(_ configuration: Configuration, _ path: String?) -> Never {
+        Task.detached(priority: .medium) {
+            do {
+                try await ContourdService.run(configuration: configuration, path: path)
+                Foundation.exit(0)
+            } catch let error as ContourdService.StartError {
+                Self.fail(error.description, error.status)
+            } catch {
+                Self.fail("\(error)", 70)
+            }
         }
+        dispatchMain()
     }
 
     private func readConfiguration() -> (Configuration, String?) {
         let path = config ?? (Directory.exists(Configuration.defaultPath) ? Configuration.defaultPath : nil)
         guard let path else { return (Configuration(), nil) }
-        do { return (try Configuration.read(path), path) } catch { fail(error.description, 78) }
+        do { return (try Configuration.read(path), path) } catch { Self.fail(error.description, 78) }
     }
 
-    private func fail(_ message: String, _ status: Int32) -> Never {
+    private static func fail(_ message: String, _ status: Int32) -> Never {
         FileHandle.standardError.write(Data("contourd: \(message)\n".utf8))
         Foundation.exit(status)
     }

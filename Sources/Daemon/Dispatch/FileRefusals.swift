@@ -32,7 +32,7 @@ package struct FileRefusals {
         let fault = Fault(
             .permanent,
             code,
-            "\(numbers.count == 1 ? "1 file was" : "\(numbers.count) files were") not taken. \(reason)",
+            "\(numbers.count == 1 ? "A file was" : "\(numbers.count) files were") not taken. \(reason)",
             hint: "",
             details: files.map { file in
                 let received = Date(timeIntervalSince1970: Double(file.receivedAt) / 1000)

@@ -182,6 +182,25 @@ struct FileReceiver {
         )
     }
 
+    /// A folder that may not be listed is noted as a file is: its owner is told.
+    func deny(folder: String, _ error: SystemError) throws -> Outcome {
+        let instance = try context.store.beginParsing(inboxPath: folder, snapshot: Self.folderSnapshot)
+        return .denied(
+            try leave(
+                instance,
+                code: "E_PERMISSION",
+                reason: """
+                    A folder may not be listed (\(error.reason)). Folders that are made or copied in the inbox inherit \
+                    contourd's access; folders that are moved there do not. Hand their files over with contourctl submit, \
+                    or grant it: setfacl -R -m u:contourd:rwX FOLDER
+                    """
+            )
+        )
+    }
+
+    /// What stands for a folder where a file has its size and times.
+    static let folderSnapshot = "folder"
+
     private func forget(_ instance: InstanceRecord) throws -> Outcome {
         try context.store.forgetInstance(instance.number)
         return .gone

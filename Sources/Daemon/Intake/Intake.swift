@@ -23,6 +23,8 @@ package final class Intake {
     private var scannedInbox = ""
     /// Files that may not be taken: asked for again without reading them.
     private var denied: [String: String] = [:]
+    /// Folders that may not be listed.
+    private var closedFolders: Set<String> = []
     /// Markers that were obeyed but could not be removed.
     private var obeyed: [String: String] = [:]
 
@@ -34,6 +36,8 @@ package final class Intake {
         for file in try context.store.leftInInbox() {
             scanner.leave(InboxFile(path: file.inboxPath, snapshot: file.snapshot))
         }
+        let ignored = try context.store.instances(in: .ignored)
+        closedFolders = Set(ignored.filter { $0.snapshot == FileReceiver.folderSnapshot }.map(\.inboxPath))
     }
 
     /// Completes what a crash interrupted, and lists the inbox once. Runs before READY.
@@ -111,6 +115,7 @@ package final class Intake {
     private func scan(_ configuration: Configuration) throws {
         let listing = list(configuration)
         try context.store.forgetLeft(listing.vanished)
+        try noteFolders(listing)
         // Fails when something came into it meanwhile, or when it is not ours to remove.
         for folder in listing.deserted { rmdir(folder) }
         var touched = try completeTaking()
@@ -122,6 +127,18 @@ package final class Intake {
         try obey(listing.markers)
         for uid in touched { try EvaluationQueue(context: context).queue(seriesInstanceUID: uid) }
         teller.tell()
+    }
+
+    /// Folders that may not be listed are noted as files are; those that may be by now are forgotten.
+    private func noteFolders(_ listing: InboxScanner.Listing) throws {
+        var closed: Set<String> = []
+        for error in listing.closedFolders {
+            guard let path = error.path, path != scannedInbox else { continue }
+            closed.insert(path)
+            if !closedFolders.contains(path) { teller.note(try receiver.deny(folder: path, error)) }
+        }
+        try context.store.forgetLeft(closedFolders.subtracting(closed).sorted())
+        closedFolders = closed
     }
 
     private func list(_ configuration: Configuration) -> InboxScanner.Listing {

@@ -10,7 +10,7 @@ struct IntakeTeller {
     private var leftBehind = 0
     /// What was told last, so that a lasting trouble is told once.
     private var troubles: Set<String> = []
-    private var closedFolders: Set<String> = []
+    private var isInboxClosed = false
     private var unnameable = 0
     private var polls = false
     private var failure: String?
@@ -41,9 +41,7 @@ struct IntakeTeller {
     }
 
     mutating func note(_ listing: InboxScanner.Listing, polls: Bool) {
-        let closed = Set(listing.closedFolders.map { $0.path ?? "" })
-        for error in listing.closedFolders where !closedFolders.contains(error.path ?? "") { tell(error) }
-        closedFolders = closed
+        tellOfInbox(listing.closedFolders.first { $0.path == context.configuration.folders.inbox })
         if listing.unnameable > unnameable {
             context.logger.event(
                 .fileUnreadable,
@@ -101,23 +99,13 @@ struct IntakeTeller {
         )
     }
 
-    private func tell(_ error: SystemError) {
-        guard error.path != context.configuration.folders.inbox else {
-            context.logger.event(
-                .intakeTrouble,
-                "the inbox cannot be listed (\(error.reason)); mount it, or run contourctl check. It is tried again",
-                JournalFields(fault: "E_INBOX")
-            )
-            return
-        }
+    private mutating func tellOfInbox(_ error: SystemError?) {
+        defer { isInboxClosed = error != nil }
+        guard let error, !isInboxClosed else { return }
         context.logger.event(
-            .fileUnreadable,
-            """
-            a folder in the inbox cannot be listed (\(error.reason)). Folders that are made or copied in the inbox \
-            inherit contourd's access; folders that are moved there do not: copy them, or grant it with \
-            setfacl -R -m u:contourd:rwX FOLDER
-            """,
-            JournalFields(fault: "E_PERMISSION")
+            .intakeTrouble,
+            "the inbox cannot be listed (\(error.reason)); mount it, or run contourctl check. It is tried again",
+            JournalFields(fault: "E_INBOX")
         )
     }
 

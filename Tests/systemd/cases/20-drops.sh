@@ -29,6 +29,8 @@ is "alice's moved files were taken" 0 "$(xs "find $inbox/loose -type f | wc -l")
 is "junk, links and pipes stay where they are" 5 "$(xs "ls -d $inbox/Doe_John/notes.txt $inbox/Doe_John/Thumbs.db $inbox/Doe_John/a/.hidden $inbox/Doe_John/link $inbox/Doe_John/pipe | wc -l")"
 eventually "a file that ends too early goes to quarantine" 10 "test -n \"\$(ls /var/lib/contourd/quarantine)\""
 eventually "moved files of mode 600 are refused with what to change" 5 "journalctl -q -o cat MESSAGE_ID=$(message_id fileUnreadable) | grep -q 'setfacl -R -m u:contourd:rwX'"
+eventually "the outbox tells it where bob looks" 10 "runuser -u bob -- grep -q setfacl $outbox/files-*.refused/REFUSED.txt"
+is "contourctl show files names them" "*moved_study*" "$(x contourctl show files | tr '\n' ' ')"
 as bob 077 "setfacl -R -m u:contourd:rwX $inbox/moved_study"
 eventually "after that they are taken and contoured" 60 "test -e $outbox/$(uid 3)/rtstruct.dcm"
 
