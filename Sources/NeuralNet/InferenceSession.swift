@@ -52,7 +52,9 @@ package final class InferenceSession {
             } else {
                 memory(0).update(from: input.values, count: input.count)
                 for step in plan.steps { execute(step) }
-                _ = result.update(fromContentsOf: UnsafeBufferPointer(start: memory(plan.shapes.count - 1), count: count))
+                _ = result.update(
+                    fromContentsOf: UnsafeBufferPointer(start: memory(plan.shapes.count - 1), count: count)
+                )
             }
             initialized = count
         }

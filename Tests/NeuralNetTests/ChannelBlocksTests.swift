@@ -10,7 +10,9 @@ struct ChannelBlocksTests {
         var width: Int
         var batch = 1
         var threads = 2
-        var description: String { "\(sources) to \(outChannels), \(height) x \(width), batch \(batch), \(threads) threads" }
+        var description: String {
+            "\(sources) to \(outChannels), \(height) x \(width), batch \(batch), \(threads) threads"
+        }
     }
 
     static let cases = [
@@ -70,7 +72,10 @@ struct ChannelBlocksTests {
         #expect(unblocked(pooled, half, c.batch).relativeError(maxPooled(expected, shape, c.batch)) < 1e-5)
     }
 
-    @Test("the first convolution reads the image as it lies", arguments: [(1, 16, 9, 21), (3, 12, 16, 4), (5, 24, 3, 3)])
+    @Test(
+        "the first convolution reads the image as it lies",
+        arguments: [(1, 16, 9, 21), (3, 12, 16, 4), (5, 24, 3, 3)]
+    )
     func first(inChannels: Int, outChannels: Int, height: Int, width: Int) {
         let data = ConvolutionData([inChannels], outChannels, height, width, 2)
         let packed = Scratch(

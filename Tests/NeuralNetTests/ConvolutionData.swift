@@ -171,7 +171,8 @@ func randomiseNorms(_ network: inout Network) {
         let isVariance = name.hasSuffix("running_var")
         let count = network.tensors[name]!.count
         let values = (position..<position + count).map { n in
-            isVariance ? Float(0.5 + random.uniform(n)) : Float(0.3 * random.normal(n)) + (name.hasSuffix("weight") ? 1 : 0)
+            isVariance
+                ? Float(0.5 + random.uniform(n)) : Float(0.3 * random.normal(n)) + (name.hasSuffix("weight") ? 1 : 0)
         }
         position += count
         if network.parameters[name] != nil {

@@ -62,7 +62,16 @@ struct PointwiseBlocks: Sendable {
             for line in lines {
                 for panel in 0..<OutputPanel.panels(of: outChannels) {
                     for tap in 0..<stride * stride {
-                        forwardLine(source, weights, line: line, panel: panel, tap: tap, epilogue, target, results.pointer)
+                        forwardLine(
+                            source,
+                            weights,
+                            line: line,
+                            panel: panel,
+                            tap: tap,
+                            epilogue,
+                            target,
+                            results.pointer
+                        )
                     }
                 }
             }
