@@ -235,7 +235,7 @@ package struct ConvolutionEpilogue: Sendable {
         tile.update(channel) { value in
             var value = value + offset
             // Zero and not a product: minus infinity times zero is no number.
-            if slope == 0 { value.replace(with: 0, where: value .< 0) }
+            if slope == 0 { value = maximum(value, SIMD8()) }
             if slope != 0, slope != 1 { value.replace(with: value * slope, where: value .< 0) }
             if let scale, let shift { value = SIMD8(repeating: shift[parameter]) + value * scale[parameter] }
             return value

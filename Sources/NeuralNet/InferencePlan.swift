@@ -34,9 +34,9 @@ package struct InferencePlan: Sendable {
             homes[step.result] = homes[source]
         }
         let lives = InferencePlan.lives(steps, graph, homes)
-        let plan = MemoryPlan(lives: lives, counts: shapes.map { $0.count * batch })
-        offsets = homes.map { plan.offsets[$0] }
-        arenaCount = plan.total
+        let (places, total) = MemoryPlan.place(lives, counts: shapes.map { $0.count * batch })
+        offsets = homes.map { places[$0] }
+        arenaCount = total
     }
 
     /// Joins convolution -> batch norm -> ReLU -> batch norm, as far as they are there, where nobody else reads
@@ -81,9 +81,8 @@ package struct InferencePlan: Sendable {
     }
 
     /// A value lives from the step that makes it to the last that reads it; the output lives to the end.
-    private static func lives(_ steps: [Step], _ graph: Graph, _ homes: [Int]) -> [ClosedRange<Int>?] {
-        var lives = [ClosedRange<Int>?](repeating: nil, count: graph.nodes.count)
-        lives[0] = 0...0
+    private static func lives(_ steps: [Step], _ graph: Graph, _ homes: [Int]) -> [Int: ClosedRange<Int>] {
+        var lives = [0: 0...0]
         func extend(_ value: Int, to time: Int) {
             let home = homes[value]
             lives[home] = (lives[home]?.lowerBound ?? time)...time

@@ -1,5 +1,6 @@
 /// Runs a network on inputs of one size. Memory is planned once from the lifetimes of the values and reused; bias,
-/// rectifier and batch norm that follow a convolution run in its own pass. Not thread-safe: one owner at a time.
+/// rectifier and batch norm that follow a convolution run in its own pass. Networks whose operators all have fast
+/// kernels run in channel blocks, others operator by operator in N C [D] H W. Not thread-safe: one owner at a time.
 package final class InferenceSession {
     private enum Work {
         case convolution(
@@ -15,6 +16,7 @@ package final class InferenceSession {
     private let graph: Graph
     private let batch: Int
     private let threads: Int
+    private let blocked: BlockedInference?
     private let arena: ValueMemory
     /// Keeps what the pointers in `work` lead to.
     private let tensors: [ValueMemory]
@@ -24,14 +26,29 @@ package final class InferenceSession {
     package var outputShape: FeatureShape { plan.shapes[graph.output] }
 
     /// Bytes of the planned memory.
-    package var memoryBytes: Int { arena.count * MemoryLayout<Float>.size }
+    package var memoryBytes: Int { blocked?.memoryBytes ?? arena.count * MemoryLayout<Float>.size }
 
-    package init(network: Network, batch: Int, extent: Axes, threads: Int) throws(NetworkError) {
+    /// - Parameter usesChannelBlocks: false runs operator by operator even where fast kernels exist: the reference that
+    ///   they are checked against.
+    package init(
+        network: Network,
+        batch: Int,
+        extent: Axes,
+        threads: Int,
+        usesChannelBlocks: Bool = true
+    ) throws(NetworkError) {
         graph = network.graph
         self.batch = batch
         self.threads = threads
         plan = try InferencePlan(graph: network.graph, batch: batch, extent: extent)
-        arena = ValueMemory(count: plan.arenaCount)
+        blocked =
+            usesChannelBlocks
+            ? BlockedInference(network: network, batch: batch, shapes: plan.shapes, threads: threads) : nil
+        arena = ValueMemory(count: blocked == nil ? plan.arenaCount : 0)
+        guard blocked == nil else {
+            (work, tensors) = ([], [])
+            return
+        }
         var builder = WorkBuilder(
             network: network,
             parameters: try network.graph.parameters(),
@@ -50,15 +67,38 @@ package final class InferenceSession {
         batch: Int,
         height: Int,
         width: Int,
-        threads: Int
+        threads: Int,
+        usesChannelBlocks: Bool = true
     ) throws(NetworkError) {
-        try self.init(network: network, batch: batch, extent: Axes(height: height, width: width), threads: threads)
+        try self.init(
+            network: network,
+            batch: batch,
+            extent: Axes(height: height, width: width),
+            threads: threads,
+            usesChannelBlocks: usesChannelBlocks
+        )
     }
 
     /// `input` N C [D] H W; returns the result of the network in the same form.
     package func run(_ input: Tensor) -> Tensor {
         let expected = plan.shapes[0].tensorShape(batch: batch, dimensions: graph.dimensions)
         precondition(input.shape == expected, "another shape than planned")
+        let shape = outputShape
+        let count = batch * shape.count
+        let values = [Float](unsafeUninitializedCapacity: count) { result, initialized in
+            if let blocked {
+                blocked.run(input.values, result.baseAddress!)
+            } else {
+                runOperators(input)
+                let output = arena.pointer + plan.offsets[graph.output]
+                _ = result.update(fromContentsOf: UnsafeBufferPointer(start: output, count: count))
+            }
+            initialized = count
+        }
+        return Tensor(shape: shape.tensorShape(batch: batch, dimensions: graph.dimensions), values: values)
+    }
+
+    private func runOperators(_ input: Tensor) {
         (arena.pointer + plan.offsets[0]).update(from: input.values, count: input.count)
         for item in work {
             switch item {
@@ -67,9 +107,6 @@ package final class InferenceSession {
             case .other(let operation, let pass): operation.forward(pass)
             }
         }
-        let shape = outputShape
-        let result = UnsafeBufferPointer(start: arena.pointer + plan.offsets[graph.output], count: batch * shape.count)
-        return Tensor(shape: shape.tensorShape(batch: batch, dimensions: graph.dimensions), values: Array(result))
     }
 
     /// Turns steps of the plan into work with pointers.
@@ -133,7 +170,7 @@ package final class InferenceSession {
             var epilogue = ConvolutionEpilogue()
             if convolution.hasBias { epilogue.bias = network.parameters[name + ".bias"]!.values }
             if let norm = step.foldedNorm {
-                let (scale, shift) = affine(norm)
+                let (scale, shift) = network.normMap(norm)
                 let size = weight.count / convolution.outChannels
                 for n in weight.indices { weight[n] *= scale[n / size] }
                 epilogue.bias = shift.indices.map { (epilogue.bias?[$0] ?? 0) * scale[$0] + shift[$0] }
@@ -141,19 +178,8 @@ package final class InferenceSession {
             if let rectifier = step.rectifier {
                 epilogue.slope = (network.graph.nodes[rectifier].operation as? LeakyReLU)?.negativeSlope ?? 0
             }
-            if let norm = step.fusedNorm { (epilogue.scale, epilogue.shift) = affine(norm) }
+            if let norm = step.fusedNorm { (epilogue.scale, epilogue.shift) = network.normMap(norm) }
             return (weight, epilogue)
-        }
-
-        private func affine(_ node: Int) -> (scale: [Float], shift: [Float]) {
-            guard let norm = network.graph.nodes[node].operation as? Normalization else { return ([], []) }
-            let name = network.graph.nodes[node].name
-            return norm.inferenceMap(
-                weight: network.parameters[name + ".weight"]!.values,
-                bias: network.parameters[name + ".bias"]!.values,
-                mean: network.buffers[name + ".running_mean"]!.values,
-                variance: network.buffers[name + ".running_var"]!.values
-            )
         }
     }
 }

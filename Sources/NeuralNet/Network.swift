@@ -35,6 +35,18 @@ package struct Network: Sendable {
     /// Parameters and buffers together, as they are saved.
     package var tensors: [String: Tensor] { parameters.merging(buffers) { parameter, _ in parameter } }
 
+    /// The batch norm of a node in inference mode: y = x * scale + shift.
+    func normMap(_ node: Int) -> (scale: [Float], shift: [Float]) {
+        guard let norm = graph.nodes[node].operation as? Normalization else { return ([], []) }
+        let name = graph.nodes[node].name
+        return norm.inferenceMap(
+            weight: parameters[name + ".weight"]!.values,
+            bias: parameters[name + ".bias"]!.values,
+            mean: buffers[name + ".running_mean"]!.values,
+            variance: buffers[name + ".running_var"]!.values
+        )
+    }
+
     package var parameterCount: Int { parameters.values.reduce(0) { $0 + $1.count } }
 }
 

@@ -232,7 +232,7 @@ struct TrainingMemory {
     private let values: [ValueMemory]
     /// The node whose memory a value lies in.
     private let homes: [Int]
-    private let plan: MemoryPlan
+    private let offsets: [Int]
     private let gradients: ValueMemory
 
     init(graph: Graph, counts: [Int]) {
@@ -253,7 +253,7 @@ struct TrainingMemory {
         values = nodes.indices.map { ValueMemory(count: homes[$0] == $0 ? counts[$0] : 0) }
         // Moment 0 is the loss; node i goes backward at last + 1 - i. A gradient lives from the first that adds to it
         // to the operator that made the value. Nobody asks for the gradient of the picture.
-        var lives = [ClosedRange<Int>?](repeating: nil, count: nodes.count)
+        var lives: [Int: ClosedRange<Int>] = [:]
         var firsts = [[Int]](repeating: [], count: nodes.count)
         for value in nodes.indices.dropFirst() {
             let reader = readers[value].max()
@@ -262,14 +262,15 @@ struct TrainingMemory {
             if let reader, !outputs.contains(value) { firsts[reader].append(value) }
         }
         firstGradients = firsts
-        plan = MemoryPlan(lives: lives, counts: counts)
-        gradients = ValueMemory(count: plan.total)
+        let (offsets, total) = MemoryPlan.place(lives, counts: counts)
+        self.offsets = offsets
+        gradients = ValueMemory(count: total)
     }
 
     func value(_ index: Int) -> UnsafeMutablePointer<Float> { values[homes[index]].pointer }
 
     func gradient(_ index: Int) -> UnsafeMutablePointer<Float>? {
-        index == 0 ? nil : gradients.pointer + plan.offsets[index]
+        index == 0 ? nil : gradients.pointer + offsets[index]
     }
 
     var byteCount: Int { (values.reduce(0) { $0 + $1.count } + gradients.count) * MemoryLayout<Float>.size }
