@@ -10,12 +10,12 @@ let styleSheet = """
     .findings>li.review{border-color:#b02a1c;background:#fdecea}
     code{font-size:.85em;color:#414b57;overflow-wrap:anywhere}
     .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
-    th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #e1e4e9;vertical-align:top}th{white-space:nowrap}
+    th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #e1e4e9;vertical-align:top}th{vertical-align:bottom}
     dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:0}dt{color:#4a5461}dd{margin:0;overflow-wrap:anywhere}
     .swatch{display:inline-block;width:.9em;height:.9em;border:1px solid #333;border-radius:2px;vertical-align:-.1em}
-    .gallery{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;flex:1 1 18rem}figure.strip{flex-basis:100%}
+    .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(16rem,100%),1fr));gap:1rem}figure{margin:0}figure.strip{grid-column:1/-1}
     figure img{width:100%;height:auto;background:#000;border-radius:4px;display:block}figcaption{font-size:.85rem;color:#4a5461;margin-top:.25rem}
     .small{font-size:.85rem;color:#4a5461}pre{white-space:pre-wrap;font-size:.85rem}summary{cursor:pointer;margin-top:.75rem}
-    @media(max-width:40rem){main{padding:.5rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}}
+    @media(max-width:40rem){main{padding:.5rem}header,section{padding:.75rem}th,td{padding:.25rem .3rem;font-size:.8rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}}
     @media print{body{background:#fff}header,section{border:0;padding:0;break-inside:avoid}}
     """

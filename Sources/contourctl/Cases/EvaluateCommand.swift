@@ -11,7 +11,8 @@ struct EvaluateCommand: ParsableCommand {
         discussion: """
             Both may be an RT Structure Set, a DICOM Segmentation, a NIfTI file (a mask named after its structure, or a \
             label map with --label), or a folder with one NIfTI file for each structure. Structures are matched by name; \
-            Lung_L, LUNG LEFT and lt lung are one.
+            Lung_L, LUNG LEFT, LungL and lt lung are one, Lung_L_PTV is another. Contours between slices are taken to the \
+            nearest one; how many and how far is told, as are slices that are skipped.
 
             \(StructureScores.definition). Two RT Structure Sets need the CT that they were drawn on (--ct). Undefined \
             (a side is empty) is shown as -, and as null in JSON.
