@@ -230,7 +230,7 @@ struct Lung: Sendable {
         var hu = below + vessel * (bloodHU - below)
         if isTumour { return hu }
         hu += wall * (wallHU - hu)
-        return hu + lumen * (-985 - hu)
+        return hu + lumen * (-960 - hu)
     }
 
     /// How much of a small neighbourhood a round branch fills whose axis is `square.squareRoot()` mm away.

@@ -128,7 +128,7 @@ package struct RandomPhantom: Sendable {
         case ..<0.3:
             // Soft kernel.
             scan.kernelMM = random.uniform(0.7...1.1)
-            scan.noiseCorrelationMM = random.uniform(0.7...1.1)
+            scan.noiseCorrelationMM = random.uniform(0.6...0.95)
             scan.noiseHU = random.uniform(5...20)
         case ..<0.62:
             scan.kernelMM = random.uniform(0.5...0.75)
@@ -143,7 +143,7 @@ package struct RandomPhantom: Sendable {
         default:
             // Low dose.
             scan.kernelMM = random.uniform(0.6...0.9)
-            scan.noiseCorrelationMM = random.uniform(0.55...1)
+            scan.noiseCorrelationMM = random.uniform(0.5...0.85)
             scan.noiseHU = random.uniform(25...65)
         }
         // A thick slice averages noise away.

@@ -79,8 +79,8 @@ struct Spine: Sendable {
     /// Compact bone outside, trabeculae inside.
     func bone(_ p: Point, depth: Float, organ: Organ, cortex: Float = 1.5) -> Tissue {
         let d = person.boneDensity
-        let spongy = 60 + 190 * d
-        let hard = 300 + 480 * d
+        let spongy = 50 + 170 * d
+        let hard = 330 + 780 * d
         let share = 1 - ramp(depth, cortex * 0.6, cortex * 1.9)
         let grain = 55 * d * noise(p * 0.45) + 30 * noise(p * 0.14)
         return Tissue(organ: organ, hu: spongy + (hard - spongy) * share + grain)

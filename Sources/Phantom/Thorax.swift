@@ -102,7 +102,7 @@ struct Thorax: Sendable {
 
     /// The sheet between the lungs bulges a little to the left in front of the heart.
     private func septumX(_ p: Point) -> Float {
-        p.y < 0 ? (6 + 9 * noise(Point(0.5, 0.5, p.z * 0.014))) * ramp(-p.y, 10, 80) : 0
+        p.y < 0 ? 3 + (6 + 9 * noise(Point(0.5, 0.5, p.z * 0.014))) * ramp(-p.y, 10, 80) : 0
     }
 
     /// Distance to what the lungs keep off, mm; only right near it, large elsewhere.
@@ -150,7 +150,8 @@ struct Thorax: Sendable {
 
     private func attenuation(_ organ: Organ) -> Float {
         switch organ {
-        case .airway, .esophagealAir: -1000
+        // Scattered rays let the air in a body read a little high.
+        case .airway, .esophagealAir: -962
         case .airwayWall: 20
         case .esophagus: 36
         case .lymphNode: 42

@@ -33,8 +33,8 @@ let generatedValidationPattern = "generated-validation-*"
 private func labelsByOrgan(_ rois: [TrainingROI]) -> [UInt8] {
     var table = [UInt8](repeating: 0, count: 256)
     // In the order of the recipe the first wins, as with contours that overlap.
-    for name in PhantomCase.structures {
-        guard let label = rois.label(matching: name) else { continue }
+    for (name, found) in zip(PhantomCase.structures, rois.labels(of: PhantomCase.structures)) {
+        guard let label = found else { continue }
         for organ in PhantomCase.organs(of: name)
         where table[Int(organ.rawValue)] == 0 || table[Int(organ.rawValue)] > label {
             table[Int(organ.rawValue)] = label
