@@ -223,7 +223,7 @@ package struct ConvolutionEpilogue: Sendable {
         let offset = SIMD8<Float>(repeating: bias?[parameter] ?? 0)
         tile.update(channel) { value in
             var value = value + offset
-            if relu { value = value.clamped(lowerBound: SIMD8(repeating: 0), upperBound: SIMD8(repeating: .infinity)) }
+            if relu { value = maximum(value, SIMD8()) }
             if let scale, let shift { value = SIMD8(repeating: shift[parameter]) + value * scale[parameter] }
             return value
         }
@@ -269,35 +269,4 @@ struct Tile {
         if columns > 8 { storeUpTo8(x1, target + 8, columns - 8) }
         if columns > 16 { storeUpTo8(x2, target + 16, columns - 16) }
     }
-}
-
-@inline(__always)
-func load8(_ pointer: UnsafePointer<Float>) -> SIMD8<Float> {
-    UnsafeRawPointer(pointer).loadUnaligned(as: SIMD8<Float>.self)
-}
-
-@inline(__always)
-func store8(_ value: SIMD8<Float>, _ pointer: UnsafeMutablePointer<Float>) {
-    UnsafeMutableRawPointer(pointer).storeBytes(of: value, as: SIMD8<Float>.self)
-}
-
-@inline(__always)
-func storeUpTo8(_ value: SIMD8<Float>, _ pointer: UnsafeMutablePointer<Float>, _ count: Int) {
-    if count >= 8 {
-        store8(value, pointer)
-    } else {
-        for lane in 0..<count { pointer[lane] = value[lane] }
-    }
-}
-
-/// Memory of one thread for the length of one parallel region.
-struct Scratch: ~Copyable {
-    let pointer: UnsafeMutablePointer<Float>
-
-    init(count: Int) {
-        pointer = .allocate(capacity: count + 32)
-        pointer.initialize(repeating: 0, count: count + 32)
-    }
-
-    deinit { pointer.deallocate() }
 }

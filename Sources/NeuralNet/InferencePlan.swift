@@ -52,8 +52,7 @@ package struct InferencePlan: Sendable {
         return true
     }
 
-    /// First fit: a value takes the lowest gap that no value alive at the same time overlaps. A value lives from the
-    /// step that makes it to the last that reads it; the output lives to the end.
+    /// A value lives from the step that makes it to the last that reads it; the output lives to the end.
     static func place(_ steps: [Step], graph: Graph, counts: [Int]) -> (offsets: [Int], total: Int) {
         var lives: [Int: ClosedRange<Int>] = [0: 0...0]
         for (time, step) in steps.enumerated() {
@@ -63,19 +62,6 @@ package struct InferencePlan: Sendable {
             }
         }
         lives[graph.nodes.count - 1] = (lives[graph.nodes.count - 1]?.lowerBound ?? 0)...steps.count
-        var offsets = [Int](repeating: 0, count: graph.nodes.count)
-        var placed: [(value: Int, range: Range<Int>)] = []
-        for value in lives.keys.sorted(by: { (counts[$0], $1) > (counts[$1], $0) }) {
-            let life = lives[value]!
-            let taken = placed.filter { lives[$0.value]!.overlaps(life) }.map(\.range)
-                .sorted { $0.lowerBound < $1.lowerBound }
-            // Kernels may read one vector past a plane: keep values a cache line apart.
-            let length = (counts[value] + 15) & ~15
-            var offset = 0
-            for range in taken where offset + length > range.lowerBound { offset = max(offset, range.upperBound) }
-            offsets[value] = offset
-            placed.append((value, offset..<offset + length))
-        }
-        return (offsets, placed.map(\.range.upperBound).max() ?? 0)
+        return MemoryPlan.place(lives, counts: counts)
     }
 }

@@ -1,10 +1,12 @@
 /// Runs a network on inputs of one size. Memory is planned once from the lifetimes of the values and reused; bias,
-/// ReLU and batch norm that follow a convolution run in its own pass. Not thread-safe: one owner at a time.
+/// ReLU and batch norm that follow a convolution run in its own pass. Networks whose operators all have fast kernels
+/// run in channel blocks, others operator by operator in N C H W. Not thread-safe: one owner at a time.
 package final class InferenceSession {
     private let plan: InferencePlan
     private let network: Network
     private let batch: Int
     private let threads: Int
+    private let blocked: BlockedInference?
     private let arena: ValueMemory
     /// Packed weights of direct convolutions by node.
     private var packed: [Int: [Float]] = [:]
@@ -14,27 +16,49 @@ package final class InferenceSession {
     package var outputShape: FeatureShape { plan.shapes.last! }
 
     /// Bytes of the planned memory.
-    package var memoryBytes: Int { arena.count * MemoryLayout<Float>.size }
+    package var memoryBytes: Int { blocked?.memoryBytes ?? arena.count * MemoryLayout<Float>.size }
 
-    package init(network: Network, batch: Int, height: Int, width: Int, threads: Int) throws(NetworkError) {
+    /// - Parameter usesChannelBlocks: false runs operator by operator even where fast kernels exist: the reference that
+    ///   they are checked against.
+    package init(
+        network: Network,
+        batch: Int,
+        height: Int,
+        width: Int,
+        threads: Int,
+        usesChannelBlocks: Bool = true
+    ) throws(NetworkError) {
         _ = BLAS.singleThreaded
         self.network = network
         self.batch = batch
         self.threads = threads
         plan = try InferencePlan(graph: network.graph, batch: batch, height: height, width: width)
-        arena = ValueMemory(count: plan.arenaCount)
-        for step in plan.steps { prepare(step) }
+        blocked =
+            usesChannelBlocks
+            ? BlockedInference(network: network, batch: batch, shapes: plan.shapes, threads: threads) : nil
+        arena = ValueMemory(count: blocked == nil ? plan.arenaCount : 0)
+        if blocked == nil { for step in plan.steps { prepare(step) } }
     }
 
     /// `input` N C H W; returns N C H W of the last operator.
     package func run(_ input: Tensor) -> Tensor {
         let first = plan.shapes[0]
         precondition(input.shape == [batch, first.channels, first.height, first.width], "another shape than planned")
-        memory(0).update(from: input.values, count: input.count)
-        for step in plan.steps { execute(step) }
         let shape = outputShape
-        let result = UnsafeBufferPointer(start: memory(plan.shapes.count - 1), count: batch * shape.count)
-        return Tensor(shape: [batch, shape.channels, shape.height, shape.width], values: Array(result))
+        let count = batch * shape.count
+        let values = [Float](unsafeUninitializedCapacity: count) { result, initialized in
+            if let blocked {
+                blocked.run(input.values, result.baseAddress!)
+            } else {
+                memory(0).update(from: input.values, count: input.count)
+                for step in plan.steps { execute(step) }
+                _ = result.update(
+                    fromContentsOf: UnsafeBufferPointer(start: memory(plan.shapes.count - 1), count: count)
+                )
+            }
+            initialized = count
+        }
+        return Tensor(shape: [batch, shape.channels, shape.height, shape.width], values: values)
     }
 
     private func memory(_ value: Int) -> UnsafeMutablePointer<Float> { arena.pointer + plan.offsets[value] }
@@ -48,25 +72,13 @@ package final class InferenceSession {
             bias: convolution.hasBias ? parameter(node.name + ".bias") : nil,
             relu: step.fusesReLU
         )
-        if let norm = step.fusedNorm { (epilogue.scale, epilogue.shift) = affine(norm) }
+        if let norm = step.fusedNorm { (epilogue.scale, epilogue.shift) = network.normMap(norm) }
         epilogues[step.node] = epilogue
         if let direct = convolution.direct(input: plan.shapes[node.inputs[0]]) {
             packed[step.node] = parameter(node.name + ".weight").withUnsafeBufferPointer {
                 direct.packed($0.baseAddress!)
             }
         }
-    }
-
-    /// Batch norm in inference mode: y = x * scale + shift.
-    private func affine(_ node: Int) -> (scale: [Float], shift: [Float]) {
-        guard case .batchNorm(let epsilon, _) = network.graph.nodes[node].operation else { return ([], []) }
-        let name = network.graph.nodes[node].name
-        let mean = network.buffers[name + ".running_mean"]!.values
-        let variance = network.buffers[name + ".running_var"]!.values
-        let weight = parameter(name + ".weight")
-        let bias = parameter(name + ".bias")
-        let scale = weight.indices.map { weight[$0] / (variance[$0] + epsilon).squareRoot() }
-        return (scale, bias.indices.map { bias[$0] - mean[$0] * scale[$0] })
     }
 
     private func execute(_ step: InferencePlan.Step) {
@@ -89,7 +101,7 @@ package final class InferenceSession {
                 threads: threads
             )
         case .batchNorm:
-            let map = affine(step.node)
+            let map = network.normMap(step.node)
             for sample in 0..<batch {
                 (y + sample * shape.count).update(from: x + sample * shape.count, count: shape.count)
                 ConvolutionEpilogue(scale: map.scale, shift: map.shift)

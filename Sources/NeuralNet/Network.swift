@@ -37,6 +37,18 @@ package struct Network: Sendable {
     /// Parameters and buffers together, as they are saved.
     package var tensors: [String: Tensor] { parameters.merging(buffers) { parameter, _ in parameter } }
 
+    /// The batch norm of a node in inference mode: y = x * scale + shift.
+    func normMap(_ node: Int) -> (scale: [Float], shift: [Float]) {
+        guard case .batchNorm(let epsilon, _) = graph.nodes[node].operation else { return ([], []) }
+        let name = graph.nodes[node].name
+        let mean = buffers[name + ".running_mean"]!.values
+        let variance = buffers[name + ".running_var"]!.values
+        let weight = parameters[name + ".weight"]!.values
+        let bias = parameters[name + ".bias"]!.values
+        let scale = weight.indices.map { weight[$0] / (variance[$0] + epsilon).squareRoot() }
+        return (scale, bias.indices.map { bias[$0] - mean[$0] * scale[$0] })
+    }
+
     package var parameterCount: Int { parameters.values.reduce(0) { $0 + $1.count } }
 
     struct ParameterSpecification {

@@ -168,8 +168,7 @@ final class ValueMemory {
 
     init(count: Int) {
         self.count = count
-        pointer = .allocate(capacity: count + 32)
-        pointer.initialize(repeating: 0, count: count + 32)
+        pointer = alignedFloats(count + 32)
     }
 
     convenience init(copying values: [Float]) {
