@@ -21,8 +21,8 @@ struct Lung: Sendable {
         var point: Point
         /// mm to the chest wall along the radius.
         var wall: Float
-        /// mm to the mediastinum.
-        var mediastinum: Float
+        /// mm from the middle of the cavity.
+        var radius: Float
         /// mm over the diaphragm.
         var diaphragm: Float
         /// 0 at the front of the body, pi at its back.
@@ -179,7 +179,7 @@ struct Lung: Sendable {
             let towards =
                 disease.collapsedLobe == 0
                 ? ramp(p.y, -10, 20) : ramp(p.z, person.carinaHeight, person.carinaHeight + 20)
-            let distance = place.mediastinum + 4 * noise(p * 0.06)
+            let distance = place.radius - 34 + 5 * noise(p * 0.06)
             share = max(share, towards * (1 - ramp(distance, disease.collapseMM - 2, disease.collapseMM + 2)))
         }
         return share

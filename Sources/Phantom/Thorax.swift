@@ -88,7 +88,7 @@ struct Thorax: Sendable {
             let place = Lung.Place(
                 point: p,
                 wall: gap,
-                mediastinum: hull,
+                radius: layers.radius,
                 diaphragm: p.z - dome,
                 angle: abs(layers.angle),
                 back: person.cavityCentreY(p.z) + wall.backDepth(p.z)
@@ -102,7 +102,7 @@ struct Thorax: Sendable {
 
     /// The sheet between the lungs bulges a little to the left in front of the heart.
     private func septumX(_ p: Point) -> Float {
-        p.y < 0 ? 3 + (6 + 9 * noise(Point(0.5, 0.5, p.z * 0.014))) * ramp(-p.y, 10, 80) : 0
+        (9 + 9 * noise(Point(0.5, 0.5, p.z * 0.014))) * ramp(-p.y, -20, 80)
     }
 
     /// Distance to what the lungs keep off, mm; only right near it, large elsewhere.
