@@ -148,16 +148,19 @@ struct ChannelBlocksTests {
 
     @Test("batch norm before the activation is folded into the weights")
     func normBeforeActivation() throws {
-        var graph = Graph()
-        var x = graph.add(.input(channels: 2))
+        var graph = Graph(inputChannels: 2)
+        var x = graph.input
         for (index, slope) in [Float(0.2), 0].enumerated() {
             let convolution = Convolution(outChannels: 9, kernel: 3, padding: 1, hasBias: index == 0)
-            x = graph.add(.convolution(convolution), [x], name: "conv\(index)")
-            x = graph.add(.batchNorm(epsilon: 1e-5, momentum: 0.1), [x], name: "norm\(index)")
-            x = graph.add(slope == 0 ? .relu : .leakyReLU(slope: slope), [x], name: "act\(index)")
+            x = graph.add(convolution, x, name: "conv\(index)")
+            x = graph.add(Normalization(.batch(momentum: 0.1), epsilon: 1e-5), x, name: "norm\(index)")
+            x =
+                slope == 0
+                ? graph.add(ReLU(), x, name: "act\(index)")
+                : graph.add(LeakyReLU(negativeSlope: slope), x, name: "act\(index)")
         }
-        x = graph.add(.convolution(Convolution(outChannels: 2, kernel: 1)), [x], name: "head")
-        _ = graph.add(.softmax, [x], name: "output")
+        x = graph.add(Convolution(outChannels: 2, kernel: 1), x, name: "head")
+        _ = graph.add(Softmax(), x, name: "output")
         var network = try Network(graph: graph, seed: 8)
         randomiseNorms(&network)
         let random = RandomSource(seed: 4, stream: 1)

@@ -132,34 +132,36 @@ func exactExponential(_ x: Double) -> Double { exp(x) }
 
 /// A U-Net with batch norms after the activation.
 func unet(filters: Int, layers: Int, deconv: Bool, outputs: Int) -> Graph {
-    var graph = Graph()
+    var graph = Graph(inputChannels: 3)
     func block(_ x: Graph.Value, _ filters: Int, _ name: String) -> Graph.Value {
         var x = x
         for number in 1...2 {
             let convolution = Convolution(outChannels: filters, kernel: 3, padding: 1, hasBias: false)
-            x = graph.add(.convolution(convolution), [x], name: "\(name).conv\(number)")
-            x = graph.add(.relu, [x], name: "\(name).relu\(number)")
-            x = graph.add(.batchNorm(epsilon: 1e-3, momentum: 0.1), [x], name: "\(name).norm\(number)")
+            x = graph.add(convolution, x, name: "\(name).conv\(number)")
+            x = graph.add(ReLU(), x, name: "\(name).relu\(number)")
+            x = graph.add(Normalization(.batch(momentum: 0.1), epsilon: 1e-3), x, name: "\(name).norm\(number)")
         }
         return x
     }
-    var x = graph.add(.input(channels: 3))
+    var x = graph.input
     var skips: [Graph.Value] = []
     for level in 0..<layers {
         x = block(x, filters << level, "encoder.\(level)")
         skips.append(x)
-        x = graph.add(.maxPool(size: 2), [x], name: "pool\(level)")
+        x = graph.add(MaxPool(size: .plane(2)), x, name: "pool\(level)")
     }
     x = block(x, filters << layers, "bottleneck")
     for level in (0..<layers).reversed() {
-        let up: Operation =
-            deconv ? .transposedConvolution(outChannels: filters << level, stride: 2) : .nearestUpsample(factor: 2)
-        x = graph.add(up, [x], name: "up\(level)")
-        x = graph.add(.concatenation, [x, skips[level]], name: "concat\(level)")
+        let name = "up\(level)"
+        x =
+            deconv
+            ? graph.add(TransposedConvolution(outChannels: filters << level, stride: .plane(2)), x, name: name)
+            : graph.add(NearestUpsample(factor: .plane(2)), x, name: name)
+        x = graph.add(Concatenation(), [x, skips[level]], name: "concat\(level)")
         x = block(x, filters << level, "decoder.\(level)")
     }
-    x = graph.add(.convolution(Convolution(outChannels: outputs, kernel: 1)), [x], name: "head")
-    _ = graph.add(outputs > 1 ? .softmax : .sigmoid, [x], name: "output")
+    x = graph.add(Convolution(outChannels: outputs, kernel: 1), x, name: "head")
+    _ = outputs > 1 ? graph.add(Softmax(), x, name: "output") : graph.add(Sigmoid(), x, name: "output")
     return graph
 }
 

@@ -78,7 +78,7 @@ final class BlockedInference {
             return WinogradConvolution.packed(weight, outChannels: outChannels, sources: channels, scale: scale)
         case .pointwise(let node, let source, let stride):
             let inChannels = plan.shapes[source].channels
-            if case .transposedConvolution = network.graph.nodes[node].operation {
+            if network.graph.nodes[node].operation is TransposedConvolution {
                 return PointwiseBlocks.packed(
                     transposed: weight,
                     inChannels: inChannels,

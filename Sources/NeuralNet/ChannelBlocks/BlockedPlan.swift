@@ -1,6 +1,6 @@
 /// A network as the fast kernels run it: which operators are joined, and where values lie.
 ///
-/// nil where an operator has no fast kernel. What has one: 3 x 3 convolutions (stride 1, padding 1), 1 x 1
+/// nil where an operator has no fast kernel. What has one, in two dimensions: 3 x 3 convolutions (stride 1, padding 1), 1 x 1
 /// convolutions, transposed convolutions, max pooling by two, nearest upsampling by two, concatenation before a
 /// 3 x 3 convolution, ReLU, leaky ReLU and batch norm after a convolution, and a head with sigmoid or softmax.
 struct BlockedPlan: Sendable {
@@ -83,25 +83,29 @@ private struct BlockedLowering {
     func steps() -> [BlockedPlan.Step]? {
         var steps: [BlockedPlan.Step] = []
         var done = Set<Int>()
+        // What only training needs has readers of its own.
+        guard graph.dimensions == 2, graph.auxiliaryOutputs.isEmpty else { return nil }
         for (index, node) in graph.nodes.enumerated() where !node.inputs.isEmpty && !done.contains(index) {
             switch node.operation {
-            case .concatenation:
+            case is Concatenation:
                 // Read in place by the convolution that follows.
                 guard readers[index].allSatisfy(isWinograd) else { return nil }
-            case .convolution:
+            case is Convolution:
                 guard let step = convolution(index, &done) else { return nil }
                 steps.append(step)
-            case .transposedConvolution(_, let stride):
-                let source = node.inputs[0]
-                guard isBlocked(source) else { return nil }
+            case let transposed as TransposedConvolution:
+                let (source, stride) = (node.inputs[0], transposed.stride.width)
+                guard isBlocked(source),
+                    transposed == .init(outChannels: transposed.outChannels, stride: .plane(stride))
+                else { return nil }
                 steps.append(.init(kernel: .pointwise(node: index, source: source, stride: stride), result: index))
-            case .maxPool(let size):
-                guard size == 2, isBlocked(node.inputs[0]) else { return nil }
+            case let pool as MaxPool:
+                guard pool == MaxPool(size: .plane(2)), isBlocked(node.inputs[0]) else { return nil }
                 if !joinPool(index, to: &steps) {
                     steps.append(.init(kernel: .maxPool(source: node.inputs[0]), result: index))
                 }
-            case .nearestUpsample(let factor):
-                guard factor == 2, isBlocked(node.inputs[0]) else { return nil }
+            case let upsample as NearestUpsample:
+                guard upsample.factor == .plane(2), isBlocked(node.inputs[0]) else { return nil }
                 steps.append(.init(kernel: .nearestUpsample(source: node.inputs[0]), result: index))
             default: return nil
             }
@@ -112,19 +116,18 @@ private struct BlockedLowering {
 
     /// Neither the image nor a concatenation, which have no channel blocks of their own.
     private func isBlocked(_ value: Int) -> Bool {
-        if case .concatenation = graph.nodes[value].operation { return false }
-        return value != 0
+        value != 0 && !(graph.nodes[value].operation is Concatenation)
     }
 
     private func isWinograd(_ index: Int) -> Bool {
-        guard case .convolution(let c) = graph.nodes[index].operation else { return false }
-        return c.kernel == 3 && c.stride == 1 && c.padding == 1 && c.dilation == 1
+        guard let c = graph.nodes[index].operation as? Convolution else { return false }
+        return c == .same(outChannels: c.outChannels, kernel: .plane(3), hasBias: c.hasBias)
     }
 
     private func convolution(_ index: Int, _ done: inout Set<Int>) -> BlockedPlan.Step? {
-        guard case .convolution(let c) = graph.nodes[index].operation else { return nil }
+        guard let c = graph.nodes[index].operation as? Convolution else { return nil }
         let source = graph.nodes[index].inputs[0]
-        if c.kernel == 1, c.stride == 1, c.padding == 0, isBlocked(source) {
+        if c == .same(outChannels: c.outChannels, kernel: .one, hasBias: c.hasBias), isBlocked(source) {
             if let head = head(index, source, &done) { return head }
             var step = BlockedPlan.Step(kernel: .pointwise(node: index, source: source, stride: 1), result: index)
             join(&step, &done)
@@ -132,7 +135,7 @@ private struct BlockedLowering {
         }
         guard isWinograd(index) else { return nil }
         var sources = [source]
-        if case .concatenation = graph.nodes[source].operation { sources = graph.nodes[source].inputs }
+        if graph.nodes[source].operation is Concatenation { sources = graph.nodes[source].inputs }
         guard source == 0 || sources.allSatisfy(isBlocked) else { return nil }
         let kernel: BlockedPlan.Kernel =
             source == 0 ? .first(node: index) : .winograd(node: index, sources: sources, pooled: nil)
@@ -147,8 +150,8 @@ private struct BlockedLowering {
         guard index == last - 1, readers[index] == [last] else { return nil }
         let activation: BlockedHead.Activation
         switch graph.nodes[last].operation {
-        case .sigmoid: activation = .sigmoid
-        case .softmax: activation = .softmax
+        case is Sigmoid: activation = .sigmoid
+        case is Softmax: activation = .softmax
         default: return nil
         }
         done.insert(last)
@@ -160,15 +163,23 @@ private struct BlockedLowering {
     private func join(_ step: inout BlockedPlan.Step, _ done: inout Set<Int>) {
         var hasActivation = false
         while readers[step.result].count == 1, let next = readers[step.result].first {
-            switch graph.nodes[next].operation {
-            case .relu where !hasActivation && step.normAfter == nil:
+            let operation = graph.nodes[next].operation
+            if operation is ReLU, !hasActivation, step.normAfter == nil {
                 (step.slope, hasActivation) = (0, true)
-            case .leakyReLU(let slope) where !hasActivation && step.normAfter == nil && slope >= 0 && slope <= 1:
-                (step.slope, hasActivation) = (slope, true)
-            case .batchNorm where hasActivation && step.normAfter == nil: step.normAfter = next
-            case .batchNorm where !hasActivation && step.normBefore == nil: step.normBefore = next
-            case .dropout: break
-            default: return
+            } else if let leaky = operation as? LeakyReLU, !hasActivation, step.normAfter == nil,
+                leaky.negativeSlope <= 1
+            {
+                (step.slope, hasActivation) = (leaky.negativeSlope, true)
+            } else if let norm = operation as? Normalization, case .batch = norm.group {
+                if hasActivation, step.normAfter == nil {
+                    step.normAfter = next
+                } else if !hasActivation, step.normBefore == nil {
+                    step.normBefore = next
+                } else {
+                    return
+                }
+            } else if !(operation is Dropout) {
+                return
             }
             done.insert(next)
             step.result = next
