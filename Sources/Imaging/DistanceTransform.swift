@@ -39,9 +39,10 @@ package func euclideanDistance(
     return squared
 }
 
-/// One line of the transform with its working memory. Double precision: a tolerance is compared with `<=`, and
-/// a distance of hundreds of millimetres squared has too many digits for a float.
-private struct ParabolaEnvelope {
+/// One line of the transform with its working memory: the lower envelope of parabolas over places that are evenly
+/// apart. Double precision: a tolerance is compared with `<=`, and a distance of hundreds of millimetres squared has
+/// too many digits for a float.
+package struct ParabolaEnvelope {
     private let length: Int
     private let spacing: Double
     private var source: [Double]
@@ -49,7 +50,8 @@ private struct ParabolaEnvelope {
     private var places: [Int]
     private var starts: [Double]
 
-    init(length: Int, spacing: Double) {
+    /// - Parameter spacing: of neighbouring places, mm.
+    package init(length: Int, spacing: Double) {
         self.length = length
         self.spacing = spacing
         source = Array(repeating: 0, count: length)
@@ -57,7 +59,38 @@ private struct ParabolaEnvelope {
         starts = Array(repeating: 0, count: length + 1)
     }
 
+    /// For each place of a line the one whose parabola is the lowest there.
+    ///
+    /// - Parameters:
+    ///   - values: heights of the parabolas, mm^2; infinite where there is none. The line begins at `from`.
+    ///   - nearest: its first `length` elements from `intoFrom` on are set; by default where the line begins.
+    /// - Returns: whether there is any parabola; if not, nothing is set.
+    package mutating func findNearest(
+        _ values: [Double],
+        from: Int,
+        stride: Int,
+        into nearest: inout [Int32],
+        intoFrom: Int? = nil
+    ) -> Bool {
+        let last = values.withUnsafeBufferPointer { build($0.baseAddress! + from, stride: stride) }
+        guard last >= 0 else { return false }
+        let start = intoFrom ?? from
+        forEachPlace(last) { q, place in nearest[start + q] = Int32(place) }
+        return true
+    }
+
     mutating func transform(_ line: UnsafeMutablePointer<Double>, stride: Int) {
+        let last = build(UnsafePointer(line), stride: stride)
+        guard last >= 0 else { return }
+        forEachPlace(last) { q, place in
+            // Steps first: 5 steps of 0.6 are 3, the difference of two products is only nearly that.
+            let d = Double(q - place) * spacing
+            line[q * stride] = d * d + source[place]
+        }
+    }
+
+    /// - Returns: the number of the last parabola of the envelope; -1 when there is none.
+    private mutating func build(_ line: UnsafePointer<Double>, stride: Int) -> Int {
         var last = -1
         for q in 0..<length {
             source[q] = line[q * stride]
@@ -67,14 +100,15 @@ private struct ParabolaEnvelope {
             places[last] = q
             starts[last] = last == 0 ? -.infinity : crossing(places[last - 1], q)
         }
-        guard last >= 0 else { return }
+        return last
+    }
+
+    private func forEachPlace(_ last: Int, _ body: (_ q: Int, _ place: Int) -> Void) {
         var parabola = 0
         for q in 0..<length {
             let x = Double(q) * spacing
             while parabola < last, starts[parabola + 1] < x { parabola += 1 }
-            // Steps first: 5 steps of 0.6 are 3, the difference of two products is only nearly that.
-            let d = Double(q - places[parabola]) * spacing
-            line[q * stride] = d * d + source[places[parabola]]
+            body(q, places[parabola])
         }
     }
 

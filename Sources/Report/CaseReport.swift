@@ -125,8 +125,13 @@ package struct CaseReport: Codable, Sendable {
         package var lastSlice: Int?
         /// Centre of mass, patient LPS mm.
         package var centroidMM: [Double]?
-        /// Area of the structure that lies on the edge of the CT's picture, and whether it reaches the CT's first or
-        /// last slice.
+        /// From the lower end of the first slice to the upper end of the last.
+        package var extentMM: Double?
+        /// Standard deviation of the CT's own voxels inside; nil where the CT is gone, and for derived structures.
+        package var spreadHU: Double?
+        /// Closed cavities; nil when not found, and for derived structures.
+        package var holes: Int?
+        /// Whether it lies on the edge of the CT's picture, and whether it reaches the CT's first or last slice.
         package var touchesPictureEdge: Bool
         package var touchesFirstSlice: Bool
         package var touchesLastSlice: Bool
@@ -147,6 +152,9 @@ package struct CaseReport: Codable, Sendable {
             firstSlice: Int?,
             lastSlice: Int?,
             centroidMM: [Double]?,
+            extentMM: Double?,
+            spreadHU: Double?,
+            holes: Int?,
             touchesPictureEdge: Bool,
             touchesFirstSlice: Bool,
             touchesLastSlice: Bool,
@@ -165,6 +173,9 @@ package struct CaseReport: Codable, Sendable {
             self.firstSlice = firstSlice
             self.lastSlice = lastSlice
             self.centroidMM = centroidMM
+            self.extentMM = extentMM
+            self.spreadHU = spreadHU
+            self.holes = holes
             self.touchesPictureEdge = touchesPictureEdge
             self.touchesFirstSlice = touchesFirstSlice
             self.touchesLastSlice = touchesLastSlice

@@ -121,7 +121,7 @@ package struct ReferenceMasks {
         return paths.filter { !isNifti($0) }.map { [$0] } + (nifti.isEmpty ? [] : [nifti])
     }
 
-    private static func isNifti(_ path: String) -> Bool { path.hasSuffix(".nii") || path.hasSuffix(".nii.gz") }
+    static func isNifti(_ path: String) -> Bool { path.hasSuffix(".nii") || path.hasSuffix(".nii.gz") }
 
     /// The mask of one structure on a grid, and how many contours or frames lay on no slice of it.
     package func mask(at index: Int, on geometry: VolumeGeometry) throws -> (mask: Mask, outside: Int) {

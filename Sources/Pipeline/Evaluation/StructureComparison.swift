@@ -16,6 +16,10 @@ package struct ComparisonRequest: Sendable {
     package var tolerancesMM: [Double]
     /// Tolerances of single structures, instead of `tolerancesMM`.
     package var toleranceByStructure: [String: Double]
+    /// Scores every slice in its plane, too.
+    package var withSlices = false
+    /// In folders of cases every NIfTI file is a case of its own.
+    package var everyFileIsACase = false
     package var threads: Int
 
     package init(
@@ -66,9 +70,15 @@ package struct StructureComparison: Codable, Sendable {
 ///
 /// - Throws: `Fault` with the file and what is wrong with it; `DicomError`, `SystemError`.
 package func compareStructures(_ request: ComparisonRequest) throws -> StructureComparison {
+    let scan = request.ct.isEmpty ? nil : try SeriesScan(paths: request.ct, limits: AdmissionLimits())
+    return try compareStructures(request, scan: scan)
+}
+
+/// The same with the CT headers at hand.
+func compareStructures(_ request: ComparisonRequest, scan: SeriesScan?) throws -> StructureComparison {
     let reference = try StructureSource(request.reference, labels: request.labels)
     let prediction = try StructureSource(request.prediction, labels: request.labels)
-    let geometry = try grid(request, reference, prediction)
+    let geometry = try grid(scan, reference, prediction)
     var result = StructureComparison(
         structures: [],
         unmatchedReference: [],
@@ -110,6 +120,7 @@ package func compareStructures(_ request: ComparisonRequest) throws -> Structure
                 reference: truth,
                 prediction: mask,
                 tolerancesMM: tolerances[StructureName(name)].map { [$0] } ?? request.tolerancesMM,
+                withSlices: request.withSlices,
                 threads: request.threads
             )
         )
@@ -119,11 +130,11 @@ package func compareStructures(_ request: ComparisonRequest) throws -> Structure
 }
 
 private func grid(
-    _ request: ComparisonRequest,
+    _ scan: SeriesScan?,
     _ reference: StructureSource,
     _ prediction: StructureSource
 ) throws -> VolumeGeometry {
-    if !request.ct.isEmpty { return try ctGrid(request.ct, reference) }
+    if let scan { return try ctGrid(scan, reference, prediction) }
     if let grid = reference.grid ?? prediction.grid { return grid }
     throw Fault(
         .permanent,
@@ -133,12 +144,17 @@ private func grid(
     )
 }
 
-/// The grid of the CT that the reference refers to, or of the only one.
-private func ctGrid(_ paths: [String], _ reference: StructureSource) throws -> VolumeGeometry {
-    let scan = try SeriesScan(paths: paths, limits: AdmissionLimits())
+/// The grid of the CT that the reference refers to, or else the prediction; or of the only one.
+private func ctGrid(
+    _ scan: SeriesScan,
+    _ reference: StructureSource,
+    _ prediction: StructureSource
+) throws -> VolumeGeometry {
     let stacks = scan.stacks.filter { !$0.key.isLocalizer }
-    let meant = stacks.filter { reference.referencedSeriesInstanceUIDs.contains($0.key.seriesInstanceUID) }
-    let candidates = meant.isEmpty ? stacks : meant
+    let meant = [reference, prediction].map { side in
+        stacks.filter { side.referencedSeriesInstanceUIDs.contains($0.key.seriesInstanceUID) }
+    }
+    let candidates = meant.first { !$0.isEmpty } ?? stacks
     guard candidates.count == 1 else {
         throw Fault(
             .permanent,
