@@ -89,17 +89,13 @@ extension RTStructure {
     package func mask(on geometry: VolumeGeometry) -> (mask: Mask, contoursOutside: Int) {
         var slices: [Int: [[PlanarPoint]]] = [:]
         var outside = 0
-        for contour in contours where contour.points.count >= 3 && contour.geometricType.hasPrefix("CLOSED") {
+        for contour in contours where contour.enclosesSomething {
             let indices = contour.points.map { geometry.continuousIndex(of: $0) }
-            let middle = indices.reduce(0) { $0 + $1.z } / Double(indices.count)
-            let k = middle.rounded()
-            // A contour of another orientation lies in no slice, even where its middle does.
-            let isPlanar = indices.allSatisfy { abs($0.z - middle) <= 0.5 }
-            guard isPlanar, middle.isFinite, k >= 0, k < Double(geometry.dimensions.k), abs(middle - k) <= 0.5 else {
+            guard let (k, _) = slice(of: indices, on: geometry) else {
                 outside += 1
                 continue
             }
-            slices[Int(k), default: []].append(indices.map { PlanarPoint(i: $0.x, j: $0.y) })
+            slices[k, default: []].append(indices.map { PlanarPoint(i: $0.x, j: $0.y) })
         }
         var mask = Mask(geometry: geometry, repeating: 0)
         let plane = geometry.dimensions.i * geometry.dimensions.j
@@ -109,4 +105,31 @@ extension RTStructure {
         }
         return (mask, outside)
     }
+
+    /// Contours that `mask(on:)` takes to a slice that they do not lie on.
+    package func offSlice(on geometry: VolumeGeometry) -> OffSlice {
+        var result = OffSlice()
+        for contour in contours where contour.enclosesSomething {
+            let indices = contour.points.map { geometry.continuousIndex(of: $0) }
+            guard let (_, middle) = slice(of: indices, on: geometry) else { continue }
+            result.note(index: middle, spacingMM: geometry.spacing.z)
+        }
+        return result
+    }
+
+    /// The slice that a contour belongs to, and where it lies in slices.
+    private func slice(of indices: [Vector3], on geometry: VolumeGeometry) -> (k: Int, middle: Double)? {
+        let middle = indices.reduce(0) { $0 + $1.z } / Double(indices.count)
+        let k = middle.rounded()
+        // A contour of another orientation lies in no slice, even where its middle does.
+        let isPlanar = indices.allSatisfy { abs($0.z - middle) <= 0.5 }
+        guard isPlanar, middle.isFinite, k >= 0, k < Double(geometry.dimensions.k), abs(middle - k) <= 0.5 else {
+            return nil
+        }
+        return (Int(k), middle)
+    }
+}
+
+extension RTStructure.Contour {
+    fileprivate var enclosesSomething: Bool { points.count >= 3 && geometricType.hasPrefix("CLOSED") }
 }

@@ -107,15 +107,11 @@ package struct SegmentationObject: Sendable {
         var outside = 0
         let plane = geometry.dimensions.i * geometry.dimensions.j
         for (position, frame) in frames.enumerated() where frame.segment == number {
-            let index = geometry.continuousIndex(of: frame.geometry.origin).z
-            let k = index.rounded()
-            guard index.isFinite, k >= 0, k < Double(geometry.dimensions.k), abs(index - k) <= 0.5,
-                abs(dot(frame.geometry.directionK, geometry.directionK)) > 0.999
-            else {
+            guard let (k, _) = place(of: frame, on: geometry) else {
                 outside += 1
                 continue
             }
-            let target = slice(of: geometry, Int(k))
+            let target = slice(of: geometry, k)
             let map = GridMap(from: target, to: frame.geometry)
             let (columnRange, rowRange) = covered(by: frame.geometry, on: target)
             for j in rowRange {
@@ -124,12 +120,32 @@ package struct SegmentationObject: Sendable {
                     let (x, y) = (at.x.rounded(), at.y.rounded())
                     guard x >= 0, y >= 0, x < Double(columns), y < Double(rows) else { continue }
                     if isSet(frame: position, Int(y) * columns + Int(x)) {
-                        mask.voxels[Int(k) * plane + j * geometry.dimensions.i + i] = 1
+                        mask.voxels[k * plane + j * geometry.dimensions.i + i] = 1
                     }
                 }
             }
         }
         return (mask, outside)
+    }
+
+    /// Frames that `mask(ofSegment:on:)` takes to a slice that they do not lie on.
+    package func offSlice(ofSegment number: Int, on geometry: VolumeGeometry) -> OffSlice {
+        var result = OffSlice()
+        for frame in frames where frame.segment == number {
+            guard let (_, index) = place(of: frame, on: geometry) else { continue }
+            result.note(index: index, spacingMM: geometry.spacing.z)
+        }
+        return result
+    }
+
+    /// The slice of a grid that a frame belongs to, and where it lies in slices.
+    private func place(of frame: Frame, on geometry: VolumeGeometry) -> (k: Int, index: Double)? {
+        let index = geometry.continuousIndex(of: frame.geometry.origin).z
+        let k = index.rounded()
+        guard index.isFinite, k >= 0, k < Double(geometry.dimensions.k), abs(index - k) <= 0.5,
+            abs(dot(frame.geometry.directionK, geometry.directionK)) > 0.999
+        else { return nil }
+        return (Int(k), index)
     }
 
     /// The even grid that its frames lie on, from the lowest to the highest; nil where they span none. Slices without

@@ -23,6 +23,8 @@ package struct StackExamination: Sendable {
     package var extentIsProvable = false
     /// Gaps between neighbouring slices where slices are missing; the daemon waits for these.
     package var gaps: [SliceGap] = []
+    /// The distance that most neighbours have, mm; the spacing of `geometry` is the mean over gaps, too.
+    package var commonSpacingMM: Double?
     /// Slices that the headers' counts promise beyond those at hand; the daemon waits for these, too.
     package var promisedSlices = 0
 

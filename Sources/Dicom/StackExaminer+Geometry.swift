@@ -47,7 +47,7 @@ extension StackExaminer {
         guard result.slices.count < limits.minimumSlices else { return }
         refuse(
             "E_TOO_FEW_SLICES",
-            "\(result.slices.count) slices are fewer than \(limits.minimumSlices).",
+            "\(result.slices.count) \(result.slices.count == 1 ? "slice is" : "slices are") fewer than \(limits.minimumSlices).",
             hint: "Send the whole series."
         )
     }
@@ -67,6 +67,7 @@ extension StackExaminer {
         let apart = pairs.filter { $1.distance - $0.distance >= limits.duplicatePositionToleranceMM }
         guard !apart.isEmpty else { return }
         let median = Self.lowerMedian(apart.map { $1.distance - $0.distance })
+        result.commonSpacingMM = median
         examineSpacing(median)
         // Gaps say little where positions repeat: two interleaved stacks have both.
         if repeated.isEmpty { examineGaps(apart, median: median) }
@@ -106,7 +107,7 @@ extension StackExaminer {
         refuse(
             "E_MISSING_SLICE",
             "\(missing) \(missing == 1 ? "slice is" : "slices are") missing.",
-            hint: "Send the missing slices; the series is then taken up again.",
+            hint: "Send the missing slices, or the whole series again.",
             details: multiples.map { pair in
                 let number = gap(pair, median: median).missingSlices
                 return "\(number) missing between \(describe(pair.0)) and \(describe(pair.1))"

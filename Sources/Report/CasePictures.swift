@@ -3,8 +3,8 @@ import Imaging
 import Platform
 import Synchronization
 
-/// The pictures of a report: three planes through the structures, a strip of axial slices, and the first and last
-/// slice of each structure.
+/// The pictures of a report: three planes through the structures, with a reference the axial slice that differs most
+/// from it, a strip of axial slices, and the first and last slice of each structure.
 ///
 /// - Parameters:
 ///   - labels: on the grid of the CT.
@@ -18,7 +18,7 @@ package func casePictures(
     reference: Volume<UInt8>?,
     threads: Int
 ) throws -> [CasePicture] {
-    let plan = PicturePlan(labels: labels, structures: structures)
+    let plan = PicturePlan(labels: labels, structures: structures, reference: reference)
     let drawing = SlicePicture(ct: ct, labels: labels, structures: structures, reference: reference)
     let drawn = Mutex<[Int: Result<CasePicture, ReportError>]>([:])
     let items = plan.items
@@ -55,7 +55,7 @@ struct PicturePlan: Sendable {
     private(set) var items: [Item] = []
     private let geometry: VolumeGeometry
 
-    init(labels: Volume<UInt8>, structures: [OutlinedStructure]) {
+    init(labels: Volume<UInt8>, structures: [OutlinedStructure], reference: Volume<UInt8>?) {
         geometry = labels.geometry
         let all = structures.reduce(into: Set<UInt8>()) { $0.formUnion($1.labels) }
         let extents = structures.map { ($0.name, Extent($0.labels, in: labels)) }
@@ -76,6 +76,7 @@ struct PicturePlan: Sendable {
             let at = orientation == .sagittal ? extents.compactMap { $0.1.centre }.first ?? middle : middle
             add(role, orientation, index: [at.i, at.j, at.k][axes[patient]])
         }
+        if let reference, let worst = WorstSlice(labels, structures, reference, axis: axes[2]) { add(worst) }
         addStrip(whole, axis: axes[2])
         for (name, extent) in extents { addEnds(name, extent, axis: axes[2]) }
     }
@@ -86,6 +87,21 @@ struct PicturePlan: Sendable {
                 role: role,
                 planes: [PicturePlane(orientation, index: index, of: geometry)],
                 caption: "\(orientation.rawValue.capitalized) picture, cut \(index + 1)\(place(orientation, index))",
+                maximumWidth: 560
+            )
+        )
+    }
+
+    private mutating func add(_ worst: WorstSlice) {
+        let area = (worst.squareMM / 100 * 10).rounded() / 10
+        items.append(
+            Item(
+                role: .worstSlice,
+                planes: [PicturePlane(.axial, index: worst.index, of: geometry)],
+                caption: """
+                    Worst agreement with the reference: axial slice \(worst.index + 1)\(place(.axial, worst.index)), \
+                    where \(area) cm\u{00B2} of \(worst.structure) are in only one of the two
+                    """,
                 maximumWidth: 560
             )
         )

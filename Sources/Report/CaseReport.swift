@@ -23,10 +23,11 @@ package struct CaseReport: Codable, Sendable {
     package var softwareVersion: String
     /// ISO 8601, UTC.
     package var createdAt: String
-    package var revision: Int
+    /// Nil, as all of `series`, where files that belong to no Series were refused.
+    package var revision: Int?
     package var series: SeriesSummary?
     package var model: ModelSummary?
-    package var configurationDigest: String
+    package var configurationDigest: String?
     /// Structures of the model in its order, derived ones after.
     package var structures: [StructureReport]
     /// Everything a reader must know, the gravest first.
@@ -37,52 +38,6 @@ package struct CaseReport: Codable, Sendable {
     package var stages: [StageTime]
     /// SHA-256 of every delivered file but the report itself, by name.
     package var files: [String: String]
-
-    package struct SeriesSummary: Codable, Sendable {
-        package var seriesInstanceUID: String
-        package var studyInstanceUID: String
-        package var frameOfReferenceUID: String
-        package var columns: Int
-        package var rows: Int
-        package var slices: Int
-        /// Column, row and slice spacing, mm.
-        package var spacingMM: [Double]
-        package var manufacturer: String?
-        package var convolutionKernel: String?
-        package var patientPosition: String?
-        /// Whether the headers prove that no slice is missing at the ends.
-        package var extentIsProvable: Bool
-        /// SHA-256 over the HU volume.
-        package var volumeDigest: String
-
-        package init(
-            seriesInstanceUID: String,
-            studyInstanceUID: String,
-            frameOfReferenceUID: String,
-            columns: Int,
-            rows: Int,
-            slices: Int,
-            spacingMM: [Double],
-            manufacturer: String?,
-            convolutionKernel: String?,
-            patientPosition: String?,
-            extentIsProvable: Bool,
-            volumeDigest: String
-        ) {
-            self.seriesInstanceUID = seriesInstanceUID
-            self.studyInstanceUID = studyInstanceUID
-            self.frameOfReferenceUID = frameOfReferenceUID
-            self.columns = columns
-            self.rows = rows
-            self.slices = slices
-            self.spacingMM = spacingMM
-            self.manufacturer = manufacturer
-            self.convolutionKernel = convolutionKernel
-            self.patientPosition = patientPosition
-            self.extentIsProvable = extentIsProvable
-            self.volumeDigest = volumeDigest
-        }
-    }
 
     package struct ModelSummary: Codable, Sendable {
         package var name: String
@@ -300,10 +255,10 @@ package struct CaseReport: Codable, Sendable {
         verdict: Verdict,
         softwareVersion: String,
         createdAt: String,
-        revision: Int,
+        revision: Int?,
         series: SeriesSummary?,
         model: ModelSummary?,
-        configurationDigest: String,
+        configurationDigest: String?,
         structures: [StructureReport],
         findings: [Finding],
         evaluation: Evaluation?,

@@ -132,16 +132,22 @@ private func gallery(_ pictures: [CasePicture]) -> String {
 
 private func about(_ report: CaseReport) -> String {
     guard let series = report.series else { return "" }
-    let spacing = series.spacingMM.map { number($0, digits: 3) }.joined(separator: " x ")
-    return "<section><h2>CT</h2>"
-        + facts([
-            ("Series Instance UID", series.seriesInstanceUID), ("Study Instance UID", series.studyInstanceUID),
-            ("Size", "\(series.columns) x \(series.rows) x \(series.slices)"), ("Spacing", "\(spacing) mm"),
-            ("Manufacturer", series.manufacturer ?? "not given"),
-            ("Convolution Kernel", series.convolutionKernel ?? "not given"),
-            ("Patient Position", series.patientPosition ?? "not given"),
-            ("Extent", series.extentIsProvable ? "the headers prove that no slice is missing" : "not provable"),
-        ]) + "</section>"
+    var volume: [(String, String)] = []
+    if let spacing = series.spacingMM {
+        let text = spacing.map { number($0, digits: 3) }.joined(separator: " x ")
+        volume.append(("Spacing", "\(text) mm"))
+    }
+    if let isProvable = series.extentIsProvable {
+        volume.append(("Extent", isProvable ? "the headers prove that no slice is missing" : "not provable"))
+    }
+    let equipment = [
+        ("Manufacturer", series.manufacturer ?? "not given"),
+        ("Convolution Kernel", series.convolutionKernel ?? "not given"),
+        ("Patient Position", series.patientPosition ?? "not given"),
+    ]
+    let named = identity(of: series)
+    let told = Set(named.map(\.0))
+    return "<section><h2>CT</h2>" + facts(named + volume + equipment.filter { !told.contains($0.0) }) + "</section>"
 }
 
 private func model(_ report: CaseReport, card: String?) -> String {
@@ -161,8 +167,9 @@ private func provenance(_ report: CaseReport) -> String {
     let files = report.files.sorted { $0.key < $1.key }.map { [escaped($0), "<code>\(escaped($1))</code>"] }
     var body = "<section><h2>How it was made</h2>"
     body += facts([
-        ("contourd", report.softwareVersion), ("Made at", report.createdAt), ("Revision", "\(report.revision)"),
-        ("Configuration digest", report.configurationDigest),
+        ("contourd", report.softwareVersion), ("Made at", report.createdAt),
+        ("Revision", report.revision.map { "\($0)" } ?? "none"),
+        ("Configuration digest", report.configurationDigest ?? "none"),
     ])
     if !stages.isEmpty { body += table(["Stage", "Seconds", "Peak memory, MiB"], stages) }
     if !files.isEmpty {

@@ -10,7 +10,7 @@ let styleSheet = """
     .findings>li.review{border-color:#b02a1c;background:#fdecea}
     code{font-size:.85em;color:#414b57;overflow-wrap:anywhere}
     .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
-    th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #e1e4e9;vertical-align:top}th{white-space:nowrap}
+    th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #e1e4e9;vertical-align:top}th{vertical-align:bottom}
     dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:0}dt{color:#4a5461}dd{margin:0;overflow-wrap:anywhere}
     .swatch{display:inline-block;width:.9em;height:.9em;border:1px solid #333;border-radius:2px;vertical-align:-.1em}
     .gallery{display:flex;flex-wrap:wrap;gap:1rem}figure{margin:0;flex:1 1 18rem}figure.strip{flex-basis:100%}

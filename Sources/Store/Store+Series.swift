@@ -55,7 +55,8 @@ extension Store {
     /// The Series is complete: it is sealed and its runs and their first jobs are queued, in one transaction.
     ///
     /// A stack whose images, model and configuration are those of its latest run gets no second one, unless the
-    /// Series was reopened. Every other one gets the next revision of the Series.
+    /// Series was reopened. Every other one gets the next revision of the Series. A revision whose runs were all
+    /// cancelled was never delivered: its number is free, so that the first result has the plain name.
     ///
     /// - Returns: the runs that were made.
     package func seal(_ number: Int64, runs: [NewRun]) throws(StoreError) -> [RunRecord] {
@@ -64,9 +65,11 @@ extension Store {
             let fresh = try again == true ? runs : runs.filter { try !isKnown($0, number, db) }
             var made: [RunRecord] = []
             if !fresh.isEmpty {
-                let revision =
-                    (try Int.fetchOne(db, sql: "SELECT revision FROM series WHERE id = ?", arguments: [number]) ?? 0)
-                    + 1
+                let sql = """
+                    SELECT COALESCE(MAX(revision), 0) FROM run
+                    WHERE series_id = ? AND kind = 'contouring' AND state <> 'cancelled'
+                    """
+                let revision = (try Int.fetchOne(db, sql: sql, arguments: [number]) ?? 0) + 1
                 try db.execute(sql: "UPDATE series SET revision = ? WHERE id = ?", arguments: [revision, number])
                 for run in fresh { made.append(try insert(run, series: number, revision: revision, db)) }
             }
@@ -101,6 +104,21 @@ extension Store {
                     WHERE reference.series_instance_uid = ? AND instance.state = 'reference' ORDER BY instance.id
                     """,
                 arguments: [uid]
+            ).map { try InstanceRecord(row: $0) }
+        }
+    }
+
+    /// References to no Series that was received so far.
+    package func referencesWithoutSeries() throws(StoreError) -> [InstanceRecord] {
+        try read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT * FROM instance WHERE state = 'reference' AND NOT EXISTS (
+                        SELECT 1 FROM reference JOIN series USING (series_instance_uid)
+                        WHERE reference.instance_id = instance.id)
+                    ORDER BY id
+                    """
             ).map { try InstanceRecord(row: $0) }
         }
     }

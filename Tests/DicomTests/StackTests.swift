@@ -244,6 +244,47 @@ struct StackKeyTests {
         #expect(stacks(of: first + second).map(\.indices.count) == [12, 12])
     }
 
+    @Test("a part is told by its number, its attributes, and those that divided the Series")
+    func parts() throws {
+        let first = try stack()
+        typealias Change = (inout InstanceHeader) -> Void
+        let changes: [(String, String, Change)] = [
+            ("Acquisition Number", "2", { $0.acquisitionNumber = 2 }),
+            ("Convolution Kernel", "LUNG", { $0.convolutionKernel = "LUNG" }),
+            ("Image Type", "DERIVED\\SECONDARY\\AXIAL", { $0.imageType = ["DERIVED", "SECONDARY", "AXIAL"] }),
+            ("Temporal Position Identifier", "2", { $0.temporalPositionIdentifier = 2 }),
+            ("Frame of Reference UID", "1.9", { $0.frameOfReferenceUID = "1.9" }),
+            (
+                "Image Orientation (Patient)", "1\\0\\0\\0\\0\\-1",
+                { $0.frames[0].columnDirection = Vector3(0, 0, -1) }
+            ),
+            ("Rows", "80", { $0.rows = 80 }),
+            ("Pixel Spacing", "2\\1.26", { $0.frames[0].pixelSpacing?.betweenRows = 2 }),
+        ]
+        for (name, value, change) in changes {
+            let second = first.map { header in
+                var header = header
+                header.sopInstanceUID += ".2"
+                change(&header)
+                return header
+            }
+            var localizer = first[0]
+            localizer.sopInstanceUID += ".3"
+            localizer.imageType = ["ORIGINAL", "PRIMARY", "LOCALIZER"]
+            let headers = first + second + [localizer]
+            let parts = stackParts(of: stacks(of: headers), headers: headers)
+            #expect(parts.map { $0?.number } == [1, 2, nil] && parts[1]?.count == 2, "\(name)")
+            #expect(parts[1]?.attributes.filter(\.divides).map(\.name) == [name])
+            #expect(parts[1]?.attributes.first { $0.name == name }?.value == value)
+            let told = Set(parts[0]?.attributes.map(\.name) ?? [])
+            #expect(
+                told.isSuperset(of: ["Image Orientation (Patient)", "Image Type", "Frame of Reference UID"]),
+                "\(name): \(told)"
+            )
+        }
+        #expect(stackParts(of: stacks(of: first), headers: first) == [nil])
+    }
+
     @Test("localizers, orientations, grids, frames of reference and times are kept apart")
     func keys() throws {
         let header = try stack()[0]

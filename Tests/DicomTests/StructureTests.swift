@@ -206,6 +206,16 @@ struct StructureTests {
         )
     }
 
+    @Test("contours between slices are counted, with the largest distance; rounding in files is none")
+    func offSlice() {
+        let geometry = SmallCT.geometry(columns: 13, rows: 11, slices: 4)
+        let places = [0.0, 1.01, 1.7, 2.2, -0.6, 3.4]
+        let found = structureSet(places.map { square(geometry, k: $0) }).offSlice(on: geometry)
+        // 0.3, 0.2 and 0.4 slices of 3 mm; 0.01 is rounding, and -0.6 belongs to no slice.
+        #expect(found.count == 3 && abs(found.farthestMM - 1.2) < 1e-9)
+        #expect(structureSet([square(geometry, k: 2)]).offSlice(on: geometry).count == 0)
+    }
+
     @Test("a contour within another is a hole, whichever comes first")
     func holes() {
         let geometry = SmallCT.geometry(columns: 13, rows: 11, slices: 4)

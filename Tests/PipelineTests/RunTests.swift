@@ -235,6 +235,13 @@ struct RunTests {
         #expect(report["verdict"] as? String == "refused")
         #expect((report["fault"] as? [String: Any])?["code"] as? String == "E_MISSING_SLICE")
         #expect(!text.contains("Phantom"), "the name of the patient")
+        let header = try InstanceHeader(contentsOf: images[0])
+        let series = try #require(report["series"] as? [String: Any])
+        #expect(series["seriesInstanceUID"] as? String == header.seriesInstanceUID)
+        #expect(series["studyInstanceUID"] as? String == header.studyInstanceUID)
+        #expect(series["modality"] as? String == "CT" && series["images"] as? Int == images.count - 1)
+        #expect(series["slices"] == nil && series["part"] == nil)
+        #expect(text.contains(header.seriesInstanceUID) && !text.contains("retry") && !text.contains("service"))
     }
 
     @Test("a product that does not give back the mask is not delivered, nor is anything else")

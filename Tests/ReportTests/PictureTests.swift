@@ -112,6 +112,47 @@ struct PictureTests {
         #expect(nothing.middle { $0[0] != $0[1] || $0[1] != $0[2] } == nil)
     }
 
+    @Test("the slice that differs most from the reference is drawn, and named by what differs", arguments: signs)
+    func worstSlice(_ signs: Vector3) throws {
+        let geometry = axialGrid(signs: signs)
+        let labels = filled(geometry) { p -> UInt8 in
+            abs(p.z) > 20 || abs(p.y) > 20 ? 0 : p.x > 10 ? 1 : p.x < -10 ? 2 : 0
+        }
+        // One row is wrong in the first slice of a structure, four rows of the other one in a slice further on.
+        var theirs = labels
+        let d = geometry.dimensions
+        let used = (0..<d.k).filter { k in
+            (0..<d.j).contains { j in (0..<d.i).contains { labels[$0, j, k] == 2 } }
+        }
+        let (first, worst) = (used[0], used[used.count / 2])
+        let rows = (0..<d.j).filter { j in (0..<d.i).contains { labels[$0, j, worst] == 2 } }
+        var voxels = 0
+        for i in 0..<d.i {
+            if labels[i, rows[0], first] == 1 { theirs[i, rows[0], first] = 0 }
+            for j in rows.prefix(4) where labels[i, j, worst] == 2 {
+                theirs[i, j, worst] = 0
+                voxels += 1
+            }
+        }
+        let structures = [
+            OutlinedStructure(name: "Lung_L", color: [86, 180, 233], labels: [1]),
+            OutlinedStructure(name: "Lung_R", color: [0, 114, 178], labels: [2]),
+            OutlinedStructure(name: "Heart", color: [1, 2, 3], labels: [3]),
+        ]
+        let pictures = try casePictures(
+            ct: marked(geometry),
+            labels: labels,
+            structures: structures,
+            reference: theirs,
+            threads: 1
+        )
+        let picture = try #require(pictures.first { $0.role == .worstSlice })
+        let area = Double(voxels) * geometry.spacing.x * geometry.spacing.y / 100
+        #expect(picture.caption.contains("axial slice \(worst + 1) "), "\(picture.caption)")
+        #expect(picture.caption.contains("\((area * 10).rounded() / 10) cm\u{00B2} of Lung_R"), "\(picture.caption)")
+        #expect(DecodedPNG(picture.png)?.middle { $0 == [255, 255, 255] } != nil, "the reference is not drawn")
+    }
+
     @Test("thin and tiny volumes have pictures too")
     func thin() throws {
         for (i, j, k) in [(1, 1, 1), (64, 64, 1), (1, 64, 3), (3, 2, 200)] {

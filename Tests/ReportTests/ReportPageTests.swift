@@ -100,20 +100,45 @@ struct RefusalTextTests {
                 message: "2 slices are missing.",
                 details: ["E_MISSING_SLICE: 2 slices are missing.", "  2 missing between slice 3 and slice 6"]
             ),
-            name: "1.2.3-r2"
+            name: "1.2.3-r2",
+            of: .series(number: 7)
         )
         for part in [
             "This CT was not contoured.", "Result: 1.2.3-r2", "Why: 2 slices are missing.", "Code: E_MISSING_SLICE",
-            "What to do: Send the missing slices.", "    2 missing between slice 3 and slice 6", "contourctl retry",
+            "What to do: Send the missing slices.", "    2 missing between slice 3 and slice 6", "contourctl retry 7",
             "9.8.7",
         ] { #expect(text.contains(part), "\(part)") }
         #expect(text.hasSuffix("\n"))
     }
 
+    @Test("it names the series and the part of it, so that the CT is found again")
+    func identity() {
+        var report = refused(message: "It is short.")
+        report.series = series("1.2.840.99")
+        let text = refusalText(report, name: "1.2.840.99-s2", of: .input)
+        for part in [
+            "Series Instance UID: 1.2.840.99", "Study Instance UID: 1.2.840.99", "Number of images: 99",
+            "Frame of Reference UID: 1.2.840.99", "Part: 2 of 3", "Acquisition Number: 1.2.840.99",
+        ] { #expect(text.contains("  \(part)\n"), "\(part)") }
+        #expect(
+            report.series?.part?.text
+                == "part 2 of 3 of its series, which differ in Acquisition Number (here 1.2.840.99)"
+        )
+    }
+
+    @Test("advice fits who made the attempt: nobody without the service is sent to it")
+    func callers() {
+        let report = refused(message: "It is short.")
+        #expect(refusalText(report, name: "a", of: .series(number: 12)).contains("contourctl retry 12"))
+        let alone = refusalText(report, name: "a", of: .input)
+        #expect(alone.contains("contourctl run") && !alone.contains("retry") && !alone.contains("service"))
+        #expect(refusalText(report, name: "files-3", of: .files).contains("contourctl show files"))
+    }
+
     @Test("long reasons are wrapped and lose no word")
     func wrapping() {
         let message = (1...60).map { "word\($0)" }.joined(separator: " ")
-        let text = refusalText(refused(message: message), name: "1.2.3")
+        let text = refusalText(refused(message: message), name: "1.2.3", of: .input)
         #expect(text.split(separator: "\n").allSatisfy { $0.count <= 100 })
         let words = text.split(whereSeparator: \.isWhitespace).filter { $0.hasPrefix("word") }
         #expect(words.map(String.init) == (1...60).map { "word\($0)" })

@@ -103,20 +103,7 @@ func report(everyText text: String, verdict: CaseReport.Verdict = .review) -> Ca
         softwareVersion: text,
         createdAt: text,
         revision: 2,
-        series: .init(
-            seriesInstanceUID: text,
-            studyInstanceUID: text,
-            frameOfReferenceUID: text,
-            columns: 512,
-            rows: 512,
-            slices: 99,
-            spacingMM: [0.976563, 0.976563, 2.5],
-            manufacturer: text,
-            convolutionKernel: text,
-            patientPosition: text,
-            extentIsProvable: false,
-            volumeDigest: text
-        ),
+        series: series(text),
         model: .init(name: text, version: text, digest: text, summary: text, demonstration: true, trainingCases: 8),
         configurationDigest: text,
         structures: [structure],
@@ -133,4 +120,29 @@ func report(everyText text: String, verdict: CaseReport.Verdict = .review) -> Ca
         stages: [.init(stage: text, seconds: 1.25, peakMemoryMB: 300)],
         files: [text: text]
     )
+}
+
+/// The summary of a CT; every text is the given one.
+func series(_ text: String) -> CaseReport.SeriesSummary {
+    var series = CaseReport.SeriesSummary(
+        seriesInstanceUID: text,
+        studyInstanceUID: text,
+        modality: text,
+        images: 99,
+        columns: 512,
+        rows: 512
+    )
+    (series.frameOfReferenceUID, series.manufacturer) = (text, text)
+    (series.convolutionKernel, series.patientPosition) = (text, text)
+    series.part = .init(
+        number: 2,
+        count: 3,
+        attributes: [
+            .init(name: "Acquisition Number", value: text, divides: true),
+            .init(name: "Image Type", value: text, divides: false),
+        ]
+    )
+    (series.slices, series.spacingMM) = (99, [0.976563, 0.976563, 2.5])
+    (series.extentIsProvable, series.volumeDigest) = (false, text)
+    return series
 }

@@ -223,7 +223,7 @@ struct RecipeTests {
     }
 
     @Test(
-        "the spellings of a name",
+        "a pattern and a name that is written like it",
         arguments: [
             ("Lung_L", true), ("LUNG LEFT", true), ("lung-left", true), ("lt lung", true), ("Left  Lung", true),
             ("Lung_R", false), ("Lungs", false), ("Lung Left Lower Lobe", false), ("Heart", false), ("", false),

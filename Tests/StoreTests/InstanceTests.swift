@@ -100,6 +100,9 @@ struct InstanceTests {
             #expect(try test.store.references(toSeriesInstanceUID: uid).map(\.number) == [instance.number])
         }
         #expect(try test.store.references(toSeriesInstanceUID: "1").isEmpty)
+        #expect(try test.store.referencesWithoutSeries().map(\.number) == [instance.number])
+        try test.addImage("1.2.0", to: "1.2")
+        #expect(try test.store.referencesWithoutSeries().isEmpty)
         #expect(try test.store.receivedInstance(sopInstanceUID: "7")?.digest == "d")
     }
 }

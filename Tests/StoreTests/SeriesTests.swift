@@ -54,6 +54,24 @@ struct SeriesTests {
         let number = try test.series("1.2")
         _ = try test.store.seal(number, runs: [test.newRun()])
         _ = try test.store.cancel(number)
+        #expect(try test.store.seal(number, runs: [test.newRun()]).map(\.revision) == [1])
+    }
+
+    @Test("A revision that was cancelled before it was delivered leaves its name to the next one")
+    func cancelledRevision() throws {
+        let test = try TestStore()
+        let number = try test.series("1.2")
+        let first = try #require(try test.store.seal(number, runs: [test.newRun()]).first)
+        _ = try test.store.cancel(number)
+        try test.store.reopen(number)
+        let second = try #require(try test.store.seal(number, runs: [test.newRun()]).first)
+        #expect(second.number != first.number)
+        #expect(second.revision == 1 && second.deliveredName == first.deliveredName)
+        try deliver(second, test)
+        try test.store.reopen(number)
+        #expect(try test.store.seal(number, runs: [test.newRun()]).map(\.revision) == [2])
+        _ = try test.store.cancel(number)
+        try test.store.reopen(number)
         #expect(try test.store.seal(number, runs: [test.newRun()]).map(\.revision) == [2])
     }
 

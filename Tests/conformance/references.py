@@ -8,6 +8,7 @@ import tempfile
 
 import nibabel
 import numpy as np
+import pydicom
 
 import product
 import reports
@@ -23,6 +24,7 @@ def main():
         images, truth = product.phantom(f"{scratch}/phantom", *product.COARSE_GRID)
         every_form_gives_the_same_scores(checks, images, truth)
         a_missed_structure_counts(checks, truth, scratch)
+        contours_off_the_slices_are_told(checks, images, truth, scratch)
         if product.has_model():
             masks_beside_a_run(checks, images, truth, scratch)
         else:
@@ -68,6 +70,30 @@ def a_missed_structure_counts(checks, truth, scratch):
     found = scores(evaluate(truth, f"{scratch}/missed")).get("Lung_L", {})
     checks.check("a mask without a voxel is scored with Dice 0 and no distances",
                  found.get("dice") == 0 and found.get("hausdorff_95_mm", 0) is None, found)
+
+
+def contours_off_the_slices_are_told(checks, images, truth, scratch):
+    """Contours 1.5 mm above their slices, and two slices without any: both are told, of that structure alone."""
+    reference = pydicom.dcmread(f"{truth}/rtstruct.dcm")
+    numbers = {roi.ROIName: roi.ROINumber for roi in reference.StructureSetROISequence}
+    for roi in reference.ROIContourSequence:
+        if roi.ReferencedROINumber == numbers["Heart"]:
+            for contour in roi.ContourSequence:
+                points = [float(value) for value in contour.ContourData]
+                points[2::3] = [z + 1.5 for z in points[2::3]]
+                contour.ContourData = [f"{value:.4f}" for value in points]
+            moved = len(roi.ContourSequence)
+        if roi.ReferencedROINumber == numbers["Lung_R"]:
+            heights = sorted({float(contour.ContourData[2]) for contour in roi.ContourSequence})
+            gap = heights[5:7]
+            roi.ContourSequence = [c for c in roi.ContourSequence if float(c.ContourData[2]) not in gap]
+    reference.save_as(f"{scratch}/off.dcm")
+    found = evaluate(f"{scratch}/off.dcm", f"{truth}/seg.dcm", "--ct", images).get("findings", [])
+    checks.check("contours between slices are told, with their number and distance",
+                 [one for one in found if one.startswith(f"Heart: {moved} contours") and "up to 1.5 mm" in one], found)
+    checks.check("slices that the reference skips are told",
+                 [one for one in found if one.startswith("Lung_R: the reference skips 2 slices")], found)
+    checks.check("nothing else is told", len(found) == 2, found)
 
 
 def masks_beside_a_run(checks, images, truth, scratch):

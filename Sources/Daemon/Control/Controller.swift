@@ -28,7 +28,12 @@ package struct Controller: Sendable {
                 return .show(try details(series.number))
             case .files:
                 let files = try store.instances(in: .quarantined) + store.instances(in: .ignored)
-                return .files(files.map(line))
+                let early = try store.referencesWithoutSeries().map { reference in
+                    var entry = line(reference)
+                    entry.reason = "It is kept until a CT series comes that it contours."
+                    return entry
+                }
+                return .files(files.map(line) + early)
             case .retry(let number): return .done(try retry(number))
             case .cancel(let number): return .done(try cancel(number))
             case .pause:

@@ -96,15 +96,27 @@ struct Assembler {
         let factory = RunFactory(context: context, settings: settings, series: series)
         let references = try context.store.references(toSeriesInstanceUID: series.seriesInstanceUID)
         let runs = try stacks.stacks.flatMap { stack in
-            try settings.models.map { try factory.run(for: stack, model: $0, references: references) }
+            try settings.models.map {
+                try factory.run(
+                    for: stack,
+                    localizersSetAside: stacks.localizersSetAside,
+                    model: $0,
+                    references: references
+                )
+            }
         }
         let made = try context.store.seal(series.number, runs: runs)
         let fields = JournalFields(series: series.number)
         if let first = made.first {
-            let slices = stacks.stacks.reduce(0) { $0 + $1.instances.count }
+            let images = stacks.stacks.reduce(0) { $0 + $1.instances.count }
+            let state = stacks.missing.map { "is taken although it is not complete (\($0))" } ?? "is complete"
+            let parts = stacks.stacks.count == 1 ? "" : " in \(stacks.stacks.count) parts"
             context.logger.event(
                 .seriesSealed,
-                "series \(series.number) is complete: \(slices) images, \(made.count) to contour, revision \(first.revision)",
+                """
+                series \(series.number) \(state): \(images) \(images == 1 ? "image" : "images")\(parts), \
+                \(made.count) to contour, revision \(first.revision)
+                """,
                 fields
             )
             context.wakeDispatchers()
@@ -124,11 +136,15 @@ package struct SealedStacks {
         package var name: String
         package var instances: [InstanceRecord]
         package var seriesInstanceCount: Int
+        package var headers: [InstanceHeader]
+        /// What of the Series it is, when that has several stacks.
+        package var part: StackPart?
     }
 
     package var stacks: [Stack] = []
     /// What the headers say is missing; nil when nothing is.
     package var missing: String?
+    package var localizersSetAside = 0
 
     package init(_ images: [InstanceRecord], limits: AdmissionLimits) throws {
         let headers = try images.map { image in
@@ -138,11 +154,14 @@ package struct SealedStacks {
         // Localizers beside a scan are set aside; alone they are refused with that reason.
         let scans = all.filter { !$0.key.isLocalizer }
         let parts = scans.isEmpty ? all : scans
+        let places = stackParts(of: parts, headers: headers)
+        localizersSetAside = scans.isEmpty ? 0 : all.filter(\.key.isLocalizer).reduce(0) { $0 + $1.indices.count }
         let count = Set(headers.map(\.sopInstanceUID)).count
         for (index, part) in parts.enumerated() {
             let uid = part.key.seriesInstanceUID
+            let own = part.indices.map { headers[$0] }
             let examination = examineStack(
-                part.indices.map { headers[$0] },
+                own,
                 limits: limits,
                 seriesInstanceCount: count
             )
@@ -151,7 +170,9 @@ package struct SealedStacks {
                 Stack(
                     name: parts.count > 1 ? "\(uid)-s\(index + 1)" : uid,
                     instances: part.indices.map { images[$0] },
-                    seriesInstanceCount: count
+                    seriesInstanceCount: count,
+                    headers: own,
+                    part: places[index]
                 )
             )
         }

@@ -9,7 +9,12 @@ struct RunFactory {
     let settings: ServiceContext.Settings
     let series: SeriesRecord
 
-    func run(for stack: SealedStacks.Stack, model: ModelChoice, references: [InstanceRecord]) throws -> NewRun {
+    func run(
+        for stack: SealedStacks.Stack,
+        localizersSetAside: Int,
+        model: ModelChoice,
+        references: [InstanceRecord]
+    ) throws -> NewRun {
         let configuration = settings.configuration
         let digest = try configurationDigest(admission: configuration.admission, export: configuration.export)
         let content = stack.instances.map { "\($0.sopInstanceUID ?? "") \($0.digest ?? "")" }.sorted()
@@ -29,6 +34,7 @@ struct RunFactory {
             threads: configuration.work.threads
         )
         request.seriesInstanceCount = stack.seriesInstanceCount
+        request.describe(stack: stack.headers, part: stack.part, localizersSetAside: localizersSetAside)
         let base = configuration.deliveredName(stack: stack.name, model: model.name)
         let template = request
         return NewRun(

@@ -3,6 +3,7 @@ import Foundation
 import Imaging
 import Nifti
 import Platform
+import Segmentation
 
 /// Structures of a reference: an RT Structure Set, a Segmentation, or NIfTI.
 package struct ReferenceMasks {
@@ -16,7 +17,7 @@ package struct ReferenceMasks {
     package let names: [String]
     /// The grid that the structures were drawn on; nil for an RT Structure Set, whose contours have none.
     package let grid: VolumeGeometry?
-    private let load: (Int, VolumeGeometry) throws -> (mask: Mask, outside: Int)
+    private let load: (Int, VolumeGeometry) throws -> PlacedMask
 
     /// - Parameters:
     ///   - path: the file; NIfTI by its name, everything else as DICOM.
@@ -41,7 +42,8 @@ package struct ReferenceMasks {
                 grid: nil
             ) { index, geometry in
                 let (mask, outside) = set.structures[index].mask(on: geometry)
-                return (mask, outside)
+                let offSlice = set.structures[index].offSlice(on: geometry)
+                return PlacedMask(mask: mask, outside: outside, offSlice: offSlice)
             }
         case .segmentation:
             let object = try SegmentationObject(contentsOf: path)
@@ -53,8 +55,10 @@ package struct ReferenceMasks {
                 names: object.segments.map(\.label),
                 grid: object.grid
             ) { index, geometry in
-                let (mask, outside) = object.mask(ofSegment: object.segments[index].number, on: geometry)
-                return (mask, outside)
+                let number = object.segments[index].number
+                let (mask, outside) = object.mask(ofSegment: number, on: geometry)
+                let offSlice = object.offSlice(ofSegment: number, on: geometry)
+                return PlacedMask(mask: mask, outside: outside, offSlice: offSlice)
             }
         default:
             throw StructureError.unreadable(reason: "it is neither an RT Structure Set nor a Segmentation nor NIfTI")
@@ -68,7 +72,7 @@ package struct ReferenceMasks {
         frameOfReferenceUIDs: [String],
         names: [String],
         grid: VolumeGeometry?,
-        load: @escaping (Int, VolumeGeometry) throws -> (mask: Mask, outside: Int)
+        load: @escaping (Int, VolumeGeometry) throws -> PlacedMask
     ) {
         self.kind = kind
         self.sopInstanceUID = sopInstanceUID
@@ -103,8 +107,8 @@ package struct ReferenceMasks {
             let wanted = values[index].1
             let mask = Mask(geometry: volume.geometry, voxels: volume.voxels.map { wanted.contains($0) ? 1 : 0 })
             // Its header holds the grid in 32-bit numbers: the CT's own is meant.
-            if mask.isOn(geometry) { return (Mask(geometry: geometry, voxels: mask.voxels), 0) }
-            return (mask.resampledNearest(to: geometry, outside: 0, threads: 1), 0)
+            if mask.isOn(geometry) { return PlacedMask(mask: Mask(geometry: geometry, voxels: mask.voxels)) }
+            return PlacedMask(mask: mask.resampledNearest(to: geometry, outside: 0, threads: 1))
         }
     }
 
@@ -123,8 +127,8 @@ package struct ReferenceMasks {
 
     static func isNifti(_ path: String) -> Bool { path.hasSuffix(".nii") || path.hasSuffix(".nii.gz") }
 
-    /// The mask of one structure on a grid, and how many contours or frames lay on no slice of it.
-    package func mask(at index: Int, on geometry: VolumeGeometry) throws -> (mask: Mask, outside: Int) {
+    /// One structure on a grid.
+    package func mask(at index: Int, on geometry: VolumeGeometry) throws -> PlacedMask {
         try load(index, geometry)
     }
 }

@@ -3,6 +3,7 @@ import Foundation
 import Imaging
 import Metrics
 import Platform
+import Segmentation
 
 /// What `contourctl evaluate` is asked: how well a set of contours agrees with a reference.
 package struct ComparisonRequest: Sendable {
@@ -95,37 +96,33 @@ func compareStructures(_ request: ComparisonRequest, scan: SeriesScan?) throws -
                 + "and the scores mean nothing unless both were registered"
         )
     }
-    let partners = Dictionary(
-        prediction.names.map { (StructureName($0), $0) },
-        uniquingKeysWith: { first, _ in first }
-    )
+    let partners = StructureName.partners(of: reference.names, in: prediction.names)
     let tolerances = Dictionary(
         request.toleranceByStructure.map { (StructureName($0.key), $0.value) },
         uniquingKeysWith: { first, _ in first }
     )
-    var used: Set<String> = []
-    for name in reference.names {
-        guard let partner = partners[StructureName(name)], used.insert(partner).inserted else {
+    for (index, name) in reference.names.enumerated() {
+        guard let partner = partners[index] else {
             result.unmatchedReference.append(name)
             continue
         }
-        let (truth, outsideTruth) = try reference.mask(of: name, on: geometry)
-        let (mask, outside) = try prediction.mask(of: partner, on: geometry)
-        for (side, count) in [("reference", outsideTruth), ("prediction", outside)] where count > 0 {
-            result.findings.append("\(name): \(count) contours of the \(side) lie on no slice of the grid")
-        }
+        let truth = try reference.mask(at: index, on: geometry)
+        let mask = try prediction.mask(at: partner, on: geometry)
+        result.findings += truth.findings(name, of: "reference", on: "grid")
+        result.findings += mask.findings(name, of: "prediction", on: "grid")
         result.structures.append(
             StructureScores(
                 name: name,
-                reference: truth,
-                prediction: mask,
+                reference: truth.mask,
+                prediction: mask.mask,
                 tolerancesMM: tolerances[StructureName(name)].map { [$0] } ?? request.tolerancesMM,
                 withSlices: request.withSlices,
                 threads: request.threads
             )
         )
     }
-    result.unmatchedPrediction = prediction.names.filter { !used.contains($0) }
+    let used = Set(partners.values)
+    result.unmatchedPrediction = prediction.names.indices.filter { !used.contains($0) }.map { prediction.names[$0] }
     return result
 }
 
@@ -213,9 +210,12 @@ private struct StructureSource {
 
     var referencedSeriesInstanceUIDs: [String] { parts.flatMap(\.referencedSeriesInstanceUIDs) }
 
-    func mask(of name: String, on geometry: VolumeGeometry) throws -> (mask: Mask, outside: Int) {
+    /// - Parameter index: into `names`.
+    func mask(at index: Int, on geometry: VolumeGeometry) throws -> PlacedMask {
+        var first = 0
         for part in parts {
-            if let index = part.names.firstIndex(of: name) { return try part.mask(at: index, on: geometry) }
+            if index < first + part.names.count { return try part.mask(at: index - first, on: geometry) }
+            first += part.names.count
         }
         preconditionFailure("names come from the parts")
     }

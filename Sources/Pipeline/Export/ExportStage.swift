@@ -40,7 +40,7 @@ struct RunResult {
     }
 
     var identity: ProductIdentity {
-        ProductIdentity(request, volumeDigest: facts.summary.volumeDigest, series: facts.summary)
+        ProductIdentity(request, series: facts.summary)
     }
 }
 
@@ -166,10 +166,11 @@ struct ExportStage: Stage {
                 reference.kind.rawValue == reported.referenceKind,
                 reference.sopInstanceUID == reported.referenceSOPInstanceUID
             else { continue }
-            for (index, name) in reference.names.enumerated() {
-                let own = result.labels.labels.first { StructureName($0.key) == StructureName(name) }
-                guard let own, let mask = try? reference.mask(at: index, on: geometry).mask else { continue }
-                for n in labels.voxels.indices where mask.voxels[n] != 0 { labels.voxels[n] = own.value }
+            let own = result.labels.labels.sorted { $0.value < $1.value }
+            let partners = StructureName.partners(of: reference.names, in: own.map(\.key))
+            for (index, partner) in partners.sorted(by: { $0.key < $1.key }) {
+                guard let mask = try? reference.mask(at: index, on: geometry).mask else { continue }
+                for n in labels.voxels.indices where mask.voxels[n] != 0 { labels.voxels[n] = own[partner].value }
             }
         }
         return labels

@@ -7,9 +7,9 @@ struct ProductIdentity {
     private let parts: [String]
     private let revision: Int
 
-    init(_ request: RunRequest, volumeDigest: String, series: CaseReport.SeriesSummary) {
+    init(_ request: RunRequest, series: CaseReport.SeriesSummary) {
         parts = [
-            series.seriesInstanceUID, volumeDigest, request.modelDigest, request.configurationDigest,
+            series.seriesInstanceUID, series.volumeDigest ?? "", request.modelDigest, request.configurationDigest,
             request.softwareVersion,
         ]
         revision = request.revision

@@ -4,40 +4,49 @@ import Report
 
 /// Writes `<run>/refused/`, the folder that is delivered instead of contours: `REFUSED.txt` and `report.json`.
 package func writeRefusal(_ fault: Fault, request: RunRequest, to folder: RunFolder) throws(Fault) {
-    try write(
-        fault,
-        of: .series,
-        name: request.deliveredName,
-        createdAt: request.createdAt,
-        revision: request.revision,
-        configurationDigest: request.configurationDigest,
-        softwareVersion: request.softwareVersion,
-        to: folder
-    )
+    var report = refusal(fault, createdAt: request.createdAt, softwareVersion: request.softwareVersion)
+    report.revision = request.revision
+    report.configurationDigest = request.configurationDigest
+    report.series = request.series
+    report.findings = seriesFindings(request.series, localizersSetAside: request.localizersSetAside)
+    let subject = request.seriesNumber == 0 ? RefusalSubject.input : .series(number: request.seriesNumber)
+    try write(report, name: request.deliveredName, of: subject, to: folder)
 }
 
 /// The same for files that were not taken.
 package func writeFileRefusal(_ fault: Fault, name: String, createdAt: Date, to folder: RunFolder) throws(Fault) {
-    try write(
-        fault,
-        of: .files,
-        name: name,
-        createdAt: createdAt,
-        revision: 0,
-        configurationDigest: "",
-        softwareVersion: ContourdVersion.current,
-        to: folder
+    let report = refusal(fault, createdAt: createdAt, softwareVersion: ContourdVersion.current)
+    try write(report, name: name, of: .files, to: folder)
+}
+
+private func refusal(_ fault: Fault, createdAt: Date, softwareVersion: String) -> CaseReport {
+    CaseReport(
+        verdict: .refused,
+        softwareVersion: softwareVersion,
+        createdAt: RunJSON.text(of: createdAt),
+        revision: nil,
+        series: nil,
+        model: nil,
+        configurationDigest: nil,
+        structures: [],
+        findings: [],
+        evaluation: nil,
+        fault: .init(
+            code: fault.code,
+            kind: fault.kind.rawValue,
+            message: fault.message,
+            hint: fault.hint,
+            details: fault.details
+        ),
+        stages: [],
+        files: [:]
     )
 }
 
 private func write(
-    _ fault: Fault,
-    of subject: RefusalSubject,
+    _ report: CaseReport,
     name: String,
-    createdAt: Date,
-    revision: Int,
-    configurationDigest: String,
-    softwareVersion: String,
+    of subject: RefusalSubject,
     to folder: RunFolder
 ) throws(Fault) {
     do {
@@ -45,27 +54,6 @@ private func write(
         let partial = folder.refusalDirectory + ".partial"
         try Directory.remove(partial)
         try Directory.create(partial)
-        let report = CaseReport(
-            verdict: .refused,
-            softwareVersion: softwareVersion,
-            createdAt: RunJSON.text(of: createdAt),
-            revision: revision,
-            series: nil,
-            model: nil,
-            configurationDigest: configurationDigest,
-            structures: [],
-            findings: [],
-            evaluation: nil,
-            fault: .init(
-                code: fault.code,
-                kind: fault.kind.rawValue,
-                message: fault.message,
-                hint: fault.hint,
-                details: fault.details
-            ),
-            stages: [],
-            files: [:]
-        )
         try RunJSON.encode(report).write(to: URL(fileURLWithPath: partial + "/report.json"))
         try Data(refusalText(report, name: name, of: subject).utf8).write(
             to: URL(fileURLWithPath: partial + "/REFUSED.txt")

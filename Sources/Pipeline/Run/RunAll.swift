@@ -111,6 +111,7 @@ package struct DirectRun: Sendable {
             threads: threads
         )
         request.seriesInstanceCount = stack.seriesInstanceCount
+        request.describe(stack: stack.headers, part: stack.part, localizersSetAside: stack.localizersSetAside)
         return request
     }
 

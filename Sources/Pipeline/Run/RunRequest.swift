@@ -1,5 +1,6 @@
 import Dicom
 import Foundation
+import Report
 
 /// What shall be written, and how.
 package struct ExportOptions: Codable, Sendable, Equatable {
@@ -45,6 +46,10 @@ package struct RunRequest: Codable, Sendable, Equatable {
     package var threads: Int
     /// Instances of the whole Series at hand, where it has several stacks.
     package var seriesInstanceCount: Int?
+    /// What the headers say about the stack, so that a refusal can name it without reading its files.
+    package var series: CaseReport.SeriesSummary?
+    /// Localizers of the Series that are not among `dicomFiles`.
+    package var localizersSetAside: Int?
     /// The Run folder whose results an evaluation scores.
     package var baseRunDirectory: String?
 

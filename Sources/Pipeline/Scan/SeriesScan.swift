@@ -21,6 +21,10 @@ package struct SeriesScan: Sendable {
 
         /// Series Instance UID, with a number when the Series has several stacks.
         package var name: String
+        /// What of the Series it is, when that has several stacks.
+        package var part: StackPart?
+        /// Localizers of the Series that are not in this stack.
+        package var localizersSetAside: Int
     }
 
     /// An object that contours Series.
@@ -74,14 +78,18 @@ package struct SeriesScan: Sendable {
         let counts = Dictionary(grouping: headers, by: \.seriesInstanceUID)
             .mapValues { Set($0.map(\.sopInstanceUID)).count }
         let parts = Dicom.stacks(of: headers, limits: limits)
+        let places = stackParts(of: parts, headers: headers)
         return parts.enumerated().map { index, part in
             let uid = part.key.seriesInstanceUID
+            let localizers = parts.filter { $0.key.seriesInstanceUID == uid && $0.key.isLocalizer }
             return Stack(
                 key: part.key,
                 headers: part.indices.map { headers[$0] },
                 files: part.indices.map { files[$0] },
                 seriesInstanceCount: counts[uid] ?? 0,
-                name: name(of: index, among: parts.map(\.key))
+                name: name(of: index, among: parts.map(\.key)),
+                part: places[index],
+                localizersSetAside: part.key.isLocalizer ? 0 : localizers.reduce(0) { $0 + $1.indices.count }
             )
         }
     }

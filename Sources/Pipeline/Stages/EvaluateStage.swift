@@ -37,7 +37,8 @@ struct EvaluateStage: Stage {
         let structures = judge.reports()
         var result = EvaluationFacts(
             structures: structures,
-            findings: findings(facts, segmentation, structures),
+            findings: findings(facts, segmentation, structures)
+                + seriesFindings(facts.summary, localizersSetAside: try base.request().localizersSetAside),
             evaluations: []
         )
         let evaluation = ReferenceEvaluation(
@@ -68,7 +69,7 @@ struct EvaluateStage: Stage {
         else {
             return
         }
-        let own = ProductIdentity(request, volumeDigest: facts.summary.volumeDigest, series: facts.summary)
+        let own = ProductIdentity(request, series: facts.summary)
         guard !own.isOurs(scores.referenceSOPInstanceUID) else {
             result.findings.append(
                 .init(
@@ -104,7 +105,11 @@ struct EvaluateStage: Stage {
     ) throws -> ReferenceMasks {
         let masks = try ReferenceMasks(contentsOf: path, labels: evaluation.labels.labels, areStated: false)
         let series = facts.summary
-        guard masks.liesIn(frameOfReferenceUID: series.frameOfReferenceUID, seriesInstanceUID: series.seriesInstanceUID)
+        guard
+            masks.liesIn(
+                frameOfReferenceUID: series.frameOfReferenceUID ?? "",
+                seriesInstanceUID: series.seriesInstanceUID
+            )
         else {
             throw Fault(
                 .permanent,

@@ -2,6 +2,7 @@ import Dicom
 import Imaging
 import Metrics
 import Report
+import Segmentation
 
 /// Scores a label map against a reference.
 struct ReferenceEvaluation {
@@ -22,32 +23,29 @@ struct ReferenceEvaluation {
             unmatchedPrediction: [],
             findings: []
         )
-        var scored: Set<StructureName> = []
         let geometry = labels.volume.geometry
-        for reference in references {
-            for (index, name) in reference.names.enumerated() {
-                guard let own = prediction(for: name), scored.insert(StructureName(name)).inserted else {
-                    evaluation.unmatchedReference.append(name)
-                    continue
-                }
-                let (mask, outside) = try reference.mask(at: index, on: geometry)
-                if outside > 0 {
-                    evaluation.findings.append(
-                        "\(name): \(outside) contours of the reference lie on no slice of the CT"
-                    )
-                }
-                evaluation.structures.append(
-                    StructureScores(
-                        name: own.name,
-                        reference: mask,
-                        prediction: own.mask,
-                        tolerancesMM: tolerancesMM,
-                        threads: threads
-                    )
-                )
+        let theirs = references.flatMap { reference in reference.names.indices.map { (reference, $0) } }
+        let partners = StructureName.partners(of: theirs.map { $0.names[$1] }, in: names)
+        for (index, (reference, place)) in theirs.enumerated() {
+            let name = reference.names[place]
+            guard let own = partners[index].map({ names[$0] }), let prediction = prediction(of: own) else {
+                evaluation.unmatchedReference.append(name)
+                continue
             }
+            let placed = try reference.mask(at: place, on: geometry)
+            evaluation.findings += placed.findings(name, of: "reference", on: "CT")
+            evaluation.structures.append(
+                StructureScores(
+                    name: own,
+                    reference: placed.mask,
+                    prediction: prediction,
+                    tolerancesMM: tolerancesMM,
+                    threads: threads
+                )
+            )
         }
-        evaluation.unmatchedPrediction = names.filter { !scored.contains(StructureName($0)) }
+        let scored = Set(partners.values)
+        evaluation.unmatchedPrediction = names.indices.filter { !scored.contains($0) }.map { names[$0] }
         return evaluation
     }
 
@@ -55,12 +53,10 @@ struct ReferenceEvaluation {
         labels.labels.sorted { $0.value < $1.value }.map(\.key) + unions.map(\.name)
     }
 
-    private func prediction(for name: String) -> (name: String, mask: Mask)? {
-        let wanted = StructureName(name)
-        guard let own = names.first(where: { StructureName($0) == wanted }) else { return nil }
+    private func prediction(of own: String) -> Mask? {
         if let union = unions.first(where: { $0.name == own }) {
-            return (own, labels.mask(ofLabels: Set(union.members.compactMap { labels.labels[$0] })))
+            return labels.mask(ofLabels: Set(union.members.compactMap { labels.labels[$0] }))
         }
-        return labels.mask(of: own).map { (own, $0) }
+        return labels.mask(of: own)
     }
 }

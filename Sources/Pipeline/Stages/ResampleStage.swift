@@ -34,31 +34,25 @@ struct ResampleStage: Stage {
         try context.report(0.95, "writing")
         try input.write(toBase: output + "/input")
         try series.reference.write(to: output + "/reference.dcm")
-        try RunJSON.encode(facts(of: series)).write(to: URL(fileURLWithPath: output + "/series.json"))
+        try RunJSON.encode(facts(of: series, request)).write(to: URL(fileURLWithPath: output + "/series.json"))
         try context.report(1, "done")
     }
 
-    private func facts(of series: CTSeries) -> SeriesFacts {
+    private func facts(of series: CTSeries, _ request: RunRequest) -> SeriesFacts {
         let geometry = series.volume.geometry
         let digest = series.volume.voxels.withUnsafeBytes { bytes -> String in
             var digest = SHA256Digest()
             digest.update(bytes)
             return digest.finalizedHex()
         }
-        let summary = CaseReport.SeriesSummary(
-            seriesInstanceUID: series.header.seriesInstanceUID,
-            studyInstanceUID: series.header.studyInstanceUID,
-            frameOfReferenceUID: geometry.frameOfReferenceUID,
-            columns: geometry.dimensions.i,
-            rows: geometry.dimensions.j,
-            slices: geometry.dimensions.k,
-            spacingMM: [geometry.spacing.x, geometry.spacing.y, geometry.spacing.z],
-            manufacturer: series.header.manufacturer,
-            convolutionKernel: series.header.convolutionKernel,
-            patientPosition: series.header.patientPosition,
-            extentIsProvable: series.extentIsProvable,
-            volumeDigest: digest
-        )
+        var summary = request.series ?? CaseReport.SeriesSummary(stack: [series.header], part: nil)
+        summary.images = geometry.dimensions.k
+        (summary.columns, summary.rows) = (geometry.dimensions.i, geometry.dimensions.j)
+        summary.frameOfReferenceUID = geometry.frameOfReferenceUID
+        summary.slices = geometry.dimensions.k
+        summary.spacingMM = [geometry.spacing.x, geometry.spacing.y, geometry.spacing.z]
+        summary.extentIsProvable = series.extentIsProvable
+        summary.volumeDigest = digest
         return SeriesFacts(
             summary: summary,
             slices: series.slices,

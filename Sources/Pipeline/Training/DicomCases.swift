@@ -101,10 +101,9 @@ final class DicomCaseFinder {
             let reference = TrainingReference(path: file.path, kind: file.header.kind)
             // An object that cannot be read contours nothing; the series then says that it has no contours.
             let names = (try? reference.structureNames()) ?? []
-            for name in names where self.rois.label(matching: name) == nil {
-                cases.unmatchedNames[name, default: 0] += 1
-            }
-            let found = names.compactMap { self.rois.label(matching: $0) }
+            let known = self.rois.labels(of: names)
+            for (name, label) in zip(names, known) where label == nil { cases.unmatchedNames[name, default: 0] += 1 }
+            let found = known.compactMap(\.self)
             if !found.isEmpty { matched.append(reference) }
             labels.formUnion(found)
         }

@@ -29,9 +29,14 @@ func addNiftiCases(_ files: TrainingFiles, rois: [TrainingROI], to cases: inout 
         let table: [UInt8: UInt8]
         if let dataset = files.datasets.first(where: { pair.image.hasPrefix(Directory.parent(of: $0) + "/") }) {
             let known = try DatasetDescription(contentsOf: dataset).labels.filter { $0.value != 0 }
-            let matched = known.compactMap { name, label in rois.label(matching: name).map { (label, $0) } }
-            for name in known.keys where rois.label(matching: name) == nil {
-                cases.unmatchedNames[name, default: 0] += 1
+            let names = known.sorted { $0.value < $1.value }
+            var matched: [(UInt8, UInt8)] = []
+            for (entry, label) in zip(names, rois.labels(of: names.map(\.key))) {
+                if let label {
+                    matched.append((entry.value, label))
+                } else {
+                    cases.unmatchedNames[entry.key, default: 0] += 1
+                }
             }
             table = Dictionary(matched, uniquingKeysWith: { first, _ in first })
         } else {

@@ -55,9 +55,20 @@ package func findTrainingCases(
 }
 
 extension Array where Element == TrainingROI {
-    /// The label of the first ROI whose patterns match a name.
-    func label(matching name: String) -> UInt8? {
-        first { $0.patterns.contains { NamePattern($0).matches(name) } }.map { UInt8($0.roi.label) }
+    /// The label of the ROI that each of an object's structures is; nil for those that are none.
+    ///
+    /// The first ROI whose patterns match a name as it is written. A ROI for which the object has no such name takes
+    /// the first one that means the same (`StructureName`): an `auto` copy never joins what a person drew.
+    func labels(of names: [String]) -> [UInt8?] {
+        let patterns = map { roi in (UInt8(roi.roi.label), roi.patterns.map(NamePattern.init)) }
+        var labels = names.map { name in patterns.first { $0.1.contains { $0.matches(name) } }?.0 }
+        for (label, patterns) in patterns where !labels.contains(label) {
+            let found = names.indices.first { index in
+                labels[index] == nil && patterns.contains { $0.means(names[index]) }
+            }
+            if let found { labels[found] = label }
+        }
+        return labels
     }
 
     /// Label in a file without names to label of the recipe.

@@ -19,21 +19,16 @@ struct TrainingReference: Sendable {
     func masks(of rois: [TrainingROI], on geometry: VolumeGeometry) throws -> [(label: UInt8, mask: Mask)] {
         switch kind {
         case .rtStructureSet:
-            try RTStructureSet(contentsOf: path).structures.compactMap { structure in
-                rois.label(matching: structure.name).map { ($0, structure.mask(on: geometry).mask) }
+            let structures = try RTStructureSet(contentsOf: path).structures
+            return zip(structures, rois.labels(of: structures.map(\.name))).compactMap { structure, label in
+                label.map { ($0, structure.mask(on: geometry).mask) }
             }
         case .segmentation:
-            try segmentMasks(of: rois, on: geometry)
-        default: []
-        }
-    }
-
-    private func segmentMasks(of rois: [TrainingROI], on geometry: VolumeGeometry) throws -> [(UInt8, Mask)] {
-        let object = try SegmentationObject(contentsOf: path)
-        return object.segments.compactMap { segment in
-            rois.label(matching: segment.label).map {
-                ($0, object.mask(ofSegment: segment.number, on: geometry).mask)
+            let object = try SegmentationObject(contentsOf: path)
+            return zip(object.segments, rois.labels(of: object.segments.map(\.label))).compactMap { segment, label in
+                label.map { ($0, object.mask(ofSegment: segment.number, on: geometry).mask) }
             }
+        default: return []
         }
     }
 }

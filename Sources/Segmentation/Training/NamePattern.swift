@@ -2,10 +2,17 @@
 /// for anything, `|` separates alternatives.
 package struct NamePattern: Sendable {
     private let alternatives: [[Character]]
+    /// What the alternatives without `*` mean as names of structures.
+    private let structures: Set<StructureName>
 
     package init(_ text: String) {
-        alternatives = text.split(separator: "|").map { Self.normalized(String($0)) }
+        let parts = text.split(separator: "|").map(String.init)
+        alternatives = parts.map(Self.normalized)
+        structures = Set(parts.filter { !$0.contains("*") }.map(StructureName.init).filter { !$0.words.isEmpty })
     }
+
+    /// Whether a structure of that name is meant, though it is spelt in another way.
+    package func means(_ name: String) -> Bool { structures.contains(StructureName(name)) }
 
     package func matches(_ name: String) -> Bool {
         let name = Self.normalized(name)

@@ -12,7 +12,8 @@ struct EvaluateCommand: ParsableCommand {
         discussion: """
             Both may be an RT Structure Set, a DICOM Segmentation, a NIfTI file (a mask named after its structure, or a \
             label map with --label), or a folder with one NIfTI file for each structure. Structures are matched by name; \
-            Lung_L, LUNG LEFT and lt lung are one.
+            Lung_L, LUNG LEFT, LungL and lt lung are one, Lung_L_PTV is another. Contours between slices are taken to the \
+            nearest one; how many and how far is told, as are slices that are skipped.
 
             Two folders of cases (folders that hold folders, or DICOM objects) are a cohort. Cases are matched by the \
             series that they contour, or by the name of their folder or file; what has no partner is named. The answer \

@@ -4,6 +4,7 @@ import Dicom
 import Foundation
 import Pipeline
 import Platform
+import Report
 
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -66,7 +67,8 @@ struct ExplainCommand: ParsableCommand {
             print("\(reference.path): \(reference.kind) of series \(reference.series.joined(separator: ", "))")
         }
         for (code, files) in Dictionary(grouping: scan.ignored, by: \.code).sorted(by: { $0.key < $1.key }) {
-            print("\(files.count) files are used for nothing (\(code)): \(files[0].reason)")
+            let subject = files.count == 1 ? "1 file is" : "\(files.count) files are"
+            print("\(subject) used for nothing (\(code)): \(files[0].reason)")
             for file in allFiles ? files : [] { print("  \(file.path)") }
         }
         if stacks.isEmpty { print("There is no CT series: nothing would be contoured.") }
@@ -101,10 +103,12 @@ private struct StackExplanation: Encodable {
     var images: Int
     var columns: Int
     var rows: Int
-    /// Column, row and slice spacing; nil where the slices span no grid.
+    /// Column, row and the most common slice spacing; nil where the slices span no grid.
     var spacingMM: [Double]?
+    var gaps: [SliceGap]
+    var localizersSetAside: Int
     /// What of a series with several stacks this one is.
-    var part: String?
+    var part: CaseReport.Part?
     var extentIsProvable: Bool
     /// How many slices the service would wait for before it refuses.
     var missingSlices: Int
@@ -120,8 +124,12 @@ private struct StackExplanation: Encodable {
         outcome = isSetAside ? .setAside : examination.isAcceptable ? .contoured : .refused
         images = stack.headers.reduce(0) { $0 + max(1, $1.numberOfFrames) }
         (columns, rows) = (stack.key.columns, stack.key.rows)
-        spacingMM = examination.geometry.map { [$0.spacing.x, $0.spacing.y, $0.spacing.z] }
-        part = stack.key.part
+        spacingMM = examination.geometry.map {
+            [$0.spacing.x, $0.spacing.y, examination.commonSpacingMM ?? $0.spacing.z]
+        }
+        gaps = examination.gaps
+        localizersSetAside = stack.localizersSetAside
+        part = stack.part.map(CaseReport.Part.init)
         extentIsProvable = examination.extentIsProvable
         // A slice that leaves a gap is one of those that the headers promise.
         missingSlices = max(examination.gaps.reduce(0) { $0 + $1.missingSlices }, examination.promisedSlices)
@@ -130,17 +138,28 @@ private struct StackExplanation: Encodable {
 
     var text: String {
         let spacing = spacingMM.map { ", " + $0.map { decimal($0, 2) }.joined(separator: " x ") + " mm" } ?? ""
-        var lines = ["\(name): \(images) slices of \(columns) x \(rows)\(spacing)\(part.map { ", \($0)" } ?? "")"]
+        let missing = gaps.reduce(0) { $0 + $1.missingSlices }
+        let gap = missing == 0 ? "" : ", with \(counted(gaps.count, "gap")) of \(counted(missing, "slice")) in all"
+        var lines = ["\(name): \(counted(images, "slice")) of \(columns) x \(rows)\(spacing)\(gap)"]
         switch outcome {
         case .contoured: lines.append("  would be contoured")
         case .refused: lines.append("  would be refused")
         case .setAside: lines.append("  would be set aside: a localizer beside a scan")
         }
+        if let part { lines.append("  \(part.text)") }
+        if localizersSetAside > 0 {
+            lines.append("  beside it: \(counted(localizersSetAside, "localizer image")), not used")
+        }
         for finding in outcome == .setAside ? [] : findings {
             lines.append("  \(finding.code): \(finding.message) \(finding.hint)")
             lines += finding.sliceDetails.map { "    \($0)" }
         }
-        if missingSlices > 0 { lines.append("  the service would wait for \(missingSlices) more slices first") }
+        if missingSlices > 0 {
+            lines.append("  the service would wait for \(counted(missingSlices, "more slice")) first")
+        }
         return lines.joined(separator: "\n")
     }
 }
+
+/// `1 slice`, `2 slices`
+private func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }

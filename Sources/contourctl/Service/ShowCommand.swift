@@ -9,8 +9,8 @@ struct ShowCommand: ParsableCommand {
         abstract: "Show all about one series: what it waits for, its runs, faults and files.",
         discussion: """
             SERIES is the number that list and the journal show, or a Series Instance UID. The word files shows the \
-            files that belong to no series: those in quarantine, and those that are left in the inbox. Paths of the inbox may name \
-            a patient; they are shown here and nowhere else.
+            files that belong to no series: those in quarantine, those that are left in the inbox, and contours whose CT \
+            did not come yet. Paths of the inbox may name a patient; they are shown here and nowhere else.
             """
     )
 
@@ -51,7 +51,9 @@ struct ShowCommand: ParsableCommand {
         for run in details.runs { tell(run) }
         let kinds = Dictionary(grouping: details.instances + details.references, by: \.state)
         for (state, lines) in kinds.sorted(by: { $0.key < $1.key }) {
-            print("  \(lines.count) files: \(state)\(lines.count == 1 || files ? "" : ", for example")")
+            let noun = lines.count == 1 ? "file" : "files"
+            let rest = lines.count == 1 || files ? "" : ", for example"
+            print("  \(lines.count) \(noun): \(state)\(rest)")
             for line in files ? lines[...] : lines.prefix(1) {
                 print("    \(line.number)  \(line.inboxPath)\(line.reason.map { "  (\($0))" } ?? "")")
             }
