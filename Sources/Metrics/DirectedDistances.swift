@@ -29,7 +29,7 @@ package struct DirectedDistances: Sendable {
     }
 
     /// Share of the area within the tolerance; nil for an empty surface.
-    func overlap(toleranceMM: Double) -> Double? { area > 0 ? areaWithin(toleranceMM) / area : nil }
+    func overlap(toleranceMM: Double) -> Double? { area > 0 ? min(1, areaWithin(toleranceMM) / area) : nil }
 
     /// Area-weighted mean, mm; nil when one of the surfaces is empty.
     var average: Double? {

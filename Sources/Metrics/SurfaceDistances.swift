@@ -63,7 +63,8 @@ package struct SurfaceDistances: Sendable {
     package func surfaceDice(toleranceMM: Double) -> Double? {
         let area = referenceToPrediction.area + predictionToReference.area
         guard area > 0 else { return nil }
-        return (referenceToPrediction.areaWithin(toleranceMM) + predictionToReference.areaWithin(toleranceMM)) / area
+        // Rounding must not make more than all of it.
+        return min(1, (referenceToPrediction.areaWithin(toleranceMM) + predictionToReference.areaWithin(toleranceMM)) / area)
     }
 
     /// Share of each surface within the tolerance of the other; nil for an empty surface.

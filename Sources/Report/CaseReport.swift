@@ -190,7 +190,11 @@ package struct CaseReport: Codable, Sendable {
         /// `rtstruct`, `seg` or `nifti`.
         package var referenceKind: String
         package var referenceSOPInstanceUID: String?
+        /// Of an RT Structure Set: APPROVED, UNAPPROVED or REJECTED.
+        package var approvalStatus: String?
         package var structures: [StructureScores]
+        /// What became of each of our structures; nil for a reference that was there before our result.
+        package var changes: [StructureChange]?
         /// Names in the reference that no structure of ours has, and the other way round.
         package var unmatchedReference: [String]
         package var unmatchedPrediction: [String]
@@ -284,7 +288,7 @@ package struct CaseReport: Codable, Sendable {
 
 /// Pictures of a case, by the field of the report page they belong to.
 package struct CasePicture: Sendable {
-    package enum Role: String, Sendable { case axial, coronal, sagittal, strip, structureEnds, worstSlice }
+    package enum Role: String, Sendable { case axial, coronal, sagittal, strip, structureEnds, worstSlice, distanceMap }
     package var role: Role
     /// What is seen, for people who cannot see it, too.
     package var caption: String

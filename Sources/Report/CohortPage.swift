@@ -163,19 +163,6 @@ private func allScores(_ cohort: CohortReport) -> String {
         """
 }
 
-private let plotStyleSheet = """
-    .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,30rem),1fr));gap:1rem}
-    .plot svg{width:100%;min-width:26rem;height:auto;display:block;font:12px system-ui,sans-serif}
-    .grid{stroke:#dfe3e8}.tick{fill:#4a5461;font-size:11px}.name{fill:#16191d;font-weight:600}
-    .goal{stroke:#7a3b00;stroke-dasharray:6 3}.goal-label{fill:#7a3b00;font-size:11px}
-    .box{fill:#cfe0f1;stroke:#1d4f80}.median{stroke:#0b2f52;stroke-width:3}.whisker{stroke:#1d4f80}
-    .dot{fill:#1d4f80;fill-opacity:.75}.outer{fill:#fff;stroke:#a02c00;stroke-width:1.4;fill-opacity:1}
-    .centre{stroke:#1d4f80}.limit{stroke:#a02c00;stroke-dasharray:2 3}.weighted{fill:none;stroke:#16191d}
-    .flagged{fill:#fff;stroke:#a02c00;stroke-width:2.5}
-    th.sortable{cursor:pointer}th.sortable:hover{text-decoration:underline}
-    @media print{.screen{display:none}section.all{break-inside:auto}}
-    """
-
 /// Sorts the rows of a table by the column whose head is clicked or chosen by keyboard: numbers as numbers, dashes last.
 private let sortingScript = """
     document.querySelectorAll('.all table').forEach(function(table){

@@ -129,7 +129,7 @@ package struct CohortReport: Codable, Sendable {
     }
 
     /// 2 mm where it is there, otherwise the middle one.
-    static func mainTolerance(_ tolerances: [String]) -> String {
+    package static func mainTolerance(_ tolerances: [String]) -> String {
         tolerances.contains("2") ? "2" : tolerances.isEmpty ? "" : tolerances[tolerances.count / 2]
     }
 

@@ -83,3 +83,30 @@ private func words(for chart: ControlChart) -> String {
         "LOOK: the latest outcome is flagged (" + (chart.points.last?.flags.map(\.rawValue).joined(separator: ", ") ?? "") + ")"
     }
 }
+
+/// Dice of each slice from the lowest to the highest. Slices that one of the masks lacks are crosses at 0.
+func sliceDicePlot(_ name: String, first: Int, _ values: [Double?]) -> String {
+    let (left, top, width, height) = (40.0, 10.0, 430.0, 120.0)
+    func x(_ index: Int) -> Double { left + width * Double(index) / Double(max(1, values.count - 1)) }
+    func y(_ value: Double) -> Double { top + height * (1 - value) }
+    var svg = [0, 0.5, 0.9, 1].map { tick in
+        line(left, y(tick), left + width, y(tick), "grid") + text(fixed(tick, digits: 1), left - 6, y(tick) + 4, anchor: "end", "tick")
+    }.joined()
+    var parts: [[String]] = [[]]
+    for (index, value) in values.enumerated() {
+        guard let value else {
+            parts.append([])
+            continue
+        }
+        parts[parts.count - 1].append("\(fixed(x(index), digits: 1)),\(fixed(y(value), digits: 1))")
+        if value == 0 {
+            let (cx, cy) = (x(index), y(0))
+            svg += line(cx - 3, cy - 3, cx + 3, cy + 3, "missed") + line(cx - 3, cy + 3, cx + 3, cy - 3, "missed")
+        }
+    }
+    for part in parts where part.count > 1 { svg += "<polyline class=\"curve\" points=\"\(part.joined(separator: " "))\"/>" }
+    svg += text("\(first + 1)", left, top + height + 16, anchor: "start", "tick")
+    svg += text("slice \(first + values.count)", left + width, top + height + 16, anchor: "end", "tick")
+    let worst = values.compactMap { $0 }.min().map { fixed($0, digits: 3) } ?? "undefined"
+    return figure(svg, width: left + width + 12, height: top + height + 22, title: "\(name): lowest \(worst); crosses: only one of both has the slice")
+}

@@ -10,6 +10,7 @@ struct ContourCtl: ParsableCommand {
             Contour a CT at once:           contourctl run CT --output results
             Hand a CT to the service:       contourctl submit CT
             See what the service does:      contourctl status, list, show 7, watch
+            See how contours fared:         contourctl outcomes
             Ask why a file is not used:     contourctl explain CT
             Check an installation:          contourctl check
 
@@ -31,7 +32,7 @@ struct ContourCtl: ParsableCommand {
                 name: "Service",
                 subcommands: [
                     SubmitCommand.self, StatusCommand.self, ListCommand.self, ShowCommand.self, WatchCommand.self,
-                    RetryCommand.self, CancelCommand.self, PauseCommand.self, ResumeCommand.self, CheckCommand.self,
+                    OutcomesCommand.self, RetryCommand.self, CancelCommand.self, PauseCommand.self, ResumeCommand.self, CheckCommand.self,
                     VersionCommand.self,
                 ]
             ),

@@ -34,7 +34,8 @@ package struct JobRunner {
         } else {
             let next = StageName(rawValue: job.stage)?.next
             let verdict = next == nil ? self.verdict(of: run) : nil
-            outcome = .completed(nextStage: next?.rawValue, verdict: verdict)
+            let outcomes = next == nil ? self.outcomes(of: run) : []
+            outcome = .completed(nextStage: next?.rawValue, verdict: verdict, outcomes: outcomes)
         }
         guard let consequence = try record(outcome, of: job) else { return }
         tell(consequence, job, run, fault, fields)
@@ -158,6 +159,23 @@ package struct JobRunner {
         // A report that cannot be read is looked at by a person.
         let data = FileManager.default.contents(atPath: path) ?? Data()
         return (try? JSONDecoder().decode(Summary.self, from: data).verdict) ?? "review"
+    }
+
+    private func outcomes(of run: RunRecord) -> [NewOutcome] {
+        let path = context.state.run(run.number).directory(of: .export) + "/report.json"
+        do {
+            return try structureOutcomes(ofReport: path).map {
+                NewOutcome(structure: $0.structure, status: $0.status, approval: $0.approval, scores: $0.scores)
+            }
+        } catch {
+            // The contours are delivered all the same; what is missing in the table is told.
+            context.logger.event(
+                .internalError,
+                "series \(run.seriesNumber): its outcome could not be read: \(classify(error).message)",
+                JournalFields(series: run.seriesNumber, run: run.number)
+            )
+            return []
+        }
     }
 
     private func tell(

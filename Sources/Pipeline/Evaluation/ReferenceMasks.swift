@@ -17,6 +17,8 @@ package struct ReferenceMasks {
     package let names: [String]
     /// The grid that the structures were drawn on; nil for an RT Structure Set, whose contours have none.
     package let grid: VolumeGeometry?
+    /// Of an RT Structure Set (PS3.3 C.8.8.16): APPROVED, UNAPPROVED or REJECTED.
+    package private(set) var approvalStatus: String?
     private let load: (Int, VolumeGeometry) throws -> PlacedMask
 
     /// - Parameters:
@@ -45,6 +47,7 @@ package struct ReferenceMasks {
                 let offSlice = set.structures[index].offSlice(on: geometry)
                 return PlacedMask(mask: mask, outside: outside, offSlice: offSlice)
             }
+            approvalStatus = set.approvalStatus
         case .segmentation:
             let object = try SegmentationObject(contentsOf: path)
             self.init(

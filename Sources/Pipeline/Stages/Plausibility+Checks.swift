@@ -25,7 +25,7 @@ extension PlausibilityJudge {
                 within("distance from the middle", abs(x - facts.bodyCentreX), range, unit: "mm")
             },
             expected.symmetry.flatMap { symmetryCheck($0, of: roi, isCut: isCut) },
-            zip(expected.reviewConfidence, report.confidence).map(confidenceCheck),
+            zip(expected.reviewConfidence, report.confidence).map { confidenceCheck($0, $1) },
             atMost("slices skipped", measured.skippedSlices, expected.maximumSkippedSlices ?? 0),
             edgeCheck(measured, limitMM2: expected.maximumEdgeContactMM2 ?? 0),
         ].compactMap { $0 }

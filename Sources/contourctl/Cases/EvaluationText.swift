@@ -91,7 +91,7 @@ enum EvaluationText {
     }
 
     /// RFC 4180.
-    private static func quoted(_ text: String) -> String {
+    static func quoted(_ text: String) -> String {
         text.contains(where: { ",\"\r\n".contains($0) })
             ? "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\"" : text
     }
