@@ -3,8 +3,10 @@
 extension StackExaminer {
     mutating func examineExtent() {
         var unkept: [String] = []
+        // A slice that leaves a gap is told as such: it is not missing at an end, too.
+        let inGaps = result.gaps.reduce(0) { $0 + $1.missingSlices }
         let promises = promises()
-        for promise in promises where promise.promised > promise.present {
+        for promise in promises where promise.promised > promise.present + inGaps {
             unkept.append("\(promise.name) promises \(promise.promised), \(promise.present) are here")
             result.promisedSlices = max(result.promisedSlices, promise.promised - promise.present)
         }
@@ -79,7 +81,8 @@ extension StackExaminer {
     /// Kept promises that together cover every slice, or one multi-frame file, which is whole or not at all.
     private func provesExtent(_ promises: [Promise]) -> Bool {
         if unique.count == 1, headers[unique[0]].frames.count > 1 { return true }
-        let kept = promises.filter { $0.promised == $0.present }
+        let inGaps = result.gaps.reduce(0) { $0 + $1.missingSlices }
+        let kept = promises.filter { $0.promised == $0.present || $0.promised == $0.present + inGaps }
         if kept.contains(where: { $0.covers == unique.count }) { return true }
         return kept.reduce(0) { $0 + $1.covers } == unique.count
     }

@@ -65,7 +65,7 @@ struct CommandLineTests {
         let outcome = try Program.contourctl("explain", folder + "/ct")
         #expect(outcome.status == 65)
         #expect(outcome.output.contains("E_MISSING_SLICE"))
-        #expect(outcome.output.contains("would wait for 1 more slices"))
+        #expect(outcome.output.contains("would wait for 1 more slice first"))
     }
 
     @Test("a path that is not there ends with status 66 and names the path")

@@ -143,9 +143,16 @@ struct DeliveryTests {
         for _ in 0..<3 { #expect(try !deliver(service)) }
         #expect(try delivered(service) == ["1.2"])
         #expect(service.log.texts(.deliveryFailed).count == 1)
+        func fault() -> String? {
+            guard case .list(let series) = Controller(store: service.store, context: service.context).handle(.list)
+            else { return nil }
+            return series.first { $0.number == broken.seriesNumber }?.fault
+        }
+        #expect(fault() != nil, "the list does not say why it is not there")
         rename(export.path + ".away", export.path)
         #expect(try deliver(service))
         #expect(try delivered(service) == ["1.1", "1.2"])
+        #expect(fault() == nil)
     }
 }
 

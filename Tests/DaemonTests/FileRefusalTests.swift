@@ -30,6 +30,23 @@ struct FileRefusalTests {
         #expect(!text.contains("Doe"))
     }
 
+    @Test("A folder that may not be listed and a file that may not be read are told apart: advice differs")
+    func reasons() throws {
+        let service = try TestService { $0.series.quietSeconds = 0 }
+        let store = service.store
+        let folder = try store.beginParsing(inboxPath: "/inbox/Doe", snapshot: "folder")
+        try store.endInstance(folder.number, as: .ignored, code: "E_PERMISSION", reason: "It may not be listed.")
+        let file = try store.beginParsing(inboxPath: "/inbox/1", snapshot: "1")
+        try store.endInstance(file.number, as: .ignored, code: "E_PERMISSION", reason: "It may not be read.")
+        _ = try FileRefusals(context: service.context).deliver()
+        #expect(try outbox(service) == ["files-\(folder.number).refused", "files-\(file.number).refused"])
+        func text(_ number: Int64) throws -> String {
+            try String(contentsOfFile: "\(service.outbox)/files-\(number).refused/REFUSED.txt", encoding: .utf8)
+        }
+        #expect(try text(folder.number).contains("Files in a folder were not taken. It may not be listed."))
+        #expect(try text(file.number).contains("A file was not taken. It may not be read."))
+    }
+
     @Test("Nothing is told twice, not even when the folder was taken away")
     func once() throws {
         let service = try TestService { $0.series.quietSeconds = 0 }

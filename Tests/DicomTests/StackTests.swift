@@ -207,6 +207,17 @@ struct ExtentTests {
         #expect(examination.codes == ["W_MISSING_END_SLICES"])
         #expect(!examination.extentIsProvable)
     }
+
+    @Test("a promise that a gap breaks says nothing about the ends; what lacks beyond the gap does")
+    func gapBreaksPromise() throws {
+        var promising = try stack()
+        for k in promising.indices { promising[k].imagesInAcquisition = promising.count }
+        let gap = promising.enumerated().filter { ![5, 6].contains($0.offset) }.map(\.element)
+        let examination = examineStack(gap)
+        #expect(examination.codes == ["E_MISSING_SLICE"])
+        #expect(examination.extentIsProvable)
+        #expect(examineStack(Array(gap.dropLast())).codes == ["E_MISSING_SLICE", "E_MISSING_END_SLICES"])
+    }
 }
 
 @Suite("Dividing a Series into stacks")

@@ -80,16 +80,18 @@ package struct Controller: Sendable {
         let contouring = runs.filter { $0.kind == RunRequest.Kind.contouring.rawValue }
         let latest = contouring.last
         let job = try latest.flatMap { try store.jobs(ofRun: $0.number).last }
+        // Why a finished result cannot be brought into the outbox just now.
+        let undelivered = latest.flatMap { run in context?.undelivered.withLock { $0[run.number] } }
         return SeriesSummary(
             number: series.number,
             state: state(of: series, latest, job),
             images: images,
             revision: series.revision,
             stage: latest?.state == .working ? job?.stage : nil,
-            waitingFor: series.waitingFor,
+            waitingFor: undelivered.map { "the outbox (\($0))" } ?? series.waitingFor,
             receivedAt: series.createdAt,
             deliveredName: latest?.state == .delivered ? latest?.deliveredName : nil,
-            fault: job?.fault?.code
+            fault: undelivered ?? job?.fault?.code
         )
     }
 
@@ -155,7 +157,7 @@ package struct Controller: Sendable {
         )
     }
 
-    /// Held and waiting jobs are tried at once; a series that is finished is contoured again as a new revision.
+    /// Held and waiting jobs are tried at once; a series that is finished is contoured again.
     private func retry(_ number: Int64) throws -> String {
         let fields = JournalFields(series: number)
         let held = try store.runs(ofSeries: number).flatMap { try store.jobs(ofRun: $0.number) }.filter {
@@ -175,7 +177,7 @@ package struct Controller: Sendable {
         try store.reopen(number)
         context?.logger.event(.retried, "series \(number) is contoured again", fields)
         context?.intakeWake.signal()
-        return "Series \(number) is contoured again, as a new revision."
+        return "Series \(number) is contoured again."
     }
 
     private func cancel(_ number: Int64) throws -> String {

@@ -135,7 +135,7 @@ package struct Delivery {
         let (code, text) =
             switch error {
             case let error as StoreError: ("E_DATABASE", error.description)
-            default: (classify(error).code, "\(classify(error).message) \(classify(error).hint)")
+            default: (classify(error).code, "\(classify(error).message) \(advice(classify(error)))")
             }
         guard context.undelivered.withLock({ $0.updateValue(code, forKey: run.number) }) != code else { return }
         context.logger.event(
@@ -143,6 +143,15 @@ package struct Delivery {
             "series \(run.seriesNumber) is not delivered yet: \(text)",
             JournalFields(series: run.seriesNumber, run: run.number, fault: code)
         )
+    }
+
+    /// A delivery waits for nobody's word, as a stage that is held does.
+    private func advice(_ fault: Fault) -> String {
+        switch fault.code {
+        case "E_NO_SPACE": "Free space in the outbox; it is tried again every few seconds."
+        case "E_PERMISSION": "Run contourctl check: it names the folder. It is tried again every few seconds."
+        default: fault.hint
+        }
     }
 
     private func tell(_ run: RunRecord) {

@@ -19,30 +19,44 @@ package struct FileRefusals {
         let quiet = Date().timeIntervalSince1970 - Double(latest) / 1000
         let wanted = context.configuration.series.quietSeconds
         if quiet >= 0 && quiet < wanted { return wanted - quiet }
-        for (code, files) in Dictionary(grouping: files, by: { $0.code ?? "" }).sorted(by: { $0.key < $1.key }) {
-            try tell(code, files)
-        }
+        let groups = Dictionary(grouping: files, by: Cause.init).values
+        for group in groups.sorted(by: { $0[0].number < $1[0].number }) { try tell(group) }
         return nil
     }
 
-    private func tell(_ code: String, _ files: [InstanceRecord]) throws {
+    /// One code may have several reasons: a folder that may not be listed, and a file that may not be read.
+    private struct Cause: Hashable {
+        var code: String
+        var reason: String
+
+        init(_ file: InstanceRecord) {
+            code = file.code ?? ""
+            reason = file.reason ?? ""
+        }
+    }
+
+    private func tell(_ files: [InstanceRecord]) throws {
         let numbers = files.map(\.number)
-        guard let first = numbers.first else { return }
-        let reason = files[0].reason ?? ""
+        guard let first = files.first else { return }
+        let cause = Cause(first)
+        let subject =
+            first.snapshot == FileReceiver.folderSnapshot
+            ? "Files in \(files.count == 1 ? "a folder" : "\(files.count) folders") were"
+            : files.count == 1 ? "A file was" : "\(files.count) files were"
         let fault = Fault(
             .permanent,
-            code,
-            "\(numbers.count == 1 ? "A file was" : "\(numbers.count) files were") not taken. \(reason)",
+            cause.code,
+            "\(subject) not taken. \(cause.reason)",
             hint: "",
             details: files.map { file in
                 let received = Date(timeIntervalSince1970: Double(file.receivedAt) / 1000)
                 return "file \(file.number), received \(received.formatted(.iso8601))"
             }
         )
-        let folder = RunFolder(path: "\(context.state.work)/files-\(first)")
+        let folder = RunFolder(path: "\(context.state.work)/files-\(first.number)")
         try Directory.create(folder.path)
-        try writeFileRefusal(fault, name: "files-\(first)", createdAt: Date(), to: folder)
-        try publish(folder.refusalDirectory, as: "files-\(first).refused")
+        try writeFileRefusal(fault, name: "files-\(first.number)", createdAt: Date(), to: folder)
+        try publish(folder.refusalDirectory, as: "files-\(first.number).refused")
         try context.store.setTold(numbers)
         try Directory.remove(folder.path)
     }

@@ -145,11 +145,20 @@ package struct JobRunner {
     }
 
     private func checkSpace() throws {
-        let minimum = Int64(context.configuration.outbox.minimumFreeMB) << 20
+        let minimum = context.configuration.outbox.minimumFreeMB
         // An outbox that is away is no fault of the series: its result waits until it can be delivered.
-        let inOutbox = try? FileSystemKind.freeBytes(at: context.configuration.folders.outbox)
-        guard try FileSystemKind.freeBytes(at: context.state.path) >= minimum, inOutbox ?? minimum >= minimum else {
-            throw SystemError("statvfs", code: ENOSPC)
+        let places: [(String, Int64?)] = [
+            ("state folder", try FileSystemKind.freeBytes(at: context.state.path)),
+            ("outbox", try? FileSystemKind.freeBytes(at: context.configuration.folders.outbox)),
+        ]
+        for (place, free) in places {
+            guard let free, free < Int64(minimum) << 20 else { continue }
+            throw Fault(
+                .operator,
+                "E_NO_SPACE",
+                "The \(place) has \(free >> 20) MiB of free space, less than outbox.minimum_free_mb (\(minimum)).",
+                hint: "Free space there, then: contourctl resume"
+            )
         }
     }
 

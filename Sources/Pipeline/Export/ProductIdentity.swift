@@ -2,16 +2,19 @@ import Dicom
 import Report
 
 /// UIDs of our products. They depend on the CT's voxels and identity, the model, the configuration, the software
-/// and the revision: a repeat has the same UIDs, and different content never shares one.
+/// and the revision: a repeat has the same UIDs, and different content never shares one. Parts of one Series differ by
+/// what divided it, even where one is a copy of the other.
 struct ProductIdentity {
     private let parts: [String]
     private let revision: Int
 
     init(_ request: RunRequest, series: CaseReport.SeriesSummary) {
-        parts = [
-            series.seriesInstanceUID, series.volumeDigest ?? "", request.modelDigest, request.configurationDigest,
-            request.softwareVersion,
-        ]
+        let place = series.part?.attributes.filter(\.divides).map { "\($0.name)=\($0.value)" } ?? []
+        parts =
+            [
+                series.seriesInstanceUID, series.volumeDigest ?? "", request.modelDigest, request.configurationDigest,
+                request.softwareVersion,
+            ] + place
         revision = request.revision
     }
 

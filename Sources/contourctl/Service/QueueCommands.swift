@@ -7,7 +7,7 @@ struct RetryCommand: ParsableCommand {
         abstract: "Try a series again at once.",
         discussion: """
             A series that is held or waits for its next attempt is tried now. One that was delivered, refused or \
-            cancelled is contoured again, as a new revision.
+            cancelled is contoured again. What was delivered stays: the result is a new revision.
             """
     )
 
