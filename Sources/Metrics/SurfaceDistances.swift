@@ -64,7 +64,10 @@ package struct SurfaceDistances: Sendable {
         let area = referenceToPrediction.area + predictionToReference.area
         guard area > 0 else { return nil }
         // Rounding must not make more than all of it.
-        return min(1, (referenceToPrediction.areaWithin(toleranceMM) + predictionToReference.areaWithin(toleranceMM)) / area)
+        return min(
+            1,
+            (referenceToPrediction.areaWithin(toleranceMM) + predictionToReference.areaWithin(toleranceMM)) / area
+        )
     }
 
     /// Share of each surface within the tolerance of the other; nil for an empty surface.

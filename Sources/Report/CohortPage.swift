@@ -70,13 +70,13 @@ private func distributions(_ cohort: CohortReport) -> String {
     let plots = measures.map { measure -> String in
         let samples = cohort.summary.map { summary in
             let scores = cohort.cases.flatMap(\.structures).filter { $0.name == summary.name }
-            return PlotSample(label: "\(summary.name) (\(scores.count))", values: scores.compactMap(measure.value))
+            return PlotSample(label: summary.name, values: scores.compactMap(measure.value))
         }
         let isComparable = measure.key == "surface_dice_2_mm" && cohort.summary.contains { isLung($0.name) }
         let goals =
             isComparable
             ? [
-                PlotReference(value: 0.95, label: "0.95 published median, lungs, LCTSC"),
+                PlotReference(value: 0.95, label: "0.95 published median"),
                 PlotReference(value: 0.92, label: "0.92 published mean"),
             ] : []
         return boxPlot(samples, title: measure.title, references: goals)
@@ -104,8 +104,8 @@ private func worstCases(_ cohort: CohortReport, _ pictures: [WorstPicture]) -> S
     let rows = cohort.summary.flatMap { summary in
         cohort.worst.filter { $0.structure == summary.name }.prefix(3).map { one in
             [
-                escaped(one.structure), escaped(one.name), number(one.surfaceDice, digits: 4),
-                number(one.dice, digits: 4), number(one.hausdorff95MM, digits: 2),
+                escaped(one.structure), escaped(one.name), score(one.surfaceDice, digits: 4),
+                score(one.dice, digits: 4), score(one.hausdorff95MM, digits: 2),
             ]
         }
     }
@@ -127,12 +127,12 @@ private func summaryTable(_ cohort: CohortReport) -> String {
         measures.compactMap { measure -> [String]? in
             guard let sample = summary.measures[measure.key] else { return nil }
             func pair(_ values: [Double?]?) -> String {
-                values.map { $0.map { number($0, digits: measure.digits) }.joined(separator: " to ") } ?? "&ndash;"
+                values.map { $0.map { score($0, digits: measure.digits) }.joined(separator: " to ") } ?? "&ndash;"
             }
             return [
                 escaped(summary.name), escaped(measure.title), "\(sample.count)", "\(sample.undefined)",
-                number(sample.median, digits: measure.digits), pair(sample.medianConfidence95),
-                pair([sample.lowerQuartile, sample.upperQuartile]), number(sample.mean, digits: measure.digits),
+                score(sample.median, digits: measure.digits), pair(sample.medianConfidence95),
+                pair([sample.lowerQuartile, sample.upperQuartile]), score(sample.mean, digits: measure.digits),
                 pair(sample.meanConfidence95), pair([sample.minimum, sample.maximum]),
             ]
         }
@@ -151,7 +151,7 @@ private func allScores(_ cohort: CohortReport) -> String {
     let rows = cohort.cases.flatMap { one in
         one.structures.map { scores in
             [escaped(one.name), escaped(scores.name)] + (one.time.map { [escaped(String($0.prefix(10)))] } ?? [])
-                + measures.map { number($0.value(scores), digits: $0.digits) }
+                + measures.map { score($0.value(scores), digits: $0.digits) }
         }
     }
     guard !rows.isEmpty else { return "" }

@@ -71,7 +71,9 @@ struct DistancePicture {
     private func tile(_ view: View, _ low: Vector3, _ high: Vector3, _ pixelMM: Double) -> RGBImage {
         let (width, height) = (Self.tileWidth, Self.tileHeight)
         var image = RGBImage(width: width, height: height)
-        for n in 0..<width * height { image[n % width, n / width] = (Self.background[0], Self.background[1], Self.background[2]) }
+        for n in 0..<width * height {
+            image[n % width, n / width] = (Self.background[0], Self.background[1], Self.background[2])
+        }
         var depths = [Double](repeating: .infinity, count: width * height)
         let middle = (low + high) / 2
         let reach = max(0, Int((gapMM / pixelMM / 2).rounded(.up)))
@@ -119,7 +121,8 @@ package func distancePictures(
         pictures.append(
             CasePicture(
                 role: .distanceMap,
-                caption: "\(structure.name): the reference's surface by its distance to ours (\(words)), \(DistancePicture.viewNames)",
+                caption:
+                    "\(structure.name): the reference's surface by its distance to ours (\(words)), \(DistancePicture.viewNames)",
                 png: try picture.sheet().png()
             )
         )

@@ -65,7 +65,7 @@ func boxPlot(_ samples: [PlotSample], title: String, references: [PlotReference]
     let shown = samples.filter { !$0.values.isEmpty }
     guard !shown.isEmpty else { return "" }
     let axis = PlotAxis(shown.flatMap(\.values) + references.map(\.value))
-    let (left, width, row) = (150.0, 520.0, 46.0)
+    let (left, width, row) = (118.0, 330.0, 44.0)
     let height = row * Double(shown.count)
     let top = references.isEmpty ? 8.0 : 12 + 15 * Double(references.count)
     func x(_ value: Double) -> Double { left + width * axis.place(value) }
@@ -77,13 +77,19 @@ func boxPlot(_ samples: [PlotSample], title: String, references: [PlotReference]
         let at = x(reference.value)
         svg += line(at, 10 + 15 * Double(index), at, top + height, "goal")
         let isRight = at > left + width / 2
-        svg += text(reference.label, at + (isRight ? -5 : 5), 14 + 15 * Double(index), anchor: isRight ? "end" : "start", "goal-label")
+        svg += text(
+            reference.label,
+            at + (isRight ? -5 : 5),
+            14 + 15 * Double(index),
+            anchor: isRight ? "end" : "start",
+            "goal-label"
+        )
     }
     for (index, sample) in shown.enumerated() {
         let y = top + row * (Double(index) + 0.5)
         svg += text(sample.label, left - 12, y + 4, anchor: "end", "name") + box(of: sample.values, at: y, x)
     }
-    return figure(svg, width: left + width + 30, height: top + height + 26, title: title)
+    return figure(svg, width: left + width + 16, height: top + height + 26, title: title)
 }
 
 private func box(of values: [Double], at y: Double, _ x: (Double) -> Double) -> String {

@@ -86,7 +86,8 @@ private func changes(_ evaluation: CaseReport.Evaluation) -> String {
     let edited = changes.count { $0.status == .edited }
     let rows = changes.map { change in
         [
-            escaped(change.name), change.status == .unedited ? "unedited" : "<strong>\(change.status.rawValue)</strong>",
+            escaped(change.name),
+            change.status == .unedited ? "unedited" : "<strong>\(change.status.rawValue)</strong>",
             number(change.addedML), number(change.removedML), number(change.drawnMM, digits: 0),
             change.slicesChanged.map(String.init) ?? "&ndash;",
         ]
@@ -102,13 +103,13 @@ private func scoreTables(_ evaluation: CaseReport.Evaluation) -> String {
     let shown = main + Measure.volumes
     func rows(_ measures: [Measure]) -> [[String]] {
         evaluation.structures.map { scores in
-            [escaped(scores.name)] + measures.map { number($0.value(scores), digits: $0.digits) }
+            [escaped(scores.name)] + measures.map { score($0.value(scores), digits: $0.digits) }
         }
     }
     let others = Measure.all(tolerances: tolerances).filter { measure in !shown.contains { $0.key == measure.key } }
     let more = evaluation.structures.map { scores in
         let pairs = others.map { ($0.title, $0.value(scores)) }
-        let facts = pairs.map { title, value in "<dt>\(escaped(title))</dt><dd>\(number(value, digits: 3))</dd>" }
+        let facts = pairs.map { title, value in "<dt>\(escaped(title))</dt><dd>\(score(value, digits: 3))</dd>" }
         return "<h3>\(escaped(scores.name))</h3><dl>\(facts.joined())</dl>"
     }
     return table(["Structure"] + shown.map(\.title), rows(shown))

@@ -36,12 +36,13 @@ func trendPlot(_ outcome: OutcomeChart) -> String {
     guard !chart.points.isEmpty else { return "" }
     let limits = chart.limits.map { [$0.lower, $0.upper] } ?? []
     let axis = PlotAxis(chart.points.map(\.value) + limits, count: 4)
-    let (left, top, width, height) = (64.0, 14.0, 600.0, 190.0)
+    let (left, top, width, height) = (48.0, 14.0, 470.0, 170.0)
     let step = width / Double(max(1, chart.points.count - 1))
     func x(_ index: Int) -> Double { chart.points.count == 1 ? left + width / 2 : left + step * Double(index) }
     func y(_ value: Double) -> Double { top + height * (1 - axis.place(value)) }
     var svg = axis.ticks.map { tick in
-        line(left, y(tick), left + width, y(tick), "grid") + text(axis.label(tick), left - 8, y(tick) + 4, anchor: "end", "tick")
+        line(left, y(tick), left + width, y(tick), "grid")
+            + text(axis.label(tick), left - 8, y(tick) + 4, anchor: "end", "tick")
     }.joined()
     if let centre = chart.centre, let limits = chart.limits {
         svg += line(left, y(centre), left + width, y(centre), "centre")
@@ -50,7 +51,9 @@ func trendPlot(_ outcome: OutcomeChart) -> String {
         svg += text("limit", left + width + 6, y(limits.lower) + 4, anchor: "start", "tick")
         let edge = (x(chart.baseline - 1) + x(min(chart.baseline, chart.points.count - 1))) / 2
         if chart.points.count > chart.baseline {
-            svg += line(edge, top, edge, top + height, "goal") + text("baseline", edge - 5, top + 10, anchor: "end", "goal-label")
+            svg +=
+                line(edge, top, edge, top + height, "goal")
+                + text("baseline", edge - 5, top + 10, anchor: "end", "goal-label")
         }
     }
     let path = chart.points.indices.compactMap { index in
@@ -80,7 +83,8 @@ private func words(for chart: ControlChart) -> String {
     case .collecting: "\(chart.points.count) of \(chart.baseline) outcomes for the limits"
     case .stable: "the latest outcome lies within the limits"
     case .drifting:
-        "LOOK: the latest outcome is flagged (" + (chart.points.last?.flags.map(\.rawValue).joined(separator: ", ") ?? "") + ")"
+        "LOOK: the latest outcome is flagged ("
+            + (chart.points.last?.flags.map(\.rawValue).joined(separator: ", ") ?? "") + ")"
     }
 }
 
@@ -90,7 +94,8 @@ func sliceDicePlot(_ name: String, first: Int, _ values: [Double?]) -> String {
     func x(_ index: Int) -> Double { left + width * Double(index) / Double(max(1, values.count - 1)) }
     func y(_ value: Double) -> Double { top + height * (1 - value) }
     var svg = [0, 0.5, 0.9, 1].map { tick in
-        line(left, y(tick), left + width, y(tick), "grid") + text(fixed(tick, digits: 1), left - 6, y(tick) + 4, anchor: "end", "tick")
+        line(left, y(tick), left + width, y(tick), "grid")
+            + text(fixed(tick, digits: 1), left - 6, y(tick) + 4, anchor: "end", "tick")
     }.joined()
     var parts: [[String]] = [[]]
     for (index, value) in values.enumerated() {
@@ -104,9 +109,16 @@ func sliceDicePlot(_ name: String, first: Int, _ values: [Double?]) -> String {
             svg += line(cx - 3, cy - 3, cx + 3, cy + 3, "missed") + line(cx - 3, cy + 3, cx + 3, cy - 3, "missed")
         }
     }
-    for part in parts where part.count > 1 { svg += "<polyline class=\"curve\" points=\"\(part.joined(separator: " "))\"/>" }
+    for part in parts where part.count > 1 {
+        svg += "<polyline class=\"curve\" points=\"\(part.joined(separator: " "))\"/>"
+    }
     svg += text("\(first + 1)", left, top + height + 16, anchor: "start", "tick")
     svg += text("slice \(first + values.count)", left + width, top + height + 16, anchor: "end", "tick")
     let worst = values.compactMap { $0 }.min().map { fixed($0, digits: 3) } ?? "undefined"
-    return figure(svg, width: left + width + 12, height: top + height + 22, title: "\(name): lowest \(worst); crosses: only one of both has the slice")
+    return figure(
+        svg,
+        width: left + width + 12,
+        height: top + height + 22,
+        title: "\(name): lowest \(worst); crosses: only one of both has the slice"
+    )
 }

@@ -18,7 +18,8 @@ extension Benchmark {
                 _ = labels.resampledNearest(to: target, outside: 0, threads: settings.threads)
             }
         },
-        Benchmark(name: "surface-dice", work: "surface Dice at 2 mm and HD95 of both lungs, 512 x 512 x 300") { settings in
+        Benchmark(name: "surface-dice", work: "surface Dice at 2 mm and HD95 of both lungs, 512 x 512 x 300") {
+            settings in
             let reference = LungShapes.both()
             let prediction = LungShapes.both(shift: 1.5, wobble: 0.4)
             return Workload {

@@ -71,7 +71,9 @@ struct CropTests {
         }
     }
 
-    @Test("Structures that are far apart, beyond the rows that are looked at one by one, have the distances of the whole grid")
+    @Test(
+        "Structures that are far apart, beyond the rows that are looked at one by one, have the distances of the whole grid"
+    )
     func farApart() {
         let geometry = grid(40, 70, 60, spacing: Vector3(0.7, 0.9, 1.1))
         let corner = box(geometry, 0..<2, 0..<3, 0..<2)

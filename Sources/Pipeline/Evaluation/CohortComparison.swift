@@ -81,7 +81,8 @@ private func score(
 }
 
 private func list(_ names: [String]) -> String {
-    names.isEmpty ? "none" : names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
+    names.isEmpty
+        ? "none" : names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
 }
 
 private func withoutFinalSlash(_ path: String) -> String {

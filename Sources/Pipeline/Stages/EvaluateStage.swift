@@ -93,7 +93,11 @@ struct EvaluateStage: Stage {
         let references = paths.compactMap { path in
             usable(into: &result) { try reference(path, with: evaluation, facts) }
         }
-        guard !references.isEmpty, let scores = usable(into: &result, { try evaluation.score(against: references, leavingOutUnedited: isLate) })
+        guard !references.isEmpty,
+            let scores = usable(
+                into: &result,
+                { try evaluation.score(against: references, leavingOutUnedited: isLate) }
+            )
         else {
             return
         }

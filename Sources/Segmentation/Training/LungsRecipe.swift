@@ -82,7 +82,7 @@ extension TrainingConfiguration {
                 spreadHU: ClosedInterval(60, 320),
                 extentMM: ClosedInterval(140, 360),
                 maximumComponents: 1,
-                maximumHoles: 60,
+                maximumHoles: 20,
                 side: side,
                 lateralOffsetMM: ClosedInterval(35, 130),
                 // The heart takes its room from the left lung.

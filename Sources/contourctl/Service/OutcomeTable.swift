@@ -38,11 +38,11 @@ struct OutcomeTable {
     /// - Throws: `DecodingError` when scores are those of another version.
     init(_ lines: [OutcomeLine], withUnapproved: Bool, baseline: Int) throws {
         self.baseline = baseline
+        let counted = withUnapproved ? lines : lines.filter { $0.approval == "APPROVED" }
+        leftOut = lines.count - counted.count
         // The latest reference of a result counts.
-        let latest = Dictionary(lines.map { ($0.contouringRun, $0.run) }, uniquingKeysWith: max)
-        let current = lines.filter { latest[$0.contouringRun] == $0.run }
-        let shown = withUnapproved ? current : current.filter { $0.approval == "APPROVED" }
-        leftOut = current.count - shown.count
+        let latest = Dictionary(counted.map { ($0.contouringRun, $0.run) }, uniquingKeysWith: max)
+        let shown = counted.filter { latest[$0.contouringRun] == $0.run }
         outcomes = try shown.map { line in
             Outcome(
                 series: line.series,
@@ -85,7 +85,10 @@ struct OutcomeTable {
         let counts = Dictionary(grouping: outcomes, by: \.structure).sorted { $0.key < $1.key }.map { name, rows in
             "\(name): \(Self.counted(rows))"
         }
-        return CohortReport(cases: cases.sorted { ($0.time ?? "", $0.name) < ($1.time ?? "", $1.name) }, findings: counts)
+        return CohortReport(
+            cases: cases.sorted { ($0.time ?? "", $0.name) < ($1.time ?? "", $1.name) },
+            findings: counts
+        )
     }
 
     var html: String { cohortHTML(cohort, charts: charts) }
@@ -135,8 +138,11 @@ struct OutcomeTable {
         let measures = Measure.all(tolerances: Measure.tolerances(of: outcomes.compactMap(\.scores)))
         let head = ["series", "time", "model", "structure", "status", "approval"] + measures.map(\.key)
         let rows = outcomes.map { outcome in
-            (["\(outcome.series)", outcome.time, outcome.model, outcome.structure, outcome.status, outcome.approval ?? ""]
-                .map(EvaluationText.quoted)
+            ([
+                "\(outcome.series)", outcome.time, outcome.model, outcome.structure, outcome.status,
+                outcome.approval ?? "",
+            ]
+            .map(EvaluationText.quoted)
                 + measures.map { measure in outcome.scores.flatMap(measure.value).map { "\($0)" } ?? "" })
                 .joined(separator: ",")
         }
