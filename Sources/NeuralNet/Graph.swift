@@ -1,155 +1,119 @@
-/// What an operator computes. Names and arguments are PyTorch's.
-package enum Operation: Sendable, Hashable {
-    case input(channels: Int)
-    /// Kernel, stride, padding and dilation are the same along rows and columns.
-    case convolution(Convolution)
-    /// Kernel equals stride, no overlap: the `deconv` upsampling of Keras-Unet.
-    case transposedConvolution(outChannels: Int, stride: Int)
-    /// `momentum` is PyTorch's: the weight of the new batch in the running statistics.
-    case batchNorm(epsilon: Float, momentum: Float)
-    case relu
-    case leakyReLU(slope: Float)
-    case sigmoid
-    /// Over channels.
-    case softmax
-    case maxPool(size: Int)
-    case nearestUpsample(factor: Int)
-    case concatenation
-    case addition
-    /// `spatial` drops whole channels.
-    case dropout(rate: Float, spatial: Bool)
-}
-
-/// The arguments of a convolution.
-package struct Convolution: Sendable, Hashable {
-    package var outChannels: Int
-    package var kernel: Int
-    package var stride: Int
-    package var padding: Int
-    package var dilation: Int
-    package var hasBias: Bool
-
-    package init(
-        outChannels: Int,
-        kernel: Int,
-        stride: Int = 1,
-        padding: Int = 0,
-        dilation: Int = 1,
-        hasBias: Bool = true
-    ) {
-        self.outChannels = outChannels
-        self.kernel = kernel
-        self.stride = stride
-        self.padding = padding
-        self.dilation = dilation
-        self.hasBias = hasBias
-    }
-
-    func outputLength(_ length: Int) -> Int { (length + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1 }
-}
-
 /// One operator of a graph; its result is the value with the node's own index.
-package struct Node: Sendable, Hashable {
+package struct Node: Sendable {
     /// Prefix of its parameters' names, for example `encoder.0.conv1`.
     package var name: String
-    package var operation: Operation
+    package var operation: any Operator
     /// Indices of earlier nodes.
     package var inputs: [Int]
 }
 
-/// A static network: operators in topological order. The last node is the output.
-package struct Graph: Sendable, Hashable {
-    package private(set) var nodes: [Node] = []
-
-    package init() {}
-
+/// A static network of two or three dimensions: operators in topological order. Node 0 is the input.
+package struct Graph: Sendable {
     /// A value in the graph under construction.
-    package struct Value: Sendable, Hashable { let index: Int }
+    package struct Value: Sendable, Hashable {
+        package let index: Int
+    }
+
+    /// A result that the loss judges.
+    package struct Output: Sendable, Hashable {
+        package var value: Int
+        /// Its part of the loss.
+        package var weight: Float
+    }
+
+    /// 2 or 3.
+    package let dimensions: Int
+    package let inputChannels: Int
+    package private(set) var nodes: [Node]
+    /// Deep supervision (Lee et al., AISTATS 2015): further results, at full or lower resolution, that only training
+    /// makes; their loss is taken on targets averaged to their size.
+    package private(set) var auxiliaryOutputs: [Output] = []
+    private var main: Int?
+
+    package init(inputChannels: Int, dimensions: Int = 2) {
+        self.dimensions = dimensions
+        self.inputChannels = inputChannels
+        nodes = [Node(name: "input", operation: Identity(), inputs: [])]
+    }
+
+    package var input: Value { Value(index: 0) }
+
+    /// The result of the network: the last node, or the one that `setOutput` named.
+    package var output: Int { main ?? nodes.count - 1 }
 
     /// Appends an operator and returns its result.
-    package mutating func add(_ operation: Operation, _ inputs: [Value] = [], name: String = "") -> Value {
+    package mutating func add(_ operation: some Operator, _ inputs: [Value], name: String = "") -> Value {
         nodes.append(Node(name: name, operation: operation, inputs: inputs.map(\.index)))
         return Value(index: nodes.count - 1)
     }
 
-    package var inputChannels: Int {
-        for node in nodes { if case .input(let channels) = node.operation { return channels } }
-        return 0
+    /// Appends an operator of one input.
+    package mutating func add(_ operation: some Operator, _ input: Value, name: String = "") -> Value {
+        add(operation, [input], name: name)
+    }
+
+    /// Names the result where operators follow that belong to training alone.
+    package mutating func setOutput(_ value: Value) { main = value.index }
+
+    package mutating func addAuxiliaryOutput(_ value: Value, weight: Float) {
+        auxiliaryOutputs.append(Output(value: value.index, weight: weight))
+    }
+
+    /// The main result with the weight that the others leave, then the others.
+    package var outputs: [Output] {
+        let rest = 1 - auxiliaryOutputs.reduce(0) { $0 + $1.weight }
+        return [Output(value: output, weight: rest)] + auxiliaryOutputs
+    }
+
+    /// Nodes that a result depends on, in order.
+    func needed(for result: Int) -> [Int] {
+        var isNeeded = [Bool](repeating: false, count: nodes.count)
+        isNeeded[result] = true
+        for index in nodes.indices.reversed() where isNeeded[index] {
+            for input in nodes[index].inputs { isNeeded[input] = true }
+        }
+        return nodes.indices.filter { isNeeded[$0] }
     }
 
     /// The shape of every value for inputs of the given size.
     /// - Throws: `NetworkError.shape` naming the operator that does not fit.
-    package func shapes(height: Int, width: Int) throws(NetworkError) -> [FeatureShape] {
-        var shapes: [FeatureShape] = []
-        for node in nodes { shapes.append(try outputShape(of: node, shapes, height: height, width: width)) }
+    package func shapes(extent: Axes) throws(NetworkError) -> [FeatureShape] {
+        var shapes = [FeatureShape(channels: inputChannels, extent: extent)]
+        for node in nodes.dropFirst() {
+            let shape: FeatureShape
+            do throws(NetworkError) {
+                shape = try node.operation.shape(of: node.inputs.map { shapes[$0] })
+            } catch {
+                guard case .shape(_, let reason) = error else { throw error }
+                throw .shape(operation: node.name, reason: reason)
+            }
+            guard shape.extent.lengths.allSatisfy({ $0 > 0 }) else {
+                throw .shape(operation: node.name, reason: "the input is smaller than the kernel")
+            }
+            shapes.append(shape)
+        }
         return shapes
     }
 
-    private func outputShape(
-        of node: Node,
-        _ shapes: [FeatureShape],
-        height: Int,
-        width: Int
-    ) throws(NetworkError) -> FeatureShape {
-        let inputs = node.inputs.map { shapes[$0] }
-        func refuse(_ reason: String) -> NetworkError { .shape(operation: node.name, reason: reason) }
-        guard case .input(let channels) = node.operation else {
-            guard var shape = inputs.first else { throw refuse("has no input") }
-            switch node.operation {
-            case .convolution(let convolution):
-                shape = FeatureShape(
-                    channels: convolution.outChannels,
-                    height: convolution.outputLength(shape.height),
-                    width: convolution.outputLength(shape.width)
-                )
-                guard shape.height > 0, shape.width > 0 else { throw refuse("the input is smaller than the kernel") }
-            case .transposedConvolution(let outChannels, let stride):
-                shape = FeatureShape(
-                    channels: outChannels,
-                    height: shape.height * stride,
-                    width: shape.width * stride
-                )
-            case .maxPool(let size):
-                guard shape.height % size == 0, shape.width % size == 0 else {
-                    throw refuse("\(shape.height) x \(shape.width) cannot be divided by \(size)")
-                }
-                shape.height /= size
-                shape.width /= size
-            case .nearestUpsample(let factor):
-                shape.height *= factor
-                shape.width *= factor
-            case .concatenation:
-                guard inputs.allSatisfy({ $0.height == shape.height && $0.width == shape.width }) else {
-                    throw refuse("inputs differ in size")
-                }
-                shape.channels = inputs.reduce(0) { $0 + $1.channels }
-            case .addition:
-                guard inputs.allSatisfy({ $0 == shape }) else { throw refuse("inputs differ in shape") }
-            case .input, .batchNorm, .relu, .leakyReLU, .sigmoid, .softmax, .dropout:
-                break
-            }
-            return shape
-        }
-        return FeatureShape(channels: channels, height: height, width: width)
+    /// The same for a network of two dimensions.
+    package func shapes(height: Int, width: Int) throws(NetworkError) -> [FeatureShape] {
+        try shapes(extent: Axes(height: height, width: width))
     }
 }
 
-/// Errors of building and running networks.
-package enum NetworkError: Error, Sendable, Equatable, CustomStringConvertible {
-    case shape(operation: String, reason: String)
-    case missingParameter(String)
-    case parameterShape(name: String, expected: [Int], found: [Int])
-    case notFinite(step: Int)
-    case unreadableWeights(reason: String)
+/// The input of a graph; also what an operator that does nothing in inference becomes.
+package struct Identity: Operator {
+    package init() {}
 
-    package var description: String {
-        switch self {
-        case .shape(let operation, let reason): "network operator \(operation): \(reason)"
-        case .missingParameter(let name): "the weights have no tensor named \(name)"
-        case .parameterShape(let name, let expected, let found):
-            "tensor \(name) has shape \(found), the architecture needs \(expected)"
-        case .notFinite(let step): "the loss is not a finite number at step \(step): training diverged"
-        case .unreadableWeights(let reason): "the weights cannot be read: \(reason)"
-        }
+    package func shape(of inputs: [FeatureShape]) throws(NetworkError) -> FeatureShape {
+        guard let shape = inputs.first else { throw .misfit("has no input") }
+        return shape
+    }
+
+    package func forward(_ pass: Pass) { pass.y.update(from: pass.x[0], count: pass.batch * pass.output.count) }
+
+    package func backward(_ pass: Pass, _ gradients: Gradients) {
+        guard let dX = gradients.dX[0] else { return }
+        addValues(gradients.dY, to: dX, count: pass.batch * pass.output.count, threads: pass.threads)
     }
 }

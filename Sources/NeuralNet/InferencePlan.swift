@@ -5,7 +5,10 @@ package struct InferencePlan: Sendable {
         package var node: Int
         /// The value written: the last of the fused nodes.
         package var result: Int
-        var fusesReLU = false
+        /// A batch norm that directly follows a convolution: it goes into the weights.
+        var foldedNorm: Int?
+        var rectifier: Int?
+        /// A batch norm behind the rectifier: an affine map of the result.
         var fusedNorm: Int?
     }
 
@@ -15,22 +18,37 @@ package struct InferencePlan: Sendable {
     package let offsets: [Int]
     package let arenaCount: Int
 
-    package init(graph: Graph, batch: Int, height: Int, width: Int) throws(NetworkError) {
-        shapes = try graph.shapes(height: height, width: width)
-        steps = InferencePlan.fuse(graph)
-        (offsets, arenaCount) = InferencePlan.place(steps, graph: graph, counts: shapes.map { $0.count * batch })
+    package init(graph: Graph, batch: Int, extent: Axes) throws(NetworkError) {
+        shapes = try graph.shapes(extent: extent)
+        let needed = graph.needed(for: graph.output)
+        var readers = [[Int]](repeating: [], count: graph.nodes.count)
+        for index in needed { for input in graph.nodes[index].inputs { readers[input].append(index) } }
+        let steps = InferencePlan.fuse(graph, needed, readers)
+        self.steps = steps
+        // An operator that works in place takes over the memory of an input that nobody else reads.
+        var homes = Array(graph.nodes.indices)
+        for step in steps where step.node == step.result {
+            let node = graph.nodes[step.node]
+            guard node.operation.worksInPlace, let source = node.inputs.first, source > 0, readers[source].count == 1
+            else { continue }
+            homes[step.result] = homes[source]
+        }
+        let lives = InferencePlan.lives(steps, graph, homes)
+        let (places, total) = MemoryPlan.place(lives, counts: shapes.map { $0.count * batch })
+        offsets = homes.map { places[$0] }
+        arenaCount = total
     }
 
-    /// Joins convolution -> ReLU -> batch norm (dropout does nothing here) where nobody else reads between them.
-    private static func fuse(_ graph: Graph) -> [Step] {
-        var readers = [[Int]](repeating: [], count: graph.nodes.count)
-        for (index, node) in graph.nodes.enumerated() { for input in node.inputs { readers[input].append(index) } }
+    /// Joins convolution -> batch norm -> ReLU -> batch norm, as far as they are there, where nobody else reads
+    /// between them; dropout does nothing here.
+    private static func fuse(_ graph: Graph, _ needed: [Int], _ readers: [[Int]]) -> [Step] {
         var consumed = Set<Int>()
         var steps: [Step] = []
-        for (index, node) in graph.nodes.enumerated() where !node.inputs.isEmpty && !consumed.contains(index) {
+        for index in needed.dropFirst() where !consumed.contains(index) {
             var step = Step(node: index, result: index)
-            if case .convolution = node.operation {
-                while readers[step.result].count == 1, let next = readers[step.result].first,
+            if graph.nodes[index].operation is Convolution {
+                while readers[step.result].count == 1, step.result != graph.output,
+                    let next = readers[step.result].first,
                     absorb(next, graph.nodes[next].operation, into: &step)
                 {
                     consumed.insert(next)
@@ -42,40 +60,38 @@ package struct InferencePlan: Sendable {
         return steps
     }
 
-    private static func absorb(_ index: Int, _ operation: Operation, into step: inout Step) -> Bool {
+    private static func absorb(_ index: Int, _ operation: any Operator, into step: inout Step) -> Bool {
         switch operation {
-        case .relu where !step.fusesReLU && step.fusedNorm == nil: step.fusesReLU = true
-        case .batchNorm where step.fusedNorm == nil: step.fusedNorm = index
-        case .dropout: break
+        case is ReLU, is LeakyReLU:
+            guard step.rectifier == nil, step.fusedNorm == nil else { return false }
+            step.rectifier = index
+        case let norm as Normalization:
+            guard case .batch = norm.group, step.fusedNorm == nil else { return false }
+            if step.rectifier != nil {
+                step.fusedNorm = index
+            } else if step.foldedNorm == nil {
+                step.foldedNorm = index
+            } else {
+                return false
+            }
+        case is Dropout: break
         default: return false
         }
         return true
     }
 
-    /// First fit: a value takes the lowest gap that no value alive at the same time overlaps. A value lives from the
-    /// step that makes it to the last that reads it; the output lives to the end.
-    static func place(_ steps: [Step], graph: Graph, counts: [Int]) -> (offsets: [Int], total: Int) {
-        var lives: [Int: ClosedRange<Int>] = [0: 0...0]
+    /// A value lives from the step that makes it to the last that reads it; the output lives to the end.
+    private static func lives(_ steps: [Step], _ graph: Graph, _ homes: [Int]) -> [Int: ClosedRange<Int>] {
+        var lives = [0: 0...0]
+        func extend(_ value: Int, to time: Int) {
+            let home = homes[value]
+            lives[home] = (lives[home]?.lowerBound ?? time)...time
+        }
         for (time, step) in steps.enumerated() {
-            lives[step.result] = time...time
-            for input in graph.nodes[step.node].inputs {
-                lives[input] = (lives[input]?.lowerBound ?? 0)...time
-            }
+            for input in graph.nodes[step.node].inputs { extend(input, to: time) }
+            extend(step.result, to: time)
         }
-        lives[graph.nodes.count - 1] = (lives[graph.nodes.count - 1]?.lowerBound ?? 0)...steps.count
-        var offsets = [Int](repeating: 0, count: graph.nodes.count)
-        var placed: [(value: Int, range: Range<Int>)] = []
-        for value in lives.keys.sorted(by: { (counts[$0], $1) > (counts[$1], $0) }) {
-            let life = lives[value]!
-            let taken = placed.filter { lives[$0.value]!.overlaps(life) }.map(\.range)
-                .sorted { $0.lowerBound < $1.lowerBound }
-            // Kernels may read one vector past a plane: keep values a cache line apart.
-            let length = (counts[value] + 15) & ~15
-            var offset = 0
-            for range in taken where offset + length > range.lowerBound { offset = max(offset, range.upperBound) }
-            offsets[value] = offset
-            placed.append((value, offset..<offset + length))
-        }
-        return (offsets, placed.map(\.range.upperBound).max() ?? 0)
+        extend(graph.output, to: steps.count)
+        return lives
     }
 }

@@ -1,155 +1,185 @@
 /// Runs a network on inputs of one size. Memory is planned once from the lifetimes of the values and reused; bias,
-/// ReLU and batch norm that follow a convolution run in its own pass. Not thread-safe: one owner at a time.
+/// rectifier and batch norm that follow a convolution run in its own pass. Networks whose operators all have fast
+/// kernels run in channel blocks, others operator by operator in N C [D] H W. Not thread-safe: one owner at a time.
 package final class InferenceSession {
+    private enum Work {
+        case convolution(
+            PreparedConvolution,
+            ConvolutionEpilogue,
+            x: UnsafePointer<Float>,
+            y: UnsafeMutablePointer<Float>
+        )
+        case other(any Operator, Pass)
+    }
+
     private let plan: InferencePlan
-    private let network: Network
+    private let graph: Graph
     private let batch: Int
     private let threads: Int
+    private let blocked: BlockedInference?
     private let arena: ValueMemory
-    /// Packed weights of direct convolutions by node.
-    private var packed: [Int: [Float]] = [:]
-    private var epilogues: [Int: ConvolutionEpilogue] = [:]
+    /// Keeps what the pointers in `work` lead to.
+    private let tensors: [ValueMemory]
+    private let work: [Work]
 
     /// Shape of the result of one sample.
-    package var outputShape: FeatureShape { plan.shapes.last! }
+    package var outputShape: FeatureShape { plan.shapes[graph.output] }
 
     /// Bytes of the planned memory.
-    package var memoryBytes: Int { arena.count * MemoryLayout<Float>.size }
+    package var memoryBytes: Int { blocked?.memoryBytes ?? arena.count * MemoryLayout<Float>.size }
 
-    package init(network: Network, batch: Int, height: Int, width: Int, threads: Int) throws(NetworkError) {
-        _ = BLAS.singleThreaded
-        self.network = network
+    /// - Parameter usesChannelBlocks: false runs operator by operator even where fast kernels exist: the reference that
+    ///   they are checked against.
+    package init(
+        network: Network,
+        batch: Int,
+        extent: Axes,
+        threads: Int,
+        usesChannelBlocks: Bool = true
+    ) throws(NetworkError) {
+        graph = network.graph
         self.batch = batch
         self.threads = threads
-        plan = try InferencePlan(graph: network.graph, batch: batch, height: height, width: width)
-        arena = ValueMemory(count: plan.arenaCount)
-        for step in plan.steps { prepare(step) }
-    }
-
-    /// `input` N C H W; returns N C H W of the last operator.
-    package func run(_ input: Tensor) -> Tensor {
-        let first = plan.shapes[0]
-        precondition(input.shape == [batch, first.channels, first.height, first.width], "another shape than planned")
-        memory(0).update(from: input.values, count: input.count)
-        for step in plan.steps { execute(step) }
-        let shape = outputShape
-        let result = UnsafeBufferPointer(start: memory(plan.shapes.count - 1), count: batch * shape.count)
-        return Tensor(shape: [batch, shape.channels, shape.height, shape.width], values: Array(result))
-    }
-
-    private func memory(_ value: Int) -> UnsafeMutablePointer<Float> { arena.pointer + plan.offsets[value] }
-
-    private func parameter(_ name: String) -> [Float] { network.parameters[name]!.values }
-
-    private func prepare(_ step: InferencePlan.Step) {
-        let node = network.graph.nodes[step.node]
-        guard case .convolution(let convolution) = node.operation else { return }
-        var epilogue = ConvolutionEpilogue(
-            bias: convolution.hasBias ? parameter(node.name + ".bias") : nil,
-            relu: step.fusesReLU
+        plan = try InferencePlan(graph: network.graph, batch: batch, extent: extent)
+        blocked =
+            usesChannelBlocks
+            ? BlockedInference(network: network, batch: batch, shapes: plan.shapes, threads: threads) : nil
+        arena = ValueMemory(count: blocked == nil ? plan.arenaCount : 0)
+        guard blocked == nil else {
+            (work, tensors) = ([], [])
+            return
+        }
+        var builder = WorkBuilder(
+            network: network,
+            parameters: try network.graph.parameters(),
+            plan: plan,
+            arena: arena,
+            batch: batch,
+            threads: threads
         )
-        if let norm = step.fusedNorm { (epilogue.scale, epilogue.shift) = affine(norm) }
-        epilogues[step.node] = epilogue
-        if let direct = convolution.direct(input: plan.shapes[node.inputs[0]]) {
-            packed[step.node] = parameter(node.name + ".weight").withUnsafeBufferPointer {
-                direct.packed($0.baseAddress!)
-            }
-        }
+        work = plan.steps.map { builder.work($0) }
+        tensors = builder.tensors
     }
 
-    /// Batch norm in inference mode: y = x * scale + shift.
-    private func affine(_ node: Int) -> (scale: [Float], shift: [Float]) {
-        guard case .batchNorm(let epsilon, _) = network.graph.nodes[node].operation else { return ([], []) }
-        let name = network.graph.nodes[node].name
-        let mean = network.buffers[name + ".running_mean"]!.values
-        let variance = network.buffers[name + ".running_var"]!.values
-        let weight = parameter(name + ".weight")
-        let bias = parameter(name + ".bias")
-        let scale = weight.indices.map { weight[$0] / (variance[$0] + epsilon).squareRoot() }
-        return (scale, bias.indices.map { bias[$0] - mean[$0] * scale[$0] })
+    /// For a network of two dimensions.
+    package convenience init(
+        network: Network,
+        batch: Int,
+        height: Int,
+        width: Int,
+        threads: Int,
+        usesChannelBlocks: Bool = true
+    ) throws(NetworkError) {
+        try self.init(
+            network: network,
+            batch: batch,
+            extent: Axes(height: height, width: width),
+            threads: threads,
+            usesChannelBlocks: usesChannelBlocks
+        )
     }
 
-    private func execute(_ step: InferencePlan.Step) {
-        let node = network.graph.nodes[step.node]
-        let input = plan.shapes[node.inputs[0]]
-        let x = UnsafePointer(memory(node.inputs[0]))
-        let y = memory(step.result)
-        let shape = plan.shapes[step.result]
+    /// `input` N C [D] H W; returns the result of the network in the same form.
+    package func run(_ input: Tensor) -> Tensor {
+        let expected = plan.shapes[0].tensorShape(batch: batch, dimensions: graph.dimensions)
+        precondition(input.shape == expected, "another shape than planned")
+        let shape = outputShape
         let count = batch * shape.count
-        switch node.operation {
-        case .input: break
-        case .convolution(let convolution): execute(step, convolution, input, shape, x, y)
-        case .transposedConvolution(let outChannels, let stride):
-            TransposedConvolution(input: input, outChannels: outChannels, stride: stride).forward(
-                x,
-                weight: parameter(node.name + ".weight"),
-                bias: parameter(node.name + ".bias"),
-                y,
-                batch: batch,
-                threads: threads
-            )
-        case .batchNorm:
-            let map = affine(step.node)
-            for sample in 0..<batch {
-                (y + sample * shape.count).update(from: x + sample * shape.count, count: shape.count)
-                ConvolutionEpilogue(scale: map.scale, shift: map.shift)
-                    .apply(toSample: y + sample * shape.count, shape: shape)
+        let values = [Float](unsafeUninitializedCapacity: count) { result, initialized in
+            if let blocked {
+                blocked.run(input.values, result.baseAddress!)
+            } else {
+                runOperators(input)
+                let output = arena.pointer + plan.offsets[graph.output]
+                _ = result.update(fromContentsOf: UnsafeBufferPointer(start: output, count: count))
             }
-        case .relu: Elementwise.relu(x, slope: 0, y, count: count, threads: threads)
-        case .leakyReLU(let slope): Elementwise.relu(x, slope: slope, y, count: count, threads: threads)
-        case .sigmoid: Elementwise.sigmoid(x, y, count: count, threads: threads)
-        case .softmax: Elementwise.softmax(x, shape: shape, y, batch: batch, threads: threads)
-        case .maxPool(let size): Elementwise.maxPool(x, input: input, size: size, y, batch: batch, threads: threads)
-        case .nearestUpsample(let factor):
-            Elementwise.nearestUpsample(x, input: input, factor: factor, y, batch: batch, threads: threads)
-        case .concatenation: concatenate(node.inputs, to: y, whole: shape.count)
-        case .addition:
-            y.update(from: x, count: count)
-            for other in node.inputs.dropFirst() {
-                Elementwise.add(memory(other), to: y, count: count, threads: threads)
+            initialized = count
+        }
+        return Tensor(shape: shape.tensorShape(batch: batch, dimensions: graph.dimensions), values: values)
+    }
+
+    private func runOperators(_ input: Tensor) {
+        (arena.pointer + plan.offsets[0]).update(from: input.values, count: input.count)
+        for item in work {
+            switch item {
+            case .convolution(let convolution, let epilogue, let x, let y):
+                convolution.run(x, epilogue: epilogue, y, batch: batch, threads: threads)
+            case .other(let operation, let pass): operation.forward(pass)
             }
-        case .dropout: y.update(from: x, count: count)
         }
     }
 
-    private func execute(
-        _ step: InferencePlan.Step,
-        _ convolution: Convolution,
-        _ input: FeatureShape,
-        _ output: FeatureShape,
-        _ x: UnsafePointer<Float>,
-        _ y: UnsafeMutablePointer<Float>
-    ) {
-        let epilogue = epilogues[step.node]!
-        if let direct = convolution.direct(input: input), let weights = packed[step.node] {
-            direct.forward(
-                input: x,
-                packedWeight: weights,
-                epilogue: epilogue,
-                output: y,
-                batch: batch,
-                threads: threads
-            )
-        } else {
-            GeneralConvolution(convolution: convolution, input: input, output: output).forward(
-                x,
-                weight: parameter(network.graph.nodes[step.node].name + ".weight"),
-                epilogue: epilogue,
-                y,
-                batch: batch,
-                threads: threads
-            )
-        }
-    }
+    /// Turns steps of the plan into work with pointers.
+    private struct WorkBuilder {
+        let network: Network
+        let parameters: [[Parameter]]
+        let plan: InferencePlan
+        let arena: ValueMemory
+        let batch: Int
+        let threads: Int
+        var tensors: [ValueMemory] = []
 
-    private func concatenate(_ inputs: [Int], to y: UnsafeMutablePointer<Float>, whole: Int) {
-        for sample in 0..<batch {
-            var offset = sample * whole
-            for input in inputs {
-                let count = plan.shapes[input].count
-                (y + offset).update(from: memory(input) + sample * count, count: count)
-                offset += count
+        mutating func work(_ step: InferencePlan.Step) -> Work {
+            let node = network.graph.nodes[step.node]
+            let inputs = node.inputs.map { plan.shapes[$0] }
+            let x = node.inputs.map { UnsafePointer(arena.pointer + plan.offsets[$0]) }
+            let y = arena.pointer + plan.offsets[step.result]
+            if let convolution = node.operation as? Convolution {
+                let (weight, epilogue) = convolutionWeights(step, convolution, node.name)
+                let prepared = PreparedConvolution(
+                    convolution,
+                    input: inputs[0],
+                    output: plan.shapes[step.result],
+                    weight: keep(weight)
+                )
+                return .convolution(prepared, epilogue, x: x[0], y: y)
             }
+            // The names come from the graph that made the parameters: a missing one is a defect of this file.
+            let pass = Pass(
+                inputs: inputs,
+                output: plan.shapes[step.result],
+                batch: batch,
+                threads: threads,
+                mode: .inference,
+                x: x,
+                y: y,
+                weights: parameters[step.node].filter(\.isTrained).map { keep(network.parameters[$0.name]!.values) },
+                statistics: parameters[step.node].filter { !$0.isTrained }.map {
+                    UnsafeMutablePointer(mutating: keep(network.buffers[$0.name]!.values))
+                },
+                saved: UnsafeMutablePointer(
+                    mutating: keep([Float](repeating: 0, count: node.operation.savedCount(inputs, batch: batch)))
+                )
+            )
+            return .other(node.operation, pass)
+        }
+
+        private mutating func keep(_ values: [Float]) -> UnsafePointer<Float> {
+            let memory = ValueMemory(copying: values)
+            tensors.append(memory)
+            return UnsafePointer(memory.pointer)
+        }
+
+        /// Weights with a directly following batch norm in them, and what happens to the results.
+        private func convolutionWeights(
+            _ step: InferencePlan.Step,
+            _ convolution: Convolution,
+            _ name: String
+        ) -> ([Float], ConvolutionEpilogue) {
+            var weight = network.parameters[name + ".weight"]!.values
+            var epilogue = ConvolutionEpilogue()
+            if convolution.hasBias { epilogue.bias = network.parameters[name + ".bias"]!.values }
+            if let norm = step.foldedNorm {
+                let (scale, shift) = network.normMap(norm)
+                let size = weight.count / convolution.outChannels
+                for n in weight.indices { weight[n] *= scale[n / size] }
+                epilogue.bias = shift.indices.map { (epilogue.bias?[$0] ?? 0) * scale[$0] + shift[$0] }
+            }
+            if let rectifier = step.rectifier {
+                epilogue.slope = (network.graph.nodes[rectifier].operation as? LeakyReLU)?.negativeSlope ?? 0
+            }
+            if let norm = step.fusedNorm { (epilogue.scale, epilogue.shift) = network.normMap(norm) }
+            return (weight, epilogue)
         }
     }
 }

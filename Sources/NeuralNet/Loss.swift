@@ -2,44 +2,72 @@
 import Glibc
 #endif
 
-/// What training makes small. Predictions and targets have the shape N C H W; predictions are probabilities.
-package enum Loss: Sendable, Hashable, Codable {
+/// What training makes small. Predictions and targets have the shape N C [D] H W; predictions are probabilities,
+/// targets lie between 0 and 1.
+package indirect enum Loss: Sendable, Hashable {
     /// 1 - (2 sum(p t) + smooth) / (sum p + sum t + smooth).
-    ///
-    /// `perBatch` takes all values of a batch together, as the published lung experiment does; `perClass` takes
-    /// every channel of the batch by itself and averages.
-    case dice(smooth: Float, reduction: DiceReduction)
-    /// -mean over places of sum over channels of t log p.
+    case dice(smooth: Float, reduction: Reduction)
+    /// 1 - (TP + smooth) / (TP + alpha FP + beta FN + smooth), with TP = sum(p t), FP = sum(p (1 - t)),
+    /// FN = sum((1 - p) t) (Salehi et al., MLMI 2017).
+    case tversky(alpha: Float, beta: Float, smooth: Float, reduction: Reduction)
+    /// -mean over places of sum over channels of t log p: for softmax.
     case crossEntropy
-    /// The sum of both (Isensee et al., Nature Methods 2021).
-    case diceAndCrossEntropy(smooth: Float, reduction: DiceReduction)
+    /// -mean over all values of t log p + (1 - t) log(1 - p): for sigmoid.
+    case binaryCrossEntropy
+    case sum([Loss])
 
-    package enum DiceReduction: String, Sendable, Hashable, Codable { case perBatch, perClass, perSample }
+    /// What an overlap is measured over, before the mean.
+    package enum Reduction: String, Sendable, Hashable, Codable {
+        /// All values of a batch together, as the published lung experiment does.
+        case perBatch
+        /// Every channel over the whole batch.
+        case perClass
+        /// Every sample over its channels.
+        case perSample
+    }
 
-    /// The loss and its gradient with respect to the prediction (overwritten).
+    /// The sum of Dice and cross-entropy (Isensee et al., Nature Methods 2021).
+    package static func diceAndCrossEntropy(smooth: Float, reduction: Reduction) -> Loss {
+        .sum([.dice(smooth: smooth, reduction: reduction), .crossEntropy])
+    }
+
+    /// The loss, and `weight` times its gradient with respect to the prediction, which is added.
     func evaluate(
         prediction: UnsafePointer<Float>,
         target: UnsafePointer<Float>,
         shape: FeatureShape,
         batch: Int,
+        weight: Float,
         gradient: UnsafeMutablePointer<Float>
     ) -> Float {
-        gradient.update(repeating: 0, count: batch * shape.count)
         let values = LossValues(
             prediction: prediction,
             target: target,
             gradient: gradient,
             shape: shape,
-            batch: batch
+            batch: batch,
+            weight: Double(weight)
         )
-        switch self {
-        case .dice(let smooth, let reduction):
-            return Float(values.dice(smooth: Double(smooth), reduction))
-        case .crossEntropy:
-            return Float(values.crossEntropy())
-        case .diceAndCrossEntropy(let smooth, let reduction):
-            return Float(values.dice(smooth: Double(smooth), reduction) + values.crossEntropy())
-        }
+        return Float(values.evaluate(self))
+    }
+
+    /// The loss and its gradient on whole tensors.
+    package func evaluate(prediction: Tensor, target: Tensor) -> (loss: Float, gradient: Tensor) {
+        precondition(prediction.shape == target.shape, "prediction and target differ in shape")
+        let shape = FeatureShape(
+            channels: prediction.shape[1],
+            extent: Axes(spatial: Array(prediction.shape.dropFirst(2)))
+        )
+        var gradient = Tensor(shape: prediction.shape)
+        let loss = evaluate(
+            prediction: prediction.values,
+            target: target.values,
+            shape: shape,
+            batch: prediction.shape[0],
+            weight: 1,
+            gradient: &gradient.values
+        )
+        return (loss, gradient)
     }
 }
 
@@ -49,16 +77,47 @@ private struct LossValues {
     let gradient: UnsafeMutablePointer<Float>
     let shape: FeatureShape
     let batch: Int
+    let weight: Double
 
-    func dice(smooth: Double, _ reduction: Loss.DiceReduction) -> Double {
+    func evaluate(_ loss: Loss) -> Double {
+        switch loss {
+        case .dice(let smooth, let reduction):
+            overlap(Overlap(both: 2, common: 0, predicted: 1, wanted: 1, smooth: Double(smooth)), reduction)
+        case .tversky(let alpha, let beta, let smooth, let reduction):
+            overlap(
+                Overlap(
+                    both: 1,
+                    common: 1 - Double(alpha) - Double(beta),
+                    predicted: Double(alpha),
+                    wanted: Double(beta),
+                    smooth: Double(smooth)
+                ),
+                reduction
+            )
+        case .crossEntropy: crossEntropy()
+        case .binaryCrossEntropy: binaryCrossEntropy()
+        case .sum(let losses): losses.reduce(0) { $0 + evaluate($1) }
+        }
+    }
+
+    /// (both * sum(p t) + smooth) / (common * sum(p t) + predicted * sum p + wanted * sum t + smooth)
+    struct Overlap {
+        var both: Double
+        var common: Double
+        var predicted: Double
+        var wanted: Double
+        var smooth: Double
+    }
+
+    func overlap(_ overlap: Overlap, _ reduction: Loss.Reduction) -> Double {
         let groups = groups(reduction)
         var total = 0.0
-        for planes in groups { total += dice(planes, smooth: smooth, weight: 1 / Double(groups.count)) }
+        for planes in groups { total += self.overlap(overlap, planes, part: 1 / Double(groups.count)) }
         return 1 - total / Double(groups.count)
     }
 
     /// Starts of the planes that are counted together.
-    private func groups(_ reduction: Loss.DiceReduction) -> [[Int]] {
+    private func groups(_ reduction: Loss.Reduction) -> [[Int]] {
         switch reduction {
         case .perBatch: [(0..<batch * shape.channels).map { $0 * shape.plane }]
         case .perClass:
@@ -68,40 +127,62 @@ private struct LossValues {
         }
     }
 
-    private func dice(_ planes: [Int], smooth: Double, weight: Double) -> Double {
+    private func overlap(_ o: Overlap, _ planes: [Int], part: Double) -> Double {
         var both = 0.0
-        var sum = 0.0
+        var predicted = 0.0
+        var wanted = 0.0
         for start in planes {
-            for row in 0..<shape.height {
-                var product: Float = 0
-                var amount: Float = 0
-                for n in start + row * shape.width..<start + (row + 1) * shape.width {
+            for line in stride(from: start, to: start + shape.plane, by: shape.width) {
+                var (product, p, t) = (Float(0), Float(0), Float(0))
+                for n in line..<line + shape.width {
                     product += prediction[n] * target[n]
-                    amount += prediction[n] + target[n]
+                    p += prediction[n]
+                    t += target[n]
                 }
                 both += Double(product)
-                sum += Double(amount)
+                predicted += Double(p)
+                wanted += Double(t)
             }
         }
-        let numerator = 2 * both + smooth
-        let denominator = sum + smooth
-        // d/dp = (2 t * denominator - numerator) / denominator^2
-        let onTarget = Float(-weight * 2 / denominator)
-        let everywhere = Float(weight * numerator / (denominator * denominator))
+        let numerator = o.both * both + o.smooth
+        let denominator = o.common * both + o.predicted * predicted + o.wanted * wanted + o.smooth
+        // Nothing there and nothing seen, without a smooth term: as right as it can be.
+        guard denominator > 0 else { return 1 }
+        // d/dp = (both t denominator - numerator (common t + predicted)) / denominator^2
+        let square = denominator * denominator
+        let onTarget = Float(-weight * part * (o.both * denominator - o.common * numerator) / square)
+        let everywhere = Float(weight * part * o.predicted * numerator / square)
         for start in planes {
             for n in start..<start + shape.plane { gradient[n] += onTarget * target[n] + everywhere }
         }
         return numerator / denominator
     }
 
+    /// Probabilities below the smallest normal number count as it: the gradient through a softmax stays exact.
+    private static let smallest = Float.leastNormalMagnitude
+
     func crossEntropy() -> Double {
         let places = Double(batch * shape.plane)
+        let factor = Float(weight / places)
         var total = 0.0
         for n in 0..<batch * shape.count where target[n] > 0 {
-            let p = max(prediction[n], 1e-7)
+            let p = max(prediction[n], Self.smallest)
             total -= Double(target[n]) * Double(log(p))
-            gradient[n] -= target[n] / p / Float(places)
+            gradient[n] -= target[n] / p * factor
         }
         return total / places
+    }
+
+    func binaryCrossEntropy() -> Double {
+        let count = Double(batch * shape.count)
+        let factor = Float(weight / count)
+        var total = 0.0
+        for n in 0..<batch * shape.count {
+            let (p, t) = (max(prediction[n], Self.smallest), target[n])
+            let rest = max(1 - prediction[n], Self.smallest)
+            total -= Double(t) * Double(log(p)) + Double(1 - t) * Double(log(rest))
+            gradient[n] += ((1 - t) / rest - t / p) * factor
+        }
+        return total / count
     }
 }

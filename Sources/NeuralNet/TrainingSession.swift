@@ -1,85 +1,180 @@
 /// Trains a network on batches of one shape. Not thread-safe: one owner at a time.
 ///
-/// Every value of the graph and its gradient has memory of its own, made once. The same seed, batches and
+/// Memory is made once. Values are kept from the forward to the backward pass, activations that can lie where their
+/// input lay do so, and gradients share memory as soon as they have been used. The same seed, batches and
 /// configuration give the same weights to the last bit, on any number of threads.
 package final class TrainingSession {
     let graph: Graph
-    package var optimizer: Adam
+    package var optimizer: Optimizer
     package let loss: Loss
+    package let clipping: GradientClipping
     /// Updates made so far.
     package private(set) var step: Int
     let batch: Int
-    let threads: Int
     let seed: UInt64
     let shapes: [FeatureShape]
-    let values: [ValueMemory]
-    let gradients: [ValueMemory]
-    /// Mean and 1 / deviation of the batch, a batch norm.
-    var statistics: [Int: (mean: [Float], inverse: [Float])] = [:]
+    private let memory: TrainingMemory
     private let trained: [TrainedParameter]
-    private let slots: [String: Int]
     private let runningStatistics: [String: ValueMemory]
+    private let passes: [Pass?]
+    private let gradients: [Gradients?]
+    private let saved: [ValueMemory]
 
-    /// - Parameter height, width: size of an input; every pooling must divide it.
+    /// - Parameter extent: size of an input; every pooling must divide it.
     package init(
         network: Network,
         batch: Int,
-        height: Int,
-        width: Int,
+        extent: Axes,
         loss: Loss,
-        optimizer: Adam,
+        optimizer: Optimizer,
+        clipping: GradientClipping = .none,
         seed: UInt64,
         threads: Int
     ) throws(NetworkError) {
-        _ = BLAS.singleThreaded
-        graph = network.graph
+        let graph = network.graph
+        self.graph = graph
         self.batch = batch
         self.loss = loss
         self.optimizer = optimizer
+        self.clipping = clipping
         self.seed = seed
-        self.threads = threads
         step = 0
-        shapes = try network.graph.shapes(height: height, width: width)
-        values = shapes.map { ValueMemory(count: batch * $0.count) }
-        gradients = shapes.map { ValueMemory(count: batch * $0.count) }
-        trained = network.parameters.sorted { $0.key < $1.key }.map { TrainedParameter(name: $0.key, tensor: $0.value) }
-        slots = Dictionary(uniqueKeysWithValues: trained.enumerated().map { ($1.name, $0) })
-        runningStatistics = network.buffers.mapValues { ValueMemory(copying: $0.values) }
+        let shapes = try graph.shapes(extent: extent)
+        self.shapes = shapes
+        let memory = TrainingMemory(graph: graph, counts: shapes.map { batch * $0.count })
+        self.memory = memory
+        let trained = network.parameters.sorted { $0.key < $1.key }.map {
+            TrainedParameter(name: $0.key, tensor: $0.value, memories: optimizer.memories.count)
+        }
+        self.trained = trained
+        let slots = Dictionary(uniqueKeysWithValues: trained.enumerated().map { ($1.name, $0) })
+        let statistics = network.buffers.mapValues { ValueMemory(copying: $0.values) }
+        runningStatistics = statistics
+        let inputs = graph.nodes.map { node in node.inputs.map { shapes[$0] } }
+        let saved = graph.nodes.indices.map {
+            ValueMemory(count: graph.nodes[$0].operation.savedCount(inputs[$0], batch: batch))
+        }
+        self.saved = saved
+        let parameters = try graph.parameters()
+        // The names come from the graph that made the parameters: a missing one is a defect of this file.
+        passes = graph.nodes.indices.map { index in
+            index == 0
+                ? nil
+                : Pass(
+                    inputs: inputs[index],
+                    output: shapes[index],
+                    batch: batch,
+                    threads: threads,
+                    mode: .training,
+                    x: graph.nodes[index].inputs.map { UnsafePointer(memory.value($0)) },
+                    y: memory.value(index),
+                    weights: parameters[index].filter(\.isTrained).map {
+                        UnsafePointer(trained[slots[$0.name]!].value.pointer)
+                    },
+                    statistics: parameters[index].filter { !$0.isTrained }.map { statistics[$0.name]!.pointer },
+                    saved: saved[index].pointer
+                )
+        }
+        gradients = graph.nodes.indices.map { index in
+            index == 0
+                ? nil
+                : Gradients(
+                    dY: UnsafePointer(memory.gradient(index)!),
+                    dX: graph.nodes[index].inputs.map { memory.gradient($0) },
+                    weights: parameters[index].filter(\.isTrained).map { trained[slots[$0.name]!].gradient.pointer }
+                )
+        }
     }
 
-    /// Forward, loss, backward, update. `input` and `target` are N C H W.
+    /// Floats that values and gradients take.
+    package var memoryBytes: Int { memory.byteCount }
+
+    /// Forward, loss, backward, update. `input` and `target` are N C [D] H W.
     /// - Returns: the loss before the update.
     /// - Throws: `notFinite` when the loss is no number; the weights are then those of the step before.
     package func step(input: Tensor, target: Tensor) throws(NetworkError) -> Float {
-        let loss = gradient(input: input, target: target)
+        forward(input)
+        for parameter in trained { parameter.gradient.reset() }
+        let loss = backward(target)
         guard loss.isFinite else { throw .notFinite(step: step) }
         step += 1
+        clipping.apply(to: trained)
         for parameter in trained { optimizer.update(parameter, step: step) }
         return loss
     }
 
-    /// Loss and gradients without an update.
-    func gradient(input: Tensor, target: Tensor) -> Float {
-        forward(input)
-        for parameter in trained { parameter.gradient.reset() }
-        for buffer in gradients { buffer.reset() }
-        let loss = target.values.withUnsafeBufferPointer { target in
-            self.loss.evaluate(
-                prediction: values.last!.pointer,
-                target: target.baseAddress!,
-                shape: shapes.last!,
-                batch: batch,
-                gradient: gradients.last!.pointer
-            )
-        }
-        for index in graph.nodes.indices.reversed() { backward(index) }
-        return loss
+    private func forward(_ input: Tensor) {
+        precondition(input.count == batch * shapes[0].count, "the batch has another shape than the session")
+        memory.value(0).update(from: input.values, count: input.count)
+        for index in graph.nodes.indices.dropFirst() { graph.nodes[index].operation.forward(pass(index)) }
     }
 
-    /// The prediction of the last forward pass, N C H W.
+    private func backward(_ target: Tensor) -> Float {
+        var total: Float = 0
+        for output in graph.outputs {
+            let gradient = memory.gradient(output.value)!
+            gradient.update(repeating: 0, count: batch * shapes[output.value].count)
+            let target = averaged(target, to: shapes[output.value])
+            total +=
+                output.weight
+                * loss.evaluate(
+                    prediction: memory.value(output.value),
+                    target: target.values,
+                    shape: shapes[output.value],
+                    batch: batch,
+                    weight: output.weight,
+                    gradient: gradient
+                )
+        }
+        for index in graph.nodes.indices.dropFirst().reversed() {
+            // The last reader of a value is the first to add to its gradient.
+            for value in memory.firstGradients[index] {
+                memory.gradient(value)!.update(repeating: 0, count: batch * shapes[value].count)
+            }
+            graph.nodes[index].operation.backward(pass(index), gradients[index]!)
+        }
+        return total
+    }
+
+    private func pass(_ index: Int) -> Pass {
+        var pass = passes[index]!
+        pass.random = RandomSource(seed: seed, stream: UInt64(step) << 20 | UInt64(index))
+        return pass
+    }
+
+    /// Targets for an output of lower resolution: the mean over what each place covers.
+    private func averaged(_ target: Tensor, to shape: FeatureShape) -> Tensor {
+        let full = shapes[graph.output]
+        precondition(target.count == batch * full.count, "the target has another shape than the output")
+        guard shape != full else { return target }
+        let factor = full.extent.combined(shape.extent, /)
+        var result = Tensor(shape: [batch, shape.channels, shape.depth, shape.height, shape.width])
+        target.values.withUnsafeBufferPointer { source in
+            result.values.withUnsafeMutableBufferPointer { result in
+                AveragePool(size: factor).forward(
+                    Pass(
+                        inputs: [full],
+                        output: shape,
+                        batch: batch,
+                        threads: 1,
+                        mode: .training,
+                        x: [source.baseAddress!],
+                        y: result.baseAddress!,
+                        weights: [],
+                        statistics: [],
+                        saved: result.baseAddress!
+                    )
+                )
+            }
+        }
+        return result
+    }
+
+    /// The main prediction of the last forward pass, N C [D] H W.
     package var prediction: Tensor {
-        let shape = shapes.last!
-        return Tensor(shape: [batch, shape.channels, shape.height, shape.width], values: values.last!.array)
+        let shape = shapes[graph.output]
+        let values = UnsafeBufferPointer(start: memory.value(graph.output), count: batch * shape.count)
+        return Tensor(shape: shape.tensorShape(batch: batch, dimensions: graph.dimensions), values: Array(values))
     }
 
     /// The weights as they stand.
@@ -104,84 +199,79 @@ package final class TrainingSession {
     package var snapshot: [String: Tensor] {
         var tensors = tensors
         for parameter in trained {
-            tensors["adam.first." + parameter.name] = Tensor(
-                shape: parameter.shape,
-                values: parameter.firstMoment.array
-            )
-            tensors["adam.second." + parameter.name] = Tensor(
-                shape: parameter.shape,
-                values: parameter.secondMoment.array
-            )
+            for (name, memory) in zip(optimizer.memories, parameter.memories) {
+                tensors["\(name).\(parameter.name)"] = Tensor(shape: parameter.shape, values: memory.array)
+            }
         }
         return tensors
     }
 
-    /// - Throws: `missingParameter` or `parameterShape` when the snapshot belongs to another network.
+    /// - Throws: `missingParameter` or `parameterShape` when the snapshot belongs to another network or optimizer.
     package func restore(_ snapshot: [String: Tensor], step: Int) throws(NetworkError) {
         let restored = try Network(graph: graph, tensors: snapshot)
         for parameter in trained {
-            for prefix in ["adam.first.", "adam.second."]
-            where snapshot[prefix + parameter.name]?.shape != parameter.shape {
-                throw .missingParameter(prefix + parameter.name)
+            for name in optimizer.memories where snapshot["\(name).\(parameter.name)"]?.shape != parameter.shape {
+                throw .missingParameter("\(name).\(parameter.name)")
             }
         }
         for parameter in trained {
             parameter.value.copy(restored.parameters[parameter.name]!.values)
-            parameter.firstMoment.copy(snapshot["adam.first." + parameter.name]!.values)
-            parameter.secondMoment.copy(snapshot["adam.second." + parameter.name]!.values)
+            for (name, memory) in zip(optimizer.memories, parameter.memories) {
+                memory.copy(snapshot["\(name).\(parameter.name)"]!.values)
+            }
         }
         for (name, memory) in runningStatistics { memory.copy(restored.buffers[name]!.values) }
         self.step = step
     }
-
-    // The names come from the graph that made the parameters: a missing one is a defect of this file.
-    func parameter(_ name: String) -> UnsafePointer<Float> { UnsafePointer(trained[slots[name]!].value.pointer) }
-
-    func parameterGradient(_ name: String) -> UnsafeMutablePointer<Float> { trained[slots[name]!].gradient.pointer }
-
-    func runningStatistic(_ name: String) -> UnsafeMutablePointer<Float> { runningStatistics[name]!.pointer }
 }
 
-/// A parameter with its gradient and Adam's moments.
-struct TrainedParameter {
-    let name: String
-    let shape: [Int]
-    let value: ValueMemory
-    let gradient: ValueMemory
-    let firstMoment: ValueMemory
-    let secondMoment: ValueMemory
+/// Where values and gradients of a training lie.
+struct TrainingMemory {
+    /// For each node the inputs whose gradient it is the first to add to.
+    let firstGradients: [[Int]]
+    private let values: [ValueMemory]
+    /// The node whose memory a value lies in.
+    private let homes: [Int]
+    private let offsets: [Int]
+    private let gradients: ValueMemory
 
-    init(name: String, tensor: Tensor) {
-        self.name = name
-        shape = tensor.shape
-        value = ValueMemory(copying: tensor.values)
-        gradient = ValueMemory(count: tensor.count)
-        firstMoment = ValueMemory(count: tensor.count)
-        secondMoment = ValueMemory(count: tensor.count)
+    init(graph: Graph, counts: [Int]) {
+        let nodes = graph.nodes
+        let last = nodes.count - 1
+        var readers = [[Int]](repeating: [], count: nodes.count)
+        for (index, node) in nodes.enumerated() { for input in node.inputs { readers[input].append(index) } }
+        let outputs = Set(graph.outputs.map(\.value))
+        var homes = Array(nodes.indices)
+        for (index, node) in nodes.enumerated() where node.operation.worksInPlace && node.inputs.count == 1 {
+            let source = node.inputs[0]
+            // The source must be nobody else's: not the picture, not another reader's, not its own maker's.
+            if source > 0, readers[source].count == 1, !outputs.contains(source), !nodes[source].operation.needsResult {
+                homes[index] = homes[source]
+            }
+        }
+        self.homes = homes
+        values = nodes.indices.map { ValueMemory(count: homes[$0] == $0 ? counts[$0] : 0) }
+        // Moment 0 is the loss; node i goes backward at last + 1 - i. A gradient lives from the first that adds to it
+        // to the operator that made the value. Nobody asks for the gradient of the picture.
+        var lives: [Int: ClosedRange<Int>] = [:]
+        var firsts = [[Int]](repeating: [], count: nodes.count)
+        for value in nodes.indices.dropFirst() {
+            let reader = readers[value].max()
+            let start = outputs.contains(value) ? 0 : reader.map { last + 1 - $0 } ?? last + 1 - value
+            lives[value] = start...last + 1 - value
+            if let reader, !outputs.contains(value) { firsts[reader].append(value) }
+        }
+        firstGradients = firsts
+        let (offsets, total) = MemoryPlan.place(lives, counts: counts)
+        self.offsets = offsets
+        gradients = ValueMemory(count: total)
     }
-}
 
-/// Memory of one value for the life of a session, with room behind it for whole vectors.
-final class ValueMemory {
-    let pointer: UnsafeMutablePointer<Float>
-    let count: Int
+    func value(_ index: Int) -> UnsafeMutablePointer<Float> { values[homes[index]].pointer }
 
-    init(count: Int) {
-        self.count = count
-        pointer = .allocate(capacity: count + 32)
-        pointer.initialize(repeating: 0, count: count + 32)
+    func gradient(_ index: Int) -> UnsafeMutablePointer<Float>? {
+        index == 0 ? nil : gradients.pointer + offsets[index]
     }
 
-    convenience init(copying values: [Float]) {
-        self.init(count: values.count)
-        copy(values)
-    }
-
-    deinit { pointer.deallocate() }
-
-    var array: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
-
-    func reset() { pointer.update(repeating: 0, count: count) }
-
-    func copy(_ values: [Float]) { pointer.update(from: values, count: count) }
+    var byteCount: Int { (values.reduce(0) { $0 + $1.count } + gradients.count) * MemoryLayout<Float>.size }
 }

@@ -1,128 +1,97 @@
-internal import COpenBLAS
-import Platform
+/// A transposed convolution: the map that carries gradients back through a convolution of the same kernel, stride
+/// and padding. With a kernel equal to the stride it is the `deconv` upsampling of Keras-Unet. Weights
+/// [in][out][D][H][W], bias [out], as PyTorch's.
+package struct TransposedConvolution: Operator, Hashable {
+    package var outChannels: Int
+    package var kernel: Axes
+    package var stride: Axes
+    package var padding: Axes
+    package var hasBias: Bool
 
-/// Upsampling by a transposed convolution whose kernel equals its stride: every input place writes a block of its
-/// own, so it is one matrix product and a rearrangement. Weights [in][out][stride][stride], as PyTorch's.
-struct TransposedConvolution: Sendable {
-    let input: FeatureShape
-    let outChannels: Int
-    let stride: Int
-
-    /// Rows of the product: every output channel at every place of the block.
-    private var rows: Int { outChannels * stride * stride }
-    private var outputCount: Int { rows * input.plane }
-
-    func forward(
-        _ source: UnsafePointer<Float>,
-        weight: UnsafePointer<Float>,
-        bias: UnsafePointer<Float>,
-        _ target: UnsafeMutablePointer<Float>,
-        batch: Int,
-        threads: Int
-    ) {
-        nonisolated(unsafe) let (source, weight, bias, target) = (source, weight, bias, target)
-        parallelFor(batch, threads: threads) { samples in
-            let blocks = Scratch(count: outputCount)
-            for sample in samples {
-                cblas_sgemm(
-                    CblasRowMajor,
-                    CblasTrans,
-                    CblasNoTrans,
-                    Int32(rows),
-                    Int32(input.plane),
-                    Int32(input.channels),
-                    1,
-                    weight,
-                    Int32(rows),
-                    source + sample * input.count,
-                    Int32(input.plane),
-                    0,
-                    blocks.pointer,
-                    Int32(input.plane)
-                )
-                let output = target + sample * outputCount
-                forEachPlace { blockIndex, outputIndex, channel in
-                    output[outputIndex] = blocks.pointer[blockIndex] + bias[channel]
-                }
-            }
-        }
+    package init(outChannels: Int, kernel: Axes, stride: Axes, padding: Axes = .zero, hasBias: Bool = true) {
+        self.outChannels = outChannels
+        self.kernel = kernel
+        self.stride = stride
+        self.padding = padding
+        self.hasBias = hasBias
     }
 
-    /// Accumulates the gradients of input, weight and bias.
-    func backward(
-        _ source: UnsafePointer<Float>,
-        weight: UnsafePointer<Float>,
-        dOutput: UnsafePointer<Float>,
-        dInput: UnsafeMutablePointer<Float>,
-        dWeight: UnsafeMutablePointer<Float>,
-        dBias: UnsafeMutablePointer<Float>,
-        batch: Int,
-        threads: Int
-    ) {
-        let size = input.channels * rows
-        let partial = Scratch(count: batch * size)
-        let partialBias = Scratch(count: batch * outChannels)
-        nonisolated(unsafe) let (source, weight, dOutput, dInput) = (source, weight, dOutput, dInput)
-        nonisolated(unsafe) let (sums, biasSums) = (partial.pointer, partialBias.pointer)
-        parallelFor(batch, threads: threads) { samples in
-            let blocks = Scratch(count: outputCount)
-            for sample in samples {
-                let gradient = dOutput + sample * outputCount
-                forEachPlace { blockIndex, outputIndex, channel in
-                    blocks.pointer[blockIndex] = gradient[outputIndex]
-                    biasSums[sample * outChannels + channel] += gradient[outputIndex]
-                }
-                cblas_sgemm(
-                    CblasRowMajor,
-                    CblasNoTrans,
-                    CblasNoTrans,
-                    Int32(input.channels),
-                    Int32(input.plane),
-                    Int32(rows),
-                    1,
-                    weight,
-                    Int32(rows),
-                    blocks.pointer,
-                    Int32(input.plane),
-                    1,
-                    dInput + sample * input.count,
-                    Int32(input.plane)
-                )
-                cblas_sgemm(
-                    CblasRowMajor,
-                    CblasNoTrans,
-                    CblasTrans,
-                    Int32(input.channels),
-                    Int32(rows),
-                    Int32(input.plane),
-                    1,
-                    source + sample * input.count,
-                    Int32(input.plane),
-                    blocks.pointer,
-                    Int32(input.plane),
-                    0,
-                    sums + sample * size,
-                    Int32(rows)
-                )
-            }
-        }
-        addInOrder(partial.pointer, parts: batch, size: size, to: dWeight)
-        addInOrder(partialBias.pointer, parts: batch, size: outChannels, to: dBias)
+    /// Each place of the input writes a block of its own.
+    package init(outChannels: Int, stride: Axes) {
+        self.init(outChannels: outChannels, kernel: stride, stride: stride)
     }
 
-    /// Index in the product, index in the output sample, output channel.
-    @inline(__always)
-    private func forEachPlace(_ body: (Int, Int, Int) -> Void) {
-        let width = input.width * stride
-        for row in 0..<rows {
-            let channel = row / (stride * stride)
-            let dy = row / stride % stride
-            let dx = row % stride
-            for y in 0..<input.height {
-                let block = row * input.plane + y * input.width
-                let output = channel * input.plane * stride * stride + (y * stride + dy) * width + dx
-                for x in 0..<input.width { body(block + x, output + x * stride, channel) }
+    package func shape(of inputs: [FeatureShape]) throws(NetworkError) -> FeatureShape {
+        guard let input = inputs.first else { throw .misfit("has no input") }
+        guard (kernel.lengths + stride.lengths).allSatisfy({ $0 > 0 }), outChannels > 0 else {
+            throw .misfit("kernel, stride and channels must be at least 1")
+        }
+        let reach = input.extent.combined(stride) { ($0 - 1) * $1 }.combined(kernel, +)
+        return FeatureShape(channels: outChannels, extent: reach.combined(padding) { $0 - 2 * $1 })
+    }
+
+    package func parameters(of inputs: [FeatureShape], dimensions: Int) -> [Parameter] {
+        // A place of the output sees about kernel / stride taps of every input channel.
+        let fanIn = inputs[0].channels * max(1, kernel.count / stride.count)
+        let weight = Parameter(
+            "weight",
+            [inputs[0].channels, outChannels] + kernel.lengths.suffix(dimensions),
+            .heNormal(fanIn: fanIn)
+        )
+        return hasBias ? [weight, Parameter("bias", [outChannels], .constant(0))] : [weight]
+    }
+
+    /// The convolution from this one's output to its input.
+    private func adjoint(_ pass: Pass) -> ColumnConvolution {
+        ColumnConvolution(
+            convolution: Convolution(
+                outChannels: pass.inputs[0].channels,
+                kernel: kernel,
+                stride: stride,
+                padding: padding
+            ),
+            input: pass.output,
+            output: pass.inputs[0]
+        )
+    }
+
+    package func forward(_ pass: Pass) {
+        for sample in 0..<pass.batch {
+            for channel in 0..<outChannels {
+                (pass.y + sample * pass.output.count + channel * pass.output.plane)
+                    .update(repeating: hasBias ? pass.weights[1][channel] : 0, count: pass.output.plane)
             }
         }
+        adjoint(pass).inputGradient(
+            dOutput: pass.x[0],
+            weight: pass.weights[0],
+            dInput: pass.y,
+            batch: pass.batch,
+            threads: pass.threads
+        )
+    }
+
+    package func backward(_ pass: Pass, _ gradients: Gradients) {
+        if hasBias { biasGradient(gradients.dY, pass.output, batch: pass.batch, into: gradients.weights[1]) }
+        let adjoint = adjoint(pass)
+        adjoint.weightGradient(
+            gradients.dY,
+            dOutput: pass.x[0],
+            dWeight: gradients.weights[0],
+            batch: pass.batch,
+            threads: pass.threads
+        )
+        guard let dX = gradients.dX[0] else { return }
+        let count = pass.batch * pass.inputs[0].count
+        let result = Scratch(count: count)
+        adjoint.forward(
+            gradients.dY,
+            weight: pass.weights[0],
+            epilogue: ConvolutionEpilogue(),
+            result.pointer,
+            batch: pass.batch,
+            threads: pass.threads
+        )
+        addValues(result.pointer, to: dX, count: count, threads: pass.threads)
     }
 }

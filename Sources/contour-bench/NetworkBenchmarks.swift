@@ -22,14 +22,20 @@ extension Benchmark {
         training("train-16x256-b8", "one step of the first, batch 8, Dice, Adam", filters: 16, side: 256, batch: 8),
     ]
 
-    private static func graph(filters: Int) -> Graph {
-        Architecture(filters: filters, layers: 4, dropout: 0)
-            .graph(inputChannels: 1, outputChannels: 1, activation: .sigmoid)
+    private static func graph(filters: Int, side: Int) -> Graph {
+        Architecture.customUNet(CustomUNet(filters: filters, layers: 4, dropout: 0)).graph(
+            NetworkShape(
+                inputChannels: 1,
+                outputChannels: 1,
+                activation: .sigmoid,
+                extent: Axes(height: side, width: side)
+            )
+        )
     }
 
     private static func inference(_ name: String, _ work: String, filters: Int, side: Int, slices: Int) -> Benchmark {
         Benchmark(name: name, work: work) { settings in
-            let graph = graph(filters: filters)
+            let graph = graph(filters: filters, side: side)
             let session = try InferenceSession(
                 network: Network(graph: graph, seed: 1),
                 batch: 1,
@@ -47,14 +53,13 @@ extension Benchmark {
 
     private static func training(_ name: String, _ work: String, filters: Int, side: Int, batch: Int) -> Benchmark {
         Benchmark(name: name, work: work) { settings in
-            let graph = graph(filters: filters)
+            let graph = graph(filters: filters, side: side)
             let session = try TrainingSession(
                 network: Network(graph: graph, seed: 1),
                 batch: batch,
-                height: side,
-                width: side,
+                extent: Axes(height: side, width: side),
                 loss: .dice(smooth: 1, reduction: .perBatch),
-                optimizer: Adam(),
+                optimizer: .adam(Adam()),
                 seed: 1,
                 threads: settings.threads
             )
@@ -85,12 +90,12 @@ extension Graph {
         let shapes = try shapes(height: height, width: width)
         return zip(nodes, shapes).reduce(0) { sum, pair in
             let (node, shape) = pair
-            let outputs = Double(shape.channels * shape.height * shape.width)
+            let outputs = Double(shape.count)
             switch node.operation {
-            case .convolution(let convolution):
-                let inputs = Double(shapes[node.inputs[0]].channels * convolution.kernel * convolution.kernel)
+            case let convolution as Convolution:
+                let inputs = Double(shapes[node.inputs[0]].channels * convolution.kernel.count)
                 return sum + 2 * outputs * inputs
-            case .transposedConvolution:
+            case is TransposedConvolution:
                 // Kernel equals stride: each output comes from one pixel of each input channel.
                 return sum + 2 * outputs * Double(shapes[node.inputs[0]].channels)
             default: return sum

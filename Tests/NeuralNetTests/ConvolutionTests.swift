@@ -1,101 +1,78 @@
 import NeuralNet
 import Testing
 
-@Suite("Convolutions beside PyTorch and a naive reference")
+@Suite("The direct convolution")
 struct ConvolutionTests {
-    static let cases = [(3, 1, 1, 1), (5, 2, 2, 1), (3, 1, 2, 2), (1, 1, 0, 1), (2, 2, 0, 1), (3, 2, 1, 1)]
+    /// Input and output channels, depth of input and kernel, height, width, padding.
+    struct Size: Sendable, CustomTestStringConvertible {
+        var channels: (Int, Int)
+        var input: Axes
+        var kernelDepth = 1
+        var padding = 1
+        var testDescription: String { "\(channels) \(input.lengths) kernel \(kernelDepth) padding \(padding)" }
+    }
 
-    @Test("forward and every gradient are PyTorch's", arguments: cases)
-    func golden(kernel: Int, stride: Int, padding: Int, dilation: Int) throws {
-        let all = try GoldenFile.read("convolutions.safetensors")
-        let golden = GoldenFile.group("k\(kernel)s\(stride)p\(padding)d\(dilation).", of: all)
-        let x = try #require(golden["x"])
-        let y = try #require(golden["y"])
-        // A pointwise first layer makes the gradient with respect to x visible as that of its identity weights.
+    static let sizes = [
+        Size(channels: (1, 1), input: Axes(height: 1, width: 1)),
+        Size(channels: (1, 3), input: Axes(height: 5, width: 7)),
+        Size(channels: (3, 4), input: Axes(height: 8, width: 8)),
+        Size(channels: (5, 6), input: Axes(height: 9, width: 25)),
+        Size(channels: (2, 9), input: Axes(height: 30, width: 24)),
+        Size(channels: (7, 5), input: Axes(height: 3, width: 49)),
+        Size(channels: (16, 3), input: Axes(height: 70, width: 33)),
+        Size(channels: (3, 5), input: Axes(height: 9, width: 26), padding: 0),
+        Size(channels: (3, 5), input: Axes(height: 9, width: 26), padding: 2),
+        Size(channels: (3, 5), input: Axes(depth: 4, height: 9, width: 26), kernelDepth: 3),
+        Size(channels: (2, 6), input: Axes(depth: 1, height: 5, width: 9), kernelDepth: 3),
+        Size(channels: (4, 3), input: Axes(depth: 3, height: 40, width: 8)),
+        Size(channels: (2, 3), input: Axes(depth: 5, height: 6, width: 50), kernelDepth: 3, padding: 0),
+    ]
+
+    static func random(_ count: Int, _ stream: Int) -> [Float] {
+        let random = RandomSource(seed: 9, stream: UInt64(stream))
+        return (0..<count).map { Float(random.normal($0)) }
+    }
+
+    @Test("equals the definition at every size, forwards and backwards", arguments: sizes)
+    func direct(_ size: Size) throws {
+        let kernel = Axes(depth: size.kernelDepth, height: 3, width: 3)
         let convolution = Convolution(
-            outChannels: 7,
+            outChannels: size.channels.1,
             kernel: kernel,
-            stride: stride,
-            padding: padding,
-            dilation: dilation
+            padding: .plane(size.padding, depth: min(size.padding, size.kernelDepth / 2)),
+            hasBias: false
         )
-        let input = FeatureShape(channels: 6, height: 19, width: 23)
-        let output = FeatureShape(channels: 7, height: y.shape[2], width: y.shape[3])
-        let general = GeneralConvolution(convolution: convolution, input: input, output: output)
-        var found = Tensor(shape: y.shape)
-        var dx = Tensor(shape: x.shape)
-        var dw = Tensor(shape: try #require(golden["w"]).shape)
-        let bias = try #require(golden["b"]).values
-        let (weight, gradient) = (try #require(golden["w"]).values, try #require(golden["g"]).values)
-        general.forward(
-            x.values,
-            weight: weight,
-            epilogue: ConvolutionEpilogue(bias: bias),
-            &found.values,
-            batch: 2,
-            threads: 2
+        let x = Tensor(
+            shape: [2, size.channels.0] + size.input.lengths,
+            values: Self.random(2 * size.channels.0 * size.input.count, 1)
         )
-        general.inputGradient(dOutput: gradient, weight: weight, dInput: &dx.values, batch: 2, threads: 2)
-        general.weightGradient(x.values, dOutput: gradient, dWeight: &dw.values, batch: 2, threads: 2)
-        #expect(relativeError(found, y) < 1e-5)
-        #expect(relativeError(dx, try #require(golden["dx"])) < 1e-5)
-        #expect(relativeError(dw, try #require(golden["dw"])) < 1e-5)
-    }
-
-    /// Six nested loops: what a convolution is.
-    static func naive(_ c: Convolution3x3, _ x: [Float], _ w: [Float], batch: Int) -> [Float] {
-        var y = [Float](repeating: 0, count: batch * c.outChannels * c.height * c.width)
-        for n in 0..<batch {
-            for o in 0..<c.outChannels {
-                for row in 0..<c.height {
-                    for column in 0..<c.width {
-                        var sum = 0.0
-                        for i in 0..<c.inChannels {
-                            for tap in 0..<9 {
-                                let (r, q) = (row + tap / 3 - 1, column + tap % 3 - 1)
-                                guard r >= 0, r < c.height, q >= 0, q < c.width else { continue }
-                                sum +=
-                                    Double(w[(o * c.inChannels + i) * 9 + tap])
-                                    * Double(x[((n * c.inChannels + i) * c.height + r) * c.width + q])
-                            }
-                        }
-                        y[((n * c.outChannels + o) * c.height + row) * c.width + column] = Float(sum)
-                    }
-                }
-            }
+        let weight = Tensor(
+            shape: [size.channels.1, size.channels.0] + kernel.lengths,
+            values: Self.random(size.channels.0 * size.channels.1 * kernel.count, 2)
+        )
+        let trial = try OperatorTrial(convolution, inputs: [x], tensors: ["weight": weight])
+        let y = trial.forward(.training)
+        let parameters = ["weight": weight.values.map(Double.init)]
+        let expected = try Reference.convolution(convolution, Reference.Field(x), parameters)
+        #expect(relativeError(y, Tensor(shape: y.shape, values: expected.values.map(Float.init))) < 1e-5)
+        // The gradients are those of the definition when <dy, conv(x)> = <dx, x> = <dw, w>: it is linear in both.
+        let g = Tensor(shape: y.shape, values: Self.random(y.count, 3))
+        let (dInputs, dParameters) = trial.backward(g)
+        func product(_ a: Tensor, _ b: Tensor) -> Double {
+            zip(a.values, b.values).reduce(0) { $0 + Double($1.0) * Double($1.1) }
         }
-        return y
-    }
-
-    @Test(
-        "the direct kernel equals the naive loops at every size",
-        arguments: [
-            (1, 1, 1, 1), (1, 3, 5, 7), (3, 4, 8, 8), (5, 6, 9, 25), (2, 9, 30, 24), (7, 5, 3, 49), (16, 3, 70, 33),
-        ]
-    )
-    func direct(inChannels: Int, outChannels: Int, height: Int, width: Int) {
-        let c = Convolution3x3(inChannels: inChannels, outChannels: outChannels, height: height, width: width)
-        let random = RandomSource(seed: 9, stream: UInt64(inChannels * 100 + width))
-        let x = (0..<2 * inChannels * height * width).map { Float(random.normal($0)) }
-        let w = (0..<outChannels * inChannels * 9).map { Float(random.normal(1_000_000 + $0)) }
-        var y = [Float](repeating: .nan, count: 2 * outChannels * height * width)
-        c.forward(
-            input: x,
-            packedWeight: c.packed(w),
-            epilogue: ConvolutionEpilogue(),
-            output: &y,
-            batch: 2,
-            threads: 2
-        )
-        let expected = Self.naive(c, x, w, batch: 2)
-        let shape = [2, outChannels, height, width]
-        #expect(relativeError(Tensor(shape: shape, values: y), Tensor(shape: shape, values: expected)) < 1e-5)
+        let scale = product(g, g).squareRoot() * product(y, y).squareRoot()
+        let other = Tensor(shape: x.shape, values: Self.random(x.count, 4))
+        let image = try Reference.convolution(convolution, Reference.Field(other), parameters)
+        let imageProduct = zip(image.values, g.values).reduce(0) { $0 + $1.0 * Double($1.1) }
+        #expect(abs(product(dInputs[0], other) - imageProduct) < 1e-5 * scale)
+        #expect(abs(product(try #require(dParameters["weight"]), weight) - product(g, y)) < 1e-5 * scale)
     }
 
     @Test("values packed with memory planning never overlap while both are alive")
     func memoryPlan() throws {
         let graph = goldenUNet()
-        let plan = try InferencePlan(graph: graph, batch: 1, height: 64, width: 64)
+        let plan = try InferencePlan(graph: graph, batch: 1, extent: Axes(height: 64, width: 64))
         var made: [Int: Int] = [0: -1]
         var lastRead: [Int: Int] = [:]
         for (time, step) in plan.steps.enumerated() {
@@ -112,5 +89,52 @@ struct ConvolutionTests {
             }
         }
         #expect(plan.arenaCount < plan.shapes.reduce(0) { $0 + $1.count } / 2)
+    }
+
+    @Test(
+        "batch norm and rectifier go into the convolution's pass, before or behind, and change nothing",
+        arguments: [
+            ["norm"], ["relu"], ["leaky"], ["norm", "relu"], ["relu", "norm"], ["norm", "leaky", "norm"],
+            ["relu", "relu"],
+        ]
+    )
+    func folding(_ parts: [String]) throws {
+        for kernel in [1, 3] {
+            var graph = Graph(inputChannels: 3)
+            let convolution = Convolution(outChannels: 5, kernel: kernel, padding: kernel / 2, hasBias: kernel == 1)
+            var x = graph.add(convolution, graph.input, name: "conv")
+            for (index, part) in parts.enumerated() {
+                switch part {
+                case "norm": x = graph.add(Normalization(.batch(momentum: 0.1), epsilon: 1e-3), x, name: "norm\(index)")
+                case "leaky": x = graph.add(LeakyReLU(negativeSlope: 0.1), x)
+                default: x = graph.add(ReLU(), x)
+                }
+            }
+            // Statistics and weights that are not those of a fresh network.
+            var network = try Network(graph: graph, seed: 3)
+            for (stream, name) in network.parameters.keys.sorted().enumerated() {
+                network.parameters[name]!.values = Self.random(network.parameters[name]!.count, stream)
+            }
+            for (stream, name) in network.buffers.keys.sorted().enumerated() {
+                network.buffers[name]!.values = Self.random(5, 50 + stream).map { abs($0) + 0.1 }
+            }
+            let input = Tensor(shape: [2, 3, 6, 9], values: Self.random(2 * 3 * 54, 7))
+            let session = try InferenceSession(
+                network: network,
+                batch: 2,
+                extent: Axes(height: 6, width: 9),
+                threads: 2
+            )
+            // One operator after the other.
+            var expected = input
+            for node in graph.nodes.dropFirst() {
+                let own = network.tensors.filter { $0.key.hasPrefix(node.name + ".") && !node.name.isEmpty }
+                let tensors = Dictionary(
+                    uniqueKeysWithValues: own.map { (String($0.key.dropFirst(node.name.count + 1)), $0.value) }
+                )
+                expected = try OperatorTrial(node.operation, inputs: [expected], tensors: tensors).forward(.inference)
+            }
+            #expect(relativeError(session.run(input), expected) < 1e-5)
+        }
     }
 }

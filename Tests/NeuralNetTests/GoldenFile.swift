@@ -9,6 +9,9 @@ enum GoldenFile {
         return try Safetensors.decode(Data(contentsOf: folder.appendingPathComponent(name))).tensors
     }
 
+    /// The rows of the operator table, read once.
+    static let operators = Result { try read("operators.safetensors") }
+
     /// Keys that begin with a prefix, without it.
     static func group(_ prefix: String, of tensors: [String: Tensor]) -> [String: Tensor] {
         Dictionary(
@@ -27,30 +30,29 @@ func relativeError(_ a: Tensor, _ b: Tensor) -> Float {
 
 /// The U-Net of make_goldens.py.
 func goldenUNet() -> Graph {
-    var graph = Graph()
-    var x = graph.add(.input(channels: 2), name: "input")
+    var graph = Graph(inputChannels: 2)
     func block(_ input: Graph.Value, _ filters: Int, _ name: String) -> Graph.Value {
         var x = input
         for part in 1...2 {
             let convolution = Convolution(outChannels: filters, kernel: 3, padding: 1, hasBias: false)
-            x = graph.add(.convolution(convolution), [x], name: "\(name).conv\(part)")
-            x = graph.add(.relu, [x])
-            x = graph.add(.batchNorm(epsilon: 1e-3, momentum: 0.01), [x], name: "\(name).norm\(part)")
+            x = graph.add(convolution, x, name: "\(name).conv\(part)")
+            x = graph.add(ReLU(), x)
+            x = graph.add(Normalization(.batch(momentum: 0.01), epsilon: 1e-3), x, name: "\(name).norm\(part)")
         }
         return x
     }
-    let a = block(x, 5, "down0")
-    x = graph.add(.maxPool(size: 2), [a])
+    let a = block(graph.input, 5, "down0")
+    var x = graph.add(MaxPool(size: .plane(2)), a)
     let b = block(x, 10, "down1")
-    x = graph.add(.maxPool(size: 2), [b])
+    x = graph.add(MaxPool(size: .plane(2)), b)
     x = block(x, 20, "middle")
-    x = graph.add(.transposedConvolution(outChannels: 10, stride: 2), [x], name: "up1")
-    x = graph.add(.concatenation, [x, b])
+    x = graph.add(TransposedConvolution(outChannels: 10, stride: .plane(2)), x, name: "up1")
+    x = graph.add(Concatenation(), [x, b])
     x = block(x, 10, "dec1")
-    x = graph.add(.transposedConvolution(outChannels: 5, stride: 2), [x], name: "up0")
-    x = graph.add(.concatenation, [x, a])
+    x = graph.add(TransposedConvolution(outChannels: 5, stride: .plane(2)), x, name: "up0")
+    x = graph.add(Concatenation(), [x, a])
     x = block(x, 5, "dec0")
-    x = graph.add(.convolution(Convolution(outChannels: 3, kernel: 1)), [x], name: "head")
-    _ = graph.add(.softmax, [x])
+    x = graph.add(Convolution(outChannels: 3, kernel: 1), x, name: "head")
+    _ = graph.add(Softmax(), x)
     return graph
 }

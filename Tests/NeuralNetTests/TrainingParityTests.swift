@@ -8,10 +8,9 @@ struct TrainingParityTests {
         return try TrainingSession(
             network: network,
             batch: 3,
-            height: 20,
-            width: 28,
+            extent: Axes(height: 20, width: 28),
             loss: .diceAndCrossEntropy(smooth: 1, reduction: .perClass),
-            optimizer: Adam(learningRate: 1e-2),
+            optimizer: .adam(Adam(learningRate: 1e-2)),
             seed: 1,
             threads: threads
         )

@@ -76,7 +76,7 @@ enum SmallModel {
         var recipe = TrainingConfiguration.lungs
         recipe.name = "small"
         recipe.summary = "Lungs of phantoms, for tests."
-        recipe.architecture = Architecture(filters: 8, layers: 3, dropout: 0)
+        recipe.architecture = .customUNet(CustomUNet(filters: 8, layers: 3, dropout: 0))
         recipe.input = InputDescription(
             columns: 64,
             rows: 64,

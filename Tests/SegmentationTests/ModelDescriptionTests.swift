@@ -183,7 +183,7 @@ struct ModelPackageTests {
 @Suite("custom_unet")
 struct UNetBuilderTests {
     /// The layers of Keras-Unet's `custom_unet`, counted without our builder.
-    static func parameterCount(_ a: Architecture, inputs: Int, outputs: Int) -> Int {
+    static func parameterCount(_ a: CustomUNet, inputs: Int, outputs: Int) -> Int {
         func block(_ from: Int, _ to: Int) -> Int {
             let extra = a.batchNorm ? 2 * to : to
             return from * to * 9 + extra + to * to * 9 + extra
@@ -209,29 +209,38 @@ struct UNetBuilderTests {
     @Test(
         "every option builds the network that Keras-Unet builds",
         arguments: [
-            Architecture(filters: 4, layers: 4), Architecture(filters: 6, layers: 2, batchNorm: false),
-            Architecture(filters: 4, layers: 3, dropout: 0.2, dropoutChangePerLayer: 0.1, dropoutType: .standard),
-            Architecture(filters: 4, layers: 2, dropout: 0, upsampling: .simple),
-            Architecture(filters: 4, layers: 2, dropout: 0.1, dropoutOnUpsampling: true),
+            CustomUNet(filters: 4, layers: 4), CustomUNet(filters: 6, layers: 2, batchNorm: false),
+            CustomUNet(filters: 4, layers: 3, dropout: 0.2, dropoutChangePerLayer: 0.1, dropoutType: .standard),
+            CustomUNet(filters: 4, layers: 2, dropout: 0, upsampling: .simple),
+            CustomUNet(filters: 4, layers: 2, dropout: 0.1, dropoutOnUpsampling: true),
         ]
     )
-    func options(_ architecture: Architecture) throws {
-        let graph = architecture.graph(inputChannels: 3, outputChannels: 2, activation: .sigmoid)
+    func options(_ options: CustomUNet) throws {
+        let graph = Architecture.customUNet(options).graph(Self.shape(inputs: 3, outputs: 2))
         let network = try Network(graph: graph, seed: 1)
-        #expect(network.parameterCount == Self.parameterCount(architecture, inputs: 3, outputs: 2))
+        #expect(network.parameterCount == Self.parameterCount(options, inputs: 3, outputs: 2))
         let shapes = try graph.shapes(height: 64, width: 32)
         #expect(shapes.last == FeatureShape(channels: 2, height: 64, width: 32))
     }
 
+    static func shape(inputs: Int, outputs: Int) -> NetworkShape {
+        NetworkShape(
+            inputChannels: inputs,
+            outputChannels: outputs,
+            activation: .sigmoid,
+            extent: Axes(height: 64, width: 32)
+        )
+    }
+
     @Test("dropout stands where it was asked for, with the rate of its level")
     func dropout() {
-        func rates(_ architecture: Architecture) -> [String: Float] {
-            let graph = architecture.graph(inputChannels: 1, outputChannels: 1, activation: .sigmoid)
+        func rates(_ options: CustomUNet) -> [String: Float] {
+            let graph = Architecture.customUNet(options).graph(Self.shape(inputs: 1, outputs: 1))
             return graph.nodes.reduce(into: [:]) { result, node in
-                if case .dropout(let rate, _) = node.operation { result[node.name] = rate }
+                if let dropout = node.operation as? Dropout { result[node.name] = dropout.rate }
             }
         }
-        let plain = Architecture(filters: 4, layers: 2, dropout: 0.25, dropoutChangePerLayer: 0.125)
+        let plain = CustomUNet(filters: 4, layers: 2, dropout: 0.25, dropoutChangePerLayer: 0.125)
         #expect(
             rates(plain) == ["encoder.0.dropout": 0.25, "encoder.1.dropout": 0.375, "bottleneck.dropout": 0.5]
         )

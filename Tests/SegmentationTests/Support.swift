@@ -16,10 +16,17 @@ final class TemporaryFolder {
 }
 
 /// A small recipe: 32 x 32 pixels of 8 mm, two structures.
-func smallRecipe(layers: Int = 2, filters: Int = 4) -> TrainingConfiguration {
+func smallRecipe(
+    layers: Int = 2,
+    filters: Int = 4,
+    dropout: Double = 0.05,
+    batchNorm: Bool = true
+) -> TrainingConfiguration {
     var recipe = TrainingConfiguration.lungs
     recipe.name = "small"
-    recipe.architecture = Architecture(filters: filters, layers: layers, dropout: 0.05)
+    recipe.architecture = .customUNet(
+        CustomUNet(filters: filters, layers: layers, batchNorm: batchNorm, dropout: dropout)
+    )
     recipe.input = InputDescription(
         columns: 32,
         rows: 32,

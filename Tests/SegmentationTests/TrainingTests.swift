@@ -40,7 +40,7 @@ struct TrainingTests {
     @Test("a small network learns the toy chest, sides included, and the package contours it")
     func learns() throws {
         let folder = try TemporaryFolder()
-        var recipe = smallRecipe(filters: 8)
+        var recipe = smallRecipe(filters: 8, dropout: 0)
         recipe.optimisation = OptimisationConfiguration(
             epochs: 12,
             stepsPerEpoch: 15,
@@ -49,7 +49,6 @@ struct TrainingTests {
             warmUpSteps: 5,
             validateEvery: 4
         )
-        recipe.architecture.dropout = 0
         let outcome = try Self.train(recipe, in: folder.path)
         let losses = outcome.history.epochs.map(\.meanLoss)
         #expect(losses.last ?? 9 < losses[0] / 2)
@@ -108,8 +107,7 @@ struct TrainingTests {
     @Test("a training that runs away stops with an error and keeps its checkpoint")
     func divergence() throws {
         let folder = try TemporaryFolder()
-        var recipe = smallRecipe(layers: 4)
-        recipe.architecture.batchNorm = false
+        var recipe = smallRecipe(layers: 4, batchNorm: false)
         recipe.optimisation = OptimisationConfiguration(
             epochs: 30,
             stepsPerEpoch: 5,

@@ -4,7 +4,7 @@ import NeuralNet
 /// Slices that the network scores at once: enough to keep its kernels busy, few enough to need little memory.
 private let inferenceBatch = 4
 
-/// Scores every slice of a prepared volume.
+/// Scores every voxel of a prepared volume: by slices, or by patches when the model has them.
 package func scoreVolume(
     of input: Volume<Float>,
     model: ModelPackage,
@@ -36,14 +36,36 @@ func scoreVolume(
             message: "slices of \(d.i) x \(d.j), the model wants \(input.columns) x \(input.rows)"
         )
     }
+    let first = output.activation == .softmax ? 1 : 0
     let session = try InferenceSession(
         network: network,
-        batch: inferenceBatch,
-        height: d.j,
-        width: d.i,
+        batch: input.patch == nil ? inferenceBatch : 1,
+        extent: input.networkExtent,
         threads: threads
     )
-    let first = output.activation == .softmax ? 1 : 0
+    let scores =
+        if let patch = input.patch {
+            try SlidingWindow(input: input, patch: patch).scores(
+                of: volume,
+                session: session,
+                firstChannel: first,
+                progress: progress
+            )
+        } else {
+            try sliceScores(of: volume, input, session: session, firstChannel: first, progress: progress)
+        }
+    return ScoreVolume(geometry: volume.geometry, scores: scores, rule: DecisionRule(output))
+}
+
+/// Slice by slice, a few at a time.
+private func sliceScores(
+    of volume: Volume<Float>,
+    _ input: InputDescription,
+    session: InferenceSession,
+    firstChannel first: Int,
+    progress: (Double) throws -> Void
+) throws -> [[Float]] {
+    let d = volume.geometry.dimensions
     let channels = session.outputShape.channels
     let plane = volume.geometry.planeCount
     var scores = [[Float]](repeating: [Float](repeating: 0, count: d.voxelCount), count: channels - first)
@@ -74,5 +96,5 @@ func scoreVolume(
         }
         try progress(Double(slices.upperBound) / Double(d.k))
     }
-    return ScoreVolume(geometry: volume.geometry, scores: scores, rule: DecisionRule(output))
+    return scores
 }

@@ -1,10 +1,12 @@
+import NeuralNet
+
 /// Rules that the JSON Schema cannot say or that must hold even when nobody ran a schema validator.
 extension ModelDescription {
     /// The first rule that is broken; nil when all hold.
     package func firstProblem() -> StrictJSON.Problem? {
         let checks = [
-            checkHeader, architecture.firstProblem, { input.firstProblem(layers: architecture.layers) },
-            checkOutput, checkROIs, checkDerived,
+            checkHeader, { architecture.firstProblem(dimensions: input.dimensions) },
+            { input.firstProblem(architecture) }, checkOutput, checkROIs, checkDerived,
         ]
         for check in checks {
             if let problem = check() { return problem }
@@ -63,29 +65,19 @@ extension ModelDescription {
     }
 }
 
-extension Architecture {
-    func firstProblem() -> StrictJSON.Problem? {
-        guard (1...512).contains(filters) else { return problem("filters", "1 to 512") }
-        guard (1...8).contains(layers) else { return problem("layers", "1 to 8") }
-        guard dropout >= 0, dropout < 1 else { return problem("dropout", "at least 0, below 1") }
-        let deepest = dropout + dropoutChangePerLayer * Double(layers)
-        guard deepest >= 0, deepest < 1 else {
-            return problem("dropoutChangePerLayer", "the rate of the lowest level would be \(deepest)")
-        }
-        return nil
-    }
-
-    private func problem(_ key: String, _ message: String) -> StrictJSON.Problem {
-        .init(key: "architecture.\(key)", message: message)
-    }
-}
-
 extension InputDescription {
-    func firstProblem(layers: Int) -> StrictJSON.Problem? {
-        let multiple = 1 << layers
+    func firstProblem(_ architecture: Architecture) -> StrictJSON.Problem? {
+        let multiple = architecture.multiple(dimensions: dimensions)
         for (key, side) in [("columns", columns), ("rows", rows)] {
-            guard (multiple...4096).contains(side), side.isMultiple(of: multiple) else {
-                return problem(key, "a multiple of \(multiple) (2^layers), at most 4096")
+            guard (2...4096).contains(side) else { return problem(key, "2 to 4096") }
+        }
+        if let patch {
+            if let problem = firstProblem(patch, multiple) { return problem }
+        } else {
+            for (key, side, multiple) in [("columns", columns, multiple.width), ("rows", rows, multiple.height)] {
+                guard side.isMultiple(of: multiple) else {
+                    return problem(key, "a multiple of \(multiple), by which the network divides it")
+                }
             }
         }
         guard (0.1...20).contains(pixelSpacingMM) else { return problem("pixelSpacingMM", "0.1 to 20 mm") }
@@ -100,6 +92,29 @@ extension InputDescription {
         }
         guard windowHU.lower < windowHU.upper, windowHU.lower >= -32768, windowHU.upper <= 32767 else {
             return problem("windowHU", "lower below upper, both within 16 bits")
+        }
+        return nil
+    }
+
+    private func firstProblem(_ patch: Patch, _ multiple: Axes) -> StrictJSON.Problem? {
+        let sides = [
+            ("columns", patch.columns, multiple.width, columns), ("rows", patch.rows, multiple.height, rows),
+            ("slices", patch.slices, multiple.depth, 1024),
+        ]
+        for (key, side, multiple, limit) in sides {
+            guard side > 0, side <= limit, side.isMultiple(of: multiple) else {
+                return problem(
+                    "patch.\(key)",
+                    "a multiple of \(multiple), by which the network divides it, at most \(limit)"
+                )
+            }
+        }
+        guard (0...0.9).contains(patch.overlap) else { return problem("patch.overlap", "0 to 0.9") }
+        guard neighbourSlices == 0 else {
+            return problem("neighbourSlices", "0 for patches: they hold the neighbouring slices already")
+        }
+        guard case .fixed = sliceSpacing else {
+            return problem("sliceSpacing", "a number in mm for patches: their voxels have one size")
         }
         return nil
     }

@@ -5,7 +5,7 @@ extension TrainingConfiguration {
         version: "1.0.0",
         summary: "Left and right lung on CT of adults.",
         demonstration: false,
-        architecture: Architecture(filters: 12, layers: 4, dropout: 0.1),
+        architecture: .customUNet(CustomUNet(filters: 12, layers: 4, dropout: 0.1)),
         input: InputDescription(
             columns: 192,
             rows: 192,

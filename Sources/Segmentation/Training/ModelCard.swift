@@ -83,14 +83,12 @@ package struct ModelCard: Sendable {
         return """
             ## Network
 
-            `\(a.kind.rawValue)`: \(a.layers) levels, \(a.filters) filters at the first, batch normalisation \
-            \(a.batchNorm ? "on" : "off"), dropout \(a.dropout) (\(a.dropoutType.rawValue)), upsampling \
-            \(a.upsampling.rawValue), \(configuration.output.activation.rawValue) output; \
-            \(weightBytes / 1024) KiB of weights. It sees \(i.channels) slice(s) of \(i.columns) x \(i.rows) pixels of \
-            \(i.pixelSpacingMM) mm, HU \(i.windowHU.lower) to \(i.windowHU.upper).
+            `\(a.kind.rawValue)`: \(a.words), \(configuration.output.activation.rawValue) output; \
+            \(weightBytes / 1024) KiB of weights. It sees \(i.words), HU \(i.windowHU.lower) to \(i.windowHU.upper).
 
             Trained by contourd \(summary.softwareVersion): \(summary.epochs) epochs, \(summary.steps) steps of \
-            \(configuration.optimisation.batchSize) samples, loss \(configuration.optimisation.loss.rawValue), Adam, \
+            \(configuration.optimisation.batchSize) samples, loss \(configuration.optimisation.loss.rawValue), optimizer \
+            \(configuration.optimisation.optimizer.kind.rawValue), \
             seed \(summary.seed). Data digest `\(summary.dataDigest)`. The recipe is `training.json`, the learning \
             curve is in `training-report.json`.
             """
@@ -135,5 +133,35 @@ package struct ModelCard: Sendable {
 
     private var limits: String {
         (["## Limits", ""] + configuration.card.limits.map { "- \($0)" }).joined(separator: "\n")
+    }
+}
+
+extension Architecture {
+    /// The options for people.
+    fileprivate var words: String {
+        switch self {
+        case .customUNet(let a):
+            "\(a.layers) levels, \(a.filters) filters at the first, batch normalisation \(a.batchNorm ? "on" : "off"), "
+                + "dropout \(a.dropout) (\(a.dropoutType.rawValue)), upsampling \(a.upsampling.rawValue)"
+                + (a.attention ? ", attention gates" : "")
+        case .vanillaUNet(let a):
+            "\(a.layers) levels, \(a.filters) filters at the first, unpadded convolutions, dropout \(a.dropout)"
+        case .vNet(let a):
+            "\(a.layers) levels, \(a.filters) filters at the first, residual, kernels of \(a.kernel), "
+                + "normalisation \(a.norm.rawValue)"
+        case .plainConvUNet(let a):
+            "\(a.layers) levels, \(a.filters) filters at the first (at most \(a.maximumFilters)), "
+                + "normalisation \(a.norm.rawValue), deep supervision \(a.deepSupervision ? "on" : "off")"
+        }
+    }
+}
+
+extension InputDescription {
+    fileprivate var words: String {
+        if let patch {
+            return
+                "patches of \(patch.columns) x \(patch.rows) x \(patch.slices) voxels, pixels of \(pixelSpacingMM) mm"
+        }
+        return "\(channels) slice(s) of \(columns) x \(rows) pixels of \(pixelSpacingMM) mm"
     }
 }

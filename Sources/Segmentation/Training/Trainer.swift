@@ -69,10 +69,10 @@ package struct Trainer {
         return try TrainingSession(
             network: Network(graph: graph, seed: configuration.seed),
             batch: plan.batchSize,
-            height: configuration.input.rows,
-            width: configuration.input.columns,
-            loss: plan.loss.networkLoss,
-            optimizer: Adam(),
+            extent: configuration.input.networkExtent,
+            loss: plan.networkLoss(configuration.output.activation),
+            optimizer: plan.optimizer.networkOptimizer,
+            clipping: plan.clipping,
             seed: configuration.seed,
             threads: threads
         )
@@ -213,17 +213,6 @@ package struct Trainer {
             history: history,
             steps: session.step
         )
-    }
-}
-
-extension OptimisationConfiguration.LossKind {
-    /// One pixel in the smooth term: a class that a batch lacks must not rule its gradient.
-    var networkLoss: Loss {
-        switch self {
-        case .dice: .dice(smooth: 1, reduction: .perClass)
-        case .crossEntropy: .crossEntropy
-        case .diceAndCrossEntropy: .diceAndCrossEntropy(smooth: 1, reduction: .perClass)
-        }
     }
 }
 

@@ -18,6 +18,12 @@ extension TrainingConfiguration {
 
     private static func merge(_ given: Any, over known: Any) -> Any {
         guard let given = given as? [String: Any], var result = known as? [String: Any] else { return given }
+        // Another kind has other options: what is not given are its own defaults.
+        if let kind = given["kind"] as? String, kind != result["kind"] as? String,
+            let defaults = Architecture.Kind(rawValue: kind).flatMap(Self.options)
+        {
+            result = defaults
+        }
         for (key, value) in given {
             // Dictionaries with free keys are data, not options, and are replaced.
             result[key] = key == "caseWeights" ? value : result[key].map { merge(value, over: $0) } ?? value
@@ -25,16 +31,20 @@ extension TrainingConfiguration {
         return result
     }
 
+    private static func options(of kind: Architecture.Kind) -> [String: Any]? {
+        // Options with their defaults can be encoded.
+        (try? JSONEncoder().encode(Architecture(kind)))
+            .flatMap { try? JSONSerialization.jsonObject(with: $0) } as? [String: Any]
+    }
+
     /// Checks everything that can be wrong before hours are spent.
     package func validate() throws(SegmentationError) {
         if let problem = modelDescription(training: nil).firstProblem() {
             throw .invalidConfiguration(key: problem.key, message: problem.message)
         }
-        let o = optimisation
-        try require(o.epochs >= 1 && o.stepsPerEpoch >= 1, "optimisation.epochs", "epochs and steps: at least 1")
-        try require((1...64).contains(o.batchSize), "optimisation.batchSize", "1 to 64")
-        try require(o.learningRate > 0 && o.learningRate < 1, "optimisation.learningRate", "above 0, below 1")
-        try require(o.validateEvery >= 1, "optimisation.validateEvery", "at least 1")
+        if let (key, message) = optimisation.firstProblem() {
+            throw .invalidConfiguration(key: "optimisation.\(key)", message: message)
+        }
         try require(
             split.validationFraction >= 0 && split.testFraction >= 0
                 && split.validationFraction + split.testFraction < 1,

@@ -60,48 +60,6 @@ package struct SplitConfiguration: Codable, Sendable, Equatable {
     }
 }
 
-package struct OptimisationConfiguration: Codable, Sendable, Equatable {
-    package enum LossKind: String, Codable, Sendable { case dice, crossEntropy, diceAndCrossEntropy }
-    package enum Schedule: String, Codable, Sendable { case constant, cosine, poly }
-
-    package var epochs: Int
-    package var stepsPerEpoch: Int
-    package var batchSize: Int
-    package var loss: LossKind
-    package var learningRate: Double
-    package var schedule: Schedule
-    /// Steps over which the learning rate rises from nothing.
-    package var warmUpSteps: Int
-    /// Validation every so many epochs (and after the last).
-    package var validateEvery: Int
-    /// Epochs without a better validation after which training ends; 0 never ends early.
-    package var patience: Int
-
-    package init(
-        epochs: Int = 60,
-        stepsPerEpoch: Int = 100,
-        batchSize: Int = 8,
-        loss: LossKind = .diceAndCrossEntropy,
-        learningRate: Double = 1e-3,
-        schedule: Schedule = .cosine,
-        warmUpSteps: Int = 50,
-        validateEvery: Int = 5,
-        patience: Int = 0
-    ) {
-        self.epochs = epochs
-        self.stepsPerEpoch = stepsPerEpoch
-        self.batchSize = batchSize
-        self.loss = loss
-        self.learningRate = learningRate
-        self.schedule = schedule
-        self.warmUpSteps = warmUpSteps
-        self.validateEvery = validateEvery
-        self.patience = patience
-    }
-
-    package var totalSteps: Int { epochs * stepsPerEpoch }
-}
-
 package struct SamplingConfiguration: Codable, Sendable, Equatable {
     /// Part of the samples that show a structure or lie within `borderMM` of its first or last slice.
     package var foregroundFraction: Double

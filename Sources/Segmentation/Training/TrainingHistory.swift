@@ -93,18 +93,3 @@ package struct TrainingProgress: Sendable, Equatable {
         self.item = item
     }
 }
-
-extension OptimisationConfiguration {
-    /// Learning rate for a step, from 0. Cosine and poly (power 0.9, as nnU-Net's) end at zero.
-    package func learningRate(step: Int) -> Double {
-        let warmUp = warmUpSteps > 0 ? min(1, Double(step + 1) / Double(warmUpSteps)) : 1
-        let part = Double(step) / Double(max(1, totalSteps))
-        let shape =
-            switch schedule {
-            case .constant: 1.0
-            case .cosine: 0.5 * (1 + cos(.pi * part))
-            case .poly: pow(1 - part, 0.9)
-            }
-        return learningRate * warmUp * shape
-    }
-}

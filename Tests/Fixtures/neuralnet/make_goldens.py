@@ -90,20 +90,4 @@ def training():
     save_file(out, "unet-training.safetensors")
 
 
-def convolutions():
-    torch.manual_seed(3)
-    out = {}
-    for kernel, stride, padding, dilation in [(3, 1, 1, 1), (5, 2, 2, 1), (3, 1, 2, 2), (1, 1, 0, 1), (2, 2, 0, 1), (3, 2, 1, 1)]:
-        name = f"k{kernel}s{stride}p{padding}d{dilation}"
-        conv = torch.nn.Conv2d(6, 7, kernel, stride, padding, dilation)
-        x = torch.randn(2, 6, 19, 23, requires_grad=True)
-        y = conv(x)
-        g = torch.randn_like(y)
-        y.backward(g)
-        for key, value in {"x": x, "y": y, "g": g, "dx": x.grad, "w": conv.weight, "b": conv.bias, "dw": conv.weight.grad, "db": conv.bias.grad}.items():
-            out[f"{name}.{key}"] = value.detach().clone().contiguous()
-    save_file(out, "convolutions.safetensors")
-
-
 training()
-convolutions()

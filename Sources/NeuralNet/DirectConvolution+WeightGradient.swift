@@ -1,34 +1,37 @@
 import Platform
 
-extension Convolution3x3 {
-    /// dWeight[out][in][3][3] += sum over samples, rows and columns of dOutput * shifted input.
+extension DirectConvolution {
+    /// dWeight[out][plane][3][3] += sum over samples, slices, rows and columns of dOutput * shifted input.
     ///
     /// Every sample adds into sums of its own, which are then added in the order of the samples: the result is the
     /// same on any number of threads. `self` describes the forward convolution.
     func weightGradient(
-        input: UnsafePointer<Float>,
+        input source: UnsafePointer<Float>,
         dOutput: UnsafePointer<Float>,
         dWeight: UnsafeMutablePointer<Float>,
         batch: Int,
         threads: Int
     ) {
-        let size = outChannels * inChannels * 9
-        let partial = UnsafeMutablePointer<Float>.allocate(capacity: batch * size)
-        defer { partial.deallocate() }
-        partial.initialize(repeating: 0, count: batch * size)
-        nonisolated(unsafe) let sums = partial
-        nonisolated(unsafe) let input = input
+        let size = outChannels * planes * 9
+        // Few samples are shared out by output channels as well; the number of parts depends on the shape alone.
+        let parts = min(outBlocks, max(1, 8 / batch))
+        let partial = Scratch(count: batch * size)
+        nonisolated(unsafe) let sums = partial.pointer
+        nonisolated(unsafe) let source = source
         nonisolated(unsafe) let dOutput = dOutput
-        parallelFor(batch, threads: threads) { samples in
-            let scratch = Scratch(count: inChannels * (rowBlock + 2) * paddedWidth)
-            let gradient = Scratch(count: Convolution3x3.outBlock * rowBlock * gradientWidth)
-            for sample in samples {
-                for block in 0..<(height + rowBlock - 1) / rowBlock {
-                    let rows = rowRange(block)
-                    pad(input + sample * inChannels * height * width, rows: rows, into: scratch.pointer)
-                    for out in 0..<outBlocks {
+        parallelFor(batch * parts, threads: threads) { items in
+            let scratch = Scratch(count: planes * (rowBlock + 2) * paddedWidth)
+            let gradient = Scratch(count: DirectConvolution.outBlock * rowBlock * gradientWidth)
+            for item in items {
+                let (sample, part) = (item / parts, item % parts)
+                let outs = outBlocks * part / parts..<outBlocks * (part + 1) / parts
+                for block in 0..<output.depth * rowBlocks {
+                    let rows = rowRange(block % rowBlocks)
+                    let slice = block / rowBlocks
+                    pad(source + sample * inChannels * input.count, slice: slice, rows: rows, into: scratch.pointer)
+                    for out in outs {
                         copyGradient(
-                            dOutput + sample * outChannels * height * width,
+                            dOutput + sample * outChannels * output.count + slice * output.height * output.width,
                             rows: rows,
                             out: out,
                             into: gradient.pointer
@@ -44,13 +47,11 @@ extension Convolution3x3 {
                 }
             }
         }
-        for sample in 0..<batch {
-            for n in 0..<size { dWeight[n] += partial[sample * size + n] }
-        }
+        addInOrder(partial.pointer, parts: batch, size: size, to: dWeight)
     }
 
     /// Row length of a block of output gradients, whole vectors.
-    private var gradientWidth: Int { (width + 7) & ~7 }
+    private var gradientWidth: Int { (output.width + 7) & ~7 }
 
     /// Four channels of a block of rows, zero-filled to whole vectors and to four channels.
     private func copyGradient(
@@ -59,16 +60,16 @@ extension Convolution3x3 {
         out: Int,
         into target: UnsafeMutablePointer<Float>
     ) {
-        for channel in 0..<Convolution3x3.outBlock {
-            let source = out * Convolution3x3.outBlock + channel
+        for channel in 0..<DirectConvolution.outBlock {
+            let source = out * DirectConvolution.outBlock + channel
             for (position, row) in rows.enumerated() {
                 let line = target + (channel * rowBlock + position) * gradientWidth
                 guard source < outChannels else {
                     line.update(repeating: 0, count: gradientWidth)
                     continue
                 }
-                line.update(from: dOutput + (source * height + row) * width, count: width)
-                (line + width).update(repeating: 0, count: gradientWidth - width)
+                line.update(from: dOutput + source * output.count + row * output.width, count: output.width)
+                (line + output.width).update(repeating: 0, count: gradientWidth - output.width)
             }
         }
     }
@@ -80,14 +81,14 @@ extension Convolution3x3 {
         out: Int,
         into sums: UnsafeMutablePointer<Float>
     ) {
-        let first = out * Convolution3x3.outBlock
-        let count = min(Convolution3x3.outBlock, outChannels - first)
-        for channel in 0..<inChannels {
+        let first = out * DirectConvolution.outBlock
+        let count = min(DirectConvolution.outBlock, outChannels - first)
+        for plane in 0..<planes {
             for tapRow in 0..<3 {
-                let source = padded + (channel * (rowBlock + 2) + tapRow) * paddedWidth
+                let source = padded + (plane * (rowBlock + 2) + tapRow) * paddedWidth
                 let t = taps(source, gradient, rowCount: rowCount)
                 for o in 0..<count {
-                    let target = sums + ((first + o) * inChannels + channel) * 9 + tapRow * 3
+                    let target = sums + ((first + o) * planes + plane) * 9 + tapRow * 3
                     let row = t.row(o)
                     target[0] += row.0.sum()
                     target[1] += row.1.sum()

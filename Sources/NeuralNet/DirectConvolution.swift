@@ -1,91 +1,129 @@
 import Platform
 
-/// 3 x 3 convolutions with stride 1 and padding 1: the work of a U-Net.
+/// Convolutions of 3 x 3 in the plane and 1 or 3 in depth, with stride 1: the work of a U-Net.
 ///
-/// Direct, without im2col: a block of rows of all input channels is copied once into a zero-padded scratch that
+/// Direct, without im2col: a block of rows of all input planes is copied once into a zero-padded scratch that
 /// stays in the second-level cache; 4 output channels x 24 columns are held in 12 vector registers while the taps
-/// run over them. Each output is one sum in a fixed order (channel, row tap, column tap), so the result does not
-/// depend on the number of threads.
-package struct Convolution3x3: Sendable {
+/// run over them. A slice of a 3 x 3 x 3 convolution is a 3 x 3 convolution over the three slices of every channel,
+/// whose weights lie in that order already. Each output is one sum in a fixed order (channel, depth, row, column),
+/// so the result does not depend on the number of threads.
+package struct DirectConvolution: Sendable {
     package let inChannels: Int
     package let outChannels: Int
-    package let height: Int
-    package let width: Int
+    package let kernelDepth: Int
+    package let input: Axes
+    package let output: Axes
+    /// Zeros around the input: 0 to 2 in the plane, below `kernelDepth` in depth.
+    let padding: Axes
 
-    package init(inChannels: Int, outChannels: Int, height: Int, width: Int) {
+    package init(inChannels: Int, outChannels: Int, kernelDepth: Int = 1, input: Axes, padding: Axes) {
         self.inChannels = inChannels
         self.outChannels = outChannels
-        self.height = height
-        self.width = width
+        self.kernelDepth = kernelDepth
+        self.input = input
+        self.padding = padding
+        output = Axes(
+            depth: input.depth + 2 * padding.depth - kernelDepth + 1,
+            height: input.height + 2 * padding.height - 2,
+            width: input.width + 2 * padding.width - 2
+        )
     }
 
     static let outBlock = 4
     static let columnBlock = 24
 
+    /// Planes that an output slice is made of.
+    var planes: Int { inChannels * kernelDepth }
+
     /// Rows of one work item: the padded block should fill about half of a 1 MiB cache.
     var rowBlock: Int {
-        let rows = 131_072 / max(1, inChannels * paddedWidth) - 2
-        return min(height, max(4, rows))
+        let rows = 131_072 / max(1, planes * paddedWidth) - 2
+        return min(output.height, max(4, rows))
     }
 
-    /// Row length of the padded scratch: one zero before, one after, and room for whole vectors.
-    var paddedWidth: Int { (width + 2 + Convolution3x3.columnBlock + 7) & ~7 }
+    var rowBlocks: Int { (output.height + rowBlock - 1) / rowBlock }
 
-    var outBlocks: Int { (outChannels + Convolution3x3.outBlock - 1) / Convolution3x3.outBlock }
+    /// Row length of the padded scratch: zeros before and after, and room for whole vectors.
+    var paddedWidth: Int { (output.width + 2 + DirectConvolution.columnBlock + 7) & ~7 }
 
-    /// Weights [out][in][3][3] as [out / 4][in][tap][4]: four broadcasts lie side by side.
+    var outBlocks: Int { (outChannels + DirectConvolution.outBlock - 1) / DirectConvolution.outBlock }
+
+    /// Whether this kernel beats im2col and OpenBLAS on the shape.
+    var isFaster: Bool { true }
+
+    /// The same for the gradient of the weights.
+    var isFasterForWeights: Bool { true }
+
+    /// Weights [out][plane][3][3] as [out / 4][plane][tap][4]: four broadcasts lie side by side.
     package func packed(_ weight: UnsafePointer<Float>) -> [Float] {
-        packed { out, channel, tap in weight[(out * inChannels + channel) * 9 + tap] }
+        packed { out, plane, tap in weight[(out * planes + plane) * 9 + tap] }
+    }
+
+    /// The convolution that carries gradients back to the input of this one.
+    func transposed(inChannels: Int, outChannels: Int) -> DirectConvolution {
+        DirectConvolution(
+            inChannels: inChannels,
+            outChannels: outChannels,
+            kernelDepth: kernelDepth,
+            input: output,
+            padding: Axes(
+                depth: kernelDepth - 1 - padding.depth,
+                height: 2 - padding.height,
+                width: 2 - padding.width
+            )
+        )
     }
 
     /// The weights of the backward pass to the input: channels swapped and taps reversed. `self` describes the
     /// backward convolution, so its `inChannels` are the outputs of the forward one.
     func packedTransposed(_ weight: UnsafePointer<Float>) -> [Float] {
-        packed { out, channel, tap in weight[(channel * outChannels + out) * 9 + 8 - tap] }
+        packed { out, plane, tap in
+            let (channel, depth) = (plane / kernelDepth, plane % kernelDepth)
+            return weight[((channel * outChannels + out) * kernelDepth + kernelDepth - 1 - depth) * 9 + 8 - tap]
+        }
     }
 
     private func packed(_ source: (Int, Int, Int) -> Float) -> [Float] {
-        let block = Convolution3x3.outBlock
-        var result = [Float](repeating: 0, count: outBlocks * inChannels * 9 * block)
+        let block = DirectConvolution.outBlock
+        var result = [Float](repeating: 0, count: outBlocks * planes * 9 * block)
         for out in 0..<outChannels {
-            for channel in 0..<inChannels {
+            for plane in 0..<planes {
                 for tap in 0..<9 {
-                    result[((out / block * inChannels + channel) * 9 + tap) * block + out % block] =
-                        source(out, channel, tap)
+                    result[((out / block * planes + plane) * 9 + tap) * block + out % block] = source(out, plane, tap)
                 }
             }
         }
         return result
     }
 
-    /// output[n][out][y][x] = epilogue(sum weight * input). Shapes N C H W.
+    /// output[n][out][z][y][x] = epilogue(sum weight * input).
     package func forward(
-        input: UnsafePointer<Float>,
+        input source: UnsafePointer<Float>,
         packedWeight: [Float],
         epilogue: ConvolutionEpilogue,
-        output: UnsafeMutablePointer<Float>,
+        output target: UnsafeMutablePointer<Float>,
         batch: Int,
         threads: Int
     ) {
-        let blocks = (height + rowBlock - 1) / rowBlock
-        nonisolated(unsafe) let input = input
-        nonisolated(unsafe) let output = output
+        nonisolated(unsafe) let source = source
+        nonisolated(unsafe) let target = target
         packedWeight.withUnsafeBufferPointer { packed in
             nonisolated(unsafe) let weights = packed.baseAddress!
-            parallelFor(batch * blocks, threads: threads) { items in
-                let scratch = Scratch(count: inChannels * (rowBlock + 2) * paddedWidth)
+            parallelFor(batch * output.depth * rowBlocks, threads: threads) { items in
+                let scratch = Scratch(count: planes * (rowBlock + 2) * paddedWidth)
                 for item in items {
-                    let rows = rowRange(item % blocks)
-                    let sample = item / blocks
-                    pad(input + sample * inChannels * height * width, rows: rows, into: scratch.pointer)
+                    let rows = rowRange(item % rowBlocks)
+                    let (sample, slice) = (item / rowBlocks / output.depth, item / rowBlocks % output.depth)
+                    pad(source + sample * inChannels * input.count, slice: slice, rows: rows, into: scratch.pointer)
+                    let result = target + sample * outChannels * output.count + slice * output.height * output.width
                     for out in 0..<outBlocks {
                         forwardRows(
                             scratch.pointer,
                             rows: rows,
-                            weights + out * inChannels * 36,
+                            weights + out * planes * 36,
                             out: out,
                             epilogue,
-                            output + sample * outChannels * height * width
+                            result
                         )
                     }
                 }
@@ -93,21 +131,26 @@ package struct Convolution3x3: Sendable {
         }
     }
 
-    func rowRange(_ block: Int) -> Range<Int> { block * rowBlock..<min(height, (block + 1) * rowBlock) }
+    func rowRange(_ block: Int) -> Range<Int> { block * rowBlock..<min(output.height, (block + 1) * rowBlock) }
 
-    /// Copies rows `rows.lowerBound - 1 ... rows.upperBound` of every channel with zeros around.
-    func pad(_ input: UnsafePointer<Float>, rows: Range<Int>, into scratch: UnsafeMutablePointer<Float>) {
+    /// Copies the input rows that the output rows of a slice see, for every plane, with zeros around.
+    func pad(_ source: UnsafePointer<Float>, slice: Int, rows: Range<Int>, into scratch: UnsafeMutablePointer<Float>) {
         let line = paddedWidth
-        for channel in 0..<inChannels {
-            for (position, row) in (rows.lowerBound - 1...rows.upperBound).enumerated() {
-                let target = scratch + (channel * (rowBlock + 2) + position) * line
-                guard row >= 0, row < height else {
+        let side = padding.width
+        for plane in 0..<planes {
+            let depth = slice + plane % kernelDepth - padding.depth
+            let isInside = depth >= 0 && depth < input.depth
+            let slab = source + (plane / kernelDepth * input.depth + depth) * input.height * input.width
+            for position in 0..<rows.count + 2 {
+                let row = rows.lowerBound + position - padding.height
+                let target = scratch + (plane * (rowBlock + 2) + position) * line
+                guard isInside, row >= 0, row < input.height else {
                     target.update(repeating: 0, count: line)
                     continue
                 }
-                target[0] = 0
-                (target + 1).update(from: input + (channel * height + row) * width, count: width)
-                (target + 1 + width).update(repeating: 0, count: line - width - 1)
+                target.update(repeating: 0, count: side)
+                (target + side).update(from: slab + row * input.width, count: input.width)
+                (target + side + input.width).update(repeating: 0, count: line - input.width - side)
             }
         }
     }
@@ -118,22 +161,23 @@ package struct Convolution3x3: Sendable {
         _ weights: UnsafePointer<Float>,
         out: Int,
         _ epilogue: ConvolutionEpilogue,
-        _ output: UnsafeMutablePointer<Float>
+        _ result: UnsafeMutablePointer<Float>
     ) {
-        let first = out * Convolution3x3.outBlock
-        let count = min(Convolution3x3.outBlock, outChannels - first)
+        let first = out * DirectConvolution.outBlock
+        let count = min(DirectConvolution.outBlock, outChannels - first)
+        let width = output.width
         for row in rows {
             let source = scratch + (row - rows.lowerBound) * paddedWidth
             var x = 0
             while x < width {
-                let columns = min(Convolution3x3.columnBlock, width - x)
+                let columns = min(DirectConvolution.columnBlock, width - x)
                 var tile = columns > 8 ? wideTile(source + x, weights) : narrowTile(source + x, weights)
                 for channel in 0..<count {
                     epilogue.apply(&tile, channel: channel, parameter: first + channel)
-                    let target = output + ((first + channel) * height + row) * width + x
+                    let target = result + (first + channel) * output.count + row * width + x
                     tile.store(channel, to: target, columns: columns)
                 }
-                x += Convolution3x3.columnBlock
+                x += DirectConvolution.columnBlock
             }
         }
     }
@@ -142,10 +186,10 @@ package struct Convolution3x3: Sendable {
     @inline(__always)
     private func wideTile(_ source: UnsafePointer<Float>, _ weights: UnsafePointer<Float>) -> Tile {
         var t = Tile()
-        let channelStep = (rowBlock + 2) * paddedWidth
+        let planeStep = (rowBlock + 2) * paddedWidth
         var w = weights
         var plane = source
-        for _ in 0..<inChannels {
+        for _ in 0..<planes {
             var line = plane
             for _ in 0..<3 {
                 for column in 0..<3 {
@@ -172,7 +216,7 @@ package struct Convolution3x3: Sendable {
                 }
                 line += paddedWidth
             }
-            plane += channelStep
+            plane += planeStep
         }
         return t
     }
@@ -181,10 +225,10 @@ package struct Convolution3x3: Sendable {
     @inline(__always)
     private func narrowTile(_ source: UnsafePointer<Float>, _ weights: UnsafePointer<Float>) -> Tile {
         var t = Tile()
-        let channelStep = (rowBlock + 2) * paddedWidth
+        let planeStep = (rowBlock + 2) * paddedWidth
         var w = weights
         var plane = source
-        for _ in 0..<inChannels {
+        for _ in 0..<planes {
             var line = plane
             for _ in 0..<3 {
                 for column in 0..<3 {
@@ -197,36 +241,9 @@ package struct Convolution3x3: Sendable {
                 }
                 line += paddedWidth
             }
-            plane += channelStep
+            plane += planeStep
         }
         return t
-    }
-}
-
-/// What follows a convolution in the same pass: bias, ReLU, and the affine map of an inference batch norm.
-package struct ConvolutionEpilogue: Sendable {
-    var bias: [Float]?
-    var relu: Bool
-    var scale: [Float]?
-    var shift: [Float]?
-
-    /// One value an output channel each; `scale` and `shift` go together.
-    package init(bias: [Float]? = nil, relu: Bool = false, scale: [Float]? = nil, shift: [Float]? = nil) {
-        self.bias = bias
-        self.relu = relu
-        self.scale = scale
-        self.shift = shift
-    }
-
-    @inline(__always)
-    func apply(_ tile: inout Tile, channel: Int, parameter: Int) {
-        let offset = SIMD8<Float>(repeating: bias?[parameter] ?? 0)
-        tile.update(channel) { value in
-            var value = value + offset
-            if relu { value = value.clamped(lowerBound: SIMD8(repeating: 0), upperBound: SIMD8(repeating: .infinity)) }
-            if let scale, let shift { value = SIMD8(repeating: shift[parameter]) + value * scale[parameter] }
-            return value
-        }
     }
 }
 
@@ -269,35 +286,4 @@ struct Tile {
         if columns > 8 { storeUpTo8(x1, target + 8, columns - 8) }
         if columns > 16 { storeUpTo8(x2, target + 16, columns - 16) }
     }
-}
-
-@inline(__always)
-func load8(_ pointer: UnsafePointer<Float>) -> SIMD8<Float> {
-    UnsafeRawPointer(pointer).loadUnaligned(as: SIMD8<Float>.self)
-}
-
-@inline(__always)
-func store8(_ value: SIMD8<Float>, _ pointer: UnsafeMutablePointer<Float>) {
-    UnsafeMutableRawPointer(pointer).storeBytes(of: value, as: SIMD8<Float>.self)
-}
-
-@inline(__always)
-func storeUpTo8(_ value: SIMD8<Float>, _ pointer: UnsafeMutablePointer<Float>, _ count: Int) {
-    if count >= 8 {
-        store8(value, pointer)
-    } else {
-        for lane in 0..<count { pointer[lane] = value[lane] }
-    }
-}
-
-/// Memory of one thread for the length of one parallel region.
-struct Scratch: ~Copyable {
-    let pointer: UnsafeMutablePointer<Float>
-
-    init(count: Int) {
-        pointer = .allocate(capacity: count + 32)
-        pointer.initialize(repeating: 0, count: count + 32)
-    }
-
-    deinit { pointer.deallocate() }
 }

@@ -1,0 +1,258 @@
+/// A convolution of any kernel, stride, padding and dilation along each axis. Weights [out][in][D][H][W] (without
+/// the depth in networks of two dimensions), bias [out].
+package struct Convolution: Operator, Hashable {
+    package var outChannels: Int
+    package var kernel: Axes
+    package var stride: Axes
+    package var padding: Axes
+    package var dilation: Axes
+    package var hasBias: Bool
+
+    package init(
+        outChannels: Int,
+        kernel: Axes,
+        stride: Axes = .one,
+        padding: Axes = .zero,
+        dilation: Axes = .one,
+        hasBias: Bool = true
+    ) {
+        self.outChannels = outChannels
+        self.kernel = kernel
+        self.stride = stride
+        self.padding = padding
+        self.dilation = dilation
+        self.hasBias = hasBias
+    }
+
+    /// The same along rows and columns, for networks of two dimensions.
+    package init(
+        outChannels: Int,
+        kernel: Int,
+        stride: Int = 1,
+        padding: Int = 0,
+        dilation: Int = 1,
+        hasBias: Bool = true
+    ) {
+        self.init(
+            outChannels: outChannels,
+            kernel: .plane(kernel),
+            stride: .plane(stride),
+            padding: .plane(padding, depth: 0),
+            dilation: .plane(dilation),
+            hasBias: hasBias
+        )
+    }
+
+    /// Kernel of odd lengths with as much padding as keeps the extent at stride 1.
+    package static func same(
+        outChannels: Int,
+        kernel: Axes,
+        stride: Axes = .one,
+        hasBias: Bool = true
+    ) -> Convolution {
+        Convolution(
+            outChannels: outChannels,
+            kernel: kernel,
+            stride: stride,
+            padding: kernel.map { ($0 - 1) / 2 },
+            hasBias: hasBias
+        )
+    }
+
+    package func shape(of inputs: [FeatureShape]) throws(NetworkError) -> FeatureShape {
+        guard let input = inputs.first else { throw .misfit("has no input") }
+        guard (kernel.lengths + stride.lengths + dilation.lengths).allSatisfy({ $0 > 0 }), outChannels > 0 else {
+            throw .misfit("kernel, stride, dilation and channels must be at least 1")
+        }
+        let reach = kernel.combined(dilation) { $1 * ($0 - 1) + 1 }
+        let room = input.extent.combined(padding) { $0 + 2 * $1 }.combined(reach, -)
+        guard room.lengths.allSatisfy({ $0 >= 0 }) else { throw .misfit("the input is smaller than the kernel") }
+        return FeatureShape(channels: outChannels, extent: room.combined(stride) { $0 / $1 + 1 })
+    }
+
+    package func parameters(of inputs: [FeatureShape], dimensions: Int) -> [Parameter] {
+        let channels = inputs[0].channels
+        let weight = Parameter(
+            "weight",
+            [outChannels, channels] + kernel.lengths.suffix(dimensions),
+            .heNormal(fanIn: channels * kernel.count)
+        )
+        return hasBias ? [weight, Parameter("bias", [outChannels], .constant(0))] : [weight]
+    }
+
+    package func forward(_ pass: Pass) {
+        let epilogue = ConvolutionEpilogue(bias: hasBias ? bias(pass) : nil)
+        PreparedConvolution(self, input: pass.inputs[0], output: pass.output, weight: pass.weights[0])
+            .run(pass.x[0], epilogue: epilogue, pass.y, batch: pass.batch, threads: pass.threads)
+    }
+
+    package func backward(_ pass: Pass, _ gradients: Gradients) {
+        let (input, output) = (pass.inputs[0], pass.output)
+        if hasBias { biasGradient(gradients.dY, output, batch: pass.batch, into: gradients.weights[1]) }
+        let columns = ColumnConvolution(convolution: self, input: input, output: output)
+        if let direct = direct(input: input), direct.isFasterForWeights {
+            direct.weightGradient(
+                input: pass.x[0],
+                dOutput: gradients.dY,
+                dWeight: gradients.weights[0],
+                batch: pass.batch,
+                threads: pass.threads
+            )
+        } else {
+            columns.weightGradient(
+                pass.x[0],
+                dOutput: gradients.dY,
+                dWeight: gradients.weights[0],
+                batch: pass.batch,
+                threads: pass.threads
+            )
+        }
+        guard let dX = gradients.dX[0] else { return }
+        if let back = direct(input: input)?.transposed(inChannels: output.channels, outChannels: input.channels),
+            back.isFaster
+        {
+            let result = Scratch(count: pass.batch * input.count)
+            back.forward(
+                input: gradients.dY,
+                packedWeight: back.packedTransposed(pass.weights[0]),
+                epilogue: ConvolutionEpilogue(),
+                output: result.pointer,
+                batch: pass.batch,
+                threads: pass.threads
+            )
+            addValues(result.pointer, to: dX, count: pass.batch * input.count, threads: pass.threads)
+        } else {
+            columns.inputGradient(
+                dOutput: gradients.dY,
+                weight: pass.weights[0],
+                dInput: dX,
+                batch: pass.batch,
+                threads: pass.threads
+            )
+        }
+    }
+
+    private func bias(_ pass: Pass) -> [Float] {
+        Array(UnsafeBufferPointer(start: pass.weights[1], count: outChannels))
+    }
+}
+
+func biasGradient(
+    _ dY: UnsafePointer<Float>,
+    _ shape: FeatureShape,
+    batch: Int,
+    into target: UnsafeMutablePointer<Float>
+) {
+    for channel in 0..<shape.channels {
+        var total = 0.0
+        for sample in 0..<batch {
+            total += sum(dY + sample * shape.count + channel * shape.plane, count: shape.plane)
+        }
+        target[channel] += Float(total)
+    }
+}
+
+extension Convolution {
+    /// The direct kernel, where it fits: 3 x 3 in the plane, 1 or 3 in depth, stride and dilation 1.
+    func direct(input: FeatureShape) -> DirectConvolution? {
+        guard kernel.height == 3, kernel.width == 3, kernel.depth == 1 || kernel.depth == 3, stride == .one,
+            dilation == .one, padding.height == padding.width, (0...2).contains(padding.height),
+            (0..<kernel.depth).contains(padding.depth)
+        else { return nil }
+        return DirectConvolution(
+            inChannels: input.channels,
+            outChannels: outChannels,
+            kernelDepth: kernel.depth,
+            input: input.extent,
+            padding: padding
+        )
+    }
+}
+
+/// A convolution with its weights in the layout of the kernel that is the fastest for its shape.
+struct PreparedConvolution {
+    private enum Kernel {
+        case direct(DirectConvolution, packed: [Float])
+        case columns(ColumnConvolution, weight: UnsafePointer<Float>)
+    }
+
+    private let kernel: Kernel
+
+    /// `weight` must outlive this.
+    init(_ convolution: Convolution, input: FeatureShape, output: FeatureShape, weight: UnsafePointer<Float>) {
+        if let direct = convolution.direct(input: input), direct.isFaster {
+            kernel = .direct(direct, packed: direct.packed(weight))
+        } else {
+            kernel = .columns(
+                ColumnConvolution(convolution: convolution, input: input, output: output),
+                weight: weight
+            )
+        }
+    }
+
+    func run(
+        _ x: UnsafePointer<Float>,
+        epilogue: ConvolutionEpilogue,
+        _ y: UnsafeMutablePointer<Float>,
+        batch: Int,
+        threads: Int
+    ) {
+        switch kernel {
+        case .direct(let direct, let packed):
+            direct.forward(
+                input: x,
+                packedWeight: packed,
+                epilogue: epilogue,
+                output: y,
+                batch: batch,
+                threads: threads
+            )
+        case .columns(let columns, let weight):
+            columns.forward(x, weight: weight, epilogue: epilogue, y, batch: batch, threads: threads)
+        }
+    }
+}
+
+/// What follows a convolution in the same pass: bias, rectification, and the affine map of an inference batch norm.
+package struct ConvolutionEpilogue: Sendable {
+    var bias: [Float]?
+    /// Slope for negative values; 1 leaves them alone, 0 is ReLU.
+    var slope: Float
+    var scale: [Float]?
+    var shift: [Float]?
+
+    /// One value an output channel each; `scale` and `shift` go together.
+    package init(bias: [Float]? = nil, slope: Float = 1, scale: [Float]? = nil, shift: [Float]? = nil) {
+        self.bias = bias
+        self.slope = slope
+        self.scale = scale
+        self.shift = shift
+    }
+
+    @inline(__always)
+    func apply(_ tile: inout Tile, channel: Int, parameter: Int) {
+        let offset = SIMD8<Float>(repeating: bias?[parameter] ?? 0)
+        tile.update(channel) { value in
+            var value = value + offset
+            // Zero and not a product: minus infinity times zero is no number.
+            if slope == 0 { value = maximum(value, SIMD8()) }
+            if slope != 0, slope != 1 { value.replace(with: value * slope, where: value .< 0) }
+            if let scale, let shift { value = SIMD8(repeating: shift[parameter]) + value * scale[parameter] }
+            return value
+        }
+    }
+
+    /// The same map on `count` places of every channel in memory; channels lie `plane` apart.
+    func apply(_ values: UnsafeMutablePointer<Float>, channels: Int, plane: Int, count: Int) {
+        for channel in 0..<channels {
+            let offset = bias?[channel] ?? 0
+            let factor = scale?[channel] ?? 1
+            let end = shift?[channel] ?? 0
+            let line = values + channel * plane
+            for n in 0..<count {
+                let value = line[n] + offset
+                line[n] = (value < 0 ? (slope == 0 ? 0 : value * slope) : value) * factor + end
+            }
+        }
+    }
+}

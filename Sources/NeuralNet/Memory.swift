@@ -1,0 +1,67 @@
+import Platform
+
+/// Memory of one value for the life of a session, with room behind it for whole vectors.
+final class ValueMemory {
+    let pointer: UnsafeMutablePointer<Float>
+    let count: Int
+
+    init(count: Int) {
+        self.count = count
+        pointer = alignedFloats(count + 32)
+    }
+
+    convenience init(copying values: [Float]) {
+        self.init(count: values.count)
+        copy(values)
+    }
+
+    deinit { pointer.deallocate() }
+
+    var array: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
+
+    func reset() { pointer.update(repeating: 0, count: count) }
+
+    func copy(_ values: [Float]) { pointer.update(from: values, count: count) }
+}
+
+/// Cuts long arrays over threads; short ones are not worth it.
+func forEachRange(_ count: Int, threads: Int, _ body: @Sendable (Range<Int>) -> Void) {
+    parallelFor(count, threads: count < 16384 ? 1 : threads, body)
+}
+
+/// y += x
+func addValues(_ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, count: Int, threads: Int) {
+    nonisolated(unsafe) let (x, y) = (x, y)
+    forEachRange(count, threads: threads) { range in
+        for n in range { y[n] += x[n] }
+    }
+}
+
+/// Adds the parts of a sum in their order, so that the number of threads does not matter.
+func addInOrder(_ parts: UnsafePointer<Float>, parts count: Int, size: Int, to total: UnsafeMutablePointer<Float>) {
+    for part in 0..<count {
+        for n in 0..<size { total[n] += parts[part * size + n] }
+    }
+}
+
+/// Sums of single precision vectors in chunks of 1024, so that no lane runs over more than 128 terms.
+@inline(__always)
+func chunkedSum(_ count: Int, _ part: (_ start: Int, _ vectors: Int, _ tail: Range<Int>) -> Double) -> Double {
+    var total = 0.0
+    var start = 0
+    while start < count {
+        let end = min(count, start + 1024)
+        let vectors = (end - start) / 8
+        total += part(start, vectors, start + 8 * vectors..<end)
+        start = end
+    }
+    return total
+}
+
+func sum(_ x: UnsafePointer<Float>, count: Int) -> Double {
+    chunkedSum(count) { start, vectors, tail in
+        var lanes = SIMD8<Float>()
+        for v in 0..<vectors { lanes += load8(x + start + 8 * v) }
+        return Double(lanes.sum()) + tail.reduce(0) { $0 + Double(x[$1]) }
+    }
+}

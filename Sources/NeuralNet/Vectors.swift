@@ -1,0 +1,54 @@
+/// Vectors of eight floats, one register of AVX2, and the memory that kernels work in.
+
+@inline(__always)
+func load8(_ pointer: UnsafePointer<Float>) -> SIMD8<Float> {
+    UnsafeRawPointer(pointer).loadUnaligned(as: SIMD8<Float>.self)
+}
+
+@inline(__always)
+func store8(_ value: SIMD8<Float>, _ pointer: UnsafeMutablePointer<Float>) {
+    UnsafeMutableRawPointer(pointer).storeBytes(of: value, as: SIMD8<Float>.self)
+}
+
+@inline(__always)
+func storeUpTo8(_ value: SIMD8<Float>, _ pointer: UnsafeMutablePointer<Float>, _ count: Int) {
+    if count >= 8 {
+        store8(value, pointer)
+    } else {
+        for lane in 0..<count { pointer[lane] = value[lane] }
+    }
+}
+
+/// The larger of each pair: one instruction, where the standard library's `pointwiseMax` goes lane by lane. A NaN in
+/// `a` stays.
+@inline(__always)
+func maximum(_ a: SIMD8<Float>, _ b: SIMD8<Float>) -> SIMD8<Float> { a.replacing(with: b, where: b .> a) }
+
+/// The smaller of each pair. A NaN in `a` stays.
+@inline(__always)
+func minimum(_ a: SIMD8<Float>, _ b: SIMD8<Float>) -> SIMD8<Float> { a.replacing(with: b, where: b .< a) }
+
+/// Memory for the length of one scope, zero at first, on a cache line. It lives to the end of the scope, as values
+/// that cannot be copied do; an object could be gone after its last mention.
+package struct Scratch: ~Copyable {
+    package let pointer: UnsafeMutablePointer<Float>
+
+    package init(count: Int) {
+        pointer = alignedFloats(count + 32)
+    }
+
+    package init(_ values: [Float]) {
+        self.init(count: values.count)
+        values.withUnsafeBufferPointer { pointer.update(from: $0.baseAddress!, count: values.count) }
+    }
+
+    deinit { pointer.deallocate() }
+}
+
+/// Zeros from a cache line on: vectors never straddle two lines.
+func alignedFloats(_ count: Int) -> UnsafeMutablePointer<Float> {
+    let bytes = UnsafeMutableRawPointer.allocate(byteCount: count * MemoryLayout<Float>.stride, alignment: 64)
+    let pointer = bytes.bindMemory(to: Float.self, capacity: count)
+    pointer.initialize(repeating: 0, count: count)
+    return pointer
+}

@@ -1,0 +1,75 @@
+import NeuralNet
+import Testing
+
+@Suite("Losses beside PyTorch")
+struct LossTests {
+    static let cases: [(String, Loss)] = [
+        ("dice.perBatch", .dice(smooth: 1, reduction: .perBatch)),
+        ("dice.perClass", .dice(smooth: 1, reduction: .perClass)),
+        ("dice.perSample", .dice(smooth: 1, reduction: .perSample)),
+        ("tversky.perBatch", .tversky(alpha: 0.3, beta: 0.7, smooth: 0.5, reduction: .perBatch)),
+        ("tversky.perClass", .tversky(alpha: 0.3, beta: 0.7, smooth: 0.5, reduction: .perClass)),
+        ("tversky.perSample", .tversky(alpha: 0.3, beta: 0.7, smooth: 0.5, reduction: .perSample)),
+        ("crossEntropy", .crossEntropy),
+        ("sum", .diceAndCrossEntropy(smooth: 1e-5, reduction: .perClass)),
+    ]
+
+    @Test("the value and the gradient are PyTorch's", arguments: cases)
+    func pictures(_ name: String, _ loss: Loss) throws {
+        let golden = try GoldenFile.read("losses.safetensors")
+        let (value, gradient) = loss.evaluate(
+            prediction: try #require(golden["p"]),
+            target: try #require(golden["t"])
+        )
+        #expect(abs(value - (try #require(golden["\(name).loss"]).values[0])) < 2e-6)
+        #expect(relativeError(gradient, try #require(golden["\(name).gradient"])) < 1e-5)
+    }
+
+    @Test("volumes too", arguments: [("binaryCrossEntropy", Loss.binaryCrossEntropy), cases[1]])
+    func volumes(_ name: String, _ loss: Loss) throws {
+        let golden = try GoldenFile.read("losses.safetensors")
+        let (value, gradient) = loss.evaluate(
+            prediction: try #require(golden["p3"]),
+            target: try #require(golden["t3"])
+        )
+        #expect(abs(value - (try #require(golden["\(name).loss3"]).values[0])) < 2e-6)
+        #expect(relativeError(gradient, try #require(golden["\(name).gradient3"])) < 1e-5)
+    }
+
+    @Test("Tversky with halves is Dice, and an empty picture that stays empty is right")
+    func limits() throws {
+        let golden = try GoldenFile.read("losses.safetensors")
+        let (p, t) = (try #require(golden["p"]), try #require(golden["t"]))
+        let dice = Loss.dice(smooth: 1, reduction: .perClass).evaluate(prediction: p, target: t)
+        let tversky = Loss.tversky(alpha: 0.5, beta: 0.5, smooth: 0.5, reduction: .perClass)
+            .evaluate(prediction: p, target: t)
+        #expect(abs(dice.loss - tversky.loss) < 1e-6 && relativeError(dice.gradient, tversky.gradient) < 1e-5)
+        let empty = Tensor(shape: [1, 1, 2, 2])
+        for smooth in [Float(0), 1] {
+            let result = Loss.dice(smooth: smooth, reduction: .perSample).evaluate(prediction: empty, target: empty)
+            #expect(result.loss == 0 && result.gradient.values.allSatisfy(\.isFinite))
+        }
+    }
+
+    @Test("cross-entropy of a class that is thought impossible is large, finite, and pulls through the softmax")
+    func impossible() throws {
+        var graph = Graph(inputChannels: 2)
+        _ = graph.add(Softmax(), graph.add(Convolution(outChannels: 2, kernel: 1), graph.input, name: "head"))
+        var network = try Network(graph: graph, seed: 1)
+        network.parameters["head.weight"]!.values = [1, 0, 0, 1]
+        let session = try TrainingSession(
+            network: network,
+            batch: 1,
+            extent: .one,
+            loss: .crossEntropy,
+            optimizer: .sgd(SGD(learningRate: 0.1, momentum: 0, isNesterov: false)),
+            seed: 1,
+            threads: 1
+        )
+        let input = Tensor(shape: [1, 2, 1, 1], values: [0, 40])
+        let loss = try session.step(input: input, target: Tensor(shape: [1, 2, 1, 1], values: [1, 0]))
+        #expect(abs(loss - 40) < 1e-3)
+        let bias = try #require(session.parameterGradients["head.bias"]).values
+        #expect(abs(bias[0] + 1) < 1e-4 && abs(bias[1] - 1) < 1e-4)
+    }
+}
