@@ -1,17 +1,6 @@
 import Foundation
 import Metrics
 
-/// A picture of one of the worst cases.
-package struct WorstPicture: Sendable {
-    package var caption: String
-    package var png: Data
-
-    package init(caption: String, png: Data) {
-        self.caption = caption
-        self.png = png
-    }
-}
-
 /// `cohort.html`: one page that opens offline: distributions, trends, worst cases, a table to sort.
 package func cohortHTML(_ cohort: CohortReport, charts: [OutcomeChart] = [], pictures: [WorstPicture] = []) -> String {
     var sections = [cohortHeader(cohort, charts), notScored(cohort), distributions(cohort)]

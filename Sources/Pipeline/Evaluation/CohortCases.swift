@@ -135,6 +135,19 @@ struct CohortPairs {
     private(set) var pairs: [(reference: CohortCase, prediction: CohortCase)] = []
     private(set) var onlyReference: [String] = []
     private(set) var onlyPrediction: [String] = []
+    /// What was left out of the folders and why.
+    private(set) var findings: [String] = []
+
+    /// - Throws: `SystemError` when a folder cannot be listed.
+    init(of request: ComparisonRequest) throws(SystemError) {
+        func cases(_ folder: String) throws(SystemError) -> CohortCases {
+            let root = folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder
+            return try CohortCases(in: root, everyFileIsACase: request.everyFileIsACase)
+        }
+        let (references, predictions) = (try cases(request.reference), try cases(request.prediction))
+        self.init(references: references.cases, predictions: predictions.cases)
+        findings = references.findings.map { "reference: \($0)" } + predictions.findings.map { "prediction: \($0)" }
+    }
 
     init(references: [CohortCase], predictions: [CohortCase]) {
         var free = predictions

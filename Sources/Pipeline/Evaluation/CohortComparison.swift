@@ -19,15 +19,7 @@ package func compareCohorts(
     _ request: ComparisonRequest,
     progress: (Int, Int) -> Void = { _, _ in }
 ) throws -> CohortReport {
-    let references = try CohortCases(
-        in: withoutFinalSlash(request.reference),
-        everyFileIsACase: request.everyFileIsACase
-    )
-    let predictions = try CohortCases(
-        in: withoutFinalSlash(request.prediction),
-        everyFileIsACase: request.everyFileIsACase
-    )
-    let matched = CohortPairs(references: references.cases, predictions: predictions.cases)
+    let matched = try CohortPairs(of: request)
     guard !matched.pairs.isEmpty else {
         throw Fault(
             .permanent,
@@ -47,7 +39,7 @@ package func compareCohorts(
         cases: cases,
         onlyReference: matched.onlyReference,
         onlyPrediction: matched.onlyPrediction,
-        findings: references.findings.map { "reference: \($0)" } + predictions.findings.map { "prediction: \($0)" }
+        findings: matched.findings
     )
 }
 
@@ -59,8 +51,7 @@ private func score(
     var request = request
     request.reference = pair.reference.path
     request.prediction = pair.prediction.path
-    // A file that is named after its case does not say what its structures are called.
-    if request.everyFileIsACase && request.labels.isEmpty { request.labels = ["label 1": 1] }
+    request.labels = request.labelsOfCases
     do {
         let comparison = try compareStructures(request, scan: scan)
         return CohortReport.Case(
@@ -85,6 +76,7 @@ private func list(_ names: [String]) -> String {
         ? "none" : names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
 }
 
-private func withoutFinalSlash(_ path: String) -> String {
-    path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+extension ComparisonRequest {
+    /// A file that is named after its case does not say what its structures are called.
+    var labelsOfCases: [String: UInt8] { everyFileIsACase && labels.isEmpty ? ["label 1": 1] : labels }
 }

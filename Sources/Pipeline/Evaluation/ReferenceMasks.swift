@@ -19,6 +19,8 @@ package struct ReferenceMasks {
     package let grid: VolumeGeometry?
     /// Of an RT Structure Set (PS3.3 C.8.8.16): APPROVED, UNAPPROVED or REJECTED.
     package private(set) var approvalStatus: String?
+    /// The lowest and the highest slice index of its contours on a grid; nil where it has frames or voxels instead.
+    private(set) var contourSlices: (VolumeGeometry) -> ClosedRange<Double>? = { _ in nil }
     private let load: (Int, VolumeGeometry) throws -> PlacedMask
 
     /// - Parameters:
@@ -48,6 +50,12 @@ package struct ReferenceMasks {
                 return PlacedMask(mask: mask, outside: outside, offSlice: offSlice)
             }
             approvalStatus = set.approvalStatus
+            contourSlices = { geometry in
+                let contours = set.structures.flatMap(\.contours).filter { $0.points.count >= 3 }
+                let slices = contours.map { geometry.continuousIndex(of: $0.points[0]).z }.filter(\.isFinite)
+                guard let low = slices.min(), let high = slices.max() else { return nil }
+                return low...high
+            }
         case .segmentation:
             let object = try SegmentationObject(contentsOf: path)
             self.init(

@@ -79,7 +79,7 @@ package func compareStructures(_ request: ComparisonRequest) throws -> Structure
 func compareStructures(_ request: ComparisonRequest, scan: SeriesScan?) throws -> StructureComparison {
     let reference = try StructureSource(request.reference, labels: request.labels)
     let prediction = try StructureSource(request.prediction, labels: request.labels)
-    let geometry = try grid(scan, reference, prediction)
+    let geometry = try comparisonGrid(scan, reference, prediction)
     var result = StructureComparison(
         structures: [],
         unmatchedReference: [],
@@ -124,107 +124,4 @@ func compareStructures(_ request: ComparisonRequest, scan: SeriesScan?) throws -
     let used = Set(partners.values)
     result.unmatchedPrediction = prediction.names.indices.filter { !used.contains($0) }.map { prediction.names[$0] }
     return result
-}
-
-private func grid(
-    _ scan: SeriesScan?,
-    _ reference: StructureSource,
-    _ prediction: StructureSource
-) throws -> VolumeGeometry {
-    if let scan { return try ctGrid(scan, reference, prediction) }
-    if let grid = reference.grid ?? prediction.grid { return grid }
-    throw Fault(
-        .permanent,
-        "E_NO_GRID",
-        "Contours have no voxels of their own to compare.",
-        hint: "Name the CT that they were drawn on with --ct."
-    )
-}
-
-/// The grid of the CT that the reference refers to, or else the prediction; or of the only one.
-private func ctGrid(
-    _ scan: SeriesScan,
-    _ reference: StructureSource,
-    _ prediction: StructureSource
-) throws -> VolumeGeometry {
-    let stacks = scan.stacks.filter { !$0.key.isLocalizer }
-    let meant = [reference, prediction].map { side in
-        stacks.filter { side.referencedSeriesInstanceUIDs.contains($0.key.seriesInstanceUID) }
-    }
-    let candidates = meant.first { !$0.isEmpty } ?? stacks
-    guard candidates.count == 1 else {
-        throw Fault(
-            .permanent,
-            "E_NO_GRID",
-            candidates.isEmpty ? "There is no CT series in --ct." : "There are \(candidates.count) CT series in --ct.",
-            hint: "Name the folder of the one series that the contours were drawn on."
-        )
-    }
-    let examination = examineStack(
-        candidates[0].headers,
-        limits: AdmissionLimits(),
-        seriesInstanceCount: candidates[0].seriesInstanceCount
-    )
-    guard let geometry = examination.geometry, examination.gaps.isEmpty else {
-        throw DicomError.refused(examination.findings)
-    }
-    return geometry
-}
-
-/// One side of a comparison: a file, or a folder of NIfTI files.
-private struct StructureSource {
-    private let parts: [ReferenceMasks]
-    let names: [String]
-
-    init(_ path: String, labels: [String: UInt8]) throws {
-        guard Directory.exists(path) else { throw SystemError("stat", code: ENOENT, path: path) }
-        let isFolder = Directory.isFolder(path)
-        let files = isFolder ? try Self.niftiFiles(in: path) : [path]
-        guard !files.isEmpty else {
-            throw Fault(
-                .permanent,
-                "E_NO_STRUCTURES",
-                "\(path) holds no NIfTI file.",
-                hint:
-                    "Name an RT Structure Set, a Segmentation, a NIfTI file, or a folder with one NIfTI file a structure."
-            )
-        }
-        parts = try files.map { file in
-            do { return try ReferenceMasks(contentsOf: file, labels: isFolder ? [:] : labels) } catch {
-                var fault = classify(error)
-                fault.message = "\(file): \(fault.message)"
-                throw fault
-            }
-        }
-        names = parts.flatMap(\.names)
-    }
-
-    var grid: VolumeGeometry? { parts.compactMap(\.grid).first }
-
-    /// Whether it says that it lies in another Frame of Reference. NIfTI names none.
-    func liesElsewhere(than geometry: VolumeGeometry) -> Bool {
-        let frames = parts.flatMap(\.frameOfReferenceUIDs)
-        return !geometry.frameOfReferenceUID.isEmpty && !frames.isEmpty
-            && !frames.contains(geometry.frameOfReferenceUID)
-    }
-
-    var referencedSeriesInstanceUIDs: [String] { parts.flatMap(\.referencedSeriesInstanceUIDs) }
-
-    /// - Parameter index: into `names`.
-    func mask(at index: Int, on geometry: VolumeGeometry) throws -> PlacedMask {
-        var first = 0
-        for part in parts {
-            if index < first + part.names.count { return try part.mask(at: index - first, on: geometry) }
-            first += part.names.count
-        }
-        preconditionFailure("names come from the parts")
-    }
-
-    /// One file a structure; a label map beside them would say everything twice.
-    private static func niftiFiles(in folder: String) throws -> [String] {
-        try Directory.list(folder).filter {
-            $0.kind == .file && ($0.name.hasSuffix(".nii") || $0.name.hasSuffix(".nii.gz"))
-        }
-        .map(\.name).filter { !$0.hasPrefix("labels.nii") }.map { "\(folder)/\($0)" }
-    }
 }

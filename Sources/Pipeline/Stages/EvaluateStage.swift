@@ -29,7 +29,7 @@ struct EvaluateStage: Stage {
         try context.report(0.2, "plausibility")
         var result =
             request.kind == .evaluation
-            ? try judged(in: base) : try judge(labels, model, facts, segmentation, in: folder)
+            ? try judged(in: base) : try judge(labels, model, facts, segmentation, request, in: folder)
         let evaluation = ReferenceEvaluation(
             labels: LabelMap(volume: labels, labels: segmentation.labels),
             unions: model.derivedROIs.map { ($0.name, $0.union) },
@@ -49,6 +49,7 @@ struct EvaluateStage: Stage {
         _ model: ModelDescription,
         _ facts: SeriesFacts,
         _ segmentation: SegmentationFacts,
+        _ request: RunRequest,
         in folder: RunFolder
     ) throws -> EvaluationFacts {
         let ct = try Volume<Int16>(contentsOfBase: folder.directory(of: .resample) + "/ct")
@@ -62,7 +63,8 @@ struct EvaluateStage: Stage {
         ).reports()
         return EvaluationFacts(
             structures: structures,
-            findings: findings(facts, segmentation, structures),
+            findings: findings(facts, segmentation, structures)
+                + seriesFindings(facts.summary, localizersSetAside: request.localizersSetAside),
             evaluations: []
         )
     }
@@ -102,7 +104,8 @@ struct EvaluateStage: Stage {
             return
         }
         let own = ProductIdentity(request, series: facts.summary)
-        let isUnedited = isLate && scores.changes?.isEmpty == false && scores.structures.isEmpty
+        let changes = scores.changes ?? []
+        let isUnedited = !changes.isEmpty && changes.allSatisfy { $0.status == .unedited }
         guard !own.isOurs(scores.referenceSOPInstanceUID), !isUnedited else {
             result.findings.append(ownResult(scores.referenceSOPInstanceUID, own))
             // What nobody changed is an outcome all the same; it is counted, not scored.
@@ -110,7 +113,7 @@ struct EvaluateStage: Stage {
             return
         }
         result.evaluations.append(scores)
-        guard scores.structures.isEmpty else { return }
+        guard scores.structures.isEmpty, !changes.contains(where: { $0.status == .unedited }) else { return }
         result.findings.append(
             .init(
                 severity: .note,

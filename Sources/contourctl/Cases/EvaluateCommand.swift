@@ -120,7 +120,10 @@ struct EvaluateCommand: ParsableCommand {
         } else {
             print(EvaluationText.text(cohort))
         }
-        if let html { try AtomicFile.write(Data(cohortHTML(cohort).utf8), to: html) }
+        if let html {
+            let pictures = try cohortPictures(cohort, request)
+            try AtomicFile.write(Data(cohortHTML(cohort, pictures: pictures).utf8), to: html)
+        }
         guard cohort.cases.contains(where: { !$0.structures.isEmpty }) else {
             throw CommandFailure(.dataError, "no case could be scored")
         }
