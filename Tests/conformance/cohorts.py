@@ -12,6 +12,7 @@ import tempfile
 import jsonschema
 import nibabel
 import numpy as np
+import pydicom
 
 import product
 from checks import Checks
@@ -25,6 +26,7 @@ def main():
         made = {seed: product.phantom(f"{scratch}/phantom{seed}", f"--seed={seed}", *product.COARSE_GRID)
                 for seed in (1, 2, 3)}
         one_case(checks, made[1])
+        beyond_the_segmentation(checks, made[1], scratch)
         by_series(checks, made, scratch)
         by_name(checks, scratch)
         one_broken(checks, scratch)
@@ -54,6 +56,31 @@ def one_case(checks, made):
                  tolerances.pop("SpinalCord") == ["1"] and set(map(tuple, tolerances.values())) == {("0.5", "2")}, tolerances)
     checks.check("every slice is scored in its plane", all(
         len(s["slices"]) == sum(d is not None for d in s["slice_dice"]["dice"]) for s in answer["structures"]))
+
+
+def beyond_the_segmentation(checks, made, scratch):
+    """A Segmentation leaves out slices in which it has nothing; what the reference has there counts all the same."""
+    ct, truth = made
+    segmentation = pydicom.dcmread(f"{truth}/seg.dcm")
+    size = segmentation.Rows * segmentation.Columns // 8
+    heights = [float(f.PlanePositionSequence[0].ImagePositionPatient[2])
+               for f in segmentation.PerFrameFunctionalGroupsSequence]
+    low, high = np.percentile(heights, [25, 70])
+    kept = [n for n, z in enumerate(heights) if low <= z <= high]
+    pixels = segmentation.PixelData
+    segmentation.PixelData = b"".join(pixels[n * size:(n + 1) * size] for n in kept)
+    segmentation.PerFrameFunctionalGroupsSequence = [segmentation.PerFrameFunctionalGroupsSequence[n] for n in kept]
+    segmentation.NumberOfFrames = len(kept)
+    segmentation.save_as(f"{scratch}/short.dcm")
+    arguments = ["evaluate", "--reference", f"{truth}/rtstruct.dcm", "--prediction", f"{scratch}/short.dcm", "--json"]
+    answers = [json.loads(product.contourctl(*arguments, *more).stdout) for more in ([], ["--ct", ct])]
+    scores = [{s["name"]: (s["dice"], s["surface_dice"]["2"], s["volume_reference_ml"], s["false_negative_ml"])
+               for s in answer["structures"]} for answer in answers]
+    same = all(np.allclose(scores[0][name], scores[1][name], rtol=1e-6) for name in scores[1])
+    checks.check("a Segmentation that ends early is scored as on the CT's grid", same and len(scores[1]) >= 6, scores)
+    checks.check("what it lacks costs", scores[0]["Body"][0] < 0.8 if "Body" in scores[0] else min(
+        dice for dice, *_ in scores[0].values()) < 0.8, scores[0])
+    checks.none("and nothing is said to lie outside", [f for f in answers[0]["findings"] if "on no slice" in f])
 
 
 def by_series(checks, made, scratch):
