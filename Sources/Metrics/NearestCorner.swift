@@ -131,8 +131,8 @@ private struct RowSheet {
     /// The same, and along j: the nearest in a slice, and the row that it lies in.
     private var inSlice: [Double]
     private var nearestRow: [Int32]
-    private var overRows: ParabolaEnvelope
-    private var overSlices: ParabolaEnvelope
+    private var overRows: LowerEnvelope
+    private var overSlices: LowerEnvelope
     private var nearestSlice: [Int32]
     /// The j that `nearestSlice` was found for.
     private var j: Int?
@@ -143,8 +143,8 @@ private struct RowSheet {
         along = Array(repeating: .infinity, count: dimensions.j * dimensions.k)
         inSlice = along
         nearestRow = Array(repeating: 0, count: along.count)
-        overRows = ParabolaEnvelope(length: dimensions.j, spacing: spacing.y)
-        overSlices = ParabolaEnvelope(length: dimensions.k, spacing: spacing.z)
+        overRows = LowerEnvelope(length: dimensions.j, spacing: spacing.y)
+        overSlices = LowerEnvelope(length: dimensions.k, spacing: spacing.z)
         nearestSlice = Array(repeating: 0, count: dimensions.k)
     }
 

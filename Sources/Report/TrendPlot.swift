@@ -1,35 +1,5 @@
 import Metrics
 
-/// Scores in the order of time with their control limits.
-package struct OutcomeChart: Codable, Sendable {
-    /// Structure and model: a new model has limits of its own.
-    package var structure: String
-    package var model: String
-    /// Title of the measure.
-    package var measure: String
-    /// ISO 8601, UTC, one for each point.
-    package var times: [String]
-    /// Names of the cases, one for each point.
-    package var names: [String]
-    package var chart: ControlChart
-
-    package init(
-        structure: String,
-        model: String,
-        measure: String,
-        times: [String],
-        names: [String],
-        chart: ControlChart
-    ) {
-        self.structure = structure
-        self.model = model
-        self.measure = measure
-        self.times = times
-        self.names = names
-        self.chart = chart
-    }
-}
-
 /// A control chart as a picture. Reads without colour: values in limits are dots, flagged ones are large diamonds.
 func trendPlot(_ outcome: OutcomeChart) -> String {
     let chart = outcome.chart

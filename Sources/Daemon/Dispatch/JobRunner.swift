@@ -39,6 +39,9 @@ package struct JobRunner {
         }
         guard let consequence = try record(outcome, of: job) else { return }
         tell(consequence, job, run, fault, fields)
+        if case .completed(_, _, let outcomes) = outcome, !outcomes.isEmpty {
+            context.chore("the chart of outcomes could not be read") { try tellDrift(after: run) }
+        }
         if case .held = consequence { try pauseIfAllIsConcerned(fault) }
     }
 
@@ -185,6 +188,30 @@ package struct JobRunner {
             )
             return []
         }
+    }
+
+    private func tellDrift(after run: RunRecord) throws {
+        let all = try context.store.outcomes().map { record in
+            let row = record.outcome
+            return ChartedOutcome(
+                contouringRun: record.contouringRunNumber,
+                run: record.runNumber,
+                model: "\(record.model) \(record.modelDigest)",
+                outcome: StructureOutcome(
+                    structure: row.structure,
+                    status: row.status,
+                    approval: row.approval,
+                    scores: row.scores
+                )
+            )
+        }
+        let flagged = try driftingStructures(all, run: run.number)
+        guard !flagged.isEmpty else { return }
+        context.logger.event(
+            .outcomeFlagged,
+            "series \(run.seriesNumber): the outcome of \(flagged.joined(separator: ", ")) is flagged: contourctl outcomes",
+            JournalFields(series: run.seriesNumber, run: run.number)
+        )
     }
 
     private func tell(

@@ -33,45 +33,36 @@ struct OutcomeTable {
     let charts: [OutcomeChart]
     /// Outcomes of references that nobody approved.
     let leftOut: Int
-    private let baseline: Int
 
     /// - Throws: `DecodingError` when scores are those of another version.
     init(_ lines: [OutcomeLine], withUnapproved: Bool, baseline: Int) throws {
-        self.baseline = baseline
-        let counted = withUnapproved ? lines : lines.filter { $0.approval == "APPROVED" }
-        leftOut = lines.count - counted.count
-        // The latest reference of a result counts.
-        let latest = Dictionary(counted.map { ($0.contouringRun, $0.run) }, uniquingKeysWith: max)
-        let shown = counted.filter { latest[$0.contouringRun] == $0.run }
-        outcomes = try shown.map { line in
-            Outcome(
-                series: line.series,
+        let all = try lines.map { line in
+            RecordedOutcome(
+                contouringRun: line.contouringRun,
+                run: line.run,
+                structure: line.structure,
+                model: "\(line.model) \(line.modelDigest.prefix(8))",
                 name: line.deliveredName,
                 time: RunJSON.text(of: Date(timeIntervalSince1970: Double(line.recordedAt) / 1000)),
-                model: "\(line.model) \(line.modelDigest.prefix(8))",
-                structure: line.structure,
                 status: line.status,
                 approval: line.approval,
                 scores: try line.scores.map { try JSONDecoder().decode(StructureScores.self, from: Data($0.utf8)) }
             )
         }
-        charts = Self.charts(outcomes, baseline)
-    }
-
-    private static func charts(_ outcomes: [Outcome], _ baseline: Int) -> [OutcomeChart] {
-        let groups = Dictionary(grouping: outcomes) { "\($0.structure)\u{0}\($0.model)" }
-        return groups.sorted { $0.key < $1.key }.compactMap { _, rows in
-            let tolerances = Measure.tolerances(of: rows.compactMap(\.scores))
-            let measure = Measure.surfaceDice(CohortReport.mainTolerance(tolerances))
-            let scored = rows.compactMap { row in row.scores.flatMap(measure.value).map { (row, $0) } }
-            guard let first = scored.first?.0 else { return nil }
-            return OutcomeChart(
-                structure: first.structure,
-                model: first.model,
-                measure: measure.title,
-                times: scored.map(\.0.time),
-                names: scored.map(\.0.name),
-                chart: ControlChart(scored.map(\.1), baseline: baseline)
+        let shown = all.counted(withUnapproved: withUnapproved)
+        let series = Dictionary(lines.map { ($0.contouringRun, $0.series) }, uniquingKeysWith: { first, _ in first })
+        leftOut = withUnapproved ? 0 : all.count { $0.approval != "APPROVED" }
+        charts = shown.charts(baseline: baseline)
+        outcomes = shown.map { outcome in
+            Outcome(
+                series: series[outcome.contouringRun] ?? 0,
+                name: outcome.name,
+                time: outcome.time,
+                model: outcome.model,
+                structure: outcome.structure,
+                status: outcome.status,
+                approval: outcome.approval,
+                scores: outcome.scores
             )
         }
     }
