@@ -1,7 +1,8 @@
 import Imaging
+import Platform
 
 /// How a structure with holes is written (PS3.3 C.8.8.6.3 allows these two).
-package enum HoleProfile: String, Sendable, Codable, CaseIterable {
+package enum HoleProfile: String, Sendable, NamedChoice {
     /// One CLOSED_PLANAR contour that enters the hole by a channel of no width: what every system reads.
     case keyhole
     /// Outer and inner contours of type CLOSEDPLANAR_XOR.

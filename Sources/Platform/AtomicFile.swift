@@ -65,7 +65,10 @@ package enum Directory {
         case EEXIST where isFolder(folder): return
         case ENOENT where parent(of: folder) != folder:
             try create(parent(of: folder), mode: mode)
-            try create(folder, mode: mode)
+            // Once more, not again and again: some places (/proc, a working folder that was removed) never take one.
+            if mkdir(folder, mode) == 0 { return }
+            let second = errno
+            guard second == EEXIST, isFolder(folder) else { throw SystemError("mkdir", code: second, path: folder) }
         default: throw SystemError("mkdir", code: code, path: folder)
         }
     }

@@ -25,6 +25,44 @@ struct IntakeTests {
         #expect(service.log.texts(.fileIgnored).count == 1)
     }
 
+    @Test("A file that its writer holds open is not taken, however long it does not grow")
+    func heldOpen() throws {
+        let service = try TestService(), series = try TestSeries()
+        let middle = series.files.count / 2
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: series.files[middle]))
+        let path = service.inbox + "/a/held"
+        let start = ContinuousClock.now
+        var writer: FileHandle?
+        var wasThere = false
+        try service.runIntake(until: {
+            let elapsed = start.duration(to: .now)
+            if writer == nil && !wasThere && elapsed > .milliseconds(300) {
+                // As a sender that reserves room first: the header, and zeros where pixels will be.
+                try Directory.create(service.inbox + "/a")
+                #expect(FileManager.default.createFile(atPath: path, contents: nil))
+                writer = FileHandle(forWritingAtPath: path)
+                try series.drop(series.files.indices.filter { $0 != middle }, into: service.inbox + "/a")
+            } else if let handle = writer, elapsed > .milliseconds(900), try handle.offset() == 0 {
+                try handle.write(contentsOf: bytes.prefix(4000))
+                try handle.truncate(atOffset: UInt64(bytes.count))
+                try handle.seek(toOffset: 4000)
+            } else if let handle = writer, elapsed > .milliseconds(2500) {
+                wasThere = Directory.exists(path)
+                #expect(try runs(service, series).isEmpty)
+                try handle.write(contentsOf: bytes.dropFirst(4000))
+                try handle.close()
+                writer = nil
+            }
+            return try runs(service, series).count == 1
+        })
+        #expect(wasThere)
+        let record = try #require(try service.store.series(seriesInstanceUID: series.uid))
+        let taken = try service.store.instances(ofSeries: record.number).map {
+            try SHA256Digest.hex(ofFile: $0.storedPath ?? "")
+        }
+        #expect(taken.sorted() == (try series.files.map { try SHA256Digest.hex(ofFile: $0) }.sorted()))
+    }
+
     @Test("The journal learns neither names of the inbox nor UIDs")
     func journalIsSilent() throws {
         let service = try TestService(), series = try TestSeries()

@@ -1,6 +1,7 @@
 import Dicom
 import Foundation
 import Pipeline
+import Platform
 import Store
 
 /// The configuration of the service. etc/contourd.toml shows every key with its default; in it, names are written
@@ -14,7 +15,7 @@ package struct Configuration: Codable, Sendable, Equatable {
     }
 
     package struct Inbox: Codable, Sendable, Equatable {
-        package enum Polling: String, Codable, Sendable { case auto, always, never }
+        package enum Polling: String, Sendable, NamedChoice { case auto, always, never }
         /// How long a file must stay as it is before it is taken.
         package var settleSeconds = 2.0
         /// Longest time between two scans of the whole inbox, whatever inotify says.
@@ -128,7 +129,7 @@ extension Configuration {
             (isUsableName(outbox.name), "outbox.name", "a folder name with {series} in it and no /"),
             (
                 models.names.count == 1 || outbox.name.contains("{model}"), "outbox.name",
-                "{model} in it when there are several models"
+                "a name with {model} in it, because there are several models"
             ),
             ((0...10_000_000).contains(outbox.minimumFreeMB), "outbox.minimum_free_mb", "0 to 10000000"),
             ((1...16).contains(work.workers), "work.workers", "1 to 16"),

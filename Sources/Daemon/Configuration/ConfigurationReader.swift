@@ -19,8 +19,8 @@ package struct ConfigurationError: Error, Sendable, Equatable, CustomStringConve
 extension Configuration {
     /// Reads a TOML file; keys that are not given keep their defaults, unknown keys are errors.
     package static func read(_ path: String) throws(ConfigurationError) -> Configuration {
-        let text: String
-        do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
+        let data: Data
+        do { data = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
             throw ConfigurationError(
                 path: path,
                 line: nil,
@@ -28,7 +28,16 @@ extension Configuration {
                 message: "cannot be read: \(error.localizedDescription)"
             )
         }
-        return try ConfigurationText(path: path, text: text).parse()
+        for (index, line) in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
+        where String(validating: line, as: UTF8.self) == nil {
+            throw ConfigurationError(
+                path: path,
+                line: index + 1,
+                key: "",
+                message: "is not UTF-8 text; save it as UTF-8"
+            )
+        }
+        return try ConfigurationText(path: path, text: String(decoding: data, as: UTF8.self)).parse()
     }
 }
 
@@ -57,13 +66,27 @@ struct ConfigurationText {
 
     private func table() throws(ConfigurationError) -> Any {
         do {
-            let json = try TOMLTable(string: text).convert(to: .json)
+            let table = try TOMLTable(string: text)
+            if let key = keyOfNoNumber(in: table, path: "") { throw error(key, "takes a number; nan and inf are none") }
+            let json = table.convert(to: .json)
             return try JSONSerialization.jsonObject(with: Data(json.utf8))
+        } catch let problem as ConfigurationError {
+            throw problem
         } catch let problem as TOMLParseError {
             throw ConfigurationError(path: path, line: problem.source.begin.line, key: "", message: problem.description)
         } catch {
             throw ConfigurationError(path: path, line: nil, key: "", message: "not TOML: \(error)")
         }
+    }
+
+    /// The first dotted key whose value JSON cannot hold.
+    private func keyOfNoNumber(in table: TOMLTable, path: String) -> String? {
+        for key in table.keys.sorted() {
+            let here = path.isEmpty ? key : "\(path).\(key)"
+            if let number = table[key]?.double, !number.isFinite { return here }
+            if let inner = table[key]?.table, let found = keyOfNoNumber(in: inner, path: here) { return found }
+        }
+        return nil
     }
 
     /// Keys with underscores onto our property names.

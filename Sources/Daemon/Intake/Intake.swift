@@ -7,6 +7,9 @@ import Store
 package final class Intake {
     private typealias Instant = ContinuousClock.Instant
 
+    /// A file that does not grow while its writer keeps it open is told of after this time.
+    private static let longWriting = Duration.seconds(60)
+
     private let context: ServiceContext
     private let receiver: FileReceiver
     private var assembler: Assembler
@@ -97,7 +100,10 @@ package final class Intake {
     /// - Returns: seconds until there is something to do, as far as is known.
     private func turn() throws -> Double {
         let configuration = context.configuration
-        if watcher.hasHints() || configuration.folders.inbox != scannedInbox { isDirty = true }
+        let hint = watcher.hint()
+        if hint == .changed || configuration.folders.inbox != scannedInbox { isDirty = true }
+        // Every write is an event: a big file that arrives must not keep us awake.
+        if hint == .writing, !isDirty { context.intakeWake.wait(seconds: 0.2, also: []) }
         if .now >= nextScan(configuration) { try scan(configuration) }
         let wait = Instant.now.duration(to: nextScan(configuration)).seconds
         let next = try assembler.assemble() ?? wait
@@ -119,11 +125,18 @@ package final class Intake {
         // Fails when something came into it meanwhile, or when it is not ours to remove.
         for folder in listing.deserted { rmdir(folder) }
         var touched = try completeTaking()
+        var open = 0
         for file in listing.ready {
             if context.isStopping { return }
+            if watcher.isOpen(file.path) {
+                scanner.postpone(file, for: .seconds(1))
+                if scanner.age(of: file) > Self.longWriting { open += 1 }
+                continue
+            }
             try receive(file, configuration, &touched)
             context.liveness.beat(.intake)
         }
+        teller.note(stillOpen: open)
         try obey(listing.markers)
         for uid in touched { try EvaluationQueue(context: context).queue(seriesInstanceUID: uid) }
         teller.tell()

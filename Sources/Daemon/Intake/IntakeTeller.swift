@@ -13,6 +13,7 @@ struct IntakeTeller {
     private var isInboxClosed = false
     private var unnameable = 0
     private var polls = false
+    private var stillOpen = 0
     private var failure: String?
 
     init(context: ServiceContext) { self.context = context }
@@ -60,6 +61,21 @@ struct IntakeTeller {
             )
         }
         self.polls = polls
+    }
+
+    /// Files that have not grown for long and that their writer has not closed: told when there are more than before.
+    mutating func note(stillOpen count: Int) {
+        if count > stillOpen {
+            context.logger.event(
+                .fileStillOpen,
+                """
+                \(count == 1 ? "1 file in the inbox is" : "\(count) files in the inbox are") still open in the program \
+                that writes; \(count == 1 ? "it is" : "they are") taken when that program closes \
+                \(count == 1 ? "it" : "them")
+                """
+            )
+        }
+        stillOpen = count
     }
 
     /// Tells what was noted.

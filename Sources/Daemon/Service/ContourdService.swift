@@ -134,16 +134,19 @@ package enum ContourdService {
                 )
                 return
             }
-            try Directory.create(new.folders.inbox)
-            try Directory.create(new.folders.outbox)
+            for (key, folder) in [("folders.inbox", new.folders.inbox), ("folders.outbox", new.folders.outbox)] {
+                do { try Directory.create(folder) } catch {
+                    throw ConfigurationError(
+                        path: context.configurationPath ?? "",
+                        line: nil,
+                        key: key,
+                        message: "the folder may not be used (\(error.reason))"
+                    )
+                }
+            }
             context.replace(settings)
             context.logger.event(.reloaded, "the configuration was reloaded")
             context.wakeAll()
-        } catch let error as SystemError {
-            context.logger.event(
-                .reloadFailed,
-                "the configuration was not reloaded and the former one stays: a folder may not be used (\(error.reason))"
-            )
         } catch {
             context.logger.event(.reloadFailed, "the configuration was not reloaded and the former one stays: \(error)")
         }

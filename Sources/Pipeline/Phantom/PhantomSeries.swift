@@ -70,14 +70,14 @@ extension PhantomRequest {
 
 /// Makes a phantom and writes it below `output`: `ct/` and, when asked for, `truth/rtstruct.dcm`.
 ///
-/// - Throws: `PhantomError.outputNotEmpty`, `DicomError`, or Foundation's file errors.
+/// - Throws: `PhantomError.outputNotEmpty`, `DicomError`, `SystemError`, or Foundation's errors of writing files.
 package func writePhantom(_ request: PhantomRequest, to output: String, threads: Int) throws -> WrittenPhantom {
     let files = FileManager.default
     if let present = try? files.contentsOfDirectory(atPath: output), !present.isEmpty {  // absent is what we want
         throw PhantomError.outputNotEmpty(output)
     }
     let folder = output + "/ct"
-    try files.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try Directory.create(folder)
     let phantom = request.generate(threads: threads)
     var description = CTSeriesDescription()
     description.patientID = "PHANTOM-\(request.seed)"
@@ -103,7 +103,7 @@ private func writeTruth(
     _ request: PhantomRequest,
     to folder: String
 ) throws -> String {
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try Directory.create(folder)
     let geometry = phantom.ct.geometry
     let structures = PhantomCase.structures.compactMap { name in
         phantom.mask(of: name).map { (phantomStructure(name), $0) }

@@ -71,7 +71,7 @@ struct RunCommand: ParsableCommand {
             let stacks = contourable(scan.stacks)
             guard !stacks.isEmpty else { throw noSeries(scan, bar) }
             let references = try ReferenceChoice(scan: scan, given: reference, stackCount: stacks.count)
-            try Directory.create(output)
+            try createOutput(output)
             let work = DirectRun(
                 model: model,
                 admission: configuration.admission,

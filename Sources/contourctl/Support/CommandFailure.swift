@@ -75,6 +75,18 @@ struct CommandFailure: Error, CustomStringConvertible {
     }
 }
 
+/// Makes the folder of a command's results.
+/// - Throws: `CommandFailure` with status 73, or 77 where it is a matter of permissions.
+func createOutput(_ folder: String) throws(CommandFailure) {
+    do { try Directory.create(folder) } catch {
+        let mayNot = [EACCES, EPERM, EROFS].contains(error.code)
+        throw CommandFailure(
+            mayNot ? .noPermission : .cannotCreate,
+            "\(folder): the output folder cannot be made (\(error.reason)). Give another --output."
+        )
+    }
+}
+
 extension ParsableCommand {
     /// Runs the body of a command; whatever it throws is told once on standard error, with its exit status.
     func exiting(_ body: () throws -> Void) throws {
