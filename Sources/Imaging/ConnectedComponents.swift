@@ -2,23 +2,47 @@
 package enum Connectivity: Int, Sendable, Codable { case faces = 6, corners = 26 }
 
 /// The connected pieces of a mask, numbered from 1 by falling size (ties: the piece that comes first in memory).
+///
+/// Runs of voxels along rows are joined with those of the rows before by union-find: memory and time follow the number
+/// of runs (He, Chao, Suzuki, "A run-based two-scan labeling algorithm", 2008, in three dimensions).
 package struct ConnectedComponents: Sendable {
-    /// The number of each voxel's piece, 0 outside; index order of the mask.
-    package let numbers: [UInt32]
     /// Voxels of piece n at `sizes[n - 1]`.
     package let sizes: [Int]
+    private let runs: RunTable
+    /// The number of each run's piece.
+    private let numberOfRun: [UInt32]
 
-    /// Runs of voxels along rows are joined with those of the rows before by union-find: memory and time follow
-    /// the number of runs (He, Chao, Suzuki, "A run-based two-scan labeling algorithm", 2008, in three dimensions).
     package init(of mask: Mask, connectivity: Connectivity) {
         var runs = RunTable(mask: mask)
         runs.joinNeighbours(connectivity)
-        (numbers, sizes) = runs.numbered()
+        (numberOfRun, sizes) = runs.numbered()
+        self.runs = runs
+    }
+
+    /// The number of each voxel's piece, 0 outside; index order of the mask.
+    package var numbers: [UInt32] {
+        var numbers = [UInt32](repeating: 0, count: runs.dimensions.voxelCount)
+        runs.forEachRun { run, voxels in for n in voxels { numbers[n] = numberOfRun[run] } }
+        return numbers
+    }
+
+    /// 1 in the pieces 1 to `count`; index order of the mask.
+    package func voxels(ofLargest count: Int) -> [UInt8] {
+        var voxels = [UInt8](repeating: 0, count: runs.dimensions.voxelCount)
+        voxels.withUnsafeMutableBufferPointer { voxels in
+            let start = voxels.baseAddress!
+            runs.forEachRun { run, range in
+                if Int(numberOfRun[run]) <= count {
+                    (start + range.lowerBound).update(repeating: 1, count: range.count)
+                }
+            }
+        }
+        return voxels
     }
 }
 
 /// Runs of set voxels and the pieces they belong to.
-private struct RunTable {
+private struct RunTable: Sendable {
     let dimensions: Dimensions
     /// First and one-past-last column of each run, in memory order.
     private var starts: [Int32] = []
@@ -34,12 +58,15 @@ private struct RunTable {
         mask.voxels.withUnsafeBufferPointer { voxels in
             for row in 0..<dimensions.j * dimensions.k {
                 rowStarts.append(starts.count)
+                let line = UnsafeRawBufferPointer(
+                    rebasing: UnsafeRawBufferPointer(voxels)[row * columns..<(row + 1) * columns]
+                )
                 var i = 0
-                while i < columns {
-                    while i < columns, voxels[row * columns + i] == 0 { i += 1 }
+                while true {
+                    i = firstSet(line, from: i)
                     guard i < columns else { break }
                     starts.append(Int32(i))
-                    while i < columns, voxels[row * columns + i] != 0 { i += 1 }
+                    i = firstUnset(line, from: i)
                     ends.append(Int32(i))
                 }
             }
@@ -53,7 +80,7 @@ private struct RunTable {
         let offsets = connectivity == .faces ? [(-1, 0), (0, -1)] : [(-1, 0), (-1, -1), (0, -1), (1, -1)]
         let reach: Int32 = connectivity == .faces ? 0 : 1
         for k in 0..<dimensions.k {
-            for j in 0..<dimensions.j {
+            for j in 0..<dimensions.j where rowStarts[j + dimensions.j * k] < rowStarts[j + dimensions.j * k + 1] {
                 for (dj, dk) in offsets where j + dj >= 0 && j + dj < dimensions.j && k + dk >= 0 {
                     join(row: j + dimensions.j * k, with: j + dj + dimensions.j * (k + dk), reach: reach)
                 }
@@ -84,22 +111,57 @@ private struct RunTable {
         if x < y { parents[y] = Int32(x) } else if y < x { parents[x] = Int32(y) }
     }
 
-    mutating func numbered() -> ([UInt32], [Int]) {
-        let roots = starts.indices.map { root($0) }
-        var sizeOfRoot: [Int: Int] = [:]
-        for (run, root) in roots.enumerated() { sizeOfRoot[root, default: 0] += Int(ends[run] - starts[run]) }
-        let order = sizeOfRoot.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-        var numberOfRoot: [Int: UInt32] = [:]
-        for (position, entry) in order.enumerated() { numberOfRoot[entry.key] = UInt32(position + 1) }
-        var numbers = [UInt32](repeating: 0, count: dimensions.voxelCount)
+    /// The number of each run's piece, and the voxels of each piece.
+    mutating func numbered() -> (numbers: [UInt32], sizes: [Int]) {
+        var roots: [Int] = []
+        var sizeOfRoot = [Int](repeating: 0, count: starts.count)
+        for run in starts.indices {
+            let root = root(run)
+            if root == run { roots.append(root) }
+            sizeOfRoot[root] += Int(ends[run] - starts[run])
+        }
+        roots.sort { (sizeOfRoot[$1], $0) < (sizeOfRoot[$0], $1) }
+        var numberOfRoot = [UInt32](repeating: 0, count: starts.count)
+        for (position, root) in roots.enumerated() { numberOfRoot[root] = UInt32(position + 1) }
+        // A root is the first run of its piece, so it has its number by now.
+        return (starts.indices.map { numberOfRoot[root($0)] }, roots.map { sizeOfRoot[$0] })
+    }
+
+    /// Runs with the range of their voxels, in memory order.
+    func forEachRun(_ body: (Int, Range<Int>) -> Void) {
         for row in 0..<dimensions.j * dimensions.k {
+            let first = row * dimensions.i
             for run in rowStarts[row]..<rowStarts[row + 1] {
-                let number = numberOfRoot[roots[run]] ?? 0
-                for i in Int(starts[run])..<Int(ends[run]) { numbers[row * dimensions.i + i] = number }
+                body(run, first + Int(starts[run])..<first + Int(ends[run]))
             }
         }
-        return (numbers, order.map(\.value))
     }
+}
+
+/// The first byte that is not zero, eight at a time; the count where there is none.
+private func firstSet(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+    var i = start
+    while i + 8 <= bytes.count {
+        let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: i, as: UInt64.self))
+        if word != 0 { return i + word.trailingZeroBitCount / 8 }
+        i += 8
+    }
+    while i < bytes.count, bytes[i] == 0 { i += 1 }
+    return i
+}
+
+/// The first byte that is zero; the count where there is none.
+private func firstUnset(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
+    var i = start
+    while i + 8 <= bytes.count {
+        let word = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: i, as: UInt64.self))
+        // The lowest bit set is the top bit of the first zero byte: Mycroft's test, exact up to there.
+        let zeros = (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080
+        if zeros != 0 { return i + zeros.trailingZeroBitCount / 8 }
+        i += 8
+    }
+    while i < bytes.count, bytes[i] != 0 { i += 1 }
+    return i
 }
 
 extension Volume where Element == UInt8 {
@@ -112,6 +174,6 @@ extension Volume where Element == UInt8 {
         let components = ConnectedComponents(of: self, connectivity: connectivity)
         let voxelML = geometry.voxelVolumeMM3 / 1000
         let kept = components.sizes.prefix(count).prefix { Double($0) * voxelML >= minimumVolumeML }.count
-        return Mask(geometry: geometry, voxels: components.numbers.map { $0 >= 1 && $0 <= kept ? 1 : 0 })
+        return Mask(geometry: geometry, voxels: components.voxels(ofLargest: kept))
     }
 }

@@ -46,12 +46,18 @@ extension Volume where Element: Intensity {
     ///
     /// A point within half a voxel of the outer voxel centres takes the nearest edge value, as the voxel there
     /// really extends so far; a point beyond that takes `outside`.
+    @specialized(where Element == Int16)
+    @specialized(where Element == UInt8)
+    @specialized(where Element == Float)
     package func resampledLinear(
         to target: VolumeGeometry,
         outside: Float,
         threads: Int = ProcessorCount.available
     ) -> Volume<Float> {
         let map = GridMap(from: target, to: geometry)
+        if let aligned = AlignedSampling(map, from: target.dimensions, to: geometry.dimensions) {
+            return Volume<Float>(geometry: target, voxels: aligned.linear(voxels, outside: outside, threads: threads))
+        }
         let count = geometry.dimensions
         let ni = target.dimensions.i
         let nj = target.dimensions.j
@@ -97,7 +103,7 @@ extension Volume where Element: Intensity {
 }
 
 @inline(__always)
-private func blend(_ a: Float, _ b: Float, _ t: Float) -> Float { a + (b - a) * t }
+func blend(_ a: Float, _ b: Float, _ t: Float) -> Float { a + (b - a) * t }
 
 /// Lower and upper sample and the weight of the upper one; nil more than half a voxel outside.
 @inline(__always)
@@ -111,12 +117,20 @@ package func neighbours(_ x: Double, _ count: Int) -> (Int, Int, Float)? {
 
 extension Volume {
     /// The voxel of the source whose box holds the centre of each target voxel; `outside` where there is none.
+    @specialized(where Element == UInt8)
+    @specialized(where Element == Int16)
     package func resampledNearest(
         to target: VolumeGeometry,
         outside: Element,
         threads: Int = ProcessorCount.available
     ) -> Volume<Element> {
         let map = GridMap(from: target, to: geometry)
+        if let aligned = AlignedSampling(map, from: target.dimensions, to: geometry.dimensions) {
+            return Volume<Element>(
+                geometry: target,
+                voxels: aligned.nearest(voxels, outside: outside, threads: threads)
+            )
+        }
         let count = geometry.dimensions
         let ni = target.dimensions.i
         let nj = target.dimensions.j
@@ -142,7 +156,7 @@ extension Volume {
 }
 
 @inline(__always)
-private func nearest(_ x: Double, _ count: Int) -> Int? {
+func nearest(_ x: Double, _ count: Int) -> Int? {
     // Half a voxel rounds down, so that a point on a shared face always belongs to the lower voxel.
     let index = Int((x - 0.5).rounded(.up))
     if index == -1, x >= -0.500001 { return 0 }

@@ -14,17 +14,17 @@ package struct Volume<Element: Sendable>: Sendable {
         self.init(geometry: geometry, voxels: Array(repeating: element, count: geometry.dimensions.voxelCount))
     }
 
-    package subscript(i: Int, j: Int, k: Int) -> Element {
+    @inlinable package subscript(i: Int, j: Int, k: Int) -> Element {
         get { voxels[offset(i, j, k)] }
         set { voxels[offset(i, j, k)] = newValue }
     }
 
-    package subscript(index: VoxelIndex) -> Element {
+    @inlinable package subscript(index: VoxelIndex) -> Element {
         get { self[index.i, index.j, index.k] }
         set { self[index.i, index.j, index.k] = newValue }
     }
 
-    private func offset(_ i: Int, _ j: Int, _ k: Int) -> Int {
+    @inlinable package func offset(_ i: Int, _ j: Int, _ k: Int) -> Int {
         i + geometry.dimensions.i * (j + geometry.dimensions.j * k)
     }
 }

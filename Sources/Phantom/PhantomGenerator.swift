@@ -9,11 +9,30 @@ package struct PhantomScan: Sendable {
     package var noiseHU: Double
     /// In-plane width of the reconstruction kernel (standard deviation), mm.
     package var kernelMM: Double
+    /// Width of the noise's grain (standard deviation), mm: small for sharp kernels.
+    package var noiseCorrelationMM = 0.75
+    /// Overshoot of sharp kernels at edges; 0 is none, lung kernels have about 1.
+    package var edgeEnhancement = 0.0
+    /// Thickness over which a slice averages, mm.
+    package var thicknessMM: Double
+    /// Whether the picture is round, with `paddingHU` outside.
+    package var isRound = false
+    package var paddingHU = -1024
+    /// Errors of the calibration: added to every value, and relative.
+    package var offsetHU = 0.0
+    package var scaleError = 0.0
+    /// How much lower water reads in the middle of the body than at its edge.
+    package var cuppingHU = 0.0
+    /// Two positions of the chest that shine through each other, mm apart; 0 is a still patient.
+    package var motionMM = 0.0
+    /// Movement of the chest from slice to slice, mm.
+    package var breathingMM = 0.0
 
     package init(geometry: VolumeGeometry, noiseHU: Double = 14, kernelMM: Double = 0.65) {
         self.geometry = geometry
         self.noiseHU = noiseHU
         self.kernelMM = kernelMM
+        thicknessMM = geometry.spacing.z
     }
 }
 
@@ -28,30 +47,38 @@ package struct PhantomCase: Sendable {
     /// which has holes (TG-263 names); nil for any other name.
     package func mask(of structure: String) -> Mask? {
         guard let members = PhantomCase.members[structure] else { return nil }
-        let raw = Set(members.map(\.rawValue))
-        return Mask(geometry: organs.geometry, voxels: organs.voxels.map { raw.contains($0) ? 1 : 0 })
+        return LabelMap(volume: organs, labels: [:]).mask(ofLabels: Set(members.map(\.rawValue)))
     }
+
+    /// The organs that a structure consists of; none for a name that is no structure.
+    package static func organs(of structure: String) -> [Organ] { members[structure] ?? [] }
+
+    /// Raised whenever the same seed gives other voxels, so that caches are made again.
+    package static let version = 2
 
     /// Names of the structures whose truth is known, in the order in which they are exported.
     package static let structures = ["Lung_L", "Lung_R", "Heart", "Esophagus", "SpinalCord", "Body", "Body-Lungs"]
 
     private static let members: [String: [Organ]] = [
-        "Lung_L": [.lungLeft], "Lung_R": [.lungRight], "Heart": [.heart],
+        "Lung_L": Organ.leftLung, "Lung_R": Organ.rightLung, "Heart": [.heart, .myocardium],
         "Esophagus": [.esophagus, .esophagealAir], "SpinalCord": [.spinalCord],
-        "Body": body, "Body-Lungs": body.filter { $0 != .lungLeft && $0 != .lungRight },
+        "Body": body, "Body-Lungs": body.filter { !Organ.leftLung.contains($0) && !Organ.rightLung.contains($0) },
     ]
 
-    private static let body = Organ.allCases.filter { $0 != .air && $0 != .table }
+    private static let body = Organ.allCases.filter(\.isInBody)
 }
 
-/// Draws the CT of a `ThoraxAnatomy`. The same seed and scan give the same voxels on any number of threads.
-package func generatePhantom(seed: UInt64, scan: PhantomScan, threads: Int) -> PhantomCase {
-    let person = ThoraxAnatomy(seed: seed)
+/// Draws the CT of a person. The same seed, options and scan give the same voxels on any number of threads.
+package func generatePhantom(
+    seed: UInt64,
+    options: PhantomOptions = PhantomOptions(),
+    scan: PhantomScan,
+    threads: Int
+) -> PhantomCase {
     let painter = SlicePainter(
-        person: person,
-        vessels: VesselGrid(LungVessels(anatomy: person, seed: seed)),
+        thorax: Thorax(person: ThoraxAnatomy(seed: seed), options: options, seed: seed),
         scan: scan,
-        seed: seed
+        scanner: Scanner(scan: scan, seed: seed)
     )
     let dimensions = scan.geometry.dimensions
     let plane = dimensions.i * dimensions.j

@@ -20,17 +20,37 @@ package struct SeededRandom: Sendable {
     /// A number in [0, 1).
     static func unit(_ word: UInt64) -> Double { Double(word >> 11) * 0x1p-53 }
 
-    package mutating func uniform(_ range: ClosedRange<Double>) -> Double {
+    mutating func word() -> UInt64 {
         state = state &+ 0x9E37_79B9_7F4A_7C15
-        let unit = SeededRandom.unit(SeededRandom.hash(state))
+        return SeededRandom.hash(state)
+    }
+
+    package mutating func uniform(_ range: ClosedRange<Double>) -> Double {
+        let unit = SeededRandom.unit(word())
         return range.lowerBound + unit * (range.upperBound - range.lowerBound)
     }
 
+    mutating func float(_ range: ClosedRange<Float>) -> Float {
+        Float(uniform(Double(range.lowerBound)...Double(range.upperBound)))
+    }
+
+    mutating func happens(_ probability: Double) -> Bool { uniform(0...1) < probability }
+
+    /// A whole number from 0 to count - 1.
+    mutating func index(_ count: Int) -> Int { min(count - 1, Int(uniform(0...1) * Double(count))) }
+
+    /// A point in the ball of radius 1.
+    mutating func inBall() -> Point {
+        while true {
+            let p = Point(float(-1...1), float(-1...1), float(-1...1))
+            if (p * p).sum() <= 1 { return p }
+        }
+    }
+
     /// A sum of four uniform words: close to a unit normal, bounded at +-3.46.
-    static func normal(_ counter: UInt64) -> Double {
+    static func normal(_ counter: UInt64) -> Float {
         let word = hash(counter)
-        var sum = 0.0
-        for shift in stride(from: 0, to: 64, by: 16) { sum += Double((word >> UInt64(shift)) & 0xFFFF) }
-        return (sum / 65535 - 2) * 1.7320508
+        let sum = (word & 0xFFFF) &+ ((word >> 16) & 0xFFFF) &+ ((word >> 32) & 0xFFFF) &+ (word >> 48)
+        return (Float(sum) / 65535 - 2) * 1.7320508
     }
 }

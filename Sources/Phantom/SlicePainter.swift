@@ -4,101 +4,97 @@ import Imaging
 import Glibc
 #endif
 
-/// Paints one slice of a phantom: organs, vessels, partial volume, the scanner's blur and noise.
+/// Paints one slice of a phantom: tissues with partial volume, then what the scanner does to them.
 struct SlicePainter: Sendable {
-    let person: ThoraxAnatomy
-    let vessels: VesselGrid
+    let thorax: Thorax
     let scan: PhantomScan
-    let seed: UInt64
+    let scanner: Scanner
+
+    struct Slice {
+        var hu: Plane
+        var organs: [UInt8]
+    }
 
     func paint(_ k: Int) -> (hu: [Int16], organs: [UInt8]) {
+        let slice = tissues(k)
+        return (scanner.picture(of: slice, k: k), slice.organs)
+    }
+
+    /// Attenuation averaged over the voxels, and the organ at their centres.
+    private func tissues(_ k: Int) -> Slice {
         let dimensions = scan.geometry.dimensions
-        let plane = dimensions.i * dimensions.j
-        var organs = [UInt8](repeating: 0, count: plane)
-        var signal = [Float](repeating: 0, count: plane)
+        var mean = Plane(columns: dimensions.i, rows: dimensions.j)
+        var organs = [UInt8](repeating: 0, count: mean.values.count)
         let offsets = subSlices()
         for offset in offsets {
-            for j in 0..<dimensions.j {
-                for i in 0..<dimensions.i {
-                    let point = scan.geometry.patientPoint(i: Double(i), j: Double(j), k: Double(k) + offset)
-                    let organ = person.organ(x: point.x, y: point.y, z: point.z)
-                    let n = j * dimensions.i + i
-                    if offset == 0 { organs[n] = organ.rawValue }
-                    signal[n] += Float(attenuation(organ, at: point)) / Float(offsets.count)
-                }
-            }
+            let plane = sample(Float(k) + offset, k: k)
+            if offset == 0 { organs = plane.organs }
+            let weight = 1 / Float(offsets.count)
+            for n in mean.values.indices { mean.values[n] += weight * plane.hu.values[n] }
         }
-        blur(&signal, sigmaI: scan.kernelMM / scan.geometry.spacing.x, sigmaJ: scan.kernelMM / scan.geometry.spacing.y)
-        let noise = noisePlane(k)
-        var hu = [Int16](repeating: 0, count: plane)
-        for n in 0..<plane {
-            hu[n] = Int16(max(-1024, min(3071, (signal[n] + noise[n]).rounded())))
-        }
-        return (hu, organs)
+        if scan.motionMM > 0 { blend(&mean, k) }
+        return Slice(hu: mean, organs: organs)
+    }
+
+    /// A second picture of the moved chest shines through the first.
+    private func blend(_ mean: inout Plane, _ k: Int) {
+        let moved = sample(Float(k), k: k, moved: Point(0, -0.25, 1) * Float(scan.motionMM))
+        for n in mean.values.indices { mean.values[n] += 0.4 * (moved.hu.values[n] - mean.values[n]) }
     }
 
     /// Odd number of sample planes through a slice, so that one is its middle: partial volume of thick slices.
-    private func subSlices() -> [Double] {
-        let count = max(1, Int(scan.geometry.spacing.z / 2)) | 1
-        return (0..<count).map { (Double($0) - Double(count / 2)) / Double(count) }
+    private func subSlices() -> [Float] {
+        let count = max(1, Int(scan.thicknessMM / 2)) | 1
+        let part = Float(scan.thicknessMM / scan.geometry.spacing.z) / Float(count)
+        return (0..<count).map { Float($0 - count / 2) * part }
     }
 
-    private func attenuation(_ organ: Organ, at point: PatientPoint) -> Double {
-        let base = person.attenuation(of: organ)
-        guard organ == .lungLeft || organ == .lungRight else { return base }
-        // Dependent lung holds more blood: denser towards the back of a supine patient.
-        let gravity = 0.45 * point.y
-        let coverage = vessels.coverage(at: point.vector, voxelMM: scan.geometry.spacing.x)
-        return (1 - coverage) * (base + gravity) + coverage * person.bloodHU
-    }
-
-    /// White noise widened in the plane as a reconstruction kernel does, then scaled back to `noiseHU`.
-    private func noisePlane(_ k: Int) -> [Float] {
-        let dimensions = scan.geometry.dimensions
-        let plane = dimensions.i * dimensions.j
-        let stream = SeededRandom.hash(seed &+ 77) &+ UInt64(k) &* UInt64(plane)
-        var noise = (0..<plane).map { Float(SeededRandom.normal(stream &+ UInt64($0))) }
-        let sigma = 0.6
-        blur(&noise, sigmaI: sigma, sigmaJ: sigma)
-        // A separable blur lowers the standard deviation by the sum of squared taps.
-        let taps = gaussianTaps(sigma)
-        let gain = taps.reduce(0) { $0 + $1 * $1 }
-        for n in 0..<plane { noise[n] *= Float(scan.noiseHU) / gain }
-        return noise
-    }
-
-    private func blur(_ plane: inout [Float], sigmaI: Double, sigmaJ: Double) {
-        let columns = scan.geometry.dimensions.i
-        let rows = scan.geometry.dimensions.j
-        convolve(&plane, taps: gaussianTaps(sigmaI), count: columns, step: 1, lines: rows, lineStep: columns)
-        convolve(&plane, taps: gaussianTaps(sigmaJ), count: rows, step: columns, lines: columns, lineStep: 1)
-    }
-
-    private func gaussianTaps(_ sigma: Double) -> [Float] {
-        let radius = max(1, Int((3 * sigma).rounded(.up)))
-        let raw = (-radius...radius).map { exp(-0.5 * Double($0 * $0) / max(1e-6, sigma * sigma)) }
-        let sum = raw.reduce(0, +)
-        return raw.map { Float($0 / sum) }
-    }
-
-    /// Convolves lines of a plane with clamped edges.
-    private func convolve(
-        _ plane: inout [Float],
-        taps: [Float],
-        count: Int,
-        step: Int,
-        lines: Int,
-        lineStep: Int
-    ) {
-        let radius = taps.count / 2
-        var line = [Float](repeating: 0, count: count)
-        for l in 0..<lines {
-            for n in 0..<count { line[n] = plane[l * lineStep + n * step] }
-            for n in 0..<count {
-                var sum: Float = 0
-                for t in 0..<taps.count { sum += taps[t] * line[min(count - 1, max(0, n + t - radius))] }
-                plane[l * lineStep + n * step] = sum
+    /// One plane of samples; where neighbours differ, four samples a pixel.
+    private func sample(_ depth: Float, k: Int, moved: Point = .zero) -> Slice {
+        let g = scan.geometry
+        let (columns, rows) = (g.dimensions.i, g.dimensions.j)
+        let corner = Point(g.patientPoint(i: 0, j: 0, k: Double(depth)).vector) + moved + breathing(k)
+        let stepI = Point(g.directionI * g.spacing.x)
+        let stepJ = Point(g.directionJ * g.spacing.y)
+        let softness = 0.42 * Float(g.spacing.x)
+        var hu = Plane(columns: columns, rows: rows)
+        var organs = [UInt8](repeating: 0, count: columns * rows)
+        for j in 0..<rows {
+            let row = corner + stepJ * Float(j)
+            for i in 0..<columns {
+                let tissue = thorax.tissue(at: row + stepI * Float(i), softness: softness)
+                hu.values[j * columns + i] = tissue.hu
+                organs[j * columns + i] = tissue.organ.rawValue
             }
         }
+        let centres = hu.values
+        let quarters = [stepI * -0.25, stepI * 0.25].flatMap { [$0 + stepJ * -0.25, $0 + stepJ * 0.25] }
+        for j in 1..<max(1, rows - 1) {
+            for i in 1..<max(1, columns - 1) {
+                let n = j * columns + i
+                let here = centres[n]
+                let contrast = max(
+                    max(abs(here - centres[n - 1]), abs(here - centres[n + 1])),
+                    max(abs(here - centres[n - columns]), abs(here - centres[n + columns]))
+                )
+                let mine = organs[n]
+                let isEdge =
+                    organs[n - 1] != mine || organs[n + 1] != mine || organs[n - columns] != mine
+                    || organs[n + columns] != mine
+                guard isEdge, contrast > 30 else { continue }
+                let centre = corner + stepJ * Float(j) + stepI * Float(i)
+                var sum: Float = 0
+                for quarter in quarters { sum += thorax.tissue(at: centre + quarter, softness: softness).hu }
+                hu.values[n] = 0.25 * sum
+            }
+        }
+        return Slice(hu: hu, organs: organs)
+    }
+
+    /// Shallow breathing moves the chest from slice to slice.
+    private func breathing(_ k: Int) -> Point {
+        guard scan.breathingMM > 0 else { return .zero }
+        let phase = Float(k) * Float(scan.geometry.spacing.z) / 19
+        return Point(0, 0.15, 1) * (Float(scan.breathingMM) * sinf(phase))
     }
 }

@@ -1,150 +1,162 @@
-import Imaging
-
 #if canImport(Glibc)
 import Glibc
 #endif
 
-/// What a point of the phantom belongs to.
-package enum Organ: UInt8, Sendable, CaseIterable {
-    case air, table, skin, fat, muscle, bone, marrow, cartilage
-    case lungLeft, lungRight, airway, heart, aorta, superiorVenaCava, pulmonaryVessel
-    case esophagus, esophagealAir, spinalCord, liver, stomach, stomachGas, mediastinalFat
-}
-
 /// One synthetic person: the measures of a thorax, drawn from a seed.
 ///
-/// Coordinates are the person's own: LPS millimetres, x = 0 in the midline, y = 0 in the middle of
-/// the chest (posterior positive), z = 0 at the height of the right diaphragm dome (superior positive).
-/// The ranges are those of adult anatomy atlases, rounded.
+/// Coordinates are the person's own: LPS millimetres, x = 0 in the midline, y = 0 in the middle of the chest (posterior
+/// positive), z = 0 at the height of the right diaphragm dome (superior positive). The ranges are those of adult
+/// anatomy atlases, rounded.
 package struct ThoraxAnatomy: Sendable {
-    let cavityHalfWidth: Double
-    let cavityHalfDepth: Double
-    let apexHeight: Double
-    let recessDepth: Double
-    let wallThickness: Double
-    let fatThickness: Double
-    let rightDomeHeight = 0.0
-    let leftDomeHeight: Double
-    let heartCentre: Vector3
-    let heartRadii: Vector3
-    let carinaHeight: Double
-    let aortaRadius: Double
-    let ribSpacing: Double
-    let ribDrop: Double
-    let vertebraSpacing: Double
-    let spineCentreY: Double
-    let esophagusOffset: Double
-    let stomachGasRadius: Double
-    let tableGap: Double
-    let lungHU: Double
-    let bloodHU: Double
+    let isFemale: Bool
+    let cavityHalfWidth: Float
+    let cavityHalfDepth: Float
+    /// Exponent of the chest's outline: 2 is an ellipse, more is squarer.
+    let squareness: Float
+    let apexHeight: Float
+    let recessDepth: Float
+    let rightDomeHeight: Float = 0
+    let leftDomeHeight: Float
+    /// Thickness of the subcutaneous fat at the side of the chest, mm.
+    let fatThickness: Float
+    /// How strong the muscles of the chest wall are; 1 is average.
+    let muscularity: Float
+    /// Fat between the organs of the mediastinum, mm.
+    let mediastinalFat: Float
+    let heartScale: Float
+    let heartShift: Float
+    let carinaHeight: Float
+    let aortaRadius: Float
+    let tracheaRadius: Float
+    let ribSpacing: Float
+    let ribDrop: Float
+    let vertebraSpacing: Float
+    /// 1 is a young skeleton: dense, cartilage without calcium.
+    let boneDensity: Float
+    let kyphosis: Float
+    let scoliosis: Float
+    let shoulderHalfWidth: Float
+    let lungHU: Float
+    /// Growth of lung density from front to back, HU per mm.
+    let gravityHU: Float
+    let bloodHU: Float
+    let muscleHU: Float
+    let fatHU: Float
+    let liverHU: Float
+    /// Vessels that can be told apart, ends of the trees per lung.
+    let vesselEnds: Int
+    let isBarrelChested: Bool
 
     package init(seed: UInt64) {
         var random = SeededRandom(seed: seed, stream: 1)
-        cavityHalfWidth = random.uniform(118...140)
-        cavityHalfDepth = random.uniform(78...96)
-        apexHeight = random.uniform(175...215)
-        recessDepth = random.uniform(45...70)
-        wallThickness = random.uniform(16...22)
-        fatThickness = random.uniform(8...28)
-        leftDomeHeight = -random.uniform(8...18)
-        heartCentre = Vector3(random.uniform(18...30), -random.uniform(22...34), random.uniform(28...40))
-        heartRadii = Vector3(random.uniform(54...64), random.uniform(42...50), random.uniform(48...58))
-        carinaHeight = random.uniform(92...108)
-        aortaRadius = random.uniform(11...15)
-        ribSpacing = random.uniform(23...27)
-        ribDrop = random.uniform(60...85)
-        vertebraSpacing = random.uniform(22...26)
-        spineCentreY = cavityHalfDepth * 0.72
-        esophagusOffset = random.uniform(4...10)
-        stomachGasRadius = random.uniform(18...34)
-        tableGap = random.uniform(2...5)
-        lungHU = random.uniform(-880 ... -800)
-        bloodHU = random.uniform(38...48)
+        isFemale = random.happens(0.5)
+        let size = random.float(0.94...1.04) * (isFemale ? 0.94 : 1)
+        cavityHalfWidth = 138 * size * random.float(0.95...1.05)
+        isBarrelChested = random.happens(0.15)
+        cavityHalfDepth = 92 * size * random.float(0.92...1.05) * (isBarrelChested ? 1.06 : 1)
+        squareness = random.float(2.15...2.6)
+        apexHeight = 196 * size * random.float(0.93...1.07)
+        recessDepth = random.float(44...74)
+        leftDomeHeight = -random.float(0...14)
+        fatThickness = random.happens(0.25) ? random.float(26...48) : random.float(6...26)
+        muscularity = random.float(0.75...1.25) * (isFemale ? 0.85 : 1.05)
+        mediastinalFat = random.float(1.5...7)
+        heartScale = size * random.float(1...1.2)
+        heartShift = random.float(2...15)
+        carinaHeight = 0.5 * apexHeight + random.float(-8...6)
+        aortaRadius = random.float(10.5...15) * size
+        tracheaRadius = random.float(7...9.5) * (isFemale ? 0.9 : 1.05)
+        ribSpacing = random.float(25...30) * size
+        ribDrop = random.float(95...140)
+        vertebraSpacing = random.float(22...26) * size
+        boneDensity = random.float(0.55...1.1)
+        kyphosis = random.float(4...20)
+        scoliosis = random.float(-5...5)
+        shoulderHalfWidth = random.float(158...186) * size
+        lungHU = random.happens(0.2) ? random.float(-830 ... -720) : random.float(-905 ... -830)
+        gravityHU = random.float(0.1...0.6)
+        bloodHU = random.float(34...50)
+        muscleHU = random.float(42...62)
+        fatHU = random.float(-112 ... -92)
+        liverHU = random.happens(0.2) ? random.float(15...45) : random.float(48...66)
+        vesselEnds = Int(random.float(3200...6400))
     }
 
     /// The height range, mm, that shows both lungs whole with a margin.
-    package var scanRange: ClosedRange<Double> { (-recessDepth - 45)...(apexHeight + 25) }
-
-    /// Attenuation of an organ in HU, without texture and noise (typical clinical values at 120 kV).
-    func attenuation(of organ: Organ) -> Double {
-        switch organ {
-        case .air, .esophagealAir, .airway: -1000
-        case .stomachGas: -985
-        case .table: -180
-        case .skin: 10
-        case .fat, .mediastinalFat: -100
-        case .muscle: 52
-        case .bone: 780
-        case .marrow: 230
-        case .cartilage: 110
-        case .lungLeft, .lungRight: lungHU
-        case .heart, .aorta, .superiorVenaCava, .pulmonaryVessel: bloodHU
-        case .esophagus: 34
-        case .spinalCord: 38
-        case .liver: 58
-        case .stomach: 24
-        }
+    package var scanRange: ClosedRange<Double> {
+        (-Double(recessDepth) - 45)...(Double(apexHeight) + 25)
     }
 }
 
-// MARK: - Surfaces
+// MARK: - Lines and outlines
 
 extension ThoraxAnatomy {
-    /// 0 in the middle of a superellipse, 1 on it.
-    func superellipse(_ x: Double, _ y: Double, _ a: Double, _ b: Double) -> Double {
-        let u = x / a
-        let v = y / b
-        // Exponent 2.5: flatter than an ellipse, as a chest is.
-        let u2 = u * u
-        let v2 = v * v
-        return u2 * sqrt(sqrt(u2)) + v2 * sqrt(sqrt(v2))
-    }
-
     /// How far the cavity has narrowed at a height: 1 at the base, 0 at the apex.
-    func narrowing(_ z: Double) -> Double {
-        guard z > 30 else { return 1 - 0.0006 * max(0, 30 - z) }
-        let t = (z - 30) / (apexHeight - 30)
+    func narrowing(_ z: Float) -> Float {
+        guard z > 20 else { return 1 }
+        let t = (z - 20) / (apexHeight - 20)
         guard t < 1 else { return 0 }
-        return sqrt(1 - t * t * sqrt(t))
+        return sqrtf(1 - powf(t, 2.9))
     }
 
-    /// Height of the diaphragm under a point, lower towards the walls and at the back.
-    func diaphragm(_ x: Double, _ y: Double) -> Double {
-        let left = x > 0
-        let top = left ? leftDomeHeight : rightDomeHeight
-        let dx = (abs(x) - 0.48 * cavityHalfWidth) / (0.62 * cavityHalfWidth)
-        let dy = (y + 0.15 * cavityHalfDepth) / (1.0 * cavityHalfDepth)
-        let radial = dx * dx + dy * dy
-        return top - recessDepth * min(1, 0.62 * radial) - (y > 0 ? 0.14 * y : 0)
+    /// Middle of the cavity from front to back: the apex lies behind the base.
+    func cavityCentreY(_ z: Float) -> Float { 14 * ramp(z, 0.3 * apexHeight, apexHeight) }
+
+    /// Distance of the inner chest wall from the middle of the cavity.
+    ///
+    /// - Parameter angle: 0 at the front, positive to the patient's left, pi at the back.
+    func cavityRadius(_ angle: Float, _ z: Float) -> Float {
+        let narrow = narrowing(z)
+        let low = clamp((30 - z) / 120)
+        let a = cavityHalfWidth * max(narrow, 0.02) * (1 - 0.05 * low)
+        let t = clamp((z - 20) / (apexHeight - 20))
+        let front = cavityHalfDepth * (0.3 + 0.7 * narrow) * (1 - 0.34 * t * t)
+        let back = cavityHalfDepth * (0.38 + 0.62 * narrow)
+        let (s, c) = (sinf(angle), cosf(angle))
+        let b = c > 0 ? front : back
+        let n = squareness + 0.25 * (c < 0 ? 1 : 0) * abs(c)
+        let sum = powf(abs(s) / a, n) + powf(abs(c) / b, n)
+        // The gutters beside the spine are the deepest part.
+        return powf(sum, -1 / n) * (1 + 0.09 * bell(abs(angle) - 2.5, 0.34))
     }
 
-    /// Half-width of the mediastinum: narrow at the anterior and wide at the hilar level.
-    func mediastinum(_ y: Double, _ z: Double) -> Double {
-        let back = (y + cavityHalfDepth) / (2 * cavityHalfDepth)
-        let base = 8 + 20 * min(1, max(0, back * 1.8))
-        let hilar = exp(-((z - carinaHeight + 22) / 30) * ((z - carinaHeight + 22) / 30))
-        let apex = z > carinaHeight + 20 ? 0.12 * (z - carinaHeight - 20) : 0
-        return base + 10 * hilar * exp(-(y / 35) * (y / 35)) + apex
+    /// The spine follows the thoracic curve: y of the middle of the vertebral bodies.
+    func spineY(_ z: Float) -> Float {
+        let t = (z - 70) / 140
+        return 0.55 * cavityHalfDepth + kyphosis * (0.6 - t * t) - 2
     }
 
-    /// The spine follows the thoracic curve.
-    func spineY(_ z: Double) -> Double {
-        let t = (z - 60) / 140
-        return spineCentreY + 6 * (1 - t * t) - 8
+    /// Sideways curve of the spine.
+    func spineX(_ z: Float) -> Float { scoliosis * sinf((z - 40) / 90) }
+
+    /// How much taller than average the heart stands between the carina and the diaphragm.
+    var heartStretch: Float { (carinaHeight + 6) / 104 }
+
+    /// Height of the diaphragm's upper face under a point, lower towards the walls and at the back.
+    func diaphragm(_ x: Float, _ y: Float) -> Float {
+        let (a, b) = (cavityHalfWidth, cavityHalfDepth)
+        // Two domes that meet below the heart.
+        func dome(_ top: Float, _ side: Float) -> Float {
+            let dx = (side * x - 0.5 * a) / (side * x > 0.5 * a ? 0.56 * a : 0.95 * a)
+            let dy = (y + 0.12 * b) / (y < -0.12 * b ? 1.0 * b : 1.02 * b)
+            let rho = sqrtf(dx * dx + dy * dy)
+            // Flat on top, steep at the wall; deepest at the back.
+            let fall = 0.42 * rho * rho + 0.75 * powf(rho, 4)
+            let deep = recessDepth * (0.62 + 0.38 * ramp(y, -0.6 * b, 0.7 * b))
+            return top - deep * fall
+        }
+        let right = dome(rightDomeHeight, -1)
+        let left = dome(leftDomeHeight, 1)
+        // The heart rests on the tendon between the domes.
+        let hx = (x - 16 - heartShift) / 66
+        let hy = (y + 0.42 * b) / 50
+        let tendon = carinaHeight - 100 * heartStretch - 34 * (hx * hx + hy * hy) * (hx * hx + hy * hy)
+        return -smoothMin(smoothMin(-right, -left, 14), -tendon, 12)
     }
 
-    func isInHeart(_ x: Double, _ y: Double, _ z: Double, margin: Double = 0) -> Bool {
-        // The long axis points to the left, forward and down.
-        let px = x - heartCentre.x
-        let py = y - heartCentre.y
-        let pz = z - heartCentre.z
-        let rx = 0.82 * px - 0.40 * py - 0.41 * pz
-        let ry = 0.44 * px + 0.90 * py
-        let rz = 0.37 * px - 0.18 * py + 0.91 * pz
-        let ex = rx / (heartRadii.x + margin)
-        let ey = ry / (heartRadii.y + margin)
-        let ez = rz / (heartRadii.z + margin)
-        return ex * ex + ey * ey + ez * ez <= 1
-    }
+    /// The oblique fissure of both lungs: height at a point.
+    func obliqueFissure(_ y: Float) -> Float { carinaHeight + 28 + 0.84 * (y - 0.75 * cavityHalfDepth) }
+
+    /// The horizontal fissure of the right lung.
+    func horizontalFissure(_ y: Float) -> Float { carinaHeight - 34 + 0.12 * y }
 }

@@ -1,4 +1,5 @@
 import Imaging
+import Phantom
 
 /// Signs of the patient axes along columns, rows and slices: `+x+y+z` is a supine patient, head first.
 package struct AxisSigns: Sendable, Hashable {
@@ -34,6 +35,11 @@ package struct PhantomRequest: Sendable {
     package var signs: AxisSigns
     package var noiseHU: Double
     package var withTruth: Bool
+    /// Disease, implants, contrast medium, pose.
+    package var options = PhantomOptions()
+    package var kind = PhantomScan.Kind.standard
+    /// Patient, scan, range and orientation by chance; of the grid only `columns` counts.
+    package var isRandom = false
 
     package init(
         seed: UInt64,

@@ -25,7 +25,7 @@ package enum PhantomError: Error, CustomStringConvertible, Sendable {
     }
 }
 
-/// The grid of a phantom: the person's midline in the middle of the picture.
+/// The grid of a phantom that is not drawn by chance: the person's midline in the middle of the picture.
 package func phantomGeometry(_ request: PhantomRequest) -> VolumeGeometry {
     let person = ThoraxAnatomy(seed: request.seed)
     let range = person.scanRange
@@ -51,8 +51,20 @@ extension PhantomRequest {
     var identity: [String] {
         [
             "phantom", "\(seed)", "\(columns)x\(rows)x\(slices ?? 0)", "\(spacing.x) \(spacing.y) \(spacing.z)",
-            "\(signs.x) \(signs.y) \(signs.z)", "\(noiseHU)",
+            "\(signs.x) \(signs.y) \(signs.z)", "\(noiseHU)", "\(kind)", isRandom ? "random" : options.identity,
         ]
+    }
+
+    /// The CT and what every voxel of it is.
+    func generate(threads: Int) -> PhantomCase {
+        if isRandom {
+            var drawn = RandomPhantom(seed: seed, columns: columns)
+            drawn.scan.geometry.frameOfReferenceUID = UID.derived(namespace: identity + ["frame"])
+            return drawn.generate(threads: threads)
+        }
+        var scan = PhantomScan(geometry: phantomGeometry(self), noiseHU: noiseHU)
+        scan.apply(kind)
+        return generatePhantom(seed: seed, options: options, scan: scan, threads: threads)
     }
 }
 
@@ -66,13 +78,12 @@ package func writePhantom(_ request: PhantomRequest, to output: String, threads:
     }
     let folder = output + "/ct"
     try files.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    let scan = PhantomScan(geometry: phantomGeometry(request), noiseHU: request.noiseHU)
-    let phantom = generatePhantom(seed: request.seed, scan: scan, threads: threads)
+    let phantom = request.generate(threads: threads)
     var description = CTSeriesDescription()
     description.patientID = "PHANTOM-\(request.seed)"
     description.uidNamespace = request.identity
     description.seriesDescription = "Synthetic thorax"
-    description.patientPosition = request.signs.z > 0 ? "HFS" : "FFS"
+    description.patientPosition = phantom.ct.geometry.directionK.z > 0 ? "HFS" : "FFS"
     let written = try writeCTSeries(volume: phantom.ct, to: folder, description: description)
     var result = WrittenPhantom(
         sliceCount: written.files.count,
@@ -108,6 +119,9 @@ private func writeTruth(
     for (description, mask) in structures {
         try NiftiFile.write(mask, to: "\(folder)/\(description.name).nii.gz")
     }
+    try NiftiFile.write(phantom.organs, to: folder + "/organs.nii.gz")
+    let names = Organ.allCases.map { "\($0.rawValue) \($0)\n" }.joined()
+    try AtomicFile.write(Data(names.utf8), to: folder + "/organs.txt")
     return path
 }
 

@@ -93,14 +93,17 @@ private func prepareCases(
     progress: (TrainingProgress) throws -> Void
 ) throws -> PreparedCases {
     let configuration = request.configuration
-    let found = try findTrainingCases(
+    var found = try findTrainingCases(
         in: request.dataDirectories,
         labels: request.labelsDirectory,
         rois: configuration.rois
     )
+    found.sources += generatedCases(configuration.generator, rois: configuration.rois)
+    var roles = configuration.split
+    if configuration.generator.validationCount > 0 { roles.validation.append(generatedValidationPattern) }
     let split = split(
         found.sources.map { ($0.name, $0.patient) },
-        configuration: configuration.split,
+        configuration: roles,
         seed: configuration.seed
     )
     let cache = CaseCache(

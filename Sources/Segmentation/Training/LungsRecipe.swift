@@ -39,6 +39,7 @@ extension TrainingConfiguration {
         optimisation: OptimisationConfiguration(),
         sampling: SamplingConfiguration(),
         augmentation: AugmentationConfiguration(),
+        generator: GeneratorConfiguration(),
         card: CardTexts(intendedUse: "", labelling: "", limits: [], sources: []),
         seed: 1
     )

@@ -63,6 +63,10 @@ extension TrainingConfiguration {
             "augmentation",
             "scale, gamma: at least 1"
         )
+        let g = generator
+        try require(g.count >= 0 && g.validationCount >= 0, "generator", "counts: 0 or more")
+        try require((64...1024).contains(g.columns), "generator.columns", "64 to 1024")
+        try require(g.maximumSlices >= 6, "generator.maximumSlices", "at least 6")
         try require(rois.allSatisfy { !$0.patterns.isEmpty }, "rois", "every structure needs a name pattern")
     }
 

@@ -16,6 +16,8 @@ package struct TrainingConfiguration: Codable, Sendable, Equatable {
     package var optimisation: OptimisationConfiguration
     package var sampling: SamplingConfiguration
     package var augmentation: AugmentationConfiguration
+    /// Synthetic patients beside the real ones.
+    package var generator: GeneratorConfiguration
     /// Texts for MODEL_CARD.md.
     package var card: CardTexts
     /// Seed of the split, the weights, the sampling, the augmentation and the dropout.
@@ -71,6 +73,35 @@ package struct SamplingConfiguration: Codable, Sendable, Equatable {
         self.foregroundFraction = foregroundFraction
         self.borderMM = borderMM
         self.caseWeights = caseWeights
+    }
+}
+
+/// Patients that the phantom generator makes for a training: each from its own seed, with disease, scan and range by
+/// chance and exact labels. Nothing has to be given by `--data` then.
+package struct GeneratorConfiguration: Codable, Sendable, Equatable {
+    /// Patients to train on; 0 is none.
+    package var count: Int
+    /// Patients to validate on beside `count`. When there are any, no real ones are drawn for validation.
+    package var validationCount: Int
+    /// Seed of the first patient; the others follow, those for validation last.
+    package var firstSeed: UInt64
+    /// Columns and rows of the generated pictures.
+    package var columns: Int
+    /// Longer scans are cropped at a random place: many patients are worth more than whole ones.
+    package var maximumSlices: Int
+
+    package init(
+        count: Int = 0,
+        validationCount: Int = 0,
+        firstSeed: UInt64 = 10_000,
+        columns: Int = 256,
+        maximumSlices: Int = 72
+    ) {
+        self.count = count
+        self.validationCount = validationCount
+        self.firstSeed = firstSeed
+        self.columns = columns
+        self.maximumSlices = maximumSlices
     }
 }
 

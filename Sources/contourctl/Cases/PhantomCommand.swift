@@ -10,13 +10,16 @@ struct PhantomCommand: ParsableCommand {
         abstract: "Write a synthetic thorax CT as a DICOM series, with its true contours.",
         discussion: """
             The CT lies in DIR/ct, one file a slice, and the truth in DIR/truth: an RT Structure Set, a Segmentation and \
-            a NIfTI mask each of Lung_L, Lung_R, Heart, Esophagus, SpinalCord, Body and Body-Lungs, which has holes. The same seed and grid give the same files. No real person \
+            a NIfTI mask each of Lung_L, Lung_R, Heart, Esophagus, SpinalCord, Body and Body-Lungs, which has holes, and the \
+            organ of every voxel (organs.nii.gz, organs.txt). The same seed and grid give the same files. No real person \
             is in it: use it to see contourd work, to test an installation, or to demonstrate it.
 
             EXAMPLES
               contourctl phantom --output /tmp/phantom
               contourctl phantom --output /tmp/thin --seed 3 --slices 300 --spacing 0.9 0.9 1.2
               contourctl phantom --output /tmp/feet-first --orientation=-x+y-z
+              contourctl phantom --output /tmp/ill --disease effusion collapse --contrast arterial --arms down
+              contourctl phantom --output /tmp/chance --seed 12 --random --columns 512
             """
     )
 
@@ -52,6 +55,35 @@ struct PhantomCommand: ParsableCommand {
     @Option(help: "Noise in soft tissue, standard deviation in HU.")
     var noise: Double = 14
 
+    @Option(
+        parsing: .upToNextOption,
+        help: "What is wrong with the chest: \(PhantomOptions.Disease.names)."
+    )
+    var disease: [PhantomOptions.Disease] = []
+
+    @Option(parsing: .upToNextOption, help: "Metal and tubes: \(PhantomOptions.Implant.names).")
+    var implant: [PhantomOptions.Implant] = []
+
+    @Option(help: "Where contrast medium is: \(PhantomOptions.Contrast.names).")
+    var contrast = PhantomOptions.Contrast.none
+
+    @Option(help: "Arms \(PhantomOptions.Arms.names).")
+    var arms = PhantomOptions.Arms.up
+
+    @Option(help: "What the patient lies on: \(PhantomOptions.Couch.names).")
+    var couch = PhantomOptions.Couch.flat
+
+    @Option(help: "Kind of scan: \(PhantomScan.Kind.names).")
+    var scan = PhantomScan.Kind.standard
+
+    @Flag(
+        help: """
+            Draw disease, implants, pose, scan, range and orientation from the seed, as training does. \
+            Only --columns counts beside it.
+            """
+    )
+    var random = false
+
     @Flag(help: "Leave the true contours out.")
     var withoutTruth = false
 
@@ -71,7 +103,7 @@ struct PhantomCommand: ParsableCommand {
     func run() throws {
         try exiting {
             guard let signs = AxisSigns(orientation) else { return }
-            let request = PhantomRequest(
+            var request = PhantomRequest(
                 seed: seed,
                 columns: columns,
                 rows: rows,
@@ -81,6 +113,10 @@ struct PhantomCommand: ParsableCommand {
                 noiseHU: noise,
                 withTruth: !withoutTruth
             )
+            request.options.diseases = Set(disease)
+            request.options.implants = Set(implant)
+            (request.options.contrast, request.options.arms, request.options.couch) = (contrast, arms, couch)
+            (request.kind, request.isRandom) = (scan, random)
             do {
                 let written = try writePhantom(request, to: output, threads: ProcessorCount.available)
                 print("\(written.sliceCount) slices in \(output)/ct")
@@ -89,5 +125,20 @@ struct PhantomCommand: ParsableCommand {
                 throw CommandFailure(.cannotCreate, error.description)
             }
         }
+    }
+}
+
+extension PhantomOptions.Disease: ExpressibleByArgument {}
+extension PhantomOptions.Implant: ExpressibleByArgument {}
+extension PhantomOptions.Contrast: ExpressibleByArgument {}
+extension PhantomOptions.Arms: ExpressibleByArgument {}
+extension PhantomOptions.Couch: ExpressibleByArgument {}
+extension PhantomScan.Kind: ExpressibleByArgument {}
+
+extension CaseIterable where Self: RawRepresentable, RawValue == String {
+    /// All values for a help text: `a, b or c`.
+    fileprivate static var names: String {
+        let all = allCases.map(\.rawValue)
+        return all.dropLast().joined(separator: ", ") + " or " + (all.last ?? "")
     }
 }

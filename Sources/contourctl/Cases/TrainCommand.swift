@@ -59,7 +59,10 @@ struct TrainCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        if !printConfig, data.isEmpty || output == nil { throw ValidationError("--data and --output are needed") }
+        if !printConfig, output == nil { throw ValidationError("--output is needed") }
+        if !printConfig, data.isEmpty, config == nil {
+            throw ValidationError("--data is needed, or --config with a recipe that generates patients")
+        }
         guard (1...256).contains(threads) else { throw ValidationError("--threads takes 1 to 256") }
     }
 
@@ -89,6 +92,12 @@ struct TrainCommand: ParsableCommand {
 
     private func train(_ recipe: TrainingConfiguration) throws {
         guard let output else { return }
+        guard !data.isEmpty || recipe.generator.count > 0 else {
+            throw SegmentationError.invalidConfiguration(
+                key: "generator.count",
+                message: "without --data the recipe must generate patients"
+            )
+        }
         let line = TrainingProgressLine()
         let request = TrainRequest(
             dataDirectories: data,

@@ -1,0 +1,117 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// The upper abdomen under the diaphragm.
+struct Abdomen: Sendable {
+    private let person: ThoraxAnatomy
+    private let noise: ValueNoise
+    private let liverHU: Float
+    private let organHU: Float
+    private let stomach: [Solid]
+    private let colon: [Solid]
+    private let organs: [Solid]
+    private let contentHU: Float
+    /// Supine: gas lies in front of this y.
+    private let stomachLevel: Float
+    private let colonGas: Float
+
+    init(_ person: ThoraxAnatomy, blood: Blood, seed: UInt64) {
+        self.person = person
+        var random = SeededRandom(seed: seed, stream: 6)
+        noise = ValueNoise(seed: seed &+ 61, cellMM: 1)
+        liverHU = person.liverHU + blood.organs
+        organHU = 46 + blood.organs
+        let (a, b) = (person.cavityHalfWidth, person.cavityHalfDepth)
+        let top = person.leftDomeHeight
+        let size = random.float(0.75...1.15)
+        stomach = tube(
+            smoothCurve([
+                (Point(0.46 * a, 0.12 * b, top - 34), 34 * size), (Point(0.5 * a, -0.2 * b, top - 66), 34 * size),
+                (Point(0.36 * a, -0.5 * b, top - 104), 28 * size), (Point(0.02 * a, -0.5 * b, top - 128), 18 * size),
+            ]),
+            .stomach
+        )
+        contentHU = random.happens(0.15) ? random.float(120...350) : random.float(5...50)
+        stomachLevel = random.float(-0.6...0.15) * b
+        let sag = random.float(-12...12)
+        colon = tube(
+            smoothCurve([
+                (Point(0.74 * a, 0.1 * b, top - 130), 17), (Point(0.8 * a, -0.2 * b, top - 62 + sag), 19),
+                (Point(0.5 * a, -0.62 * b, top - 86 + sag), 20), (Point(0, -0.7 * b, top - 132), 19),
+                (Point(-0.55 * a, -0.6 * b, top - 130), 20), (Point(-0.7 * a, -0.1 * b, top - 150), 22),
+            ]),
+            .bowel
+        )
+        colonGas = random.float(-0.7...0.5)
+        organs = [
+            .ellipsoid(Point(0.76 * a, 0.42 * b, top - 44), Point(27, 44, 50) * random.float(0.85...1.2), .spleen),
+            .ellipsoid(Point(-0.42 * a, 0.5 * b, -128), Point(27, 25, 52), .kidney),
+            .ellipsoid(Point(0.42 * a, 0.52 * b, top - 108), Point(27, 25, 52), .kidney),
+        ]
+    }
+
+    /// - Parameters:
+    ///   - depth: mm under the diaphragm's upper face.
+    ///   - wallDistance: mm to the wall of the cavity.
+    func tissue(_ p: Point, depth: Float, wallDistance: Float) -> Tissue {
+        if depth < 2.6 { return Tissue(organ: .diaphragm, hu: person.muscleHU - 8) }
+        if let crus = crus(p) { return crus }
+        for organ in organs where organ.distance(p) < 0 {
+            return Tissue(organ: organ.organ, hu: organHU + (organ.organ == .kidney ? -12 : 4) + 5 * noise(p * 0.1))
+        }
+        if let gut = hollow(p, stomach, gasBefore: stomachLevel, organ: .stomach, gas: .stomachGas) { return gut }
+        if let gut = hollow(p, colon, gasBefore: 1e3 * colonGas, organ: .bowel, gas: .bowelGas) { return gut }
+        if isLiver(p, depth: depth, wallDistance: wallDistance) {
+            // Vessels of the liver: thin sheets of lower density, filled in the venous phase.
+            let vein = 1 - ramp(abs(noise(p * 0.028)), 0, 0.05)
+            let portal = vein * (1 - ramp(abs(noise(Point(p.y, p.z, p.x) * 0.033)), 0, 0.12))
+            return Tissue(organ: .liver, hu: liverHU + 4 * noise(p * 0.08) + portal * (liverHU > 80 ? 22 : -12))
+        }
+        // Loops of small bowel in fat.
+        let loops = noise(p * 0.045) + 0.35 * noise(p * 0.12)
+        if p.z < -70, loops > 0.3 {
+            let gas = loops > 0.68 && noise(p * 0.02 + 9) > 0.2
+            return gas ? Tissue(organ: .bowelGas, hu: -960) : Tissue(organ: .bowel, hu: 28 + 10 * noise(p * 0.3))
+        }
+        return fat(p)
+    }
+
+    private func fat(_ p: Point) -> Tissue {
+        let strand = max(0, abs(noise(p * 0.11)) - 0.55) * 90
+        return Tissue(organ: .visceralFat, hu: person.fatHU + strand + 4 * noise(p * 0.4))
+    }
+
+    /// The legs of the diaphragm beside the aorta.
+    private func crus(_ p: Point) -> Tissue? {
+        let y = p.y - person.spineY(p.z)
+        guard abs(p.x) < 30, y < 0, y > -42, p.z < 0 else { return nil }
+        let ring = sqrtf((p.x - 6) * (p.x - 6) + (y + 19) * (y + 19) * 0.8)
+        guard abs(ring - 18.5) < 2.5, y > -32 else { return nil }
+        return Tissue(organ: .diaphragm, hu: person.muscleHU - 4)
+    }
+
+    /// The liver fills the right dome and reaches to the left in front.
+    private func isLiver(_ p: Point, depth: Float, wallDistance: Float) -> Bool {
+        guard depth > 3, wallDistance > 1.5 else { return false }
+        let (a, b) = (person.cavityHalfWidth, person.cavityHalfDepth)
+        let edge = 0.06 * a + 0.6 * a * ramp(-p.y, -0.2 * b, 0.75 * b) + 16 * noise(p * 0.017) + 0.35 * (p.z + 60)
+        let bottom = -165 + 1.1 * max(0, p.x + 0.4 * a)
+        let behind = 0.78 * b - 0.35 * max(0, p.x + 0.5 * a)
+        // The fissure under the inferior vena cava and the gall bladder's bed.
+        return p.x < edge && p.z > bottom && p.y < behind
+    }
+
+    private func hollow(_ p: Point, _ tube: [Solid], gasBefore level: Float, organ: Organ, gas: Organ) -> Tissue? {
+        var distance: Float = 99
+        for solid in tube { distance = min(distance, solid.distance(p)) }
+        distance += 2.5 * noise(p * 0.06)
+        guard distance < 0 else { return nil }
+        if distance > -3 { return Tissue(organ: organ, hu: 40) }
+        if p.y < level, organ == .stomach || noise(p * 0.018) > -0.25 { return Tissue(organ: gas, hu: -985) }
+        // Food and stool hold bubbles.
+        let bubble = noise(p * 0.28)
+        if bubble > 0.55 { return Tissue(organ: gas, hu: -600) }
+        return Tissue(organ: organ, hu: contentHU + 16 * noise(p * 0.15) - max(0, bubble) * 60)
+    }
+}

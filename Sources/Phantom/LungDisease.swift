@@ -1,0 +1,159 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// What is wrong in one lung, and where.
+struct LungDisease: Sendable {
+    struct Lesion: Sendable {
+        enum Kind: Sendable { case tumour, consolidation, bulla }
+
+        var kind: Kind
+        var centre: Point
+        var radius: Float
+        /// Share of the radius by which the surface is uneven.
+        var roughness: Float
+        /// Number per mm of the unevenness.
+        var frequency: Float
+        var hu: Float
+        /// Only inside the lobe in which it began.
+        var lobe: Int?
+        /// mm over which it fades out.
+        var edge: Float
+    }
+
+    var lesions: [Lesion] = []
+    /// Highest thickness of pleural fluid behind, mm.
+    var effusionMM: Float = 0
+    var effusionHU: Float = 8
+    /// Thickness of airless lung on the fluid, mm.
+    var compressionMM: Float = 0
+    /// Depth of the air in front of a collapsed lung, mm.
+    var pneumothoraxMM: Float = 0
+    /// Added to the lung where emphysema is, HU (negative), and the share of the lung that has it.
+    var emphysemaHU: Float = 0
+    var emphysemaShare: Float = 0
+    var groundGlassHU: Float = 0
+    var groundGlassShare: Float = 0
+    /// Depth under the pleura, mm.
+    var fibrosisMM: Float = 0
+    /// A collapsed lobe lies on the mediastinum this thick, mm.
+    var collapseMM: Float = 0
+    var collapsedLobe = 0
+    /// The lung was taken out; fluid fills the space.
+    var isRemoved = false
+}
+
+extension LungDisease {
+    /// Draws the diseases of one lung. `place` returns a random point of that lung.
+    init(_ options: PhantomOptions, side: Int, seed: UInt64, place: (inout SeededRandom) -> Point?) {
+        var random = SeededRandom(seed: seed, stream: 70 &+ UInt64(side))
+        var common = SeededRandom(seed: seed, stream: 69)
+        // Diseases of one side only show on the drawn one, others on both.
+        let chosen = common.index(2)
+        let removed = common.index(2)
+        func affects(_ disease: PhantomOptions.Disease, both: Double) -> Bool {
+            guard options.diseases.contains(disease) else { return false }
+            return side == chosen || random.happens(both)
+        }
+        if options.diseases.contains(.pneumonectomy), side == removed {
+            isRemoved = true
+            effusionHU = random.float(5...25)
+            return
+        }
+        if options.diseases.contains(.nodules) { addNodules(&random, place) }
+        if affects(.mass, both: 0) { addMass(&random, place) }
+        if affects(.consolidation, both: 0.35) { addConsolidation(&random, place) }
+        if affects(.effusion, both: 0.5) {
+            effusionMM = random.float(8...80)
+            effusionHU = random.float(0...28)
+            compressionMM = random.float(0...28)
+        }
+        if affects(.pneumothorax, both: 0.05) { pneumothoraxMM = random.float(6...60) }
+        if options.diseases.contains(.emphysema) {
+            emphysemaHU = -random.float(40...110)
+            emphysemaShare = random.float(0.15...0.7)
+            for _ in 0..<random.index(6) { addBulla(&random, place) }
+        }
+        if options.diseases.contains(.groundGlass) {
+            groundGlassHU = random.float(100...330)
+            groundGlassShare = random.float(0.1...0.6)
+        }
+        if options.diseases.contains(.fibrosis) { fibrosisMM = random.float(8...26) }
+        if affects(.collapse, both: 0) {
+            collapseMM = random.float(10...34)
+            collapsedLobe = random.index(2)
+        }
+    }
+
+    private mutating func addNodules(_ random: inout SeededRandom, _ place: (inout SeededRandom) -> Point?) {
+        for _ in 0..<(1 + random.index(random.happens(0.2) ? 14 : 4)) {
+            guard let centre = place(&random) else { return }
+            let kind = random.uniform(0...1)
+            lesions.append(
+                Lesion(
+                    kind: .tumour,
+                    centre: centre,
+                    radius: random.float(2...11),
+                    roughness: random.float(0.05...0.35),
+                    frequency: 0.25,
+                    hu: kind < 0.15
+                        ? random.float(-650 ... -350) : kind < 0.25 ? random.float(150...500) : random.float(10...80),
+                    edge: kind < 0.15 ? 3 : 0.6
+                )
+            )
+        }
+    }
+
+    private mutating func addMass(_ random: inout SeededRandom, _ place: (inout SeededRandom) -> Point?) {
+        guard let centre = place(&random) else { return }
+        lesions.append(
+            Lesion(
+                kind: .tumour,
+                centre: centre,
+                radius: random.float(13...42),
+                roughness: random.float(0.12...0.4),
+                frequency: random.float(0.04...0.12),
+                hu: random.float(20...85),
+                edge: random.float(0.6...2.5)
+            )
+        )
+    }
+
+    private mutating func addConsolidation(_ random: inout SeededRandom, _ place: (inout SeededRandom) -> Point?) {
+        for _ in 0..<(1 + random.index(2)) {
+            guard var centre = place(&random) else { return }
+            // Mostly in the dependent part: the backmost of some draws.
+            for _ in 0..<2 {
+                if let other = place(&random), other.y > centre.y, random.happens(0.8) { centre = other }
+            }
+            lesions.append(
+                Lesion(
+                    kind: .consolidation,
+                    centre: centre,
+                    radius: random.float(18...65),
+                    roughness: random.float(0.3...0.6),
+                    frequency: random.float(0.03...0.07),
+                    hu: random.float(-60...75),
+                    lobe: 0,
+                    edge: random.float(3...25)
+                )
+            )
+        }
+    }
+
+    private mutating func addBulla(_ random: inout SeededRandom, _ place: (inout SeededRandom) -> Point?) {
+        guard var centre = place(&random) else { return }
+        if let other = place(&random), other.z > centre.z { centre = other }
+        lesions.append(
+            Lesion(
+                kind: .bulla,
+                centre: centre,
+                radius: random.float(6...30),
+                roughness: 0.15,
+                frequency: 0.06,
+                hu: -990,
+                edge: 0.8
+            )
+        )
+    }
+}

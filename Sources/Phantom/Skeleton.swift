@@ -1,0 +1,154 @@
+#if canImport(Glibc)
+import Glibc
+#endif
+
+/// Bones of the chest wall and the shoulders: ribs by their spiral course, the others as solids.
+struct Skeleton: Sendable {
+    let person: ThoraxAnatomy
+    private let grain: ValueNoise
+
+    init(_ person: ThoraxAnatomy, seed: UInt64) {
+        self.person = person
+        grain = ValueNoise(seed: seed &+ 23, cellMM: 1)
+    }
+
+    /// Rib or costal cartilage at a point of the deep layer of the chest wall; nil between them.
+    ///
+    /// Ribs run obliquely: highest at the spine, `ribDrop` lower in front, where cartilage rises to the sternum.
+    func rib(_ p: Point, _ layers: ChestWall.Layers, spine: Spine) -> Tissue? {
+        let depth = layers.radius - layers.cavity - 5.2
+        guard abs(depth) < 5.5, p.z < person.apexHeight + 4 else { return nil }
+        let phi = abs(layers.angle)
+        // The bony rib ends earlier the lower it lies; below the costal arch there is none in front.
+        let end = 0.5 + 0.55 * ramp(70 - p.z, 0, 110) + 0.9 * ramp(-20 - p.z, 0, 90)
+        let course = (.pi - max(phi, end)) / .pi
+        var along = p.z + person.ribDrop * course * (0.75 + 0.25 * course)
+        let isCartilage = phi < end
+        if isCartilage {
+            guard p.z > -35, phi > 0.14 else { return nil }
+            along -= 60 * (end - phi)
+        }
+        let phase = (along / person.ribSpacing - (along / person.ribSpacing).rounded()) * person.ribSpacing
+        let (tall, thick): (Float, Float) = isCartilage ? (5.6, 4.0) : (6.6, 3.7)
+        let section = sqrtf(phase * phase / (tall * tall) + depth * depth / (thick * thick))
+        guard section < 1 else { return nil }
+        if isCartilage {
+            let calcium = person.boneDensity < 0.85 ? max(0, grain(p * 0.22) - 0.25) * 500 : 0
+            return Tissue(organ: .costalCartilage, hu: 95 + 15 * grain(p * 0.5) + calcium)
+        }
+        return spine.bone(p, depth: (1 - section) * thick, organ: .rib, cortex: 1.1)
+    }
+
+    /// Sternum, clavicles, scapulae, humeri and the necks of the ribs.
+    func solids(wall: ChestWall, arms: PhantomOptions.Arms) -> [Solid] {
+        var solids = sternum() + ribNecks()
+        for side in [Float(-1), 1] {
+            solids += clavicle(side) + scapula(side, wall) + humerus(side, arms)
+        }
+        return solids.map { solid in
+            var bone = solid
+            bone.priority = 5
+            return bone
+        }
+    }
+
+    private func front(_ z: Float, outside: Float) -> Float {
+        person.cavityCentreY(z) - person.cavityRadius(0, z) - outside
+    }
+
+    private func sternum() -> [Solid] {
+        let apex = person.apexHeight
+        let heights: [(Float, Float)] = [
+            (apex - 42, 20), (apex - 60, 24), (apex - 84, 15), (apex - 120, 17), (apex - 160, 19), (apex - 188, 12),
+        ]
+        let course = heights.map { (point: Point(0, front($0.0, outside: 6.5), $0.0), radius: $0.1) }
+        return tube(smoothCurve(course, pieces: 3), .sternum) { solid in
+            solid.flatAxis = Point(0, 1, 0)
+            solid.flatness = solid.startRadius / 5.6
+        }
+    }
+
+    private func ribNecks() -> [Solid] {
+        var solids: [Solid] = []
+        var z = (person.apexHeight / person.vertebraSpacing).rounded() * person.vertebraSpacing
+        while z > -120 {
+            for side in [Float(-1), 1] {
+                let (x, y) = (person.spineX(z), person.spineY(z))
+                let angle: Float = side * 2.68
+                let radius = person.cavityRadius(angle, z) + 5
+                let outer = Point(radius * sinf(angle), person.cavityCentreY(z) - radius * cosf(angle), z - 6)
+                let head = Point(x + side * 15, y + 6, z + 9)
+                solids += tube([(head, 4.4), (Point(x + side * 25, y + 17, z + 4), 3.8), (outer, 4.2)], .rib)
+            }
+            z -= person.vertebraSpacing
+        }
+        return solids
+    }
+
+    private func clavicle(_ side: Float) -> [Solid] {
+        let apex = person.apexHeight
+        let wide = person.shoulderHalfWidth
+        let inner = Point(side * 20, front(apex - 44, outside: 6), apex - 40)
+        let course: [(point: Point, radius: Float)] = [
+            (inner, 8), (Point(side * 50, inner.y - 6, apex - 26), 5.6),
+            (Point(side * 0.56 * wide, inner.y + 18, apex - 10), 5.4),
+            (Point(side * 0.8 * wide, 2, apex + 2), 6),
+        ]
+        return tube(smoothCurve(course), .clavicle)
+    }
+
+    /// The blade lies on the ribs, from the medial to the lateral border, with its spine and the joint.
+    private func scapula(_ side: Float, _ wall: ChestWall) -> [Solid] {
+        let apex = person.apexHeight
+        func place(_ phi: Float, _ z: Float, out: Float) -> Point {
+            let radius = person.cavityRadius(phi, z) + 12 + out
+            return Point(side * radius * sinf(phi), person.cavityCentreY(z) - radius * cosf(phi), z)
+        }
+        var solids: [Solid] = []
+        let rows = 15
+        for row in 0...rows {
+            let t = Float(row) / Float(rows)
+            let z = apex - 138 + 116 * t
+            let medial = place(2.3 + 0.33 * t, z, out: 7 + 6 * t)
+            let lateral = place(2.25 - 0.3 * t, z, out: 9 + 22 * t)
+            let normal = unit(Point(side * sinf(2.3), -cosf(2.3), 0.1))
+            var blade = Solid.capsule(medial, lateral, 6, .scapula)
+            (blade.flatAxis, blade.flatness) = (normal, 3.2)
+            solids.append(blade)
+            solids.append(Solid.capsule(lateral, lateral + Point(0, 0, 7), 4.6, .scapula))
+        }
+        let joint = Point(side * (person.shoulderHalfWidth - 42), 22, apex - 28)
+        let top = place(2.0, apex - 40, out: 26)
+        solids.append(Solid.capsule(top, joint, 7, 11, .scapula))
+        // Spine of the scapula up to the acromion.
+        let root = place(2.5, apex - 62, out: 12)
+        let acromion = Point(side * (person.shoulderHalfWidth - 26), 26, apex + 2)
+        var ridge = Solid.capsule(root + Point(side * 6, 10, 2), acromion, 11, 9, .scapula)
+        (ridge.flatAxis, ridge.flatness) = (unit(Point(0, 0.35, 1)), 2.6)
+        solids.append(ridge)
+        solids.append(
+            Solid.capsule(joint, Point(side * 0.62 * person.shoulderHalfWidth, -28, apex - 22), 6, 5, .scapula)
+        )
+        return solids
+    }
+
+    /// Where the arm begins.
+    func shoulder(_ side: Float) -> Point { Point(side * (person.shoulderHalfWidth - 16), 16, person.apexHeight - 26) }
+
+    func elbow(_ side: Float, _ arms: PhantomOptions.Arms) -> Point {
+        let wide = person.shoulderHalfWidth
+        return arms == .up
+            ? Point(side * (wide + 22), -34, person.apexHeight + 250)
+            : Point(side * (wide + 62), 34, person.apexHeight - 320)
+    }
+
+    private func humerus(_ side: Float, _ arms: PhantomOptions.Arms) -> [Solid] {
+        let head = shoulder(side)
+        let shaft = head + (elbow(side, arms) - head) * 0.12
+        return [
+            .ellipsoid(head, Point(22, 22, 23), .humerus),
+            .capsule(head, shaft, 19, 11.5, .humerus),
+            .capsule(shaft, elbow(side, arms), 11, .humerus),
+        ]
+    }
+}
