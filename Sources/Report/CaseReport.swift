@@ -80,8 +80,13 @@ package struct CaseReport: Codable, Sendable {
         package var lastSlice: Int?
         /// Centre of mass, patient LPS mm.
         package var centroidMM: [Double]?
-        /// Area of the structure that lies on the edge of the CT's picture, and whether it reaches the CT's first or
-        /// last slice.
+        /// From the lower end of the first slice to the upper end of the last.
+        package var extentMM: Double?
+        /// Standard deviation of the CT's own voxels inside; nil where the CT is gone, and for derived structures.
+        package var spreadHU: Double?
+        /// Closed cavities; nil when not found, and for derived structures.
+        package var holes: Int?
+        /// Whether it lies on the edge of the CT's picture, and whether it reaches the CT's first or last slice.
         package var touchesPictureEdge: Bool
         package var touchesFirstSlice: Bool
         package var touchesLastSlice: Bool
@@ -102,6 +107,9 @@ package struct CaseReport: Codable, Sendable {
             firstSlice: Int?,
             lastSlice: Int?,
             centroidMM: [Double]?,
+            extentMM: Double?,
+            spreadHU: Double?,
+            holes: Int?,
             touchesPictureEdge: Bool,
             touchesFirstSlice: Bool,
             touchesLastSlice: Bool,
@@ -120,6 +128,9 @@ package struct CaseReport: Codable, Sendable {
             self.firstSlice = firstSlice
             self.lastSlice = lastSlice
             self.centroidMM = centroidMM
+            self.extentMM = extentMM
+            self.spreadHU = spreadHU
+            self.holes = holes
             self.touchesPictureEdge = touchesPictureEdge
             self.touchesFirstSlice = touchesFirstSlice
             self.touchesLastSlice = touchesLastSlice
@@ -179,7 +190,11 @@ package struct CaseReport: Codable, Sendable {
         /// `rtstruct`, `seg` or `nifti`.
         package var referenceKind: String
         package var referenceSOPInstanceUID: String?
+        /// Of an RT Structure Set: APPROVED, UNAPPROVED or REJECTED.
+        package var approvalStatus: String?
         package var structures: [StructureScores]
+        /// What became of each of our structures; nil for a reference that was there before our result.
+        package var changes: [StructureChange]?
         /// Names in the reference that no structure of ours has, and the other way round.
         package var unmatchedReference: [String]
         package var unmatchedPrediction: [String]
@@ -273,7 +288,7 @@ package struct CaseReport: Codable, Sendable {
 
 /// Pictures of a case, by the field of the report page they belong to.
 package struct CasePicture: Sendable {
-    package enum Role: String, Sendable { case axial, coronal, sagittal, strip, structureEnds, worstSlice }
+    package enum Role: String, Sendable { case axial, coronal, sagittal, strip, structureEnds, worstSlice, distanceMap }
     package var role: Role
     /// What is seen, for people who cannot see it, too.
     package var caption: String

@@ -34,3 +34,6 @@ func number(_ value: Double?, digits: Int = 1) -> String {
     let rounded = (value * scale).rounded() / scale
     return digits == 0 ? "\(Int(rounded))" : "\(rounded)"
 }
+
+/// A score with all its digits, so that columns can be compared; a dash when undefined.
+func score(_ value: Double?, digits: Int) -> String { value.map { fixed($0, digits: digits) } ?? "&ndash;" }

@@ -1,20 +1,23 @@
 import Foundation
-import Metrics
 
 /// `report.html`: one page that opens offline, verdict and warnings first.
 ///
 /// - Parameter modelCard: the model's card as Markdown; shown as text.
 package func reportHTML(_ report: CaseReport, pictures: [CasePicture], modelCard: String?) -> String {
     var sections = [verdict(report), findings(report)]
-    if !report.structures.isEmpty { sections.append(structures(report)) }
-    if let evaluation = report.evaluation { sections.append(scores(evaluation)) }
-    if !pictures.isEmpty { sections.append(gallery(pictures)) }
+    if !report.structures.isEmpty { sections.append(structureTables(report)) }
+    let comparing: Set<CasePicture.Role> = [.worstSlice, .distanceMap]
+    if let evaluation = report.evaluation {
+        sections.append(agreement(evaluation, pictures.filter { comparing.contains($0.role) }, report))
+    }
+    let others = pictures.filter { report.evaluation == nil || !comparing.contains($0.role) }
+    if !others.isEmpty { sections.append(gallery(others, report)) }
     sections += [about(report), model(report, card: modelCard), provenance(report)]
     return """
         <!DOCTYPE html>
         <html lang="en"><head><meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>contourd report</title><style>\(styleSheet)</style></head><body>
+        <title>contourd report</title><style>\(styleSheet)\(plotStyleSheet)</style></head><body>
         <main>\(sections.joined(separator: "\n"))</main>
         </body></html>
 
@@ -60,74 +63,21 @@ private func findings(_ report: CaseReport) -> String {
     return body
 }
 
-private func structures(_ report: CaseReport) -> String {
-    let rows = report.structures.map { structure -> [String] in
-        let swatch =
-            "<span class=\"swatch\" style=\"background:rgb(\(structure.color.map(String.init).joined(separator: ",")))\"></span>"
-        let slices = structure.firstSlice.flatMap { first in structure.lastSlice.map { "\(first + 1)&ndash;\($0 + 1)" }
-        }
-        return [
-            "\(swatch) \(escaped(structure.name))\(structure.derived ? " (union)" : "")",
-            structure.found ? "found" : "<strong>not found</strong>", number(structure.volumeML, digits: 0),
-            number(structure.confidence, digits: 2), number(structure.meanHU, digits: 0), "\(structure.components)",
-            slices ?? "&ndash;",
-            number(structure.rtStructureSetRoundTripDice, digits: 5),
-        ]
-    }
-    let checks = report.structures.flatMap { structure in
-        structure.checks.map { check in
-            [
-                escaped(structure.name), escaped(check.name), escaped(check.value), escaped(check.expected),
-                check.passed ? "&#10003; in range" : "<strong>&#10007; outside</strong>",
-            ]
-        }
-    }
-    let plausibility =
-        checks.isEmpty
-        ? "" : "<h3>Plausibility</h3>" + table(["Structure", "Check", "Value", "Expected", ""], checks)
-    return """
-        <section><h2>Structures</h2>
-        \(table(["Structure", "", "Volume, mL", "Confidence", "Mean HU", "Pieces", "Slices", "Read back (Dice)"], rows))
-        \(plausibility)</section>
-        """
+private func gallery(_ pictures: [CasePicture], _ report: CaseReport) -> String {
+    """
+    <section><h2>Pictures</h2><p class="small">The patient's right is on the left of the picture. \
+    \(lineLegend(report))</p><div class="gallery">\(figures(pictures))</div></section>
+    """
 }
 
-private func scores(_ evaluation: CaseReport.Evaluation) -> String {
-    let tolerances = Set(evaluation.structures.flatMap { $0.surfaceDice.keys })
-        .sorted { (Double($0) ?? 0) < (Double($1) ?? 0) }
-    let rows = evaluation.structures.map { s in
-        [escaped(s.name), number(s.dice, digits: 4)]
-            + tolerances.map { number(s.surfaceDice[$0] ?? nil, digits: 4) }
-            + [
-                number(s.hausdorff95MM, digits: 2), number(s.meanSurfaceDistanceMM, digits: 2),
-                number(s.volumeReferenceML, digits: 0), number(s.volumePredictionML, digits: 0),
-            ]
-    }
-    let head =
-        ["Structure", "Dice"] + tolerances.map { "Surface Dice, \($0) mm" }
-        + ["HD95, mm", "Mean surface distance, mm", "Reference, mL", "Ours, mL"]
-    let missing =
-        (evaluation.unmatchedReference.map { "only in the reference: \($0)" }
-        + evaluation.unmatchedPrediction.map { "only in our result: \($0)" } + evaluation.findings)
-        .map { "<li>\(escaped($0))</li>" }.joined()
-    return """
-        <section><h2>Agreement with the reference</h2>\(table(head, rows))
-        <p class="small">\(escaped(StructureScores.definition)). A dash means undefined.</p><ul>\(missing)</ul></section>
-        """
-}
-
-private func gallery(_ pictures: [CasePicture]) -> String {
-    let figures = pictures.map { picture in
+func figures(_ pictures: [CasePicture]) -> String {
+    pictures.map { picture in
         """
         <figure class="\(picture.role.rawValue)"><img alt="\(escaped(picture.caption))" \
         src="data:image/png;base64,\(picture.png.base64EncodedString())">
         <figcaption>\(escaped(picture.caption))</figcaption></figure>
         """
-    }
-    return """
-        <section><h2>Pictures</h2><p class="small">The patient's right is on the left of the picture. Our contours in \
-        their colours; a reference as a white dashed line.</p><div class="gallery">\(figures.joined())</div></section>
-        """
+    }.joined()
 }
 
 private func about(_ report: CaseReport) -> String {

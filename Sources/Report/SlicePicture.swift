@@ -26,6 +26,31 @@ package struct HUWindow: Sendable {
     }
 }
 
+/// How an outline is dashed, so that structures can be told apart without seeing colours.
+package struct LinePattern: Sendable, Equatable {
+    /// Pixels that are drawn and left out, one after the other; nothing: drawn throughout.
+    let lengths: [Int]
+
+    static let reference = LinePattern(lengths: [3, 3])
+    private static let structures = [[], [10, 3], [2, 2], [10, 3, 2, 3], [6, 6]].map(LinePattern.init)
+
+    /// - Parameter index: place among the structures that are outlined.
+    static func of(structure index: Int) -> LinePattern { structures[index % structures.count] }
+
+    func isDrawn(_ position: Int) -> Bool {
+        guard !lengths.isEmpty else { return true }
+        var rest = position % lengths.reduce(0, +)
+        for (number, length) in lengths.enumerated() {
+            if rest < length { return number.isMultiple(of: 2) }
+            rest -= length
+        }
+        return true
+    }
+
+    /// For SVG, where a pixel of a picture is two units.
+    var dashes: String { lengths.map { String(2 * $0) }.joined(separator: " ") }
+}
+
 /// Draws cuts through a CT with the outlines of structures.
 package struct SlicePicture: Sendable {
     let ct: Volume<Int16>
@@ -78,11 +103,12 @@ package struct SlicePicture: Sendable {
         return image
     }
 
-    /// Pixels of a structure beside a pixel outside of it take its colour; a reference is a white dashed line.
+    /// Pixels of a structure beside a pixel outside of it take its colour, in its pattern; a reference is white.
     private func outline(_ map: [UInt8], in image: inout RGBImage, dashed: Bool) {
         let (width, height) = (image.width, image.height)
-        for structure in structures {
+        for (index, structure) in structures.enumerated() {
             let color = dashed ? [255, 255, 255] : structure.color
+            let pattern = dashed ? LinePattern.reference : .of(structure: index)
             for y in 0..<height {
                 for x in 0..<width where structure.labels.contains(map[y * width + x]) {
                     let neighbours = [(x - 1, y), (x + 1, y), (x, y - 1), (x, y + 1)]
@@ -90,7 +116,7 @@ package struct SlicePicture: Sendable {
                         nx < 0 || ny < 0 || nx >= width || ny >= height
                             || !structure.labels.contains(map[ny * width + nx])
                     }
-                    if isEdge && (!dashed || (x + y) % 6 < 3) {
+                    if isEdge && pattern.isDrawn(x + y) {
                         image[x, y] = (UInt8(color[0]), UInt8(color[1]), UInt8(color[2]))
                     }
                 }

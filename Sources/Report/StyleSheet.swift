@@ -10,12 +10,34 @@ let styleSheet = """
     .findings>li.review{border-color:#b02a1c;background:#fdecea}
     code{font-size:.85em;color:#414b57;overflow-wrap:anywhere}
     .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
-    th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #e1e4e9;vertical-align:top}th{vertical-align:bottom}
+    th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #e1e4e9;vertical-align:top}thead th{vertical-align:bottom}
     dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:0}dt{color:#4a5461}dd{margin:0;overflow-wrap:anywhere}
     .swatch{display:inline-block;width:.9em;height:.9em;border:1px solid #333;border-radius:2px;vertical-align:-.1em}
-    .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(16rem,100%),1fr));gap:1rem}figure{margin:0}figure.strip{grid-column:1/-1}
+    .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr));gap:1rem;align-items:start}
+    figure{margin:0}figure.strip,figure.distanceMap{grid-column:1/-1}figure.distanceMap{max-width:56rem}figure.worstSlice{grid-column:1/-1;max-width:36rem}
     figure img{width:100%;height:auto;background:#000;border-radius:4px;display:block}figcaption{font-size:.85rem;color:#4a5461;margin-top:.25rem}
+    .beside{color:#4a5461;font-size:.85em;display:block}.out{font-weight:700}td.out{background:#fdecea}
+    .legend{display:inline-flex;flex-wrap:wrap;gap:.2rem 1rem}.legend span{white-space:nowrap}.legend svg{width:3em;height:.8em;vertical-align:middle}
     .small{font-size:.85rem;color:#4a5461}pre{white-space:pre-wrap;font-size:.85rem}summary{cursor:pointer;margin-top:.75rem}
     @media(max-width:40rem){main{padding:.5rem}header,section{padding:.75rem}th,td{padding:.25rem .3rem;font-size:.8rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}}
-    @media print{body{background:#fff}header,section{border:0;padding:0;break-inside:avoid}}
+    @media print{@page{margin:14mm}body{background:#fff;font-size:11pt}main{max-width:none;padding:0}
+    header,section{border:0;padding:0}h2,h3{break-after:avoid}tr,figure,.findings>li,dl{break-inside:avoid}
+    .scroll{overflow:visible}figure.worstSlice{max-width:11cm}details::details-content{content-visibility:visible}
+    .banner,.findings>li,.swatch,td.out{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+    """
+
+/// The look of plots.
+let plotStyleSheet = """
+    .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem}
+    .plot svg{width:100%;min-width:19rem;height:auto;display:block;font:12px system-ui,sans-serif}
+    .grid{stroke:#dfe3e8}.tick{fill:#4a5461;font-size:11px}.name{fill:#16191d;font-weight:600;font-size:11px}
+    .goal{stroke:#7a3b00;stroke-dasharray:6 3}.goal-label{fill:#7a3b00;font-size:11px}
+    .box{fill:#cfe0f1;stroke:#1d4f80}.median{stroke:#0b2f52;stroke-width:3}.whisker{stroke:#1d4f80}
+    .dot{fill:#1d4f80;fill-opacity:.75}.outer{fill:#fff;stroke:#a02c00;stroke-width:1.4;fill-opacity:1}
+    .centre{stroke:#1d4f80}.limit{stroke:#a02c00;stroke-dasharray:2 3}.weighted{fill:none;stroke:#16191d}
+    .curve{fill:none;stroke:#1d4f80;stroke-width:1.6}.missed{stroke:#a02c00;stroke-width:1.5}
+    .flagged{fill:#fff;stroke:#a02c00;stroke-width:2.5}
+    th.sortable{cursor:pointer}th.sortable:hover{text-decoration:underline}
+    @media print{.screen{display:none}.plots{grid-template-columns:1fr}.plot svg{max-width:16cm;min-width:0}
+    .box,.dot,.outer,.flagged{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
     """

@@ -7,6 +7,9 @@ extension Store {
         migrator.registerMigration("1: series, instances, runs, jobs") { db in
             try db.execute(sql: version1)
         }
+        migrator.registerMigration("2: outcomes") { db in
+            try db.execute(sql: version2)
+        }
         return migrator
     }
 
@@ -97,6 +100,19 @@ extension Store {
         CREATE TABLE setting (
             name TEXT PRIMARY KEY,
             value TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    /// What references said about delivered contours, one row for each structure of a run that scored one.
+    private static let version2 = """
+        CREATE TABLE outcome (
+            run_id INTEGER NOT NULL REFERENCES run(id),
+            structure TEXT NOT NULL,
+            status TEXT NOT NULL CHECK (status IN ('scored', 'edited', 'unedited', 'removed')),
+            approval TEXT,
+            scores TEXT,
+            recorded_at INTEGER NOT NULL,
+            PRIMARY KEY (run_id, structure)
         ) STRICT, WITHOUT ROWID;
         """
 }

@@ -3,7 +3,7 @@ internal import GRDB
 /// How an attempt at a job ended.
 package enum JobOutcome: Sendable {
     /// The stage is done; the next one follows, or the result is ready to be delivered.
-    case completed(nextStage: String?, verdict: String?)
+    case completed(nextStage: String?, verdict: String?, outcomes: [NewOutcome] = [])
     case failed(FaultRecord)
 }
 
@@ -71,8 +71,9 @@ extension Store {
             let job = try job(number, db)
             guard job.state == .running else { return .nothing }
             switch outcome {
-            case .completed(let next, let verdict):
+            case .completed(let next, let verdict, let outcomes):
                 try set(number, .completed, fault: nil, db)
+                try insert(outcomes, run: job.runNumber, db)
                 if let next {
                     try insertJob(run: job.runNumber, stage: next, db)
                     return .nextStage(next)

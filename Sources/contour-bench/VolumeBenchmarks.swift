@@ -18,9 +18,10 @@ extension Benchmark {
                 _ = labels.resampledNearest(to: target, outside: 0, threads: settings.threads)
             }
         },
-        Benchmark(name: "surface-dice", work: "surface Dice at 2 mm and HD95 of a lung, 512 x 512 x 300") { settings in
-            let reference = LungShapes.masks().left
-            let prediction = LungShapes.masks(shift: 2).left
+        Benchmark(name: "surface-dice", work: "surface Dice at 2 mm and HD95 of both lungs, 512 x 512 x 300") {
+            settings in
+            let reference = LungShapes.both()
+            let prediction = LungShapes.both(shift: 1.5, wobble: 0.4)
             return Workload {
                 let distances = SurfaceDistances(
                     reference: reference,
@@ -67,6 +68,33 @@ enum LungShapes {
     /// - Parameter shift: in slices.
     static func masks(shift: Int = 0) -> (left: Mask, right: Mask) {
         (ellipsoid(column: 370, shift: shift), ellipsoid(column: 140, shift: shift))
+    }
+
+    /// Both lungs with an uneven surface, at 0.8 x 0.8 x 1 mm.
+    ///
+    /// - Parameters:
+    ///   - shift: of both lungs, in voxels along columns and slices.
+    ///   - wobble: phase of the unevenness.
+    static func both(shift: Double = 0, wobble: Double = 0) -> Mask {
+        var geometry = geometry
+        geometry.spacing = Vector3(0.8, 0.8, 1)
+        var mask = Mask(geometry: geometry, repeating: 0)
+        for (centre, side) in [(170.0, 1.0), (342.0, -1.0)] {
+            let across = (0..<512).map { cos(Double($0) / 13) }
+            for k in 0..<300 {
+                let z = (Double(k) - 150 - shift) / 125
+                for j in 0..<512 {
+                    let y = (Double(j) - 256) / 140
+                    let base = 1 + 0.06 * sin(Double(k) / 11 + side + wobble)
+                    let wave = 0.05 * sin(Double(j) / 17 + wobble)
+                    for i in 0..<512 {
+                        let x = (Double(i) - centre - shift) / 78
+                        if z * z + y * y + x * x < base + wave * across[i] { mask[i, j, k] = 1 }
+                    }
+                }
+            }
+        }
+        return mask
     }
 
     static func ct() -> Volume<Int16> {

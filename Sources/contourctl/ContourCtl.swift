@@ -10,11 +10,12 @@ struct ContourCtl: ParsableCommand {
             Contour a CT at once:           contourctl run CT --output results
             Hand a CT to the service:       contourctl submit CT
             See what the service does:      contourctl status, list, show 7, watch
+            See how contours fared:         contourctl outcomes
             Ask why a file is not used:     contourctl explain CT
             Check an installation:          contourctl check
 
             EXIT STATUS
-              0 done; 64 wrong use; 65 the CT was refused, or the data cannot be used; 66 the input is not there; \
+              0 done; 1 outcomes drift; 64 wrong use; 65 the CT was refused, or the data cannot be used; 66 the input is not there; \
             69 the service does not answer; 70 internal error; 73 the output cannot be made; 74 a file cannot be read \
             or written; 75 try again later; 77 permission denied; 78 the configuration is invalid; 130 interrupted
             """,
@@ -31,7 +32,8 @@ struct ContourCtl: ParsableCommand {
                 name: "Service",
                 subcommands: [
                     SubmitCommand.self, StatusCommand.self, ListCommand.self, ShowCommand.self, WatchCommand.self,
-                    RetryCommand.self, CancelCommand.self, PauseCommand.self, ResumeCommand.self, CheckCommand.self,
+                    OutcomesCommand.self, RetryCommand.self, CancelCommand.self, PauseCommand.self, ResumeCommand.self,
+                    CheckCommand.self,
                     VersionCommand.self,
                 ]
             ),

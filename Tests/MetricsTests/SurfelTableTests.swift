@@ -8,6 +8,8 @@ struct SurfelTableTests {
         /// Along the cell's axes 0, 1 and 2.
         var spacing: [Double]
         var areas: [Double]
+        /// Of contours in the plane of axes 1 and 2.
+        var lengths: [Double]
     }
 
     @Test("All 256 areas equal the published table for isotropic and anisotropic spacings")
@@ -20,6 +22,17 @@ struct SurfelTableTests {
                     agree(table.areas[code], golden.areas[code], within: 1e-12),
                     "code \(code), \(golden.spacing)"
                 )
+            }
+        }
+    }
+
+    @Test("All 16 lengths of contours in a plane equal the published table")
+    func lengthsEqualThePublishedTable() throws {
+        for golden in try Fixtures.decode([Golden].self, "surfels.json") {
+            let lengths = contourLengths(alongRows: golden.spacing[1], alongColumns: golden.spacing[2])
+            #expect(lengths.count == 16)
+            for code in 0..<16 {
+                #expect(agree(lengths[code], golden.lengths[code], within: 1e-12), "code \(code), \(golden.spacing)")
             }
         }
     }

@@ -8,6 +8,8 @@ package enum ControlRequest: Codable, Sendable {
     case find(seriesInstanceUID: String)
     /// Files that belong to no series: in quarantine, or left in the inbox.
     case files
+    /// What references said about delivered contours.
+    case outcomes
     case retry(Int64)
     case cancel(Int64)
     case pause
@@ -20,6 +22,7 @@ package enum ControlReply: Codable, Sendable {
     case list([SeriesSummary])
     case show(SeriesDetails)
     case files([SeriesDetails.InstanceLine])
+    case outcomes([OutcomeLine])
     case done(String)
     case failed(String)
 }
@@ -84,4 +87,22 @@ package struct SeriesDetails: Codable, Sendable {
         package var deliveredAt: Int64?
         package var jobs: [JobRecord]
     }
+}
+
+/// What a reference said about one structure that was delivered.
+package struct OutcomeLine: Codable, Sendable {
+    package var series: Int64
+    /// The run that scored, and the one whose contours were scored.
+    package var run: Int64
+    package var contouringRun: Int64
+    package var deliveredName: String
+    package var model: String
+    package var modelDigest: String
+    package var structure: String
+    /// `scored`, `edited`, `unedited` or `removed`.
+    package var status: String
+    package var approval: String?
+    /// Scores of the structure as JSON; nil where nothing is scored.
+    package var scores: String?
+    package var recordedAt: Int64
 }

@@ -34,6 +34,7 @@ package struct Controller: Sendable {
                     return entry
                 }
                 return .files(files.map(line) + early)
+            case .outcomes: return .outcomes(try store.outcomes().map(line))
             case .retry(let number): return .done(try retry(number))
             case .cancel(let number): return .done(try cancel(number))
             case .pause:
@@ -128,6 +129,22 @@ package struct Controller: Sendable {
                     jobs: try store.jobs(ofRun: run.number)
                 )
             }
+        )
+    }
+
+    private func line(_ record: OutcomeRecord) -> OutcomeLine {
+        OutcomeLine(
+            series: record.seriesNumber,
+            run: record.runNumber,
+            contouringRun: record.contouringRunNumber,
+            deliveredName: record.deliveredName,
+            model: record.model,
+            modelDigest: record.modelDigest,
+            structure: record.outcome.structure,
+            status: record.outcome.status,
+            approval: record.outcome.approval,
+            scores: record.outcome.scores,
+            recordedAt: record.recordedAt
         )
     }
 

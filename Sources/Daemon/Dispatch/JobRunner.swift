@@ -34,10 +34,14 @@ package struct JobRunner {
         } else {
             let next = StageName(rawValue: job.stage)?.next
             let verdict = next == nil ? self.verdict(of: run) : nil
-            outcome = .completed(nextStage: next?.rawValue, verdict: verdict)
+            let outcomes = next == nil ? self.outcomes(of: run) : []
+            outcome = .completed(nextStage: next?.rawValue, verdict: verdict, outcomes: outcomes)
         }
         guard let consequence = try record(outcome, of: job) else { return }
         tell(consequence, job, run, fault, fields)
+        if case .completed(_, _, let outcomes) = outcome, !outcomes.isEmpty {
+            context.chore("the chart of outcomes could not be read") { try tellDrift(after: run) }
+        }
         if case .held = consequence { try pauseIfAllIsConcerned(fault) }
     }
 
@@ -167,6 +171,47 @@ package struct JobRunner {
         // A report that cannot be read is looked at by a person.
         let data = FileManager.default.contents(atPath: path) ?? Data()
         return (try? JSONDecoder().decode(Summary.self, from: data).verdict) ?? "review"
+    }
+
+    private func outcomes(of run: RunRecord) -> [NewOutcome] {
+        let path = context.state.run(run.number).directory(of: .export) + "/report.json"
+        do {
+            return try structureOutcomes(ofReport: path).map {
+                NewOutcome(structure: $0.structure, status: $0.status, approval: $0.approval, scores: $0.scores)
+            }
+        } catch {
+            // The contours are delivered all the same; what is missing in the table is told.
+            context.logger.event(
+                .internalError,
+                "series \(run.seriesNumber): its outcome could not be read: \(classify(error).message)",
+                JournalFields(series: run.seriesNumber, run: run.number)
+            )
+            return []
+        }
+    }
+
+    private func tellDrift(after run: RunRecord) throws {
+        let all = try context.store.outcomes().map { record in
+            let row = record.outcome
+            return ChartedOutcome(
+                contouringRun: record.contouringRunNumber,
+                run: record.runNumber,
+                model: "\(record.model) \(record.modelDigest)",
+                outcome: StructureOutcome(
+                    structure: row.structure,
+                    status: row.status,
+                    approval: row.approval,
+                    scores: row.scores
+                )
+            )
+        }
+        let flagged = try driftingStructures(all, run: run.number)
+        guard !flagged.isEmpty else { return }
+        context.logger.event(
+            .outcomeFlagged,
+            "series \(run.seriesNumber): the outcome of \(flagged.joined(separator: ", ")) is flagged: contourctl outcomes",
+            JournalFields(series: run.seriesNumber, run: run.number)
+        )
     }
 
     private func tell(

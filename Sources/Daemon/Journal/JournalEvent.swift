@@ -28,6 +28,7 @@ package enum JournalEvent: String, CaseIterable, Sendable {
     case deliveredForReview = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0031"
     case refused = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0032"
     case deliveryFailed = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0033"
+    case outcomeFlagged = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0034"
     case queuePaused = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0040"
     case queueResumed = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0041"
     case cancelled = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0042"
@@ -38,7 +39,7 @@ package enum JournalEvent: String, CaseIterable, Sendable {
     var level: Logger.Level {
         switch self {
         case .reloadFailed, .noModel, .refused, .intakeTrouble, .deliveryFailed, .stageHeld, .internalError: .error
-        case .fileQuarantined, .fileUnreadable, .stageRetry, .deliveredForReview, .queuePaused: .warning
+        case .fileQuarantined, .fileUnreadable, .stageRetry, .deliveredForReview, .outcomeFlagged, .queuePaused: .warning
         case .started, .stopping, .reloaded, .delivered, .queueResumed, .cancelled, .retried, .recovered: .notice
         case .seriesOpened, .seriesSealed, .seriesWaiting, .fileIgnored, .fileRepeated, .fileLeftBehind,
             .inboxPolled,

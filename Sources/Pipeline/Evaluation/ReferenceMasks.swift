@@ -17,6 +17,10 @@ package struct ReferenceMasks {
     package let names: [String]
     /// The grid that the structures were drawn on; nil for an RT Structure Set, whose contours have none.
     package let grid: VolumeGeometry?
+    /// Of an RT Structure Set (PS3.3 C.8.8.16): APPROVED, UNAPPROVED or REJECTED.
+    package private(set) var approvalStatus: String?
+    /// The lowest and the highest slice index of its contours on a grid; nil where it has frames or voxels instead.
+    private(set) var contourSlices: (VolumeGeometry) -> ClosedRange<Double>? = { _ in nil }
     private let load: (Int, VolumeGeometry) throws -> PlacedMask
 
     /// - Parameters:
@@ -44,6 +48,13 @@ package struct ReferenceMasks {
                 let (mask, outside) = set.structures[index].mask(on: geometry)
                 let offSlice = set.structures[index].offSlice(on: geometry)
                 return PlacedMask(mask: mask, outside: outside, offSlice: offSlice)
+            }
+            approvalStatus = set.approvalStatus
+            contourSlices = { geometry in
+                let contours = set.structures.flatMap(\.contours).filter { $0.points.count >= 3 }
+                let slices = contours.map { geometry.continuousIndex(of: $0.points[0]).z }.filter(\.isFinite)
+                guard let low = slices.min(), let high = slices.max() else { return nil }
+                return low...high
             }
         case .segmentation:
             let object = try SegmentationObject(contentsOf: path)
@@ -125,7 +136,7 @@ package struct ReferenceMasks {
         return paths.filter { !isNifti($0) }.map { [$0] } + (nifti.isEmpty ? [] : [nifti])
     }
 
-    private static func isNifti(_ path: String) -> Bool { path.hasSuffix(".nii") || path.hasSuffix(".nii.gz") }
+    static func isNifti(_ path: String) -> Bool { path.hasSuffix(".nii") || path.hasSuffix(".nii.gz") }
 
     /// One structure on a grid.
     package func mask(at index: Int, on geometry: VolumeGeometry) throws -> PlacedMask {

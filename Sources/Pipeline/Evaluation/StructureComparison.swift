@@ -17,6 +17,10 @@ package struct ComparisonRequest: Sendable {
     package var tolerancesMM: [Double]
     /// Tolerances of single structures, instead of `tolerancesMM`.
     package var toleranceByStructure: [String: Double]
+    /// Scores every slice in its plane, too.
+    package var withSlices = false
+    /// In folders of cases every NIfTI file is a case of its own.
+    package var everyFileIsACase = false
     package var threads: Int
 
     package init(
@@ -67,9 +71,15 @@ package struct StructureComparison: Codable, Sendable {
 ///
 /// - Throws: `Fault` with the file and what is wrong with it; `DicomError`, `SystemError`.
 package func compareStructures(_ request: ComparisonRequest) throws -> StructureComparison {
+    let scan = request.ct.isEmpty ? nil : try SeriesScan(paths: request.ct, limits: AdmissionLimits())
+    return try compareStructures(request, scan: scan)
+}
+
+/// The same with the CT headers at hand.
+func compareStructures(_ request: ComparisonRequest, scan: SeriesScan?) throws -> StructureComparison {
     let reference = try StructureSource(request.reference, labels: request.labels)
     let prediction = try StructureSource(request.prediction, labels: request.labels)
-    let geometry = try grid(request, reference, prediction)
+    let geometry = try comparisonGrid(scan, reference, prediction)
     var result = StructureComparison(
         structures: [],
         unmatchedReference: [],
@@ -106,6 +116,7 @@ package func compareStructures(_ request: ComparisonRequest) throws -> Structure
                 reference: truth.mask,
                 prediction: mask.mask,
                 tolerancesMM: tolerances[StructureName(name)].map { [$0] } ?? request.tolerancesMM,
+                withSlices: request.withSlices,
                 threads: request.threads
             )
         )
@@ -113,102 +124,4 @@ package func compareStructures(_ request: ComparisonRequest) throws -> Structure
     let used = Set(partners.values)
     result.unmatchedPrediction = prediction.names.indices.filter { !used.contains($0) }.map { prediction.names[$0] }
     return result
-}
-
-private func grid(
-    _ request: ComparisonRequest,
-    _ reference: StructureSource,
-    _ prediction: StructureSource
-) throws -> VolumeGeometry {
-    if !request.ct.isEmpty { return try ctGrid(request.ct, reference) }
-    if let grid = reference.grid ?? prediction.grid { return grid }
-    throw Fault(
-        .permanent,
-        "E_NO_GRID",
-        "Contours have no voxels of their own to compare.",
-        hint: "Name the CT that they were drawn on with --ct."
-    )
-}
-
-/// The grid of the CT that the reference refers to, or of the only one.
-private func ctGrid(_ paths: [String], _ reference: StructureSource) throws -> VolumeGeometry {
-    let scan = try SeriesScan(paths: paths, limits: AdmissionLimits())
-    let stacks = scan.stacks.filter { !$0.key.isLocalizer }
-    let meant = stacks.filter { reference.referencedSeriesInstanceUIDs.contains($0.key.seriesInstanceUID) }
-    let candidates = meant.isEmpty ? stacks : meant
-    guard candidates.count == 1 else {
-        throw Fault(
-            .permanent,
-            "E_NO_GRID",
-            candidates.isEmpty ? "There is no CT series in --ct." : "There are \(candidates.count) CT series in --ct.",
-            hint: "Name the folder of the one series that the contours were drawn on."
-        )
-    }
-    let examination = examineStack(
-        candidates[0].headers,
-        limits: AdmissionLimits(),
-        seriesInstanceCount: candidates[0].seriesInstanceCount
-    )
-    guard let geometry = examination.geometry, examination.gaps.isEmpty else {
-        throw DicomError.refused(examination.findings)
-    }
-    return geometry
-}
-
-/// One side of a comparison: a file, or a folder of NIfTI files.
-private struct StructureSource {
-    private let parts: [ReferenceMasks]
-    let names: [String]
-
-    init(_ path: String, labels: [String: UInt8]) throws {
-        guard Directory.exists(path) else { throw SystemError("stat", code: ENOENT, path: path) }
-        let isFolder = Directory.isFolder(path)
-        let files = isFolder ? try Self.niftiFiles(in: path) : [path]
-        guard !files.isEmpty else {
-            throw Fault(
-                .permanent,
-                "E_NO_STRUCTURES",
-                "\(path) holds no NIfTI file.",
-                hint:
-                    "Name an RT Structure Set, a Segmentation, a NIfTI file, or a folder with one NIfTI file a structure."
-            )
-        }
-        parts = try files.map { file in
-            do { return try ReferenceMasks(contentsOf: file, labels: isFolder ? [:] : labels) } catch {
-                var fault = classify(error)
-                fault.message = "\(file): \(fault.message)"
-                throw fault
-            }
-        }
-        names = parts.flatMap(\.names)
-    }
-
-    var grid: VolumeGeometry? { parts.compactMap(\.grid).first }
-
-    /// Whether it says that it lies in another Frame of Reference. NIfTI names none.
-    func liesElsewhere(than geometry: VolumeGeometry) -> Bool {
-        let frames = parts.flatMap(\.frameOfReferenceUIDs)
-        return !geometry.frameOfReferenceUID.isEmpty && !frames.isEmpty
-            && !frames.contains(geometry.frameOfReferenceUID)
-    }
-
-    var referencedSeriesInstanceUIDs: [String] { parts.flatMap(\.referencedSeriesInstanceUIDs) }
-
-    /// - Parameter index: into `names`.
-    func mask(at index: Int, on geometry: VolumeGeometry) throws -> PlacedMask {
-        var first = 0
-        for part in parts {
-            if index < first + part.names.count { return try part.mask(at: index - first, on: geometry) }
-            first += part.names.count
-        }
-        preconditionFailure("names come from the parts")
-    }
-
-    /// One file a structure; a label map beside them would say everything twice.
-    private static func niftiFiles(in folder: String) throws -> [String] {
-        try Directory.list(folder).filter {
-            $0.kind == .file && ($0.name.hasSuffix(".nii") || $0.name.hasSuffix(".nii.gz"))
-        }
-        .map(\.name).filter { !$0.hasPrefix("labels.nii") }.map { "\(folder)/\($0)" }
-    }
 }

@@ -28,13 +28,17 @@ func caseReport(
 }
 
 func modelSummary(of model: ModelPackage) -> CaseReport.ModelSummary {
+    modelSummary(of: model.description, digest: model.digest)
+}
+
+func modelSummary(of description: ModelDescription, digest: String) -> CaseReport.ModelSummary {
     CaseReport.ModelSummary(
-        name: model.name,
-        version: model.description.version,
-        digest: model.digest,
-        summary: model.description.summary,
-        demonstration: model.description.training?.demonstration ?? false,
-        trainingCases: model.description.training?.trainingCases.count ?? 0
+        name: description.name,
+        version: description.version,
+        digest: digest,
+        summary: description.summary,
+        demonstration: description.training?.demonstration ?? false,
+        trainingCases: description.training?.trainingCases.count ?? 0
     )
 }
 

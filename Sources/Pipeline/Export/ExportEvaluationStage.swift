@@ -1,4 +1,6 @@
 import Foundation
+import Imaging
+import Platform
 import Report
 
 /// Writes the small folder of an evaluation that came after the delivery: scores, no contours.
@@ -13,14 +15,15 @@ struct ExportEvaluationStage: Stage {
         let facts = try base.decode(SeriesFacts.self, stage: .resample, "series.json")
         let evaluation = try folder.decode(EvaluationFacts.self, stage: .evaluate, "evaluation.json")
         let findings = evaluation.findings
-        let model = try loadModel(of: baseRequest)
+        // Not the package: it may be another one by now.
+        let model = try base.modelDescription()
         let report = CaseReport(
             verdict: findings.contains { $0.severity == .review } ? .review : .delivered,
             softwareVersion: request.softwareVersion,
             createdAt: RunJSON.text(of: request.createdAt),
             revision: baseRequest.revision,
             series: facts.summary,
-            model: modelSummary(of: model),
+            model: modelSummary(of: model, digest: baseRequest.modelDigest),
             configurationDigest: baseRequest.configurationDigest,
             structures: evaluation.structures,
             findings: findings,
@@ -30,8 +33,29 @@ struct ExportEvaluationStage: Stage {
             files: [:]
         )
         try RunJSON.encode(report).write(to: URL(fileURLWithPath: output + "/report.json"))
-        let page = reportHTML(report, pictures: [], modelCard: nil)
+        try context.report(0.3, "pictures")
+        let pictures = request.export.writesPictures ? try pictures(report, request, base, context) : []
+        let page = reportHTML(report, pictures: pictures, modelCard: nil)
         try Data(page.utf8).write(to: URL(fileURLWithPath: output + "/report.html"))
         try context.report(1, "done")
+    }
+
+    private func pictures(
+        _ report: CaseReport,
+        _ request: RunRequest,
+        _ base: RunFolder,
+        _ context: StageContext
+    ) throws -> [CasePicture] {
+        let segmentation = try base.decode(SegmentationFacts.self, stage: .segment, "segmentation.json")
+        let labels = try Volume<UInt8>(contentsOfBase: base.directory(of: .segment) + "/labels")
+        let ct = base.directory(of: .resample) + "/ct"
+        return try RunPictures(
+            labels: LabelMap(volume: labels, labels: segmentation.labels),
+            rois: base.modelDescription().rois,
+            segmentation: segmentation,
+            evaluation: report.evaluation,
+            referenceFiles: request.referenceFiles,
+            threads: context.threads
+        ).draw(on: Directory.exists(ct + ".raw") ? Volume<Int16>(contentsOfBase: ct) : nil)
     }
 }

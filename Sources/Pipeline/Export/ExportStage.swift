@@ -141,39 +141,14 @@ struct ExportStage: Stage {
         _ context: StageContext
     ) throws -> [CasePicture] {
         guard result.request.export.writesPictures else { return [] }
-        let ct = try Volume<Int16>(contentsOfBase: folder.directory(of: .resample) + "/ct")
-        let outlined = result.model.description.rois.filter { roi in
-            result.segmentation.structures.contains { $0.name == roi.name && $0.found }
-        }.map { OutlinedStructure(name: $0.name, color: $0.color, labels: [UInt8($0.label)]) }
-        return try casePictures(
-            ct: ct,
-            labels: result.labels.volume,
-            structures: outlined,
-            reference: referenceLabels(of: result),
+        return try RunPictures(
+            labels: result.labels,
+            rois: result.model.description.rois,
+            segmentation: result.segmentation,
+            evaluation: result.evaluation.evaluation,
+            referenceFiles: result.request.referenceFiles,
             threads: context.threads
-        )
-    }
-
-    /// The reference that is reported as a label map, for the pictures alone.
-    private func referenceLabels(of result: RunResult) -> Volume<UInt8>? {
-        guard let reported = result.evaluation.evaluation, !reported.structures.isEmpty else { return nil }
-        let geometry = result.labels.volume.geometry
-        var labels = Volume<UInt8>(geometry: geometry, repeating: 0)
-        for path in result.request.referenceFiles {
-            // A reference that cannot be read is already told by the findings of `evaluate`.
-            guard
-                let reference = try? ReferenceMasks(contentsOf: path, labels: result.labels.labels, areStated: false),
-                reference.kind.rawValue == reported.referenceKind,
-                reference.sopInstanceUID == reported.referenceSOPInstanceUID
-            else { continue }
-            let own = result.labels.labels.sorted { $0.value < $1.value }
-            let partners = StructureName.partners(of: reference.names, in: own.map(\.key))
-            for (index, partner) in partners.sorted(by: { $0.key < $1.key }) {
-                guard let mask = try? reference.mask(at: index, on: geometry).mask else { continue }
-                for n in labels.voxels.indices where mask.voxels[n] != 0 { labels.voxels[n] = own[partner].value }
-            }
-        }
-        return labels
+        ).draw(on: Volume<Int16>(contentsOfBase: folder.directory(of: .resample) + "/ct"))
     }
 
     private func digests(in output: String) throws -> [String: String] {

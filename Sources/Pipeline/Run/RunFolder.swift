@@ -1,5 +1,6 @@
 import Foundation
 import Platform
+import Segmentation
 
 /// The stages of a Run, in order.
 package enum StageName: String, Codable, CaseIterable, Sendable {
@@ -32,6 +33,16 @@ package struct RunFolder: Sendable {
     package func write(_ request: RunRequest) throws {
         try Directory.create(path)
         try AtomicFile.write(RunJSON.encode(request), to: path + "/request.json")
+    }
+
+    /// The description of the model that the Run used, as `segment` kept it: the package may have changed since.
+    func modelDescription() throws -> ModelDescription {
+        let kept = directory(of: .segment) + "/model.json"
+        let path = Directory.exists(kept) ? kept : try request().modelDirectory + "/model.json"
+        guard let json = FileManager.default.contents(atPath: path) else {
+            throw SegmentationError.missingFile(path: path)
+        }
+        return try ModelPackage.description(from: json, path: path)
     }
 
     func decode<Value: Decodable>(_ type: Value.Type, stage: StageName, _ name: String) throws -> Value {

@@ -22,25 +22,14 @@ struct EvaluateStage: Stage {
     func run(_ request: RunRequest, _ folder: RunFolder, output: String, _ context: StageContext) throws {
         // A later evaluation reads what the Run it scores has kept.
         let base = request.baseRunDirectory.map(RunFolder.init) ?? folder
-        let model = try loadDescription(of: try base.request())
+        let model = try base.modelDescription()
         let facts = try base.decode(SeriesFacts.self, stage: .resample, "series.json")
         let segmentation = try base.decode(SegmentationFacts.self, stage: .segment, "segmentation.json")
         let labels = try Volume<UInt8>(contentsOfBase: base.directory(of: .segment) + "/labels")
         try context.report(0.2, "plausibility")
-        let judge = PlausibilityJudge(
-            facts: facts,
-            segmentation: segmentation,
-            model: model,
-            geometry: labels.geometry,
-            measures: measureLabels(labels)
-        )
-        let structures = judge.reports()
-        var result = EvaluationFacts(
-            structures: structures,
-            findings: findings(facts, segmentation, structures)
-                + seriesFindings(facts.summary, localizersSetAside: try base.request().localizersSetAside),
-            evaluations: []
-        )
+        var result =
+            request.kind == .evaluation
+            ? try judged(in: base) : try judge(labels, model, facts, segmentation, request, in: folder)
         let evaluation = ReferenceEvaluation(
             labels: LabelMap(volume: labels, labels: segmentation.labels),
             unions: model.derivedROIs.map { ($0.name, $0.union) },
@@ -50,9 +39,49 @@ struct EvaluateStage: Stage {
         let references = ReferenceMasks.grouped(request.referenceFiles)
         for (index, paths) in references.enumerated() {
             try context.report(0.3 + 0.7 * Double(index) / Double(references.count), "scoring")
-            score(paths, with: evaluation, of: try base.request(), facts, into: &result)
+            score(paths, with: evaluation, of: try base.request(), facts, isLate: request.kind == .evaluation, &result)
         }
         try RunJSON.encode(result).write(to: URL(fileURLWithPath: output + "/evaluation.json"))
+    }
+
+    private func judge(
+        _ labels: Volume<UInt8>,
+        _ model: ModelDescription,
+        _ facts: SeriesFacts,
+        _ segmentation: SegmentationFacts,
+        _ request: RunRequest,
+        in folder: RunFolder
+    ) throws -> EvaluationFacts {
+        let ct = try Volume<Int16>(contentsOfBase: folder.directory(of: .resample) + "/ct")
+        let structures = PlausibilityJudge(
+            facts: facts,
+            segmentation: segmentation,
+            model: model,
+            geometry: labels.geometry,
+            measures: measureLabels(labels, ct: ct),
+            labels: labels
+        ).reports()
+        return EvaluationFacts(
+            structures: structures,
+            findings: findings(facts, segmentation, structures)
+                + seriesFindings(facts.summary, localizersSetAside: request.localizersSetAside),
+            evaluations: []
+        )
+    }
+
+    /// What the Run itself found: the CT may be gone by now.
+    private func judged(in base: RunFolder) throws -> EvaluationFacts {
+        struct Kept: Decodable {
+            var structures: [CaseReport.StructureReport]
+            var findings: [CaseReport.Finding]
+        }
+        let kept = try base.decode(Kept.self, stage: .evaluate, "evaluation.json")
+        let ofReferences: Set = ["W_OWN_RESULT", "W_REFERENCE_UNMATCHED", "W_REFERENCE_UNUSABLE"]
+        return EvaluationFacts(
+            structures: kept.structures,
+            findings: kept.findings.filter { !ofReferences.contains($0.code) },
+            evaluations: []
+        )
     }
 
     private func score(
@@ -60,42 +89,54 @@ struct EvaluateStage: Stage {
         with evaluation: ReferenceEvaluation,
         of request: RunRequest,
         _ facts: SeriesFacts,
-        into result: inout EvaluationFacts
+        isLate: Bool,
+        _ result: inout EvaluationFacts
     ) {
         let references = paths.compactMap { path in
             usable(into: &result) { try reference(path, with: evaluation, facts) }
         }
-        guard !references.isEmpty, let scores = usable(into: &result, { try evaluation.score(against: references) })
+        guard !references.isEmpty,
+            let scores = usable(
+                into: &result,
+                { try evaluation.score(against: references, leavingOutUnedited: isLate) }
+            )
         else {
             return
         }
         let own = ProductIdentity(request, series: facts.summary)
-        guard !own.isOurs(scores.referenceSOPInstanceUID) else {
-            result.findings.append(
-                .init(
-                    severity: .note,
-                    code: "W_OWN_RESULT",
-                    structure: nil,
-                    message: "The reference is our own unedited result.",
-                    hint: "It was not scored: it would agree with itself.",
-                    details: []
-                )
-            )
+        let changes = scores.changes ?? []
+        let isUnedited = !changes.isEmpty && changes.allSatisfy { $0.status == .unedited }
+        guard !own.isOurs(scores.referenceSOPInstanceUID), !isUnedited else {
+            result.findings.append(ownResult(scores.referenceSOPInstanceUID, own))
+            // What nobody changed is an outcome all the same; it is counted, not scored.
+            if !own.isOurs(scores.referenceSOPInstanceUID) { result.evaluations.append(scores) }
             return
         }
         result.evaluations.append(scores)
-        if scores.structures.isEmpty {
-            result.findings.append(
-                .init(
-                    severity: .note,
-                    code: "W_REFERENCE_UNMATCHED",
-                    structure: nil,
-                    message: "No structure of the reference has a name that the model knows.",
-                    hint: "Name structures after TG-263, for example Lung_L.",
-                    details: scores.unmatchedReference
-                )
+        guard scores.structures.isEmpty, !changes.contains(where: { $0.status == .unedited }) else { return }
+        result.findings.append(
+            .init(
+                severity: .note,
+                code: "W_REFERENCE_UNMATCHED",
+                structure: nil,
+                message: "No structure of the reference has a name that the model knows.",
+                hint: "Name structures after TG-263, for example Lung_L.",
+                details: scores.unmatchedReference
             )
-        }
+        )
+    }
+
+    private func ownResult(_ uid: String?, _ own: ProductIdentity) -> CaseReport.Finding {
+        .init(
+            severity: .note,
+            code: "W_OWN_RESULT",
+            structure: nil,
+            message: own.isOurs(uid)
+                ? "The reference is our own unedited result."
+                : "The reference has our own contours, unedited, under another UID.",
+            hint: "It was not scored: it would agree with itself.",
+            details: []
+        )
     }
 
     private func reference(
@@ -194,13 +235,5 @@ struct EvaluateStage: Stage {
                 details: []
             )
         }
-    }
-
-    private func loadDescription(of request: RunRequest) throws -> ModelDescription {
-        let path = request.modelDirectory + "/model.json"
-        guard let json = FileManager.default.contents(atPath: path) else {
-            throw SegmentationError.missingFile(path: path)
-        }
-        return try ModelPackage.description(from: json, path: path)
     }
 }

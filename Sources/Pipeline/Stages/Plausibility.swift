@@ -9,6 +9,7 @@ struct PlausibilityJudge {
     let model: ModelDescription
     let geometry: VolumeGeometry
     let measures: [LabelMeasures]
+    let labels: Volume<UInt8>
 
     func reports() -> [CaseReport.StructureReport] {
         let own = model.rois.map(report)
@@ -23,7 +24,10 @@ struct PlausibilityJudge {
         report.confidence = result?.confidence
         report.meanHU = result?.meanHU
         report.components = result?.components ?? 0
-        if report.found { report.checks = checks(of: roi, report, measured) }
+        if report.found {
+            report.holes = holes(of: roi.label, measured, in: labels)
+            report.checks = checks(of: roi, report, measured)
+        }
         return report
     }
 
@@ -55,6 +59,9 @@ struct PlausibilityJudge {
             firstSlice: measured.firstSlice,
             lastSlice: measured.lastSlice,
             centroidMM: measured.centroid(on: geometry).map { [$0.x, $0.y, $0.z] },
+            extentMM: measured.extentMM(on: geometry),
+            spreadHU: measured.spreadHU,
+            holes: nil,
             touchesPictureEdge: measured.touchesPictureEdge,
             touchesFirstSlice: measured.perSlice.first ?? 0 > 0,
             touchesLastSlice: measured.perSlice.last ?? 0 > 0,
@@ -62,106 +69,5 @@ struct PlausibilityJudge {
             rtStructureSetRoundTripDice: nil,
             segmentationRoundTripDice: nil
         )
-    }
-
-    private func checks(
-        of roi: ROIDescription,
-        _ report: CaseReport.StructureReport,
-        _ measured: LabelMeasures
-    ) -> [CaseReport.PlausibilityCheck] {
-        let expected = roi.plausibility
-        var checks: [CaseReport.PlausibilityCheck] = []
-        if let range = expected.volumeML { checks.append(volumeCheck(range, report)) }
-        if let range = expected.meanHU, let mean = report.meanHU {
-            checks.append(check("mean HU", "\(rounded(mean)) HU", range, unit: "HU", range.contains(mean)))
-        }
-        if let limit = expected.maximumComponents {
-            checks.append(
-                .init(
-                    name: "components",
-                    value: "\(report.components)",
-                    expected: "at most \(limit)",
-                    passed: report.components <= limit
-                )
-            )
-        }
-        if let side = expected.side, let x = report.centroidMM?.first {
-            checks.append(sideCheck(side, offsetMM: x - facts.bodyCentreX))
-        }
-        if let limit = expected.reviewConfidence, let confidence = report.confidence {
-            checks.append(
-                .init(
-                    name: "confidence",
-                    value: "\((confidence * 100).rounded() / 100)",
-                    expected: "at least \(limit)",
-                    passed: confidence >= limit
-                )
-            )
-        }
-        checks.append(
-            .init(
-                name: "slices skipped",
-                value: "\(measured.skippedSlices)",
-                expected: "0",
-                passed: measured.skippedSlices == 0
-            )
-        )
-        checks.append(
-            .init(
-                name: "edge of the picture",
-                value: report.touchesPictureEdge ? "touched" : "not touched",
-                expected: "not touched",
-                passed: !report.touchesPictureEdge
-            )
-        )
-        return checks
-    }
-
-    /// Of a structure that the scan cuts only a part is there: it cannot be too small.
-    private func volumeCheck(
-        _ range: ClosedInterval,
-        _ report: CaseReport.StructureReport
-    ) -> CaseReport.PlausibilityCheck {
-        let value = "\(rounded(report.volumeML)) mL"
-        guard report.touchesFirstSlice || report.touchesLastSlice || report.touchesPictureEdge else {
-            return check("volume", value, range, unit: "mL", range.contains(report.volumeML))
-        }
-        return .init(
-            name: "volume",
-            value: value,
-            expected: "at most \(rounded(range.upper)) mL (the scan cuts it)",
-            passed: report.volumeML <= range.upper
-        )
-    }
-
-    private func check(
-        _ name: String,
-        _ value: String,
-        _ range: ClosedInterval,
-        unit: String,
-        _ passed: Bool
-    ) -> CaseReport.PlausibilityCheck {
-        .init(
-            name: name,
-            value: value,
-            expected: "\(rounded(range.lower)) to \(rounded(range.upper)) \(unit)",
-            passed: passed
-        )
-    }
-
-    /// LPS: x grows to the patient's left.
-    private func sideCheck(_ side: Plausibility.Side, offsetMM: Double) -> CaseReport.PlausibilityCheck {
-        let passed =
-            switch side {
-            case .left: offsetMM > 0
-            case .right: offsetMM < 0
-            case .midline: abs(offsetMM) < 40
-            }
-        let where_ = "\(rounded(abs(offsetMM))) mm \(offsetMM >= 0 ? "left" : "right") of the middle of the body"
-        return .init(name: "side", value: where_, expected: side.rawValue, passed: passed)
-    }
-
-    private func rounded(_ value: Double) -> String {
-        abs(value) >= 10 ? "\(Int(value.rounded()))" : "\((value * 10).rounded() / 10)"
     }
 }

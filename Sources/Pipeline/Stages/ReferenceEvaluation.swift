@@ -12,9 +12,15 @@ struct ReferenceEvaluation {
     let tolerancesMM: [Double]
     let threads: Int
 
-    /// - Parameter references: the files of one reference; a structure that is in several is scored once.
+    /// - Parameters:
+    ///   - references: the files of one reference; a structure that is in several is scored once.
+    ///   - leavesOutUnedited: the reference may have been made from our result: structures that nobody changed are
+    ///     counted, not scored.
     /// - Throws: what reading a mask throws.
-    func score(against references: [ReferenceMasks]) throws -> CaseReport.Evaluation {
+    func score(
+        against references: [ReferenceMasks],
+        leavingOutUnedited leavesOutUnedited: Bool = false
+    ) throws -> CaseReport.Evaluation {
         var evaluation = CaseReport.Evaluation(
             referenceKind: references[0].kind.rawValue,
             referenceSOPInstanceUID: references[0].sopInstanceUID,
@@ -23,6 +29,8 @@ struct ReferenceEvaluation {
             unmatchedPrediction: [],
             findings: []
         )
+        evaluation.approvalStatus = references[0].approvalStatus
+        var changes: [StructureChange] = []
         let geometry = labels.volume.geometry
         let theirs = references.flatMap { reference in reference.names.indices.map { (reference, $0) } }
         let partners = StructureName.partners(of: theirs.map { $0.names[$1] }, in: names)
@@ -34,18 +42,25 @@ struct ReferenceEvaluation {
             }
             let placed = try reference.mask(at: place, on: geometry)
             evaluation.findings += placed.findings(name, of: "reference", on: "CT")
-            evaluation.structures.append(
-                StructureScores(
-                    name: own,
-                    reference: placed.mask,
-                    prediction: prediction,
-                    tolerancesMM: tolerancesMM,
-                    threads: threads
-                )
+            let scores = StructureScores(
+                name: own,
+                reference: placed.mask,
+                prediction: prediction,
+                tolerancesMM: tolerancesMM,
+                threads: threads
             )
+            let change = StructureChange(scores, on: geometry)
+            changes.append(change)
+            if !leavesOutUnedited || change.status != .unedited { evaluation.structures.append(scores) }
         }
         let scored = Set(partners.values)
         evaluation.unmatchedPrediction = names.indices.filter { !scored.contains($0) }.map { names[$0] }
+        if leavesOutUnedited {
+            let removed = evaluation.unmatchedPrediction.filter { name in
+                prediction(of: name)?.voxels.contains { $0 != 0 } ?? false
+            }
+            evaluation.changes = changes + removed.map(StructureChange.init(removed:))
+        }
         return evaluation
     }
 

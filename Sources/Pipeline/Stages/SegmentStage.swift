@@ -28,5 +28,7 @@ struct SegmentStage: Stage {
             findings: result.findings
         )
         try RunJSON.encode(facts).write(to: URL(fileURLWithPath: output + "/segmentation.json"))
+        // A reference may come months later, when the package is another one.
+        try StrictJSON.encode(model.description).write(to: URL(fileURLWithPath: output + "/model.json"))
     }
 }

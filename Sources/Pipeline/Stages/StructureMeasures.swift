@@ -1,18 +1,31 @@
 import Imaging
 
-/// Where one label lies in a label map.
+/// What one label of a label map looks like.
 struct LabelMeasures: Sendable {
     var voxels = 0
     /// Sum of continuous indices of its voxels.
     var indexSum = Vector3.zero
     /// Voxels in each slice.
     var perSlice: [Int]
-    var touchesPictureEdge = false
+    /// Faces of voxels on the edge of the picture: on its first and last column, and on its first and last row.
+    var columnEdgeFaces = 0
+    var rowEdgeFaces = 0
+    /// Sums over the CT's voxels; nil where the CT is gone.
+    var hu: HUSums?
+    /// Bounding box of its voxels; empty without one.
+    var low = SIMD3<Int>(repeating: .max)
+    var high = SIMD3<Int>(repeating: .min)
+
+    struct HUSums: Sendable {
+        var sum = 0
+        var squares = 0
+    }
 
     init(slices: Int) { perSlice = Array(repeating: 0, count: slices) }
 
     var firstSlice: Int? { perSlice.firstIndex { $0 > 0 } }
     var lastSlice: Int? { perSlice.lastIndex { $0 > 0 } }
+    var touchesPictureEdge: Bool { columnEdgeFaces + rowEdgeFaces > 0 }
 
     /// Slices without a voxel between the first and the last that have one.
     var skippedSlices: Int {
@@ -26,34 +39,92 @@ struct LabelMeasures: Sendable {
         return geometry.patientPoint(i: middle.x, j: middle.y, k: middle.z)
     }
 
+    /// From the lower end of the first slice to the upper end of the last, mm.
+    func extentMM(on geometry: VolumeGeometry) -> Double? {
+        guard let first = firstSlice, let last = lastSlice else { return nil }
+        return Double(last - first + 1) * geometry.spacing.z
+    }
+
+    /// Area on the edge of the picture, mm^2.
+    func edgeContactMM2(on geometry: VolumeGeometry) -> Double {
+        Double(columnEdgeFaces) * geometry.spacing.y * geometry.spacing.z
+            + Double(rowEdgeFaces) * geometry.spacing.x * geometry.spacing.z
+    }
+
+    /// Standard deviation of the CT inside, HU.
+    var spreadHU: Double? {
+        guard let hu, voxels > 1 else { return nil }
+        let mean = Double(hu.sum) / Double(voxels)
+        return max(0, Double(hu.squares) / Double(voxels) - mean * mean).squareRoot()
+    }
+
     static func + (a: LabelMeasures, b: LabelMeasures) -> LabelMeasures {
         var sum = a
         sum.voxels += b.voxels
         sum.indexSum += b.indexSum
         for k in sum.perSlice.indices { sum.perSlice[k] += b.perSlice[k] }
-        sum.touchesPictureEdge = a.touchesPictureEdge || b.touchesPictureEdge
+        sum.columnEdgeFaces += b.columnEdgeFaces
+        sum.rowEdgeFaces += b.rowEdgeFaces
+        sum.low = pointwiseMin(a.low, b.low)
+        sum.high = pointwiseMax(a.high, b.high)
         return sum
     }
 }
 
 /// Measures every label of a map in one pass; index is the label.
-func measureLabels(_ labels: Volume<UInt8>) -> [LabelMeasures] {
+///
+/// - Parameter ct: on the grid of the labels; nil where it is gone.
+func measureLabels(_ labels: Volume<UInt8>, ct: Volume<Int16>?) -> [LabelMeasures] {
     let d = labels.geometry.dimensions
+    precondition(ct.map { $0.geometry.dimensions == d } ?? true, "labels on the grid of the CT")
     var measures = Array(repeating: LabelMeasures(slices: d.k), count: 256)
     labels.voxels.withUnsafeBufferPointer { voxels in
         for k in 0..<d.k {
             for j in 0..<d.j {
                 let row = d.i * (j + d.j * k)
-                let edgeRow = j == 0 || j == d.j - 1
+                let isEdgeRow = j == 0 || j == d.j - 1
                 for i in 0..<d.i where voxels[row + i] != 0 {
                     let label = Int(voxels[row + i])
                     measures[label].voxels += 1
                     measures[label].indexSum += Vector3(Double(i), Double(j), Double(k))
                     measures[label].perSlice[k] += 1
-                    if edgeRow || i == 0 || i == d.i - 1 { measures[label].touchesPictureEdge = true }
+                    measures[label].low = pointwiseMin(measures[label].low, SIMD3(i, j, k))
+                    measures[label].high = pointwiseMax(measures[label].high, SIMD3(i, j, k))
+                    if i == 0 || i == d.i - 1 { measures[label].columnEdgeFaces += 1 }
+                    if isEdgeRow { measures[label].rowEdgeFaces += 1 }
                 }
             }
         }
     }
+    if let ct { measureHU(ct, labels, &measures) }
     return measures
+}
+
+private func measureHU(_ ct: Volume<Int16>, _ labels: Volume<UInt8>, _ measures: inout [LabelMeasures]) {
+    var sums = Array(repeating: LabelMeasures.HUSums(), count: 256)
+    for n in labels.voxels.indices where labels.voxels[n] != 0 {
+        let (label, hu) = (Int(labels.voxels[n]), Int(ct.voxels[n]))
+        sums[label].sum += hu
+        sums[label].squares += hu * hu
+    }
+    for label in measures.indices { measures[label].hu = sums[label] }
+}
+
+/// Closed cavities of a label: pieces of what is not the label (6 neighbours) that it encloses wholly.
+func holes(of label: Int, _ measured: LabelMeasures, in labels: Volume<UInt8>) -> Int {
+    guard measured.voxels > 0 else { return 0 }
+    // One voxel more on each side, so that all that is outside is one piece.
+    let size = measured.high &- measured.low &+ SIMD3(repeating: 3)
+    var geometry = labels.geometry
+    geometry.dimensions = Dimensions(i: size.x, j: size.y, k: size.z)
+    var outside = Mask(geometry: geometry, repeating: 1)
+    for k in 1..<size.z - 1 {
+        for j in 1..<size.y - 1 {
+            for i in 1..<size.x - 1 {
+                let at = measured.low &+ SIMD3(i - 1, j - 1, k - 1)
+                if Int(labels[at.x, at.y, at.z]) == label { outside[i, j, k] = 0 }
+            }
+        }
+    }
+    return ConnectedComponents(of: outside, connectivity: .faces).sizes.count - 1
 }

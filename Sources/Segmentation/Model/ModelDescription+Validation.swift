@@ -140,6 +140,16 @@ extension ROIDescription {
             (0...1).contains(acceptance.minimumConfidence),
             (0...1).contains(acceptance.maximumAirFraction ?? 0)
         else { return .init(key: "\(path).acceptance", message: "a number is out of range") }
+        if let symmetry = plausibility.symmetry, symmetry.to == name || !names.contains(symmetry.to) {
+            return .init(key: "\(path).plausibility.symmetry.to", message: "the name of another structure in rois")
+        }
+        let ranges = [
+            plausibility.volumeML, plausibility.meanHU, plausibility.spreadHU, plausibility.extentMM,
+            plausibility.lateralOffsetMM, plausibility.symmetry?.volumeRatio,
+        ]
+        guard ranges.allSatisfy({ $0.map { $0.lower <= $0.upper } ?? true }) else {
+            return .init(key: "\(path).plausibility", message: "the lower end of a range is above the upper")
+        }
         let knots = confidence?.knots ?? []
         guard zip(knots, knots.dropFirst()).allSatisfy({ $0.raw < $1.raw }) else {
             return .init(key: "\(path).confidence.knots", message: "must rise in raw")

@@ -128,23 +128,63 @@ package struct Plausibility: Codable, Sendable, Equatable {
 
     package var volumeML: ClosedInterval?
     package var meanHU: ClosedInterval?
+    /// Standard deviation of the CT's own voxels inside.
+    package var spreadHU: ClosedInterval?
+    /// From the lower end of the first slice to the upper end of the last.
+    package var extentMM: ClosedInterval?
     package var maximumComponents: Int?
+    /// Closed cavities.
+    package var maximumHoles: Int?
     /// Side of the patient on which the centroid is expected, relative to the body's centre.
     package var side: Side?
+    /// Distance of the centroid from the body's centre, left or right.
+    package var lateralOffsetMM: ClosedInterval?
+    package var symmetry: Symmetry?
+    /// Slices without a voxel between the first and the last; 0 if nothing is said.
+    package var maximumSkippedSlices: Int?
+    /// Area that may lie on the edge of the picture; 0 if nothing is said.
+    package var maximumEdgeContactMM2: Double?
     /// Confidence below this asks for review.
     package var reviewConfidence: Double?
+
+    /// How large a structure is in comparison with its counterpart on the other side.
+    package struct Symmetry: Codable, Sendable, Equatable {
+        /// Name of the counterpart.
+        package var to: String
+        /// Volume over the volume of the counterpart.
+        package var volumeRatio: ClosedInterval
+
+        package init(to: String, volumeRatio: ClosedInterval) {
+            self.to = to
+            self.volumeRatio = volumeRatio
+        }
+    }
 
     package init(
         volumeML: ClosedInterval? = nil,
         meanHU: ClosedInterval? = nil,
+        spreadHU: ClosedInterval? = nil,
+        extentMM: ClosedInterval? = nil,
         maximumComponents: Int? = nil,
+        maximumHoles: Int? = nil,
         side: Side? = nil,
+        lateralOffsetMM: ClosedInterval? = nil,
+        symmetry: Symmetry? = nil,
+        maximumSkippedSlices: Int? = nil,
+        maximumEdgeContactMM2: Double? = nil,
         reviewConfidence: Double? = nil
     ) {
         self.volumeML = volumeML
         self.meanHU = meanHU
+        self.spreadHU = spreadHU
+        self.extentMM = extentMM
         self.maximumComponents = maximumComponents
+        self.maximumHoles = maximumHoles
         self.side = side
+        self.lateralOffsetMM = lateralOffsetMM
+        self.symmetry = symmetry
+        self.maximumSkippedSlices = maximumSkippedSlices
+        self.maximumEdgeContactMM2 = maximumEdgeContactMM2
         self.reviewConfidence = reviewConfidence
     }
 }

@@ -80,8 +80,17 @@ extension TrainingConfiguration {
             plausibility: Plausibility(
                 volumeML: ClosedInterval(700, 4500),
                 meanHU: ClosedInterval(-920, -500),
+                spreadHU: ClosedInterval(60, 320),
+                extentMM: ClosedInterval(140, 360),
                 maximumComponents: 1,
+                maximumHoles: 20,
                 side: side,
+                lateralOffsetMM: ClosedInterval(35, 130),
+                // The heart takes its room from the left lung.
+                symmetry: .init(
+                    to: other,
+                    volumeRatio: side == .left ? ClosedInterval(0.5, 1.25) : ClosedInterval(0.8, 2)
+                ),
                 reviewConfidence: 0.9
             )
         )

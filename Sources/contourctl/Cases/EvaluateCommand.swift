@@ -3,34 +3,40 @@ import Foundation
 import Metrics
 import Pipeline
 import Platform
+import Report
 
 struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "Score contours against a reference.",
+        abstract: "Score contours against a reference, one case or many.",
         discussion: """
             Both may be an RT Structure Set, a DICOM Segmentation, a NIfTI file (a mask named after its structure, or a \
             label map with --label), or a folder with one NIfTI file for each structure. Structures are matched by name; \
             Lung_L, LUNG LEFT, LungL and lt lung are one, Lung_L_PTV is another. Contours between slices are taken to the \
             nearest one; how many and how far is told, as are slices that are skipped.
 
+            Two folders of cases (folders that hold folders, or DICOM objects) are a cohort. Cases are matched by the \
+            series that they contour, or by the name of their folder or file; what has no partner is named. The answer \
+            has all scores, and for each structure median, mean, quartiles and 95 % bootstrap intervals, worst first.
+
             \(StructureScores.definition). Two RT Structure Sets need the CT that they were drawn on (--ct). Undefined \
-            (a side is empty) is shown as -, and as null in JSON.
+            (a side is empty) is shown as -, and as null in JSON; it takes no part in means.
 
             EXAMPLES
               contourctl evaluate --reference approved.dcm --prediction rtstruct.dcm --ct ct
               contourctl evaluate --reference truth/ --prediction results/1.2.3/ --tolerance 1 --tolerance 2
               contourctl evaluate --reference l.nii.gz --prediction seg.dcm --label Lung_L=1 --label Lung_R=2 --json
+              contourctl evaluate --reference approved/ --prediction outbox/ --ct ct/ --html cohort.html --csv > all.csv
 
             EXIT STATUS
               0 scored; 65 a file cannot be used, or no name matches; 66 a file is not there
             """
     )
 
-    @Option(help: ArgumentHelp("What is right.", valueName: "file"))
+    @Option(help: ArgumentHelp("What is right.", valueName: "path"))
     var reference: String
 
-    @Option(help: ArgumentHelp("What is scored.", valueName: "file"))
+    @Option(help: ArgumentHelp("What is scored.", valueName: "path"))
     var prediction: String
 
     @Option(help: ArgumentHelp("CT images: their grid is the one to compare on.", valueName: "path"))
@@ -50,11 +56,20 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: ArgumentHelp("What a value of a NIfTI label map is, for example Lung_L=1.", valueName: "name=value"))
     var label: [String] = []
 
+    @Flag(help: "Every NIfTI file of the two folders is a case of its own.")
+    var cases = false
+
+    @Flag(help: "Score every slice in its plane, too (in JSON).")
+    var slices = false
+
     @Flag(help: "Print the scores as JSON.")
     var json = false
 
     @Flag(help: "Print the scores as comma-separated values.")
     var csv = false
+
+    @Option(help: ArgumentHelp("Write a page with plots of a cohort.", valueName: "file"))
+    var html: String?
 
     @Option(help: "Number of threads. The result does not depend on it.")
     var threads: Int = ProcessorCount.available
@@ -64,22 +79,25 @@ struct EvaluateCommand: ParsableCommand {
             throw ValidationError("--tolerance takes 0 to 100 mm")
         }
         guard !(json && csv) else { throw ValidationError("--json or --csv, not both") }
+        guard json || !slices else { throw ValidationError("--slices needs --json") }
         _ = try (pairs(perOrganTolerance, "--per-organ-tolerance"), labels())
     }
 
     func run() throws {
         try exiting {
-            let request = ComparisonRequest(
-                reference: reference,
-                prediction: prediction,
-                ct: ct,
-                labels: try labels(),
-                tolerancesMM: tolerance.isEmpty ? [1, 2, 3] : tolerance,
-                toleranceByStructure: try pairs(perOrganTolerance, "--per-organ-tolerance"),
-                threads: threads
-            )
+            let request = try request()
+            if try comparesCohorts(request) { return try scoreCohort(request) }
+            guard html == nil else {
+                throw CommandFailure(.dataError, "--html shows a cohort; reference and prediction are one case")
+            }
             let comparison = try compareStructures(request)
-            if json { try printJSON(comparison) } else if csv { printCSV(comparison) } else { tell(comparison) }
+            if json {
+                try printJSON(comparison)
+            } else if csv {
+                print(EvaluationText.csv(comparison.structures))
+            } else {
+                print(EvaluationText.text(comparison))
+            }
             guard !comparison.structures.isEmpty else {
                 throw CommandFailure(
                     .dataError,
@@ -87,6 +105,43 @@ struct EvaluateCommand: ParsableCommand {
                 )
             }
         }
+    }
+
+    private func scoreCohort(_ request: ComparisonRequest) throws {
+        let bar = ProgressBar()
+        let cohort = try compareCohorts(request) { done, all in
+            bar.show(Double(done) / Double(max(1, all)), "\(done) of \(all) cases")
+        }
+        bar.end()
+        if json {
+            try printJSON(cohort)
+        } else if csv {
+            print(EvaluationText.csv(cohort))
+        } else {
+            print(EvaluationText.text(cohort))
+        }
+        if let html {
+            let pictures = try cohortPictures(cohort, request)
+            try AtomicFile.write(Data(cohortHTML(cohort, pictures: pictures).utf8), to: html)
+        }
+        guard cohort.cases.contains(where: { !$0.structures.isEmpty }) else {
+            throw CommandFailure(.dataError, "no case could be scored")
+        }
+    }
+
+    private func request() throws -> ComparisonRequest {
+        var request = ComparisonRequest(
+            reference: reference,
+            prediction: prediction,
+            ct: ct,
+            labels: try labels(),
+            tolerancesMM: tolerance.isEmpty ? [1, 2, 3] : tolerance,
+            toleranceByStructure: try pairs(perOrganTolerance, "--per-organ-tolerance"),
+            threads: threads
+        )
+        request.withSlices = slices
+        request.everyFileIsACase = cases
+        return request
     }
 
     private func pairs(_ texts: [String], _ option: String) throws -> [String: Double] {
@@ -107,53 +162,6 @@ struct EvaluateCommand: ParsableCommand {
                 throw ValidationError("--label takes whole numbers from 1 to 255")
             }
             return label
-        }
-    }
-
-    /// Columns for every tolerance that some structure was scored with.
-    private func tolerances(_ comparison: StructureComparison) -> [String] {
-        Set(comparison.structures.flatMap(\.surfaceDice.keys)).sorted { (Double($0) ?? 0) < (Double($1) ?? 0) }
-    }
-
-    private func tell(_ comparison: StructureComparison) {
-        let tolerances = tolerances(comparison)
-        var table = TextTable(
-            ["structure", "Dice"] + tolerances.map { "surface Dice \($0) mm" }
-                + ["HD95 mm", "mean distance mm", "reference mL", "prediction mL"]
-        )
-        for scores in comparison.structures {
-            table.add(
-                [scores.name, decimal(scores.dice, 4)] + tolerances.map { decimal(scores.surfaceDice[$0] ?? nil, 4) }
-                    + [
-                        decimal(scores.hausdorff95MM, 2), decimal(scores.meanSurfaceDistanceMM, 3),
-                        decimal(scores.volumeReferenceML, 1), decimal(scores.volumePredictionML, 1),
-                    ]
-            )
-        }
-        print(table.text)
-        for name in comparison.unmatchedReference { print("only in the reference: \(name)") }
-        for name in comparison.unmatchedPrediction { print("only in the prediction: \(name)") }
-        for finding in comparison.findings { print(finding) }
-        print(comparison.definition)
-    }
-
-    private func printCSV(_ comparison: StructureComparison) {
-        let tolerances = tolerances(comparison)
-        print(
-            (["structure", "dice"] + tolerances.map { "surface_dice_\($0)_mm" } + [
-                "hausdorff_95_mm", "mean_surface_distance_mm", "volume_reference_ml", "volume_prediction_ml",
-            ]).joined(separator: ",")
-        )
-        for scores in comparison.structures {
-            let numbers =
-                [scores.dice] + tolerances.map { scores.surfaceDice[$0] ?? nil } + [
-                    scores.hausdorff95MM, scores.meanSurfaceDistanceMM, scores.volumeReferenceML,
-                    scores.volumePredictionML,
-                ]
-            let name =
-                scores.name.contains(where: { ",\"\n".contains($0) })
-                ? "\"" + scores.name.replacingOccurrences(of: "\"", with: "\"\"") + "\"" : scores.name
-            print(([name] + numbers.map { $0.map { "\($0)" } ?? "" }).joined(separator: ","))
         }
     }
 }

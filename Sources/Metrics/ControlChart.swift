@@ -1,0 +1,91 @@
+/// A control chart of scores that come one after the other: does the agreement still vary as it did at first?
+///
+/// The first `baseline` values give the centre (their mean) and the spread (mean moving range / 1.128, which a slow
+/// drift inside the baseline does not widen). From then on a value is flagged
+/// - `beyond limits` when it lies more than 3 spreads from the centre (Shewhart's individuals chart), and
+/// - `drift` when the exponentially weighted mean (weight 0.2) lies beyond its own limits (2.7 spreads times the
+///   standard error of that mean; Lucas and Saccucci, Technometrics 32 (1990)), which many small steps reach that no
+///   single value shows.
+/// Both directions count: contours that are suddenly never changed are news, too.
+package struct ControlChart: Codable, Sendable, Equatable {
+    package enum Flag: String, Codable, Sendable {
+        case beyondLimits = "beyond limits"
+        case drift
+    }
+
+    package enum State: String, Codable, Sendable {
+        case collecting = "collecting a baseline"
+        case stable
+        case drifting
+    }
+
+    package struct Point: Codable, Sendable, Equatable {
+        package var value: Double
+        /// Exponentially weighted mean, from the centre on; nil in the baseline.
+        package var weightedMean: Double?
+        package var flags: [Flag]
+    }
+
+    package static let defaultBaseline = 20
+    package static let weight = 0.2
+    package static let limitSpreads = 3.0
+    package static let driftSpreads = 2.7
+
+    package static let rule =
+        "limits from the first \(defaultBaseline) outcomes: their mean, and 3 times their mean moving range / 1.128; drift: "
+        + "exponentially weighted mean (0.2) beyond 2.7 times its standard error; both directions"
+
+    /// Number of values that the limits come from.
+    package let baseline: Int
+    package let centre: Double?
+    package let spread: Double?
+    package let points: [Point]
+
+    private enum CodingKeys: String, CodingKey {
+        case baseline, centre, spread, points
+    }
+
+    /// - Parameter values: in the order of time.
+    package init(_ values: [Double], baseline: Int = defaultBaseline) {
+        precondition(baseline >= 2, "a spread needs two values")
+        self.baseline = baseline
+        guard values.count >= baseline else {
+            (centre, spread) = (nil, nil)
+            points = values.map { Point(value: $0, weightedMean: nil, flags: []) }
+            return
+        }
+        let first = values.prefix(baseline)
+        let mean = first.reduce(0, +) / Double(baseline)
+        let ranges = zip(first, first.dropFirst()).map { abs($1 - $0) }
+        let sigma = ranges.reduce(0, +) / Double(ranges.count) / 1.128
+        (centre, spread) = (mean, sigma)
+        var weighted = mean
+        points = values.enumerated().map { index, value in
+            guard index >= baseline else { return Point(value: value, weightedMean: nil, flags: []) }
+            weighted = Self.weight * value + (1 - Self.weight) * weighted
+            var flags: [Flag] = []
+            if abs(value - mean) > Self.limitSpreads * sigma { flags.append(.beyondLimits) }
+            let limit = Self.driftLimit(after: index - baseline + 1, spread: sigma)
+            if abs(weighted - mean) > limit { flags.append(.drift) }
+            return Point(value: value, weightedMean: weighted, flags: flags)
+        }
+    }
+
+    private static func driftLimit(after count: Int, spread: Double) -> Double {
+        var remaining = 1.0
+        for _ in 0..<min(2 * count, 2000) { remaining *= 1 - weight }
+        return driftSpreads * spread * (weight / (2 - weight) * (1 - remaining)).squareRoot()
+    }
+
+    /// Lower and upper limit of single values; nil before the baseline is there.
+    package var limits: (lower: Double, upper: Double)? {
+        guard let centre, let spread else { return nil }
+        return (centre - Self.limitSpreads * spread, centre + Self.limitSpreads * spread)
+    }
+
+    /// By the latest value.
+    package var state: State {
+        guard centre != nil else { return .collecting }
+        return points.last?.flags.isEmpty == false ? .drifting : .stable
+    }
+}

@@ -1,0 +1,177 @@
+import Dicom
+import Foundation
+import Platform
+
+/// One case of a folder of cases: the contours of one scan.
+struct CohortCase: Sendable {
+    /// Path of its folder below the folder of cases; of its file, where every file is a case.
+    var name: String
+    /// A DICOM object, a NIfTI file, or a folder of NIfTI files.
+    var path: String
+    /// Of the CT that a DICOM object contours.
+    var seriesInstanceUIDs: [String]
+}
+
+/// Finds the cases of a folder.
+///
+/// A DICOM object is a case by the series that it contours. Where a folder holds a Segmentation and an RT Structure Set
+/// of one series, as results of contourd do, the Segmentation is taken: it is exact to the voxel. NIfTI files of one
+/// folder are the structures of one case, unless every file is said to be a case; beside DICOM objects they say the
+/// same again and are left out.
+struct CohortCases {
+    private(set) var cases: [CohortCase] = []
+    /// What was left out and why.
+    private(set) var findings: [String] = []
+    private let root: String
+    private let everyFileIsACase: Bool
+
+    /// - Throws: `SystemError`.
+    init(in root: String, everyFileIsACase: Bool) throws(SystemError) {
+        self.root = root
+        self.everyFileIsACase = everyFileIsACase
+        try collect(root)
+        cases.sort { $0.name < $1.name }
+    }
+
+    /// Whether a folder holds cases rather than the structures of one: it has folders, or DICOM objects.
+    static func holdsCases(_ path: String) throws(SystemError) -> Bool {
+        guard Directory.isFolder(path) else { return false }
+        let entries = try Directory.list(path).filter { !$0.name.hasPrefix(".") }
+        let hasNifti = entries.contains { $0.kind == .file && ReferenceMasks.isNifti($0.name) }
+        return entries.contains { $0.kind == .folder } || (!hasNifti && entries.contains { $0.kind == .file })
+    }
+
+    private mutating func collect(_ folder: String) throws(SystemError) {
+        var (files, nifti): ([String], [String]) = ([], [])
+        for entry in try Directory.list(folder) where !entry.name.hasPrefix(".") {
+            let path = "\(folder)/\(entry.name)"
+            switch entry.kind {
+            case .folder: try collect(path)
+            case .file where ReferenceMasks.isNifti(entry.name): nifti.append(path)
+            case .file: files.append(path)
+            default: findings.append("\(relative(path)): a link or no plain file; it is not followed")
+            }
+        }
+        let objects = objects(files)
+        for (series, group) in Dictionary(grouping: objects, by: \.series).sorted(by: { $0.key < $1.key }) {
+            add(group, of: series, in: folder)
+        }
+        guard objects.isEmpty else { return }
+        if everyFileIsACase {
+            for path in nifti { cases.append(CohortCase(name: name(ofFile: path), path: path, seriesInstanceUIDs: [])) }
+        } else if !nifti.isEmpty {
+            cases.append(CohortCase(name: name(ofFolder: folder), path: folder, seriesInstanceUIDs: []))
+        }
+    }
+
+    private struct Object {
+        var path: String
+        var series: String
+        var seriesInstanceUIDs: [String]
+        var isSegmentation: Bool
+    }
+
+    private mutating func objects(_ files: [String]) -> [Object] {
+        files.compactMap { path in
+            do {
+                let header = try InstanceHeader(contentsOf: path)
+                guard header.kind == .rtStructureSet || header.kind == .segmentation else { return nil }
+                let masks = try ReferenceMasks(contentsOf: path)
+                return Object(
+                    path: path,
+                    series: masks.referencedSeriesInstanceUIDs.sorted().joined(separator: " "),
+                    seriesInstanceUIDs: masks.referencedSeriesInstanceUIDs,
+                    isSegmentation: header.kind == .segmentation
+                )
+            } catch DicomError.notDicom {
+                return nil  // reports and notes lie beside contours
+            } catch {
+                findings.append("\(relative(path)): \(classify(error).message)")
+                return nil
+            }
+        }
+    }
+
+    private mutating func add(_ group: [Object], of series: String, in folder: String) {
+        let preferred = group.filter(\.isSegmentation).isEmpty ? group : group.filter(\.isSegmentation)
+        guard let chosen = preferred.first else { return }
+        if preferred.count > 1 {
+            let others = preferred.dropFirst().map { Directory.name(of: $0.path) }.joined(separator: ", ")
+            findings.append(
+                "\(relative(chosen.path)) is taken; \(others) contour the same series and are not scored"
+            )
+        }
+        cases.append(
+            CohortCase(
+                name: folder == root ? name(ofFile: chosen.path) : name(ofFolder: folder),
+                path: chosen.path,
+                seriesInstanceUIDs: chosen.seriesInstanceUIDs
+            )
+        )
+    }
+
+    private func relative(_ path: String) -> String {
+        path.hasPrefix(root + "/") ? String(path.dropFirst(root.count + 1)) : path
+    }
+
+    private func name(ofFolder folder: String) -> String {
+        folder == root ? Directory.name(of: root) : relative(folder)
+    }
+
+    /// Without what follows the name: `a/b.nii.gz` and `a/b.dcm` are both `a/b`.
+    private func name(ofFile path: String) -> String {
+        var name = relative(path)
+        for ending in [".nii.gz", ".nii", ".dcm"] where name.hasSuffix(ending) {
+            name.removeLast(ending.count)
+            break
+        }
+        return name
+    }
+}
+
+/// Which case of one side belongs to which of the other: by the series first, then by name, then by the last part of
+/// the name where that is unique.
+struct CohortPairs {
+    private(set) var pairs: [(reference: CohortCase, prediction: CohortCase)] = []
+    private(set) var onlyReference: [String] = []
+    private(set) var onlyPrediction: [String] = []
+    /// What was left out of the folders and why.
+    private(set) var findings: [String] = []
+
+    /// - Throws: `SystemError` when a folder cannot be listed.
+    init(of request: ComparisonRequest) throws(SystemError) {
+        func cases(_ folder: String) throws(SystemError) -> CohortCases {
+            let root = folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder
+            return try CohortCases(in: root, everyFileIsACase: request.everyFileIsACase)
+        }
+        let (references, predictions) = (try cases(request.reference), try cases(request.prediction))
+        self.init(references: references.cases, predictions: predictions.cases)
+        findings = references.findings.map { "reference: \($0)" } + predictions.findings.map { "prediction: \($0)" }
+    }
+
+    init(references: [CohortCase], predictions: [CohortCase]) {
+        var free = predictions
+        var open = references
+        func match(_ belong: (CohortCase, CohortCase) -> Bool) {
+            open = open.filter { reference in
+                let candidates = free.indices.filter { belong(reference, free[$0]) }
+                // Two that fit are no match: guessing would score the wrong scan.
+                guard candidates.count == 1, let index = candidates.first else { return true }
+                pairs.append((reference, free.remove(at: index)))
+                return false
+            }
+        }
+        match { !Set($0.seriesInstanceUIDs).isDisjoint(with: $1.seriesInstanceUIDs) }
+        match { $0.name == $1.name && !Self.areOfDifferentSeries($0, $1) }
+        match { Directory.name(of: $0.name) == Directory.name(of: $1.name) && !Self.areOfDifferentSeries($0, $1) }
+        // One case on each side: there is nothing to confuse.
+        if open.count == 1 && free.count == 1 && pairs.isEmpty { match { !Self.areOfDifferentSeries($0, $1) } }
+        pairs.sort { $0.reference.name < $1.reference.name }
+        (onlyReference, onlyPrediction) = (open.map(\.name), free.map(\.name))
+    }
+
+    private static func areOfDifferentSeries(_ a: CohortCase, _ b: CohortCase) -> Bool {
+        !a.seriesInstanceUIDs.isEmpty && !b.seriesInstanceUIDs.isEmpty
+            && Set(a.seriesInstanceUIDs).isDisjoint(with: b.seriesInstanceUIDs)
+    }
+}

@@ -1,0 +1,82 @@
+import Dicom
+import Foundation
+import Metrics
+import Platform
+import Report
+
+/// Whether a comparison is one of two folders of cases.
+package func comparesCohorts(_ request: ComparisonRequest) throws -> Bool {
+    guard Directory.isFolder(request.reference), Directory.isFolder(request.prediction) else { return false }
+    if request.everyFileIsACase { return true }
+    return try CohortCases.holdsCases(request.reference) || CohortCases.holdsCases(request.prediction)
+}
+
+/// Scores every case that both folders have. A case that cannot be scored is told and costs no other.
+///
+/// - Parameter progress: cases done, cases to do.
+/// - Throws: `SystemError` when a folder cannot be listed; `Fault` when no case has a partner.
+package func compareCohorts(
+    _ request: ComparisonRequest,
+    progress: (Int, Int) -> Void = { _, _ in }
+) throws -> CohortReport {
+    let matched = try CohortPairs(of: request)
+    guard !matched.pairs.isEmpty else {
+        throw Fault(
+            .permanent,
+            "E_NO_CASES",
+            "No case of the reference has a partner: \(list(matched.onlyReference)) and \(list(matched.onlyPrediction)).",
+            hint: "Cases are matched by the series that they contour, or by the name of their folder or file."
+        )
+    }
+    let scan = request.ct.isEmpty ? nil : try SeriesScan(paths: request.ct, limits: AdmissionLimits())
+    var cases: [CohortReport.Case] = []
+    for (index, pair) in matched.pairs.enumerated() {
+        progress(index, matched.pairs.count)
+        cases.append(score(pair, request, scan))
+    }
+    progress(matched.pairs.count, matched.pairs.count)
+    return CohortReport(
+        cases: cases,
+        onlyReference: matched.onlyReference,
+        onlyPrediction: matched.onlyPrediction,
+        findings: matched.findings
+    )
+}
+
+private func score(
+    _ pair: (reference: CohortCase, prediction: CohortCase),
+    _ request: ComparisonRequest,
+    _ scan: SeriesScan?
+) -> CohortReport.Case {
+    var request = request
+    request.reference = pair.reference.path
+    request.prediction = pair.prediction.path
+    request.labels = request.labelsOfCases
+    do {
+        let comparison = try compareStructures(request, scan: scan)
+        return CohortReport.Case(
+            name: pair.reference.name,
+            structures: comparison.structures,
+            unmatchedReference: comparison.unmatchedReference,
+            unmatchedPrediction: comparison.unmatchedPrediction,
+            findings: comparison.findings,
+            fault: comparison.structures.isEmpty ? "no structure has one name on both sides" : nil
+        )
+    } catch {
+        let fault = classify(error)
+        return CohortReport.Case(
+            name: pair.reference.name,
+            fault: "\(fault.code): \(fault.message) \(fault.hint)"
+        )
+    }
+}
+
+private func list(_ names: [String]) -> String {
+    names.isEmpty
+        ? "none" : names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
+}
+
+extension ComparisonRequest {
+    /// A file that is named after its case does not say what its structures are called.
+    var labelsOfCases: [String: UInt8] { everyFileIsACase && labels.isEmpty ? ["label 1": 1] : labels }
+}

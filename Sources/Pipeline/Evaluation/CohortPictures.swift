@@ -1,0 +1,51 @@
+import Dicom
+import Imaging
+import Metrics
+import Platform
+import Report
+import Segmentation
+
+/// Pictures of the worst cases of a cohort: of each structure the case with the lowest surface Dice, in the slice where
+/// both sides differ most, on the CT where `--ct` has it.
+///
+/// A case that cannot be drawn is left out: it was scored, and its numbers are there.
+package func cohortPictures(_ cohort: CohortReport, _ request: ComparisonRequest) throws -> [WorstPicture] {
+    let scan = request.ct.isEmpty ? nil : try SeriesScan(paths: request.ct, limits: AdmissionLimits())
+    let pairs = try CohortPairs(of: request)
+    var pictures: [WorstPicture] = []
+    for summary in cohort.summary.prefix(12) {
+        guard let worst = cohort.worst.first(where: { $0.structure == summary.name }), worst.dice ?? 0 < 1,
+            let pair = pairs.pairs.first(where: { $0.reference.name == worst.name })
+        else { continue }
+        do {
+            if let picture = try draw(worst, pair, request, scan) { pictures.append(picture) }
+        } catch {
+            let fault = classify(error)
+            guard fault.kind == .permanent else { throw fault }
+        }
+    }
+    return pictures
+}
+
+private func draw(
+    _ worst: CohortReport.WorstCase,
+    _ pair: (reference: CohortCase, prediction: CohortCase),
+    _ request: ComparisonRequest,
+    _ scan: SeriesScan?
+) throws -> WorstPicture? {
+    let reference = try StructureSource(pair.reference.path, labels: request.labelsOfCases)
+    let prediction = try StructureSource(pair.prediction.path, labels: request.labelsOfCases)
+    let geometry = try comparisonGrid(scan, reference, prediction)
+    guard let index = reference.names.firstIndex(of: worst.structure),
+        let partner = StructureName.partners(of: reference.names, in: prediction.names)[index]
+    else { return nil }
+    let truth = try reference.mask(at: index, on: geometry).mask
+    let mask = try prediction.mask(at: partner, on: geometry).mask
+    var ct: Volume<Int16>?
+    if let scan, let stack = ctStacks(scan, reference, prediction).first {
+        let series = try loadCTSeries(files: stack.files, threads: request.threads)
+        if series.volume.geometry.dimensions == geometry.dimensions { ct = series.volume }
+    }
+    let name = "\(worst.name), \(worst.structure)"
+    return try worstPicture(name, ct: ct, prediction: mask, reference: truth)
+}

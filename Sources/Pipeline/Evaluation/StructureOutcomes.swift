@@ -1,0 +1,82 @@
+import Foundation
+import Metrics
+import Report
+
+/// What the report of a Run says a reference made of one structure: a row of the table of outcomes.
+package struct StructureOutcome: Sendable, Equatable {
+    package var structure: String
+    /// `scored`, `edited`, `unedited` or `removed`.
+    package var status: String
+    package var approval: String?
+    /// `StructureScores` as JSON; nil where nothing is scored.
+    package var scores: String?
+
+    package init(structure: String, status: String, approval: String?, scores: String?) {
+        self.structure = structure
+        self.status = status
+        self.approval = approval
+        self.scores = scores
+    }
+}
+
+/// Reads the outcomes of a finished Run from its report; none when it was scored against nothing.
+///
+/// - Throws: what reading and decoding throw.
+package func structureOutcomes(ofReport path: String) throws -> [StructureOutcome] {
+    let report = try JSONDecoder().decode(CaseReport.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+    guard let evaluation = report.evaluation else { return [] }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    let scores = try Dictionary(
+        evaluation.structures.map { ($0.name, String(decoding: try encoder.encode($0), as: UTF8.self)) },
+        uniquingKeysWith: { first, _ in first }
+    )
+    let changes: [(name: String, status: String)] =
+        evaluation.changes.map { $0.map { ($0.name, $0.status.rawValue) } }
+        ?? evaluation.structures.map { ($0.name, "scored") }
+    return changes.map { change in
+        StructureOutcome(
+            structure: change.name,
+            status: change.status,
+            approval: evaluation.approvalStatus,
+            scores: scores[change.name]
+        )
+    }
+}
+
+/// A row of the table of outcomes with what the chart needs beside it.
+package struct ChartedOutcome: Sendable {
+    package var contouringRun: Int64
+    package var run: Int64
+    package var model: String
+    package var outcome: StructureOutcome
+
+    package init(contouringRun: Int64, run: Int64, model: String, outcome: StructureOutcome) {
+        self.contouringRun = contouringRun
+        self.run = run
+        self.model = model
+        self.outcome = outcome
+    }
+}
+
+/// Structures whose latest outcome is flagged by its control chart, and was made by a run.
+///
+/// - Parameter outcomes: all, in the order in which they came.
+/// - Throws: `DecodingError` when scores are those of another version.
+package func driftingStructures(_ outcomes: [ChartedOutcome], run: Int64) throws -> [String] {
+    let recorded = try outcomes.map { row in
+        RecordedOutcome(
+            contouringRun: row.contouringRun,
+            run: row.run,
+            structure: row.outcome.structure,
+            model: row.model,
+            name: "\(row.run)",
+            time: "",
+            status: row.outcome.status,
+            approval: row.outcome.approval,
+            scores: try row.outcome.scores.map { try JSONDecoder().decode(StructureScores.self, from: Data($0.utf8)) }
+        )
+    }
+    return recorded.counted(withUnapproved: false).charts(baseline: ControlChart.defaultBaseline)
+        .filter { $0.chart.state == .drifting && $0.names.last == "\(run)" }.map(\.structure)
+}

@@ -1,0 +1,123 @@
+import Imaging
+import Report
+import Segmentation
+
+/// Each measured value beside the range of the model package that it is judged by.
+extension PlausibilityJudge {
+    func checks(
+        of roi: ROIDescription,
+        _ report: CaseReport.StructureReport,
+        _ measured: LabelMeasures
+    ) -> [CaseReport.PlausibilityCheck] {
+        let expected = roi.plausibility
+        let isCut = report.touchesFirstSlice || report.touchesLastSlice || report.touchesPictureEdge
+        return [
+            expected.volumeML.map { within("volume", report.volumeML, $0, unit: "mL", isCut: isCut) },
+            zip(expected.extentMM, report.extentMM).map { range, extent in
+                within("extent", extent, range, unit: "mm", isCut: isCut)
+            },
+            zip(expected.meanHU, report.meanHU).map { within("mean HU", $1, $0, unit: "HU") },
+            zip(expected.spreadHU, report.spreadHU).map { within("spread of HU", $1, $0, unit: "HU") },
+            expected.maximumComponents.map { atMost("components", report.components, $0) },
+            zip(expected.maximumHoles, report.holes).map { atMost("holes", $1, $0) },
+            zip(expected.side, report.centroidMM?.first).map { sideCheck($0, offsetMM: $1 - facts.bodyCentreX) },
+            zip(expected.lateralOffsetMM, report.centroidMM?.first).map { range, x in
+                within("distance from the middle", abs(x - facts.bodyCentreX), range, unit: "mm")
+            },
+            expected.symmetry.flatMap { symmetryCheck($0, of: roi, isCut: isCut) },
+            zip(expected.reviewConfidence, report.confidence).map { confidenceCheck($0, $1) },
+            atMost("slices skipped", measured.skippedSlices, expected.maximumSkippedSlices ?? 0),
+            edgeCheck(measured, limitMM2: expected.maximumEdgeContactMM2 ?? 0),
+        ].compactMap { $0 }
+    }
+
+    private func zip<A, B>(_ a: A?, _ b: B?) -> (A, B)? {
+        guard let a, let b else { return nil }
+        return (a, b)
+    }
+
+    /// - Parameter isCut: of a structure that the scan cuts only a part is there: it cannot be too small.
+    private func within(
+        _ name: String,
+        _ value: Double,
+        _ range: ClosedInterval,
+        unit: String,
+        isCut: Bool = false
+    ) -> CaseReport.PlausibilityCheck {
+        .init(
+            name: name,
+            value: "\(rounded(value)) \(unit)",
+            expected: isCut
+                ? "at most \(rounded(range.upper)) \(unit) (the scan cuts it)"
+                : "\(rounded(range.lower)) to \(rounded(range.upper)) \(unit)",
+            passed: value <= range.upper && (isCut || value >= range.lower)
+        )
+    }
+
+    private func atMost(_ name: String, _ value: Int, _ limit: Int) -> CaseReport.PlausibilityCheck {
+        .init(
+            name: name,
+            value: "\(value)",
+            expected: limit == 0 ? "0" : "at most \(limit)",
+            passed: value <= limit
+        )
+    }
+
+    private func confidenceCheck(_ limit: Double, _ confidence: Double) -> CaseReport.PlausibilityCheck {
+        .init(
+            name: "confidence",
+            value: "\((confidence * 100).rounded() / 100)",
+            expected: "at least \(limit)",
+            passed: confidence >= limit
+        )
+    }
+
+    /// LPS: x grows to the patient's left.
+    private func sideCheck(_ side: Plausibility.Side, offsetMM: Double) -> CaseReport.PlausibilityCheck {
+        let passed =
+            switch side {
+            case .left: offsetMM > 0
+            case .right: offsetMM < 0
+            case .midline: abs(offsetMM) < 40
+            }
+        let where_ = "\(rounded(abs(offsetMM))) mm \(offsetMM >= 0 ? "left" : "right") of the middle of the body"
+        return .init(name: "side", value: where_, expected: side.rawValue, passed: passed)
+    }
+
+    /// Not judged where the scan cuts one of both, or where the counterpart was not found: that is told already.
+    private func symmetryCheck(
+        _ symmetry: Plausibility.Symmetry,
+        of roi: ROIDescription,
+        isCut: Bool
+    ) -> CaseReport.PlausibilityCheck? {
+        guard let other = model.rois.first(where: { $0.name == symmetry.to }), measures[other.label].voxels > 0 else {
+            return nil
+        }
+        let counterpart = measures[other.label]
+        let isOtherCut =
+            counterpart.touchesPictureEdge || counterpart.perSlice.first ?? 0 > 0 || counterpart.perSlice.last ?? 0 > 0
+        guard !isCut, !isOtherCut else { return nil }
+        let ratio = Double(measures[roi.label].voxels) / Double(counterpart.voxels)
+        func text(_ value: Double) -> String { "\((value * 100).rounded() / 100)" }
+        return .init(
+            name: "symmetry",
+            value: "\(text(ratio)) times \(symmetry.to)",
+            expected: "\(text(symmetry.volumeRatio.lower)) to \(text(symmetry.volumeRatio.upper)) times",
+            passed: symmetry.volumeRatio.contains(ratio)
+        )
+    }
+
+    private func edgeCheck(_ measured: LabelMeasures, limitMM2: Double) -> CaseReport.PlausibilityCheck {
+        let contact = measured.edgeContactMM2(on: geometry)
+        return .init(
+            name: "edge of the picture",
+            value: contact > 0 ? "\(rounded(contact)) mm2" : "not touched",
+            expected: limitMM2 > 0 ? "at most \(rounded(limitMM2)) mm2" : "not touched",
+            passed: contact <= limitMM2
+        )
+    }
+
+    private func rounded(_ value: Double) -> String {
+        abs(value) >= 10 ? "\(Int(value.rounded()))" : "\((value * 10).rounded() / 10)"
+    }
+}

@@ -1,0 +1,178 @@
+import Foundation
+import Metrics
+
+/// `cohort.html`: one page that opens offline: distributions, trends, worst cases, a table to sort.
+package func cohortHTML(_ cohort: CohortReport, charts: [OutcomeChart] = [], pictures: [WorstPicture] = []) -> String {
+    var sections = [cohortHeader(cohort, charts), notScored(cohort), distributions(cohort)]
+    if !charts.isEmpty { sections.append(trends(charts)) }
+    sections += [worstCases(cohort, pictures), summaryTable(cohort), allScores(cohort)]
+    return """
+        <!DOCTYPE html>
+        <html lang="en"><head><meta charset="utf-8">
+        <meta name="viewport" content="width=device-width, initial-scale=1">
+        <title>contourd: \(cohort.cases.count) cases</title><style>\(styleSheet)\(plotStyleSheet)</style></head><body>
+        <main>\(sections.filter { !$0.isEmpty }.joined(separator: "\n"))</main>
+        <script>\(sortingScript)</script>
+        </body></html>
+
+        """
+}
+
+private func cohortHeader(_ cohort: CohortReport, _ charts: [OutcomeChart]) -> String {
+    let scored = cohort.cases.count { !$0.structures.isEmpty }
+    let missing = cohort.onlyReference.count + cohort.onlyPrediction.count
+    var words = ["\(scored) cases scored"]
+    if scored < cohort.cases.count { words.append("\(cohort.cases.count - scored) could not be scored") }
+    if missing > 0 { words.append("\(missing) without a partner") }
+    let drifting = charts.filter { $0.chart.state == .drifting }.map { "\($0.structure) (\($0.model))" }
+    let drift =
+        drifting.isEmpty
+        ? ""
+        : "<p class=\"banner\"><strong>&#9888; Look at the trend of \(escaped(drifting.joined(separator: ", "))).</strong></p>"
+    return """
+        <header><h1>Agreement with references</h1><p>\(words.joined(separator: ", ")).</p>\(drift)
+        <p class="small">\(escaped(cohort.definition)). Undefined scores take no part in means and quartiles; they are \
+        counted. Intervals: 95 % bootstrap (\(cohort.bootstrap.resamples) resamples, seed \(cohort.bootstrap.seed)).</p>
+        </header>
+        """
+}
+
+private func notScored(_ cohort: CohortReport) -> String {
+    let items =
+        cohort.cases.compactMap { one in one.fault.map { "\(one.name) was not scored: \($0)" } }
+        + cohort.onlyReference.map { "\($0): missing in the prediction" }
+        + cohort.onlyPrediction.map { "\($0): missing in the reference" } + cohort.findings
+        + cohort.cases.flatMap { one in
+            one.unmatchedReference.map { "\(one.name): \($0) is only in the reference" }
+                + one.unmatchedPrediction.map { "\(one.name): \($0) is only in the prediction" }
+                + one.findings.map { "\(one.name): \($0)" }
+        }
+    guard !items.isEmpty else { return "" }
+    let list = "<ul>\(items.map { "<li>\(escaped($0))</li>" }.joined())</ul>"
+    return "<section><h2>What is missing (\(items.count))</h2>"
+        + (items.count > 12 ? "<details><summary>Show all</summary>\(list)</details>" : list) + "</section>"
+}
+
+private func distributions(_ cohort: CohortReport) -> String {
+    let tolerance = CohortReport.mainTolerance(cohort.tolerances)
+    let measures: [Measure] = [.surfaceDice(tolerance), .dice, .hausdorff95, .volumeDifferencePercent]
+    let plots = measures.map { measure -> String in
+        let samples = cohort.summary.map { summary in
+            let scores = cohort.cases.flatMap(\.structures).filter { $0.name == summary.name }
+            return PlotSample(label: summary.name, values: scores.compactMap(measure.value))
+        }
+        let isComparable = measure.key == "surface_dice_2_mm" && cohort.summary.contains { isLung($0.name) }
+        let goals =
+            isComparable
+            ? [
+                PlotReference(value: 0.95, label: "0.95 published median"),
+                PlotReference(value: 0.92, label: "0.92 published mean"),
+            ] : []
+        return boxPlot(samples, title: measure.title, references: goals)
+    }.joined()
+    guard !plots.isEmpty else { return "" }
+    return """
+        <section><h2>Distributions</h2><p class="small">Boxes: quartiles and median; whiskers: last value within 1.5 \
+        interquartile ranges; hollow dots: beyond. The published lines are of left lungs of the LCTSC data set at 2 mm; \
+        they say nothing about other structures or other data.</p><div class="plots">\(plots)</div></section>
+        """
+}
+
+private func isLung(_ name: String) -> Bool { name.lowercased().contains("lung") }
+
+private func trends(_ charts: [OutcomeChart]) -> String {
+    """
+    <section><h2>Trend</h2><p class="small">Every outcome in the order in which it came. Rule: \
+    \(escaped(ControlChart.rule)). Diamonds are flagged; the thin line is the weighted mean.</p>
+    \(charts.map(trendPlot).joined())</section>
+    """
+}
+
+private func worstCases(_ cohort: CohortReport, _ pictures: [WorstPicture]) -> String {
+    guard !cohort.worst.isEmpty else { return "" }
+    let rows = cohort.summary.flatMap { summary in
+        cohort.worst.filter { $0.structure == summary.name }.prefix(3).map { one in
+            [
+                escaped(one.structure), escaped(one.name), score(one.surfaceDice, digits: 4),
+                score(one.dice, digits: 4), score(one.hausdorff95MM, digits: 2),
+            ]
+        }
+    }
+    let figures = pictures.map { picture in
+        """
+        <figure><img alt="\(escaped(picture.caption))" src="data:image/png;base64,\(picture.png.base64EncodedString())">
+        <figcaption>\(escaped(picture.caption))</figcaption></figure>
+        """
+    }
+    let tolerance = CohortReport.mainTolerance(cohort.tolerances)
+    return "<section><h2>Worst cases</h2>"
+        + table(["Structure", "Case", "Surface Dice \(tolerance) mm", "Dice", "HD95, mm"], rows)
+        + (figures.isEmpty ? "" : "<div class=\"gallery\">\(figures.joined())</div>") + "</section>"
+}
+
+private func summaryTable(_ cohort: CohortReport) -> String {
+    let measures = Measure.summarised(tolerances: cohort.tolerances)
+    let rows = cohort.summary.flatMap { summary in
+        measures.compactMap { measure -> [String]? in
+            guard let sample = summary.measures[measure.key] else { return nil }
+            func pair(_ values: [Double?]?) -> String {
+                values.map { $0.map { score($0, digits: measure.digits) }.joined(separator: " to ") } ?? "&ndash;"
+            }
+            return [
+                escaped(summary.name), escaped(measure.title), "\(sample.count)", "\(sample.undefined)",
+                score(sample.median, digits: measure.digits), pair(sample.medianConfidence95),
+                pair([sample.lowerQuartile, sample.upperQuartile]), score(sample.mean, digits: measure.digits),
+                pair(sample.meanConfidence95), pair([sample.minimum, sample.maximum]),
+            ]
+        }
+    }
+    guard !rows.isEmpty else { return "" }
+    let head = [
+        "Structure", "Measure", "n", "Undefined", "Median", "95 %", "Quartiles", "Mean", "95 %", "Range",
+    ]
+    return "<section><h2>Summary</h2>\(table(head, rows))</section>"
+}
+
+private func allScores(_ cohort: CohortReport) -> String {
+    let measures =
+        [.dice] + cohort.tolerances.map(Measure.surfaceDice) + [.hausdorff95, .meanSurfaceDistance]
+        + [.volumeDifferencePercent, .centreShift] + cohort.tolerances.map(Measure.addedPathLength)
+    let rows = cohort.cases.flatMap { one in
+        one.structures.map { scores in
+            [escaped(one.name), escaped(scores.name)] + (one.time.map { [escaped(String($0.prefix(10)))] } ?? [])
+                + measures.map { score($0.value(scores), digits: $0.digits) }
+        }
+    }
+    guard !rows.isEmpty else { return "" }
+    let hasTimes = cohort.cases.contains { $0.time != nil }
+    let head = ["Case", "Structure"] + (hasTimes ? ["Date"] : []) + measures.map(\.title)
+    return """
+        <section class="all"><h2>All scores</h2><p class="small screen">A click on a head sorts by that column, another \
+        click the other way round.</p>\(table(head, rows))</section>
+        """
+}
+
+/// Sorts the rows of a table by the column whose head is clicked or chosen by keyboard: numbers as numbers, dashes last.
+private let sortingScript = """
+    document.querySelectorAll('.all table').forEach(function(table){
+      var body=table.tBodies[0],last=-1,down=false;
+      table.querySelectorAll('th').forEach(function(head,column){
+        head.className='sortable';head.tabIndex=0;
+        function sort(){
+          down=column===last&&!down;last=column;
+          var rows=Array.from(body.rows);
+          rows.sort(function(a,b){
+            var x=a.cells[column].textContent,y=b.cells[column].textContent,p=parseFloat(x),q=parseFloat(y);
+            if(isNaN(p)!==isNaN(q)&&(x==='\\u2013'||y==='\\u2013'))return x==='\\u2013'?1:-1;
+            var order=isNaN(p)||isNaN(q)?x.localeCompare(y):p-q;
+            return down?-order:order;
+          });
+          rows.forEach(function(row){body.appendChild(row)});
+          table.querySelectorAll('th').forEach(function(h){h.removeAttribute('aria-sort')});
+          head.setAttribute('aria-sort',down?'descending':'ascending');
+        }
+        head.addEventListener('click',sort);
+        head.addEventListener('keydown',function(e){if(e.key==='Enter'||e.key===' '){e.preventDefault();sort()}});
+      });
+    });
+    """

@@ -1,0 +1,137 @@
+import Metrics
+
+/// Scores of many cases; docs/schemas/evaluation.schema.json is the schema of its JSON.
+package struct CohortReport: Codable, Sendable {
+    package var cases: [Case]
+    /// By structure, in the order of their names.
+    package var summary: [StructureSummary]
+    /// Cases of each structure, those with the lowest surface Dice first; undefined ones lead.
+    package var worst: [WorstCase]
+    /// Cases that only one side has.
+    package var onlyReference: [String]
+    package var onlyPrediction: [String]
+    /// What a reader must know about the cohort as a whole.
+    package var findings: [String]
+    package var definition: String
+    package var bootstrap: Bootstrap
+
+    package struct Case: Codable, Sendable {
+        package var name: String
+        /// ISO 8601, UTC; nil where no time is known.
+        package var time: String?
+        package var structures: [StructureScores]
+        package var unmatchedReference: [String]
+        package var unmatchedPrediction: [String]
+        package var findings: [String]
+        /// Why it could not be scored; nil when it was.
+        package var fault: String?
+
+        package init(
+            name: String,
+            time: String? = nil,
+            structures: [StructureScores] = [],
+            unmatchedReference: [String] = [],
+            unmatchedPrediction: [String] = [],
+            findings: [String] = [],
+            fault: String? = nil
+        ) {
+            self.name = name
+            self.time = time
+            self.structures = structures
+            self.unmatchedReference = unmatchedReference
+            self.unmatchedPrediction = unmatchedPrediction
+            self.findings = findings
+            self.fault = fault
+        }
+
+        private enum CodingKeys: String, CodingKey {
+            case time, structures, findings, fault
+            case name = "case"
+            case unmatchedReference = "unmatched_reference"
+            case unmatchedPrediction = "unmatched_prediction"
+        }
+    }
+
+    package struct StructureSummary: Codable, Sendable {
+        package var name: String
+        /// Cases that have it on both sides.
+        package var cases: Int
+        /// By key of the measure.
+        package var measures: [String: SampleSummary]
+    }
+
+    package struct WorstCase: Codable, Sendable, Equatable {
+        package var structure: String
+        package var name: String
+        /// Surface Dice at the middle of the tolerances; nil where undefined.
+        package var surfaceDice: Double?
+        package var dice: Double?
+        package var hausdorff95MM: Double?
+
+        private enum CodingKeys: String, CodingKey {
+            case structure, dice
+            case name = "case"
+            case surfaceDice = "surface_dice"
+            case hausdorff95MM = "hausdorff_95_mm"
+        }
+    }
+
+    package struct Bootstrap: Codable, Sendable, Equatable {
+        package var seed = SampleSummary.bootstrapSeed
+        package var resamples = SampleSummary.bootstrapResamples
+        package var confidence = 0.95
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case cases, summary, worst, findings, definition, bootstrap
+        case onlyReference = "only_reference"
+        case onlyPrediction = "only_prediction"
+    }
+
+    package init(
+        cases: [Case],
+        onlyReference: [String] = [],
+        onlyPrediction: [String] = [],
+        findings: [String] = []
+    ) {
+        self.cases = cases
+        self.onlyReference = onlyReference
+        self.onlyPrediction = onlyPrediction
+        self.findings = findings
+        definition = StructureScores.definition
+        bootstrap = Bootstrap()
+        let scored = cases.flatMap { one in one.structures.map { (name: one.name, scores: $0) } }
+        let byStructure = Dictionary(grouping: scored, by: \.scores.name).sorted { $0.key < $1.key }
+        summary = byStructure.map { name, rows in
+            let scores = rows.map(\.scores)
+            let measures = Measure.summarised(tolerances: Measure.tolerances(of: scores))
+            return StructureSummary(
+                name: name,
+                cases: rows.count,
+                measures: Dictionary(
+                    measures.map { measure in (measure.key, SampleSummary(scores.map(measure.value))) },
+                    uniquingKeysWith: { first, _ in first }
+                )
+            )
+        }
+        worst = byStructure.flatMap { name, rows in
+            let tolerance = Self.mainTolerance(Measure.tolerances(of: rows.map(\.scores)))
+            return rows.map { row in
+                WorstCase(
+                    structure: name,
+                    name: row.name,
+                    surfaceDice: row.scores.surfaceDice[tolerance] ?? nil,
+                    dice: row.scores.dice,
+                    hausdorff95MM: row.scores.hausdorff95MM
+                )
+            }.sorted { ($0.surfaceDice ?? -1, $0.name) < ($1.surfaceDice ?? -1, $1.name) }
+        }
+    }
+
+    /// 2 mm where it is there, otherwise the middle one.
+    package static func mainTolerance(_ tolerances: [String]) -> String {
+        tolerances.contains("2") ? "2" : tolerances.isEmpty ? "" : tolerances[tolerances.count / 2]
+    }
+
+    package var tolerances: [String] { Measure.tolerances(of: cases.flatMap(\.structures)) }
+}

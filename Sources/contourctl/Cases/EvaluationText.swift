@@ -1,0 +1,103 @@
+import Foundation
+import Metrics
+import Pipeline
+import Report
+
+/// Scores as text and as comma-separated values.
+enum EvaluationText {
+    static func text(_ comparison: StructureComparison) -> String {
+        let measures = shown(comparison.structures)
+        var table = TextTable(["structure"] + measures.map(\.title))
+        for scores in comparison.structures {
+            table.add([scores.name] + measures.map { decimal($0.value(scores), $0.digits) })
+        }
+        let notes =
+            comparison.unmatchedReference.map { "only in the reference: \($0)" }
+            + comparison.unmatchedPrediction.map { "only in the prediction: \($0)" } + comparison.findings
+        return ([table.text] + notes + [comparison.definition]).joined(separator: "\n")
+    }
+
+    static func text(_ cohort: CohortReport) -> String {
+        var lines: [String] = []
+        for structure in cohort.summary {
+            lines.append("\(structure.name), \(structure.cases) cases")
+            lines.append(table(of: structure, tolerances: cohort.tolerances))
+            lines.append("worst first:")
+            for one in cohort.worst.filter({ $0.structure == structure.name }).prefix(5) {
+                let hausdorff = decimal(one.hausdorff95MM, 2)
+                lines.append(
+                    "  \(one.name): surface Dice \(decimal(one.surfaceDice, 4)), Dice \(decimal(one.dice, 4)), HD95 \(hausdorff) mm"
+                )
+            }
+            lines.append("")
+        }
+        for one in cohort.cases {
+            if let fault = one.fault { lines.append("\(one.name) is NOT SCORED: \(fault)") }
+            lines += one.unmatchedReference.map { "\(one.name): only in the reference: \($0)" }
+            lines += one.unmatchedPrediction.map { "\(one.name): only in the prediction: \($0)" }
+            lines += one.findings.map { "\(one.name): \($0)" }
+        }
+        lines += cohort.onlyReference.map { "MISSING in the prediction: \($0)" }
+        lines += cohort.onlyPrediction.map { "MISSING in the reference: \($0)" }
+        return (lines + cohort.findings + [cohort.definition]).joined(separator: "\n")
+    }
+
+    private static func table(of structure: CohortReport.StructureSummary, tolerances: [String]) -> String {
+        var table = TextTable(
+            ["measure", "n", "undefined", "median", "95 % interval", "quartiles", "mean", "95 % interval", "range"]
+        )
+        for measure in Measure.summarised(tolerances: tolerances) {
+            guard let summary = structure.measures[measure.key] else { continue }
+            func pair(_ values: [Double?]?) -> String {
+                guard let values else { return "-" }
+                return values.map { decimal($0, measure.digits) }.joined(separator: " to ")
+            }
+            table.add([
+                measure.title, "\(summary.count)", "\(summary.undefined)", decimal(summary.median, measure.digits),
+                pair(summary.medianConfidence95), pair([summary.lowerQuartile, summary.upperQuartile]),
+                decimal(summary.mean, measure.digits), pair(summary.meanConfidence95),
+                pair([summary.minimum, summary.maximum]),
+            ])
+        }
+        return table.text
+    }
+
+    /// One line for each structure.
+    static func csv(_ structures: [StructureScores]) -> String {
+        let measures = Measure.all(tolerances: Measure.tolerances(of: structures))
+        let head = (["structure"] + measures.map(\.key)).joined(separator: ",")
+        return ([head] + structures.map { line([$0.name], $0, measures) }).joined(separator: "\n")
+    }
+
+    /// One line for each structure of each case; cases that could not be scored have a line without scores.
+    static func csv(_ cohort: CohortReport) -> String {
+        let measures = Measure.all(tolerances: cohort.tolerances)
+        var lines = [(["case", "structure"] + measures.map(\.key) + ["remark"]).joined(separator: ",")]
+        for one in cohort.cases {
+            lines += one.structures.map { line([one.name, $0.name], $0, measures) + "," }
+            if let fault = one.fault { lines.append(remark(one.name, fault, measures.count)) }
+        }
+        lines += cohort.onlyReference.map { remark($0, "missing in the prediction", measures.count) }
+        lines += cohort.onlyPrediction.map { remark($0, "missing in the reference", measures.count) }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func line(_ names: [String], _ scores: StructureScores, _ measures: [Measure]) -> String {
+        (names.map(quoted) + measures.map { $0.value(scores).map { "\($0)" } ?? "" }).joined(separator: ",")
+    }
+
+    private static func remark(_ name: String, _ text: String, _ count: Int) -> String {
+        ([quoted(name), ""] + Array(repeating: "", count: count) + [quoted(text)]).joined(separator: ",")
+    }
+
+    /// RFC 4180.
+    static func quoted(_ text: String) -> String {
+        text.contains(where: { ",\"\r\n".contains($0) })
+            ? "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\"" : text
+    }
+
+    private static func shown(_ structures: [StructureScores]) -> [Measure] {
+        let tolerances = Measure.tolerances(of: structures)
+        return [.dice] + tolerances.map(Measure.surfaceDice) + [.hausdorff95, .meanSurfaceDistance] + Measure.volumes
+    }
+}

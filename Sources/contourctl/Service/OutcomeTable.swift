@@ -1,0 +1,142 @@
+import Daemon
+import Foundation
+import Metrics
+import Pipeline
+import Report
+
+/// Outcomes of delivered contours, ready to be shown.
+struct OutcomeTable {
+    struct Outcome: Encodable {
+        var series: Int64
+        var name: String
+        var time: String
+        var model: String
+        var structure: String
+        var status: String
+        var approval: String?
+        var scores: StructureScores?
+    }
+
+    struct Answer: Encodable {
+        var outcomes: [Outcome]
+        var charts: [OutcomeChart]
+        var rule: String
+        var leftOut: Int
+
+        private enum CodingKeys: String, CodingKey {
+            case outcomes, charts, rule
+            case leftOut = "left_out"
+        }
+    }
+
+    let outcomes: [Outcome]
+    let charts: [OutcomeChart]
+    /// Outcomes of references that nobody approved.
+    let leftOut: Int
+
+    /// - Throws: `DecodingError` when scores are those of another version.
+    init(_ lines: [OutcomeLine], withUnapproved: Bool, baseline: Int) throws {
+        let all = try lines.map { line in
+            RecordedOutcome(
+                contouringRun: line.contouringRun,
+                run: line.run,
+                structure: line.structure,
+                model: "\(line.model) \(line.modelDigest.prefix(8))",
+                name: line.deliveredName,
+                time: RunJSON.text(of: Date(timeIntervalSince1970: Double(line.recordedAt) / 1000)),
+                status: line.status,
+                approval: line.approval,
+                scores: try line.scores.map { try JSONDecoder().decode(StructureScores.self, from: Data($0.utf8)) }
+            )
+        }
+        let shown = all.counted(withUnapproved: withUnapproved)
+        let series = Dictionary(lines.map { ($0.contouringRun, $0.series) }, uniquingKeysWith: { first, _ in first })
+        leftOut = withUnapproved ? 0 : all.count { $0.approval != "APPROVED" }
+        charts = shown.charts(baseline: baseline)
+        outcomes = shown.map { outcome in
+            Outcome(
+                series: series[outcome.contouringRun] ?? 0,
+                name: outcome.name,
+                time: outcome.time,
+                model: outcome.model,
+                structure: outcome.structure,
+                status: outcome.status,
+                approval: outcome.approval,
+                scores: outcome.scores
+            )
+        }
+    }
+
+    var answer: Answer { Answer(outcomes: outcomes, charts: charts, rule: ControlChart.rule, leftOut: leftOut) }
+
+    var cohort: CohortReport {
+        let cases = Dictionary(grouping: outcomes, by: \.name).map { name, rows in
+            CohortReport.Case(name: name, time: rows[0].time, structures: rows.compactMap(\.scores))
+        }
+        let counts = Dictionary(grouping: outcomes, by: \.structure).sorted { $0.key < $1.key }.map { name, rows in
+            "\(name): \(Self.counted(rows))"
+        }
+        return CohortReport(
+            cases: cases.sorted { ($0.time ?? "", $0.name) < ($1.time ?? "", $1.name) },
+            findings: counts
+        )
+    }
+
+    var html: String { cohortHTML(cohort, charts: charts) }
+
+    private static func counted(_ rows: [Outcome]) -> String {
+        let counts = ["scored", "edited", "unedited", "removed"].map { status in
+            (status, rows.count { $0.status == status })
+        }
+        return counts.filter { $0.1 > 0 }.map { "\($0.1) \($0.0)" }.joined(separator: ", ")
+    }
+
+    var text: String {
+        guard !outcomes.isEmpty else { return "no outcome yet" + leftOutText }
+        var table = TextTable([
+            "series", "date", "structure", "status", "surface Dice 2 mm", "Dice", "HD95 mm", "to draw mm", "added mL",
+            "removed mL",
+        ])
+        for outcome in outcomes {
+            let scores = outcome.scores
+            let tolerance = CohortReport.mainTolerance(Measure.tolerances(of: scores.map { [$0] } ?? []))
+            table.add([
+                "\(outcome.series)", String(outcome.time.prefix(10)), outcome.structure, outcome.status,
+                decimal(scores.flatMap(Measure.surfaceDice(tolerance).value), 4), decimal(scores?.dice, 4),
+                decimal(scores?.hausdorff95MM, 2), decimal(scores.flatMap(Measure.addedPathLength(tolerance).value), 0),
+                decimal(scores?.falseNegativeML, 1), decimal(scores?.falsePositiveML, 1),
+            ])
+        }
+        let states = charts.map { chart -> String in
+            let centre = chart.chart.centre.map { ", mean \(decimal($0, 4)) at first" } ?? ""
+            let count = "\(chart.chart.points.count) of \(chart.chart.baseline)"
+            switch chart.chart.state {
+            case .collecting: return "\(chart.structure), model \(chart.model): \(count) outcomes for the limits"
+            case .stable: return "\(chart.structure), model \(chart.model): stable\(centre)"
+            case .drifting:
+                let flags = chart.chart.points.last?.flags.map(\.rawValue).joined(separator: ", ") ?? ""
+                return "\(chart.structure), model \(chart.model): LOOK, the latest is flagged: \(flags)\(centre)"
+            }
+        }
+        return ([table.text] + states).joined(separator: "\n") + leftOutText
+    }
+
+    private var leftOutText: String {
+        leftOut == 0 ? "" : "\n\(leftOut) outcomes of references that nobody approved are left out; --all shows them"
+    }
+
+    var csv: String {
+        let measures = Measure.all(tolerances: Measure.tolerances(of: outcomes.compactMap(\.scores)))
+        let head = ["series", "time", "model", "structure", "status", "approval"] + measures.map(\.key)
+        let rows = outcomes.map { outcome in
+            ([
+                "\(outcome.series)", outcome.time, outcome.model, outcome.structure, outcome.status,
+                outcome.approval ?? "",
+            ]
+            .map(EvaluationText.quoted)
+                + measures.map { measure in outcome.scores.flatMap(measure.value).map { "\($0)" } ?? "" })
+                .joined(separator: ",")
+        }
+        return ([head.joined(separator: ",")] + rows).joined(separator: "\n")
+    }
+}

@@ -1,0 +1,159 @@
+#!/usr/bin/env python
+"""`contourctl evaluate` on one case and on cohorts: its answers follow the published schema, cases find each other by
+series and by name, what is missing is named, and the page opens offline."""
+
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+
+import jsonschema
+import nibabel
+import numpy as np
+import pydicom
+
+import product
+from checks import Checks
+
+SCHEMA = os.path.join(os.path.dirname(__file__), "../../docs/schemas/evaluation.schema.json")
+
+
+def main():
+    checks = Checks()
+    with tempfile.TemporaryDirectory() as scratch:
+        made = {seed: product.phantom(f"{scratch}/phantom{seed}", f"--seed={seed}", *product.COARSE_GRID)
+                for seed in (1, 2, 3)}
+        one_case(checks, made[1])
+        beyond_the_segmentation(checks, made[1], scratch)
+        by_series(checks, made, scratch)
+        by_name(checks, scratch)
+        one_broken(checks, scratch)
+    checks.finish()
+
+
+def follows_schema(checks, what, text):
+    with open(SCHEMA, encoding="utf-8") as file:
+        validator = jsonschema.Draft202012Validator(json.load(file))
+    answer = json.loads(text)
+    checks.none(f"{what}: the answer validates against evaluation.schema.json",
+                [f"{list(e.path)}: {e.message[:150]}" for e in validator.iter_errors(answer)])
+    checks.check(f"{what}: no number is NaN or infinite", not re.search(r"NaN|Infinity|\binf\b", text))
+    return answer
+
+
+def one_case(checks, made):
+    ct, truth = made
+    done = product.contourctl("evaluate", "--reference", f"{truth}/rtstruct.dcm", "--prediction", f"{truth}/seg.dcm",
+                              "--ct", ct, "--slices", "--json", "--tolerance=0.5", "--tolerance=2",
+                              "--per-organ-tolerance=SpinalCord=1")
+    if not checks.check("one case is scored", done.status == 0, done.stderr):
+        return
+    answer = follows_schema(checks, "one case", done.stdout)
+    tolerances = {s["name"]: sorted(s["surface_dice"]) for s in answer["structures"]}
+    checks.check("a structure has its own tolerance, the others those of all",
+                 tolerances.pop("SpinalCord") == ["1"] and set(map(tuple, tolerances.values())) == {("0.5", "2")}, tolerances)
+    checks.check("every slice is scored in its plane", all(
+        len(s["slices"]) == sum(d is not None for d in s["slice_dice"]["dice"]) for s in answer["structures"]))
+
+
+def beyond_the_segmentation(checks, made, scratch):
+    """A Segmentation leaves out slices in which it has nothing; what the reference has there counts all the same."""
+    ct, truth = made
+    segmentation = pydicom.dcmread(f"{truth}/seg.dcm")
+    size = segmentation.Rows * segmentation.Columns // 8
+    heights = [float(f.PlanePositionSequence[0].ImagePositionPatient[2])
+               for f in segmentation.PerFrameFunctionalGroupsSequence]
+    low, high = np.percentile(heights, [25, 70])
+    kept = [n for n, z in enumerate(heights) if low <= z <= high]
+    pixels = segmentation.PixelData
+    segmentation.PixelData = b"".join(pixels[n * size:(n + 1) * size] for n in kept)
+    segmentation.PerFrameFunctionalGroupsSequence = [segmentation.PerFrameFunctionalGroupsSequence[n] for n in kept]
+    segmentation.NumberOfFrames = len(kept)
+    segmentation.save_as(f"{scratch}/short.dcm")
+    arguments = ["evaluate", "--reference", f"{truth}/rtstruct.dcm", "--prediction", f"{scratch}/short.dcm", "--json"]
+    answers = [json.loads(product.contourctl(*arguments, *more).stdout) for more in ([], ["--ct", ct])]
+    scores = [{s["name"]: (s["dice"], s["surface_dice"]["2"], s["volume_reference_ml"], s["false_negative_ml"])
+               for s in answer["structures"]} for answer in answers]
+    same = all(np.allclose(scores[0][name], scores[1][name], rtol=1e-6) for name in scores[1])
+    checks.check("a Segmentation that ends early is scored as on the CT's grid", same and len(scores[1]) >= 6, scores)
+    checks.check("what it lacks costs", scores[0]["Body"][0] < 0.8 if "Body" in scores[0] else min(
+        dice for dice, *_ in scores[0].values()) < 0.8, scores[0])
+    checks.none("and nothing is said to lie outside", [f for f in answers[0]["findings"] if "on no slice" in f])
+
+
+def by_series(checks, made, scratch):
+    """Results as contourd names them against references in one flat folder: nothing but the series agrees."""
+    reference, prediction = f"{scratch}/approved", f"{scratch}/outbox"
+    os.makedirs(reference)
+    for seed, (_, truth) in made.items():
+        if seed != 3:
+            shutil.copy(f"{truth}/rtstruct.dcm", f"{reference}/patient-{seed}.dcm")
+        folder = f"{prediction}/1.2.3.{10 - seed}"
+        os.makedirs(folder)
+        for name in ("rtstruct.dcm", "seg.dcm"):
+            shutil.copy(f"{truth}/{name}", folder)
+        with open(f"{folder}/report.json", "w", encoding="utf-8") as file:
+            file.write("{}")
+    page = f"{scratch}/cohort.html"
+    arguments = ["evaluate", "--reference", reference, "--prediction", prediction]
+    done = product.contourctl(*arguments, "--json", "--html", page, *[f"--ct={ct}" for ct, _ in made.values()])
+    if not checks.check("two folders of DICOM objects are scored", done.status == 0, done.stderr):
+        return
+    answer = follows_schema(checks, "a cohort by series", done.stdout)
+    checks.check("cases find each other by their series",
+                 [c["case"] for c in answer["cases"]] == ["patient-1", "patient-2"], [c["case"] for c in answer["cases"]])
+    checks.check("the case without a reference is named", answer["only_prediction"] == ["1.2.3.7"], answer["only_prediction"])
+    dice = [s["dice"] for c in answer["cases"] for s in c["structures"]]
+    checks.check("the same contours agree fully", len(dice) >= 12 and set(dice) == {1}, dice)
+    again = product.contourctl(*arguments, "--json", *[f"--ct={ct}" for ct, _ in made.values()])
+    checks.check("the same question has the same answer", again.stdout == done.stdout)
+    table = product.contourctl(*arguments, "--csv", *[f"--ct={ct}" for ct, _ in made.values()]).stdout.splitlines()
+    checks.check("comma-separated values have a line for each structure of each case, and for what is missing",
+                 len(table) == 1 + len(dice) + 1 and len({line.count(",") for line in table}) == 1, table[-1])
+    with open(page, encoding="utf-8") as file:
+        html = file.read()
+    checks.none("cohort.html refers to nothing outside of itself",
+                [part for part in ("http:", "https:", "src=\"//", "url(", "<link", "@import") if part in html])
+    checks.check("cohort.html has plots, a table to sort, and the missing case",
+                 html.count("<svg") >= 3 and "aria-sort" in html and "1.2.3.7" in html)
+
+
+def by_name(checks, scratch):
+    """NIfTI: folders of cases, and files that are cases."""
+    random = np.random.default_rng(1)
+    names = ["a", "b", "c"]
+    for side in ("folders/reference", "folders/prediction", "files/reference", "files/prediction"):
+        for name in names if "reference" in side else names[:2]:
+            mask = (random.random((9, 8, 7)) < 0.5).astype(np.uint8)
+            path = f"{scratch}/{side}/{name}" + ("/Lung_L.nii.gz" if "folders" in side else ".nii.gz")
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            nibabel.save(nibabel.Nifti1Image(mask, np.diag([1, 1, 2, 1])), path)
+    for kind, extra, structure in (("folders", [], "Lung_L"), ("files", ["--cases"], "label 1")):
+        done = product.contourctl("evaluate", "--reference", f"{scratch}/{kind}/reference", "--prediction",
+                                  f"{scratch}/{kind}/prediction", "--json", *extra)
+        if not checks.check(f"{kind} of NIfTI are cases", done.status == 0, done.stderr):
+            continue
+        answer = follows_schema(checks, f"a cohort of {kind}", done.stdout)
+        checks.check(f"{kind}: cases find each other by name", [c["case"] for c in answer["cases"]] == names[:2])
+        checks.check(f"{kind}: a missing prediction is named", answer["only_reference"] == ["c"], answer["only_reference"])
+        checks.check(f"{kind}: structures are summed up over cases",
+                     [(s["name"], s["cases"]) for s in answer["summary"]] == [(structure, 2)], answer["summary"])
+        worst = [w["surface_dice"] for w in answer["worst"]]
+        checks.check(f"{kind}: the worst case is the first", worst == sorted(worst) and len(worst) == 2, worst)
+
+
+def one_broken(checks, scratch):
+    with open(f"{scratch}/folders/prediction/a/Lung_L.nii.gz", "wb") as file:
+        file.write(b"no NIfTI")
+    done = product.contourctl("evaluate", "--reference", f"{scratch}/folders/reference", "--prediction",
+                              f"{scratch}/folders/prediction", "--json")
+    answer = json.loads(done.stdout or '{"cases": []}')
+    faults = [(c["case"], bool(c.get("fault"))) for c in answer["cases"]]
+    checks.check("a case that cannot be read is named, and costs no other",
+                 done.status == 0 and faults == [("a", True), ("b", False)], f"{done.status} {faults} {done.stderr}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
