@@ -80,7 +80,10 @@ struct ChestWall: Sendable {
         let shoulder = 40 * m * bell(phi - 2.05, 0.5) * ramp(z, 0.28 * apex, 0.85 * apex)
         let back = 22 * m * bell(phi - 2.83, 0.27) + 12 * bell(phi - .pi, 0.2)
         let belly = 8 * m * ramp(-z, 0, 70) * (phi < 1.3 ? 1 : 0.8)
-        var muscle = ribs + 2 + pectoral + side + shoulder + back + belly
+        // The muscles beside the spine fill the hollow of the cage.
+        let dip = person.backDip(angle)
+        let hollow = cavity * dip / (1 - dip) * 0.9
+        var muscle = ribs + 2 + hollow + pectoral + side + shoulder + back + belly
         let fat = person.fatThickness
         let thick =
             fat
