@@ -112,20 +112,44 @@ package struct SegmentationObject: Sendable {
                 continue
             }
             let target = slice(of: geometry, k)
-            let map = GridMap(from: target, to: frame.geometry)
-            let (columnRange, rowRange) = covered(by: frame.geometry, on: target)
-            for j in rowRange {
-                for i in columnRange {
-                    let at = map.source(i: i, j: j, k: 0)
-                    let (x, y) = (at.x.rounded(), at.y.rounded())
-                    guard x >= 0, y >= 0, x < Double(columns), y < Double(rows) else { continue }
-                    if isSet(frame: position, Int(y) * columns + Int(x)) {
-                        mask.voxels[k * plane + j * geometry.dimensions.i + i] = 1
-                    }
-                }
+            mask.voxels.withUnsafeMutableBufferPointer { voxels in
+                copy(
+                    frame: position,
+                    to: UnsafeMutableBufferPointer(rebasing: voxels[k * plane..<(k + 1) * plane]),
+                    target
+                )
             }
         }
         return (mask, outside)
+    }
+
+    /// Sets the voxels of a slice that a frame covers.
+    private func copy(frame position: Int, to voxels: UnsafeMutableBufferPointer<UInt8>, _ slice: VolumeGeometry) {
+        let frame = frames[position].geometry
+        let map = GridMap(from: slice, to: frame)
+        let (columnRange, rowRange) = covered(by: frame, on: slice)
+        func index(_ place: Double, _ count: Int) -> Int? {
+            let rounded = place.rounded()
+            return rounded >= 0 && rounded < Double(count) ? Int(rounded) : nil
+        }
+        if map.stepI.y == 0, map.stepJ.x == 0 {
+            // Parallel axes, as in our own objects: one table of columns for all rows.
+            let x = columnRange.map { index(map.start.x + map.stepI.x * Double($0), columns) ?? -1 }
+            for j in rowRange {
+                guard let y = index(map.start.y + map.stepJ.y * Double(j), rows) else { continue }
+                for (i, x) in zip(columnRange, x) where x >= 0 && isSet(frame: position, y * columns + x) {
+                    voxels[j * slice.dimensions.i + i] = 1
+                }
+            }
+            return
+        }
+        for j in rowRange {
+            for i in columnRange {
+                let at = map.source(i: i, j: j, k: 0)
+                guard let x = index(at.x, columns), let y = index(at.y, rows) else { continue }
+                if isSet(frame: position, y * columns + x) { voxels[j * slice.dimensions.i + i] = 1 }
+            }
+        }
     }
 
     /// Frames that `mask(ofSegment:on:)` takes to a slice that they do not lie on.

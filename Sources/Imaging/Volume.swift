@@ -4,13 +4,13 @@ package struct Volume<Element: Sendable>: Sendable {
     package var voxels: [Element]
 
     /// - Precondition: one element a voxel.
-    package init(geometry: VolumeGeometry, voxels: [Element]) {
+    @inlinable package init(geometry: VolumeGeometry, voxels: [Element]) {
         precondition(voxels.count == geometry.dimensions.voxelCount, "one element a voxel")
         self.geometry = geometry
         self.voxels = voxels
     }
 
-    package init(geometry: VolumeGeometry, repeating element: Element) {
+    @inlinable package init(geometry: VolumeGeometry, repeating element: Element) {
         self.init(geometry: geometry, voxels: Array(repeating: element, count: geometry.dimensions.voxelCount))
     }
 

@@ -54,6 +54,7 @@ struct ExportStage: Stage {
         var structures = result.evaluation.structures
         if !result.structures.isEmpty {
             try writeObjects(of: result, folder, output, context, reporting: &structures)
+            try context.report(0.55, "NIfTI")
             if request.export.writesNifti { try writeNifti(of: result, output, context) }
         }
         try context.report(0.7, "pictures")
@@ -81,26 +82,31 @@ struct ExportStage: Stage {
         let masks = result.structures.map { ($0.description, result.labels.mask(ofLabels: $0.labels)) }
         let geometry = result.labels.volume.geometry
         let gate = RoundTripGate(geometry: geometry, minimumDice: result.request.export.minimumRoundTripDice)
-        try context.report(0.1, "RT Structure Set")
-        let rtstruct = output + "/rtstruct.dcm"
-        try RTStructureSetWriter(
-            product: product("rtstruct", 9001, result, reference),
-            geometry: geometry,
-            holes: result.request.export.holes
-        ).write(masks, to: rtstruct)
-        try context.report(0.3, "comparing")
-        let contours = try gate.checkRTStructureSet(at: rtstruct, masks)
-        var segments: [String: Double] = [:]
+        try context.report(0.1, "RT Structure Set and Segmentation")
+        // Two files that know nothing of each other.
+        var writers: [@Sendable () throws -> [String: Double]] = [
+            {
+                let path = output + "/rtstruct.dcm"
+                let product = product("rtstruct", 9001, result, reference)
+                try RTStructureSetWriter(product: product, geometry: geometry, holes: result.request.export.holes)
+                    .write(masks, to: path)
+                try context.report(0.3, "comparing the RT Structure Set")
+                return try gate.checkRTStructureSet(at: path, masks)
+            }
+        ]
         if result.request.export.writesSegmentation {
-            try context.report(0.4, "Segmentation")
-            let path = output + "/seg.dcm"
-            try SegmentationWriter(product: product("seg", 9002, result, reference), geometry: geometry)
-                .write(masks, to: path)
-            segments = try gate.checkSegmentation(at: path, masks)
+            writers.append {
+                let path = output + "/seg.dcm"
+                let product = product("seg", 9002, result, reference)
+                try SegmentationWriter(product: product, geometry: geometry).write(masks, to: path)
+                try context.report(0.4, "comparing the Segmentation")
+                return try gate.checkSegmentation(at: path, masks)
+            }
         }
+        let agreement = try concurrently(threads: context.threads, writers)
         for index in structures.indices {
-            structures[index].rtStructureSetRoundTripDice = contours[structures[index].name]
-            structures[index].segmentationRoundTripDice = segments[structures[index].name]
+            structures[index].rtStructureSetRoundTripDice = agreement[0][structures[index].name]
+            structures[index].segmentationRoundTripDice = agreement.dropFirst().first?[structures[index].name]
         }
     }
 
@@ -125,14 +131,16 @@ struct ExportStage: Stage {
     }
 
     private func writeNifti(of result: RunResult, _ output: String, _ context: StageContext) throws {
-        try context.report(0.55, "NIfTI")
-        try NiftiFile.write(result.labels.volume, to: output + "/labels.nii.gz")
-        for structure in result.structures {
-            try NiftiFile.write(
-                result.labels.mask(ofLabels: structure.labels),
-                to: "\(output)/\(structure.description.name).nii.gz"
-            )
+        let own = result.structures.map { structure in
+            { @Sendable in
+                try NiftiFile.write(
+                    result.labels.mask(ofLabels: structure.labels),
+                    to: "\(output)/\(structure.description.name).nii.gz"
+                )
+            }
         }
+        let all = { @Sendable in try NiftiFile.write(result.labels.volume, to: output + "/labels.nii.gz") }
+        _ = try concurrently(threads: context.threads, [all] + own)
     }
 
     private func pictures(
