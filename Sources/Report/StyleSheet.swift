@@ -13,7 +13,7 @@ let styleSheet = """
     th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #e1e4e9;vertical-align:top}thead th{vertical-align:bottom}
     dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:0}dt{color:#4a5461}dd{margin:0;overflow-wrap:anywhere}
     .swatch{display:inline-block;width:.9em;height:.9em;border:1px solid #333;border-radius:2px;vertical-align:-.1em}
-    .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr));gap:1rem;align-items:start}
+    .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr));gap:1rem;align-items:start;margin-top:.75rem}
     figure{margin:0}figure.strip,figure.distanceMap{grid-column:1/-1}figure.distanceMap{max-width:56rem}figure.worstSlice{grid-column:1/-1;max-width:36rem}
     figure img{width:100%;height:auto;background:#000;border-radius:4px;display:block}figcaption{font-size:.85rem;color:#4a5461;margin-top:.25rem}
     .beside{color:#4a5461;font-size:.85em;display:block}.out{font-weight:700}td.out{background:#fdecea}
@@ -28,7 +28,8 @@ let styleSheet = """
 
 /// The look of plots.
 let plotStyleSheet = """
-    .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem}
+    .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:1rem}
+    .plot{max-width:46rem}.scroll+.scroll{margin-top:1rem}
     .plot svg{width:100%;min-width:19rem;height:auto;display:block;font:12px system-ui,sans-serif}
     .grid{stroke:#dfe3e8}.tick{fill:#4a5461;font-size:11px}.name{fill:#16191d;font-weight:600;font-size:11px}
     .goal{stroke:#7a3b00;stroke-dasharray:6 3}.goal-label{fill:#7a3b00;font-size:11px}
