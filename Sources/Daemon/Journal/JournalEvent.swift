@@ -19,6 +19,7 @@ package enum JournalEvent: String, CaseIterable, Sendable {
     case inboxPolled = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0018"
     case fileRepeated = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0019"
     case fileLeftBehind = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a001a"
+    case fileReplaced = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a001b"
     case stageStarted = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0020"
     case stageFinished = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0021"
     case stageRetry = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0022"
@@ -41,7 +42,8 @@ package enum JournalEvent: String, CaseIterable, Sendable {
         case .reloadFailed, .noModel, .refused, .intakeTrouble, .deliveryFailed, .stageHeld, .internalError: .error
         case .fileQuarantined, .fileUnreadable, .stageRetry, .deliveredForReview, .outcomeFlagged, .queuePaused:
             .warning
-        case .started, .stopping, .reloaded, .delivered, .queueResumed, .cancelled, .retried, .recovered: .notice
+        case .started, .stopping, .reloaded, .delivered, .queueResumed, .cancelled, .retried, .recovered, .fileReplaced:
+            .notice
         case .seriesOpened, .seriesSealed, .seriesWaiting, .fileIgnored, .fileRepeated, .fileLeftBehind,
             .inboxPolled,
             .referenceReceived, .stageStarted, .stageFinished, .stageGivenBack:
