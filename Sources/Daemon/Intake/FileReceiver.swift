@@ -113,7 +113,7 @@ struct FileReceiver {
         let isImage = header.kind == .ctImage
         // Another version of an image of the same Series is taken: which one counts is decided when it lies with us.
         if let earlier = try context.store.receivedInstance(sopInstanceUID: header.sopInstanceUID),
-            try earlier.digest == digest || !isImage || !isImage(earlier, ofSeries: header.seriesInstanceUID)
+            try earlier.digest == digest || !isImage || !holdsImage(earlier, ofSeries: header.seriesInstanceUID)
         {
             return try judgeRepeat(instance, of: earlier, digest: digest)
         }
@@ -131,7 +131,7 @@ struct FileReceiver {
         return try finishOrGiveBack(taking)
     }
 
-    private func isImage(_ instance: InstanceRecord, ofSeries uid: String) throws -> Bool {
+    private func holdsImage(_ instance: InstanceRecord, ofSeries uid: String) throws -> Bool {
         guard instance.state == .image, let series = instance.seriesNumber else { return false }
         return try context.store.series(series).seriesInstanceUID == uid
     }
