@@ -26,6 +26,9 @@ package struct AdmissionFinding: Codable, Sendable, Hashable {
         if details.count > kept.count { sliceDetails.append("and \(details.count - kept.count) more") }
     }
 
+    /// What to do about images that came in several versions.
+    package static let sendAgainFromOneSource = "Send the series again, complete and from one source."
+
     /// Enough to find the fault, few enough to read.
     package static let maximumDetails = 20
 }

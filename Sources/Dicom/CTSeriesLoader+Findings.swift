@@ -31,7 +31,11 @@ extension CTSeriesLoader {
                 kept.append(image)
                 continue
             }
-            if try !isSame(kept[earlier], image) { conflicts.append("SOP Instance UID \(image.header.sopInstanceUID)") }
+            guard try !isSame(kept[earlier], image) else { continue }
+            // The stack's own examination names its slices in the same words.
+            let name = kept[earlier].header.instanceNumber.map { "slice \($0)" } ?? "slice without Instance Number"
+            let detail = "\(name), SOP Instance UID \(image.header.sopInstanceUID)"
+            if !conflicts.contains(detail) { conflicts.append(detail) }
         }
         if !conflicts.isEmpty {
             return (
@@ -41,7 +45,7 @@ extension CTSeriesLoader {
                         .refusal,
                         "E_CONFLICTING_INSTANCES",
                         "Two files have one SOP Instance UID and different contents.",
-                        hint: "Send the series again from the archive, without the files that were changed.",
+                        hint: AdmissionFinding.sendAgainFromOneSource,
                         details: conflicts
                     )
                 ]

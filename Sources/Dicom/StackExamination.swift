@@ -140,7 +140,7 @@ extension StackExaminer {
             refuse(
                 "E_CONFLICTING_INSTANCES",
                 "Two files have one SOP Instance UID and different contents.",
-                hint: "Send the series again from the archive, without the files that were changed.",
+                hint: AdmissionFinding.sendAgainFromOneSource,
                 details: conflicts.map { "\(describe(header: $0)), SOP Instance UID \(headers[$0].sopInstanceUID)" }
             )
         } else if repeats > 0 {

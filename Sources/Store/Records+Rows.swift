@@ -24,6 +24,7 @@ extension InstanceRecord {
         inboxPath = row["inbox_path"]
         snapshot = row["snapshot"]
         storedPath = row["stored_path"]
+        movingFrom = row["moving_from"]
         header = row["header"]
         digest = row["digest"]
         code = row["code"]

@@ -45,6 +45,8 @@ package struct InstanceRecord: Codable, Sendable, Equatable {
     /// Size and times by which a changed file is told.
     package var snapshot: String
     package var storedPath: String?
+    /// Where it lies until it is moved to `storedPath`; nil when it lies there.
+    package var movingFrom: String?
     /// The header as JSON, opaque here.
     package var header: String?
     package var digest: String?

@@ -10,6 +10,9 @@ extension Store {
         migrator.registerMigration("2: outcomes") { db in
             try db.execute(sql: version2)
         }
+        migrator.registerMigration("3: images that are sent again") { db in
+            try db.execute(sql: version3)
+        }
         return migrator
     }
 
@@ -114,5 +117,18 @@ extension Store {
             recorded_at INTEGER NOT NULL,
             PRIMARY KEY (run_id, structure)
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// `series.sealings`: how often it was sealed or cancelled. `instance.sealings`: that number when the image was last
+    /// sent, so that a smaller one means: before the latest refusal. `conflict`: it lies in quarantine, and nobody has
+    /// said yet whether it or the stored image is right. `moving_from`: where it lies until it is moved to
+    /// `stored_path`.
+    private static let version3 = """
+        ALTER TABLE series ADD COLUMN sealings INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE instance ADD COLUMN sealings INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE instance ADD COLUMN conflict INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE instance ADD COLUMN moving_from TEXT;
+        UPDATE series SET sealings = 1 WHERE state = 'sealed' OR revision > 0;
+        CREATE INDEX instance_by_move ON instance(moving_from) WHERE moving_from IS NOT NULL;
         """
 }

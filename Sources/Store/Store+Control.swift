@@ -32,10 +32,12 @@ extension Store {
         try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM setting WHERE name = 'paused'") ?? 0 > 0
     }
 
-    /// Ends the open runs of a Series. Nothing that was received is deleted.
+    /// Ends the open runs of a Series, and its arriving. Nothing that was received is deleted.
     ///
     /// - Returns: numbers of jobs that are running: their workers are to be stopped.
-    package func cancel(_ number: Int64) throws(StoreError) -> (running: [Int64], cancelledRuns: Int) {
+    package func cancel(
+        _ number: Int64
+    ) throws(StoreError) -> (running: [Int64], cancelledRuns: Int, wasArriving: Bool) {
         _ = try series(number)
         return try write { db in
             let running = try Int64.fetchAll(
@@ -60,11 +62,13 @@ extension Store {
             )
             let runs = db.changesCount
             try db.execute(
-                sql: "UPDATE series SET state = 'sealed', waiting_for = 'cancelled', marker = 0, again = 0 "
-                    + "WHERE id = ? AND state = 'collecting'",
+                sql: """
+                    UPDATE series SET state = 'sealed', waiting_for = 'cancelled', marker = 0, again = 0,
+                        sealings = sealings + 1 WHERE id = ? AND state = 'collecting'
+                    """,
                 arguments: [number]
             )
-            return (running, runs)
+            return (running, runs, db.changesCount > 0)
         }
     }
 

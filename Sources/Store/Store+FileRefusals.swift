@@ -1,14 +1,18 @@
 internal import GRDB
 
 extension Store {
-    /// Files that were set aside, or that may not be read, and whose sender was not told.
+    /// Files that were set aside, or that may not be read, and whose sender was not told. Of a conflict in a Series that
+    /// is arriving, the refusal of the Series will tell.
     package func untoldFiles() throws(StoreError) -> [InstanceRecord] {
         try read { db in
             try Row.fetchAll(
                 db,
                 sql: """
                     SELECT * FROM instance WHERE told = 0
-                        AND (state = 'quarantined' OR (state = 'ignored' AND code = 'E_PERMISSION')) ORDER BY id
+                        AND (state = 'quarantined' OR (state = 'ignored' AND code = 'E_PERMISSION'))
+                        AND NOT (conflict = 1 AND EXISTS (SELECT 1 FROM series
+                            WHERE series.id = series_id AND series.state = 'collecting'))
+                    ORDER BY id
                     """
             )
             .map { try InstanceRecord(row: $0) }

@@ -96,37 +96,6 @@ extension Store {
         }
     }
 
-    /// The file lies at its stored path.
-    ///
-    /// - Parameter leftBehind: the original lies in the inbox, too, because we may not remove it.
-    /// - Returns: the number of its Series when that begins to arrive with this image.
-    package func finishTaking(image number: Int64, leftBehind: Bool = false) throws(StoreError) -> Int64? {
-        try write { db in
-            let series = try Row.fetchOne(
-                db,
-                sql: """
-                    SELECT id, state = 'sealed' OR NOT EXISTS (SELECT 1 FROM instance AS other
-                        WHERE other.series_id = series.id AND other.state = 'image') AS opens
-                    FROM series WHERE id = (SELECT series_id FROM instance WHERE id = ?)
-                    """,
-                arguments: [number]
-            )
-            try db.execute(
-                sql: "UPDATE instance SET state = 'image', left_behind = ? WHERE id = ?",
-                arguments: [leftBehind, number]
-            )
-            guard let series else { return nil }
-            let id: Int64 = series["id"]
-            try db.execute(
-                sql: """
-                    UPDATE series SET state = 'collecting', last_arrival_at = ?, waiting_for = NULL WHERE id = ?
-                    """,
-                arguments: [now(), id]
-            )
-            return series["opens"] ? id : nil
-        }
-    }
-
     /// The file lies at its stored path and contours these Series.
     package func finishTaking(
         reference number: Int64,

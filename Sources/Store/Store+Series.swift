@@ -58,8 +58,13 @@ extension Store {
     /// Series was reopened. Every other one gets the next revision of the Series. A revision whose runs were all
     /// cancelled was never delivered: its number is free, so that the first result has the plain name.
     ///
+    /// - Parameter conflicts: files in quarantine that the results of these runs tell the sender of.
     /// - Returns: the runs that were made.
-    package func seal(_ number: Int64, runs: [NewRun]) throws(StoreError) -> [RunRecord] {
+    package func seal(
+        _ number: Int64,
+        runs: [NewRun],
+        telling conflicts: [Int64] = []
+    ) throws(StoreError) -> [RunRecord] {
         try write { db in
             let again = try Bool.fetchOne(db, sql: "SELECT again FROM series WHERE id = ?", arguments: [number])
             let fresh = try again == true ? runs : runs.filter { try !isKnown($0, number, db) }
@@ -75,11 +80,14 @@ extension Store {
             }
             try db.execute(
                 sql: """
-                    UPDATE series SET state = 'sealed', sealed_at = ?, waiting_for = NULL, marker = 0, again = 0
-                    WHERE id = ?
+                    UPDATE series SET state = 'sealed', sealed_at = ?, waiting_for = NULL, marker = 0, again = 0,
+                        sealings = sealings + 1 WHERE id = ?
                     """,
                 arguments: [now(), number]
             )
+            for file in conflicts {
+                try db.execute(sql: "UPDATE instance SET told = 1 WHERE id = ?", arguments: [file])
+            }
             return made
         }
     }

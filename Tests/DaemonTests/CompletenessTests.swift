@@ -25,7 +25,10 @@ struct CompletenessTests {
                 header: String(decoding: try JSONEncoder().encode(header), as: UTF8.self),
                 digest: "d"
             ) { _ in "/work/\(index)" }
-            _ = try service.store.finishTaking(image: instance.number)
+            _ = try service.store.finishTaking(
+                image: instance.number,
+                settingAside: .init(service.context.state, series: 1)
+            )
         }
         let records = try service.store.instances(ofSeries: 1)
         return try SealedStacks(records, limits: AdmissionLimits())

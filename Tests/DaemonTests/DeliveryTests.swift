@@ -20,7 +20,7 @@ struct DeliveryTests {
             header: "{}",
             digest: "d"
         ) { _ in "/work/1" }
-        _ = try store.finishTaking(image: taking.number)
+        _ = try store.finishTaking(image: taking.number, settingAside: .init(service.context.state, series: 1))
         let series = try #require(try store.series(seriesInstanceUID: uid))
         let request = RunRequest(
             seriesNumber: series.number,
@@ -203,7 +203,7 @@ struct DistantDeliveryTests {
             header: "{}",
             digest: "d"
         ) { _ in "/work/1" }
-        _ = try store.finishTaking(image: instance.number)
+        _ = try store.finishTaking(image: instance.number, settingAside: .init(service.context.state, series: 1))
         let new = NewRun(
             kind: "contouring",
             stack: "1.2",

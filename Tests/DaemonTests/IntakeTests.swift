@@ -43,12 +43,12 @@ struct IntakeTests {
                 writer = FileHandle(forWritingAtPath: path)
                 try series.drop(series.files.indices.filter { $0 != middle }, into: service.inbox + "/a")
             } else if let handle = writer, elapsed > .milliseconds(900), try handle.offset() == 0 {
-                try handle.write(contentsOf: bytes.prefix(4000))
+                try handle.write(contentsOf: Data(bytes.prefix(4000)))
                 try handle.truncate(atOffset: UInt64(bytes.count))
                 try handle.seek(toOffset: 4000)
             } else if let handle = writer, elapsed > .milliseconds(2500) {
                 wasThere = Directory.exists(path)
-                try handle.write(contentsOf: bytes.dropFirst(4000))
+                try handle.write(contentsOf: Data(bytes.dropFirst(4000)))
                 try handle.close()
                 writer = nil
             }

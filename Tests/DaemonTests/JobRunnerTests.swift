@@ -23,7 +23,7 @@ struct JobRunnerTests {
             header: "{}",
             digest: "d"
         ) { _ in "/work/1" }
-        _ = try store.finishTaking(image: instance.number)
+        _ = try store.finishTaking(image: instance.number, settingAside: .init(service.context.state, series: 1))
         let new = NewRun(
             kind: "contouring",
             stack: "1.2",

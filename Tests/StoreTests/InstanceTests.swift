@@ -77,7 +77,11 @@ struct InstanceTests {
             header: "{}",
             digest: "d"
         ) { _ in "/work/1" }
-        _ = try test.store.finishTaking(image: instance.number, leftBehind: true)
+        _ = try test.store.finishTaking(
+            image: instance.number,
+            leftBehind: true,
+            settingAside: TestStore.settingAside
+        )
         #expect(try test.store.leftInInbox().map(\.inboxPath) == ["/inbox/a"])
         try test.store.forgetLeft(["/inbox/a"])
         #expect(try test.store.leftInInbox().isEmpty)

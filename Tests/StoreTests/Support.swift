@@ -50,8 +50,15 @@ final class TestStore: Sendable {
             header: "{}",
             digest: digest
         ) { "/work/series-\($0 ?? 0)/\(instance.number).dcm" }
-        return try store.finishTaking(image: taking.number)
+        let taken = try store.finishTaking(image: taking.number, settingAside: Self.settingAside)
+        return taken.opens ? taken.seriesNumber : nil
     }
+
+    static let settingAside = SettingAside(
+        conflict: .init(code: "E_CONFLICT", reason: "conflict"),
+        replaced: .init(code: "W_REPLACED", reason: "replaced"),
+        storedPath: { "/quarantine/\($0).dcm" }
+    )
 
     func newRun(_ content: String = "content", model: String = "lungs", modelDigest: String = "m") -> NewRun {
         NewRun(

@@ -88,7 +88,8 @@ package struct Controller: Sendable {
             images: images,
             revision: series.revision,
             stage: latest?.state == .working ? job?.stage : nil,
-            waitingFor: undelivered.map { "the outbox (\($0))" } ?? series.waitingFor,
+            waitingFor: undelivered.map { "the outbox (\($0))" }
+                ?? (series.state == "collecting" ? series.waitingFor : nil),
             receivedAt: series.createdAt,
             deliveredName: latest?.state == .delivered ? latest?.deliveredName : nil,
             fault: undelivered ?? job?.fault?.code
@@ -181,12 +182,23 @@ package struct Controller: Sendable {
     }
 
     private func cancel(_ number: Int64) throws -> String {
-        let (running, runs) = try store.cancel(number)
+        let (running, runs, wasArriving) = try store.cancel(number)
+        let state = try summary(try store.series(number), images: 0).state
+        guard runs > 0 || wasArriving else {
+            return state == "working"
+                ? "The result of series \(number) is being delivered: there is nothing left to cancel."
+                : "Series \(number) is \(state) already: there is nothing to cancel."
+        }
         context?.running.withLock { jobs in
             for job in running { jobs[job]?.isCancelled.store(true, ordering: .releasing) }
         }
         context?.wakeDispatchers()
         context?.logger.event(.cancelled, "series \(number) was cancelled", JournalFields(series: number))
-        return "Series \(number) is cancelled (\(runs) runs). Its images are kept; contourctl retry starts it again."
+        let kept = "Its images are kept; contourctl retry starts it again."
+        guard state == "cancelled" else {
+            // The latest result stays what it is, whatever came after it.
+            return "What had come for series \(number) since is not contoured; it stays \(state). \(kept)"
+        }
+        return "Series \(number) is cancelled (\(runs) \(runs == 1 ? "run" : "runs")). \(kept)"
     }
 }

@@ -47,7 +47,7 @@ package struct FileRefusals {
             .permanent,
             cause.code,
             "\(subject) not taken. \(cause.reason)",
-            hint: "",
+            hint: hint(cause),
             details: files.map { file in
                 let received = Date(timeIntervalSince1970: Double(file.receivedAt) / 1000)
                 return "file \(file.number), received \(received.formatted(.iso8601))"
@@ -59,6 +59,19 @@ package struct FileRefusals {
         try publish(folder.refusalDirectory, as: "files-\(first.number).refused")
         try context.store.setTold(numbers)
         try Directory.remove(folder.path)
+    }
+
+    /// For causes whose reason does not say it.
+    private func hint(_ cause: Cause) -> String {
+        switch cause.code {
+        case SettingAside.conflictCode:
+            """
+            Nothing, if the first version is right: it is the one that is used. If the later one is right, have its system \
+            export the series anew, complete and with UIDs of its own: a changed image is another instance.
+            """
+        case "E_PARSER_CRASHED": "Please report it, with the file if you may."
+        default: ""
+        }
     }
 
     /// A notice that comes twice after a crash does no harm; one that never comes would.

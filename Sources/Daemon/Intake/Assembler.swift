@@ -57,7 +57,12 @@ struct Assembler {
             try wait(series, for: "a usable model: \(problem)", isNews: true)
             return 60
         }
-        try seal(series, SealedStacks(images(of: series), limits: settings.configuration.admission), fresh)
+        let stacks = try SealedStacks(
+            images(of: series),
+            conflicts: context.store.openConflicts(ofSeries: series.number),
+            limits: settings.configuration.admission
+        )
+        try seal(series, stacks, fresh)
         return nil
     }
 
@@ -105,7 +110,11 @@ struct Assembler {
                 )
             }
         }
-        let made = try context.store.seal(series.number, runs: runs)
+        let made = try context.store.seal(
+            series.number,
+            runs: runs,
+            telling: stacks.stacks.flatMap(\.conflicts).map(\.number)
+        )
         let fields = JournalFields(series: series.number)
         if let first = made.first {
             let images = stacks.stacks.reduce(0) { $0 + $1.instances.count }
@@ -135,6 +144,8 @@ package struct SealedStacks {
     package struct Stack {
         package var name: String
         package var instances: [InstanceRecord]
+        /// Files in quarantine that contradict some of them: the loader refuses the stack for them.
+        package var conflicts: [InstanceRecord]
         package var seriesInstanceCount: Int
         package var headers: [InstanceHeader]
         /// What of the Series it is, when that has several stacks.
@@ -146,7 +157,8 @@ package struct SealedStacks {
     package var missing: String?
     package var localizersSetAside = 0
 
-    package init(_ images: [InstanceRecord], limits: AdmissionLimits) throws {
+    /// - Parameter conflicts: files with a SOP Instance UID of `images` and other contents.
+    package init(_ images: [InstanceRecord], conflicts: [InstanceRecord] = [], limits: AdmissionLimits) throws {
         let headers = try images.map { image in
             try JSONDecoder().decode(InstanceHeader.self, from: Data((image.header ?? "").utf8))
         }
@@ -160,6 +172,7 @@ package struct SealedStacks {
         for (index, part) in parts.enumerated() {
             let uid = part.key.seriesInstanceUID
             let own = part.indices.map { headers[$0] }
+            let uids = Set(own.map(\.sopInstanceUID))
             let examination = examineStack(
                 own,
                 limits: limits,
@@ -170,6 +183,7 @@ package struct SealedStacks {
                 Stack(
                     name: parts.count > 1 ? "\(uid)-s\(index + 1)" : uid,
                     instances: part.indices.map { images[$0] },
+                    conflicts: conflicts.filter { uids.contains($0.sopInstanceUID ?? "") },
                     seriesInstanceCount: count,
                     headers: own,
                     part: places[index]

@@ -17,8 +17,10 @@ struct FileReceiver {
         case image(opened: Int64?, leftBehind: Bool)
         /// An RT Structure Set or a Segmentation of these Series was taken.
         case reference(Int64, seriesInstanceUIDs: [String], leftBehind: Bool)
-        /// The same bytes were received before; the file was removed.
-        case repeated
+        /// An image was taken in the place of one that was sent before a refusal; `opens` as above.
+        case replaced(series: Int64, opens: Bool, leftBehind: Bool)
+        /// The same bytes were received before; the file was removed. `opened` as above.
+        case repeated(opened: Int64?)
         /// It was moved to the quarantine.
         case quarantined(Notice, leftBehind: Bool)
         /// It stays where it is until it changes.
@@ -108,10 +110,13 @@ struct FileReceiver {
             )
         case .ctImage, .rtStructureSet, .segmentation: break
         }
-        if let earlier = try context.store.receivedInstance(sopInstanceUID: header.sopInstanceUID) {
+        let isImage = header.kind == .ctImage
+        // Another version of an image of the same Series is taken: which one counts is decided when it lies with us.
+        if let earlier = try context.store.receivedInstance(sopInstanceUID: header.sopInstanceUID),
+            try earlier.digest == digest || !isImage || !holdsImage(earlier, ofSeries: header.seriesInstanceUID)
+        {
             return try judgeRepeat(instance, of: earlier, digest: digest)
         }
-        let isImage = header.kind == .ctImage
         let json = String(decoding: try JSONEncoder().encode(header), as: UTF8.self)
         let taking = try context.store.beginTaking(
             instance.number,
@@ -126,7 +131,12 @@ struct FileReceiver {
         return try finishOrGiveBack(taking)
     }
 
-    /// The same bytes under the same UID are dropped; other bytes are set aside.
+    private func holdsImage(_ instance: InstanceRecord, ofSeries uid: String) throws -> Bool {
+        guard instance.state == .image, let series = instance.seriesNumber else { return false }
+        return try context.store.series(series).seriesInstanceUID == uid
+    }
+
+    /// The same bytes under the same UID are dropped; what belongs elsewhere is set aside.
     private func judgeRepeat(
         _ instance: InstanceRecord,
         of earlier: InstanceRecord,
@@ -135,13 +145,11 @@ struct FileReceiver {
         // `contourctl show` of the series lists it, with its path.
         if let series = earlier.seriesNumber { try context.store.attach(instance.number, toSeries: series) }
         guard earlier.digest == digest else {
-            let place = earlier.seriesNumber.map { " in series \($0)" } ?? ""
-            return try quarantine(
-                instance,
-                code: "E_CONFLICTING_INSTANCES",
-                reason: "Another file with the same SOP Instance UID was received before\(place); its content differs."
-            )
+            let words = SettingAside.conflict(inSeries: earlier.seriesNumber)
+            return try quarantine(instance, code: words.code, reason: words.reason)
         }
+        // First what follows from it, then the file: a kill in between only makes it come again.
+        let opened = try context.store.confirm(earlier.number)
         do throws(SystemError) {
             try syscall("unlink", path: instance.inboxPath) { unlink(instance.inboxPath) }
         } catch {
@@ -155,7 +163,7 @@ struct FileReceiver {
             code: "W_REPEATED",
             reason: "The same file was received before."
         )
-        return .repeated
+        return .repeated(opened: opened)
     }
 
     private func quarantine(_ instance: InstanceRecord, code: String, reason: String) throws -> Outcome {
@@ -254,11 +262,36 @@ extension FileReceiver {
         }
         let header = try JSONDecoder().decode(InstanceHeader.self, from: Data((instance.header ?? "").utf8))
         if header.kind == .ctImage {
-            let opened = try store.finishTaking(image: instance.number, leftBehind: leftBehind)
-            return .image(opened: opened, leftBehind: leftBehind)
+            return try finish(image: instance, leftBehind: leftBehind)
         }
         let series = header.referencedSeriesInstanceUIDs
         try store.finishTaking(reference: instance.number, seriesInstanceUIDs: series, leftBehind: leftBehind)
         return .reference(instance.number, seriesInstanceUIDs: series, leftBehind: leftBehind)
+    }
+    private func finish(image instance: InstanceRecord, leftBehind: Bool) throws -> Outcome {
+        let words = SettingAside(context.state, series: instance.seriesNumber ?? 0)
+        let taken = try context.store.finishTaking(
+            image: instance.number,
+            leftBehind: leftBehind,
+            settingAside: words
+        )
+        if taken.isConflict {
+            let notice = Notice(number: instance.number, code: words.conflict.code, reason: words.conflict.reason)
+            return .quarantined(notice, leftBehind: leftBehind)
+        }
+        if taken.replaced > 0 {
+            return .replaced(series: taken.seriesNumber, opens: taken.opens, leftBehind: leftBehind)
+        }
+        return .image(opened: taken.opens ? taken.seriesNumber : nil, leftBehind: leftBehind)
+    }
+
+    /// Moves an image that the database has set aside already to the quarantine; run again it completes.
+    /// - Throws: `SystemError`; a later call tries again.
+    func moveAside(_ instance: InstanceRecord) throws {
+        guard let source = instance.movingFrom, let target = instance.storedPath else { return }
+        if Directory.exists(source) || Directory.exists(target) {
+            try FileTransfer.move(source, to: target, digest: instance.digest)
+        }
+        try context.store.finishMove(instance.number)
     }
 }

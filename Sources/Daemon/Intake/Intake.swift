@@ -46,6 +46,7 @@ package final class Intake {
     /// Completes what a crash interrupted, and lists the inbox once. Runs before READY.
     package func recover() throws {
         _ = try completeTaking()
+        try moveAside()
         for instance in try context.store.instances(in: .parsing) where !Directory.exists(instance.inboxPath) {
             try context.store.forgetInstance(instance.number)
         }
@@ -75,6 +76,15 @@ package final class Intake {
             if !isReady { context.manager.moreTime() }
         }
         return touched
+    }
+
+    /// Images that the database has set aside go to the quarantine.
+    private func moveAside() throws {
+        for instance in try context.store.imagesToMove() {
+            do { try receiver.moveAside(instance) } catch let error as SystemError { teller.trouble(error) }
+            context.liveness.beat(.intake)
+            if !isReady { context.manager.moreTime() }
+        }
     }
 
     package func run() {
@@ -136,6 +146,7 @@ package final class Intake {
             try receive(file, configuration, &touched)
             context.liveness.beat(.intake)
         }
+        try moveAside()
         teller.note(stillOpen: open)
         try obey(listing.markers)
         for uid in touched { try EvaluationQueue(context: context).queue(seriesInstanceUID: uid) }
@@ -193,7 +204,8 @@ package final class Intake {
             case .reference(_, let seriesInstanceUIDs, let leftBehind):
                 touched.formUnion(seriesInstanceUIDs)
                 end(file, leftBehind)
-            case .image(_, let leftBehind), .quarantined(_, let leftBehind): end(file, leftBehind)
+            case .image(_, let leftBehind), .replaced(_, _, let leftBehind), .quarantined(_, let leftBehind):
+                end(file, leftBehind)
             case .repeated: scanner.forget(file)
             case .gone:
                 scanner.forget(file)

@@ -7,6 +7,8 @@ struct IntakeTeller {
     let context: ServiceContext
     private var notices: [JournalEvent: [String: [FileReceiver.Notice]]] = [:]
     private var repeated = 0
+    /// By series.
+    private var replaced: [Int64: Int] = [:]
     private var leftBehind = 0
     /// What was told last, so that a lasting trouble is told once.
     private var troubles: Set<String> = []
@@ -23,15 +25,21 @@ struct IntakeTeller {
         case .image(let opened, let isLeft):
             troubles = []
             leftBehind += isLeft ? 1 : 0
-            guard let opened else { return }
-            context.logger.event(.seriesOpened, "series \(opened) is arriving", JournalFields(series: opened))
+            if let opened { tellOpened(opened) }
         case .reference(let number, let seriesInstanceUIDs, let isLeft):
             leftBehind += isLeft ? 1 : 0
             context.logger.event(
                 .referenceReceived,
                 "reference \(number) received; it contours \(seriesInstanceUIDs.count) series"
             )
-        case .repeated: repeated += 1
+        case .replaced(let series, let opens, let isLeft):
+            troubles = []
+            leftBehind += isLeft ? 1 : 0
+            replaced[series, default: 0] += 1
+            if opens { tellOpened(series) }
+        case .repeated(let opened):
+            repeated += 1
+            if let opened { tellOpened(opened) }
         case .quarantined(let notice, let isLeft):
             leftBehind += isLeft ? 1 : 0
             notices[.fileQuarantined, default: [:]][notice.code, default: []].append(notice)
@@ -39,6 +47,10 @@ struct IntakeTeller {
         case .denied(let notice): notices[.fileUnreadable, default: [:]][notice.code, default: []].append(notice)
         case .truncated, .gone: break
         }
+    }
+
+    private func tellOpened(_ series: Int64) {
+        context.logger.event(.seriesOpened, "series \(series) is arriving", JournalFields(series: series))
     }
 
     mutating func note(_ listing: InboxScanner.Listing, polls: Bool) {
@@ -90,6 +102,17 @@ struct IntakeTeller {
             context.logger.event(.fileRepeated, "\(repeated) files were received before and are dropped")
             repeated = 0
         }
+        for (series, count) in replaced.sorted(by: { $0.key < $1.key }) {
+            context.logger.event(
+                .fileReplaced,
+                """
+                series \(series): \(count) \(count == 1 ? "image was" : "images were") sent again with other content and \
+                count from now on; the former ones lie in quarantine
+                """,
+                JournalFields(series: series)
+            )
+        }
+        replaced = [:]
         if leftBehind > 0 {
             context.logger.event(
                 .fileLeftBehind,

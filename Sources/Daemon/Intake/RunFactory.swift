@@ -17,11 +17,12 @@ struct RunFactory {
     ) throws -> NewRun {
         let configuration = settings.configuration
         let digest = try configurationDigest(admission: configuration.admission, export: configuration.export)
-        let content = stack.instances.map { "\($0.sopInstanceUID ?? "") \($0.digest ?? "")" }.sorted()
+        let files = stack.instances.sorted { ($0.storedPath ?? "") < ($1.storedPath ?? "") } + stack.conflicts
+        let content = files.map { "\($0.sopInstanceUID ?? "") \($0.digest ?? "")" }.sorted()
         var request = RunRequest(
             seriesNumber: series.number,
             revision: 0,
-            dicomFiles: stack.instances.compactMap(\.storedPath).sorted(),
+            dicomFiles: files.compactMap(\.storedPath),
             referenceFiles: references.compactMap(\.storedPath),
             modelDirectory: model.directory,
             modelDigest: model.digest,

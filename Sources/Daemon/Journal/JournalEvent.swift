@@ -19,7 +19,8 @@ package enum JournalEvent: String, CaseIterable, Sendable {
     case inboxPolled = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0018"
     case fileRepeated = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0019"
     case fileLeftBehind = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a001a"
-    case fileStillOpen = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a001b"
+    case fileReplaced = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a001b"
+    case fileStillOpen = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a001c"
     case stageStarted = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0020"
     case stageFinished = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0021"
     case stageRetry = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0022"
@@ -42,7 +43,8 @@ package enum JournalEvent: String, CaseIterable, Sendable {
         case .reloadFailed, .noModel, .refused, .intakeTrouble, .deliveryFailed, .stageHeld, .internalError: .error
         case .fileQuarantined, .fileUnreadable, .stageRetry, .deliveredForReview, .outcomeFlagged, .queuePaused:
             .warning
-        case .started, .stopping, .reloaded, .delivered, .queueResumed, .cancelled, .retried, .recovered: .notice
+        case .started, .stopping, .reloaded, .delivered, .queueResumed, .cancelled, .retried, .recovered, .fileReplaced:
+            .notice
         case .seriesOpened, .seriesSealed, .seriesWaiting, .fileIgnored, .fileRepeated, .fileLeftBehind,
             .fileStillOpen, .inboxPolled,
             .referenceReceived, .stageStarted, .stageFinished, .stageGivenBack:
