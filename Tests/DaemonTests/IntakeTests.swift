@@ -32,30 +32,32 @@ struct IntakeTests {
         let bytes = try Data(contentsOf: URL(fileURLWithPath: series.files[middle]))
         let path = service.inbox + "/a/held"
         let start = ContinuousClock.now
-        var writer: FileHandle?
-        var wasThere = false
+        var step = 0
+        var writer: Int32 = -1
         try service.runIntake(until: {
             let elapsed = start.duration(to: .now)
-            if writer == nil && !wasThere && elapsed > .milliseconds(300) {
-                // As a sender that reserves room first: the header, and zeros where pixels will be.
+            if step == 0 {
                 try Directory.create(service.inbox + "/a")
-                #expect(FileManager.default.createFile(atPath: path, contents: nil))
-                writer = FileHandle(forWritingAtPath: path)
+                // Not inherited by the workers that this process starts: they would keep it open.
+                writer = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
                 try series.drop(series.files.indices.filter { $0 != middle }, into: service.inbox + "/a")
-            } else if let handle = writer, elapsed > .milliseconds(900), try handle.offset() == 0 {
-                try handle.write(contentsOf: Data(bytes.prefix(4000)))
-                try handle.truncate(atOffset: UInt64(bytes.count))
-                try handle.seek(toOffset: 4000)
-            } else if let handle = writer, elapsed > .milliseconds(2500) {
-                wasThere = Directory.exists(path)
-                try handle.write(contentsOf: Data(bytes.dropFirst(4000)))
-                try handle.close()
-                writer = nil
+                step = 1
+            } else if step == 1, elapsed > .milliseconds(900) {
+                // As a sender that reserves room first: the header, and zeros where pixels will be.
+                #expect(bytes.withUnsafeBytes { pwrite(writer, $0.baseAddress, 4000, 0) } == 4000)
+                #expect(ftruncate(writer, bytes.count) == 0)
+                step = 2
+            } else if step == 2, elapsed > .milliseconds(2500) {
+                #expect(Directory.exists(path), "taken while it was open")
+                let rest = bytes.count - 4000
+                #expect(bytes.withUnsafeBytes { pwrite(writer, $0.baseAddress! + 4000, rest, 4000) } == rest)
+                #expect(close(writer) == 0)
+                step = 3
             }
             // Whether it was still in time for the first run is another matter on a machine that is busy.
             return try images(service, series).count == series.files.count
         })
-        #expect(wasThere)
+        #expect(step == 3)
         let taken = try images(service, series).map { try SHA256Digest.hex(ofFile: $0.storedPath ?? "") }
         #expect(taken.sorted() == (try series.files.map { try SHA256Digest.hex(ofFile: $0) }.sorted()))
     }
