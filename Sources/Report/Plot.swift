@@ -16,7 +16,7 @@ struct PlotAxis {
         while step > range / Double(count) { step /= 10 }
         while step * 10 <= range / Double(count) { step *= 10 }
         // 1, 2 or 5 times a power of ten.
-        if let factor = [2.0, 5.0].last(where: { step * $0 <= range / Double(count) * 1.5 }) { step *= factor }
+        if let factor = [2.0, 5, 10].last(where: { step * $0 <= range / Double(count) * 1.5 }) { step *= factor }
         lower = (low / step).rounded(.down) * step
         upper = max((high / step).rounded(.up) * step, lower + step)
         let first = Int((lower / step).rounded())

@@ -108,8 +108,9 @@ private func scoreTables(_ evaluation: CaseReport.Evaluation) -> String {
     }
     let others = Measure.all(tolerances: tolerances).filter { measure in !shown.contains { $0.key == measure.key } }
     let more = evaluation.structures.map { scores in
-        let pairs = others.map { ($0.title, $0.value(scores)) }
-        let facts = pairs.map { title, value in "<dt>\(escaped(title))</dt><dd>\(score(value, digits: 3))</dd>" }
+        let facts = others.map { measure in
+            "<dt>\(escaped(measure.title))</dt><dd>\(score(measure.value(scores), digits: measure.digits))</dd>"
+        }
         return "<h3>\(escaped(scores.name))</h3><dl>\(facts.joined())</dl>"
     }
     return table(["Structure"] + shown.map(\.title), rows(shown))

@@ -13,7 +13,7 @@ let styleSheet = """
     th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #e1e4e9;vertical-align:top}thead th{vertical-align:bottom}
     dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:0}dt{color:#4a5461}dd{margin:0;overflow-wrap:anywhere}
     .swatch{display:inline-block;width:.9em;height:.9em;border:1px solid #333;border-radius:2px;vertical-align:-.1em}
-    .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr));gap:1rem;align-items:start}
+    .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr));gap:1rem;align-items:start;margin-top:.75rem}
     figure{margin:0}figure.strip,figure.distanceMap{grid-column:1/-1}figure.distanceMap{max-width:56rem}figure.worstSlice{grid-column:1/-1;max-width:36rem}
     figure img{width:100%;height:auto;background:#000;border-radius:4px;display:block}figcaption{font-size:.85rem;color:#4a5461;margin-top:.25rem}
     .beside{color:#4a5461;font-size:.85em;display:block}.out{font-weight:700}td.out{background:#fdecea}

@@ -39,7 +39,8 @@ package enum JournalEvent: String, CaseIterable, Sendable {
     var level: Logger.Level {
         switch self {
         case .reloadFailed, .noModel, .refused, .intakeTrouble, .deliveryFailed, .stageHeld, .internalError: .error
-        case .fileQuarantined, .fileUnreadable, .stageRetry, .deliveredForReview, .outcomeFlagged, .queuePaused: .warning
+        case .fileQuarantined, .fileUnreadable, .stageRetry, .deliveredForReview, .outcomeFlagged, .queuePaused:
+            .warning
         case .started, .stopping, .reloaded, .delivered, .queueResumed, .cancelled, .retried, .recovered: .notice
         case .seriesOpened, .seriesSealed, .seriesWaiting, .fileIgnored, .fileRepeated, .fileLeftBehind,
             .inboxPolled,

@@ -1,0 +1,156 @@
+import Foundation
+import Imaging
+import Pipeline
+import Platform
+import Testing
+
+/// Label maps that were changed by hand are judged by the ranges of the model package.
+@Suite("Plausibility")
+struct PlausibilityTests {
+    struct Check: Decodable {
+        var name: String
+        var value: String
+        var expected: String
+        var passed: Bool
+    }
+
+    struct Structure: Decodable {
+        var name: String
+        var holes: Int?
+        var spreadHU: Double?
+        var extentMM: Double?
+        var checks: [Check]
+
+        func check(_ name: String) -> Check? { checks.first { $0.name == name } }
+    }
+
+    private struct Facts: Decodable {
+        struct Finding: Decodable {
+            var severity: String
+            var code: String
+            var message: String
+        }
+        var structures: [Structure]
+        var findings: [Finding]
+    }
+
+    /// What `evaluate` makes of a label map, after a change to it.
+    private func judged(
+        _ bench: Workbench,
+        _ run: RunFolder,
+        change: (inout Volume<UInt8>) -> Void
+    ) throws -> (left: Structure, right: Structure, complaints: [String]) {
+        let base = run.directory(of: .segment) + "/labels"
+        let original = try Volume<UInt8>(contentsOfBase: base)
+        var labels = original
+        change(&labels)
+        try Directory.remove(run.directory(of: .evaluate))
+        try labels.write(toBase: base)
+        defer { #expect(throws: Never.self) { try original.write(toBase: base) } }
+        try bench.runStages(run, [.evaluate])
+        let data = try contents(run.directory(of: .evaluate) + "/evaluation.json")
+        let facts = try JSONDecoder().decode(Facts.self, from: data)
+        return (
+            try #require(facts.structures.first { $0.name == "Lung_L" }),
+            try #require(facts.structures.first { $0.name == "Lung_R" }),
+            facts.findings.filter { $0.code == "W_IMPLAUSIBLE" && $0.severity == "review" }.map(\.message)
+        )
+    }
+
+    @Test("each change shows in its own check, beside the range, and asks for review")
+    func checks() throws {
+        let bench = try Workbench()
+        let images = try SmallPhantom.write(5, to: bench.folder.file("in"), withTruth: false)
+        let run = try bench.prepare("a", images: images)
+        try bench.runStages(run, [.resample, .segment])
+        let plain = try judged(bench, run) { _ in }
+        let names = Set(plain.left.checks.map(\.name))
+        #expect(
+            names.isSuperset(of: [
+                "volume", "extent", "mean HU", "spread of HU", "components", "holes", "side",
+                "distance from the middle",
+                "confidence", "slices skipped", "edge of the picture",
+            ])
+        )
+        #expect(plain.left.checks.allSatisfy { !$0.value.isEmpty && !$0.expected.isEmpty })
+        #expect(plain.left.check("side")?.value.contains("left of the middle") == true)
+        let spread = try #require(plain.left.spreadHU)
+        #expect(spread > 5 && plain.left.check("slices skipped")?.value == "0")
+
+        let skipped = try judged(bench, run) { labels in
+            let used = (0..<labels.geometry.dimensions.k).filter { slice(labels, $0).contains(1) }
+            clear(&labels, 1, slice: used[used.count / 2])
+        }
+        #expect(skipped.left.check("slices skipped")?.value == "1")
+        #expect(
+            skipped.left.check("slices skipped")?.passed == false
+                && skipped.right.check("slices skipped")?.passed == true
+        )
+        #expect(skipped.complaints.contains { $0.contains("Lung_L: slices skipped is 1, expected 0") })
+
+        let exchanged = try judged(bench, run) { labels in
+            for n in labels.voxels.indices { labels.voxels[n] = [0, 2, 1][Int(labels.voxels[n])] }
+        }
+        #expect(exchanged.left.check("side")?.passed == false && exchanged.right.check("side")?.passed == false)
+
+        let pierced = try judged(bench, run) { labels in punch(&labels, 1) }
+        let holes = try #require(plain.left.holes)
+        #expect(pierced.left.holes == holes + 1 && pierced.right.holes == plain.right.holes)
+
+        let atTheEdge = try judged(bench, run) { labels in
+            for k in 10..<14 { for j in 20..<30 { labels[labels.geometry.dimensions.i - 1, j, k] = 1 } }
+        }
+        // 40 faces of 4.9 x 9.6 mm.
+        #expect(atTheEdge.left.check("edge of the picture")?.value == "1882 mm2")
+        #expect(atTheEdge.left.check("edge of the picture")?.passed == false)
+        #expect(atTheEdge.left.check("symmetry") == nil, "one that is cut is not compared")
+
+        // A lung that the scan cuts is not compared with the other one.
+        func uncut(_ labels: inout Volume<UInt8>) {
+            for label in [UInt8(1), 2] {
+                for k in [0, labels.geometry.dimensions.k - 1] { clear(&labels, label, slice: k) }
+            }
+        }
+        let whole = try judged(bench, run) { labels in uncut(&labels) }
+        let halved = try judged(bench, run) { labels in
+            uncut(&labels)
+            for k in 0..<labels.geometry.dimensions.k where k % 2 == 0 { clear(&labels, 1, slice: k) }
+        }
+        let (before, after) = (ratio(whole.left), ratio(halved.left))
+        #expect(before > 0.3 && abs(after - before / 2) < 0.12 * before, "\(before), \(after)")
+        #expect(halved.left.check("symmetry")?.expected == "0.5 to 1.25 times")
+    }
+
+    private func ratio(_ structure: Structure) -> Double {
+        Double(structure.check("symmetry")?.value.split(separator: " ").first ?? "") ?? 0
+    }
+
+    private func slice(_ labels: Volume<UInt8>, _ k: Int) -> ArraySlice<UInt8> {
+        let plane = labels.geometry.dimensions.i * labels.geometry.dimensions.j
+        return labels.voxels[k * plane..<(k + 1) * plane]
+    }
+
+    private func clear(_ labels: inout Volume<UInt8>, _ label: UInt8, slice k: Int) {
+        let plane = labels.geometry.dimensions.i * labels.geometry.dimensions.j
+        for n in k * plane..<(k + 1) * plane where labels.voxels[n] == label { labels.voxels[n] = 0 }
+    }
+
+    /// Takes out one voxel that lies wholly inside.
+    private func punch(_ labels: inout Volume<UInt8>, _ label: UInt8) {
+        let d = labels.geometry.dimensions
+        for k in 1..<d.k - 1 {
+            for j in 1..<d.j - 1 {
+                for i in 1..<d.i - 1 {
+                    let around = [
+                        labels[i, j, k], labels[i - 1, j, k], labels[i + 1, j, k], labels[i, j - 1, k],
+                        labels[i, j + 1, k], labels[i, j, k - 1], labels[i, j, k + 1],
+                    ]
+                    if around.allSatisfy({ $0 == label }) {
+                        labels[i, j, k] = 0
+                        return
+                    }
+                }
+            }
+        }
+    }
+}
