@@ -90,7 +90,7 @@ package struct Convolution: Operator, Hashable {
         let (input, output) = (pass.inputs[0], pass.output)
         if hasBias { biasGradient(gradients.dY, output, batch: pass.batch, into: gradients.weights[1]) }
         let columns = ColumnConvolution(convolution: self, input: input, output: output)
-        if let direct = direct(input: input), direct.isFasterForWeights {
+        if let direct = direct(input: input), direct.isFaster {
             direct.weightGradient(
                 input: pass.x[0],
                 dOutput: gradients.dY,
@@ -108,20 +108,7 @@ package struct Convolution: Operator, Hashable {
             )
         }
         guard let dX = gradients.dX[0] else { return }
-        if let back = direct(input: input)?.transposed(inChannels: output.channels, outChannels: input.channels),
-            back.isFaster
-        {
-            let result = Scratch(count: pass.batch * input.count)
-            back.forward(
-                input: gradients.dY,
-                packedWeight: back.packedTransposed(pass.weights[0]),
-                epilogue: ConvolutionEpilogue(),
-                output: result.pointer,
-                batch: pass.batch,
-                threads: pass.threads
-            )
-            addValues(result.pointer, to: dX, count: pass.batch * input.count, threads: pass.threads)
-        } else {
+        guard let back = adjoint(inChannels: input.channels) else {
             columns.inputGradient(
                 dOutput: gradients.dY,
                 weight: pass.weights[0],
@@ -129,6 +116,40 @@ package struct Convolution: Operator, Hashable {
                 batch: pass.batch,
                 threads: pass.threads
             )
+            return
+        }
+        let result = Scratch(count: pass.batch * input.count)
+        let weight = Scratch(reversed(pass.weights[0], inChannels: input.channels))
+        PreparedConvolution(back, input: output, output: input, weight: weight.pointer)
+            .run(gradients.dY, epilogue: .init(), result.pointer, batch: pass.batch, threads: pass.threads)
+        addValues(result.pointer, to: dX, count: pass.batch * input.count, threads: pass.threads)
+    }
+
+    /// The convolution that carries gradients back to the input, where that is one: at stride 1.
+    private func adjoint(inChannels: Int) -> Convolution? {
+        let reach = kernel.combined(dilation) { $1 * ($0 - 1) }
+        let padding = reach.combined(padding, -)
+        guard stride == .one, padding.lengths.allSatisfy({ $0 >= 0 }) else { return nil }
+        return Convolution(
+            outChannels: inChannels,
+            kernel: kernel,
+            padding: padding,
+            dilation: dilation,
+            hasBias: false
+        )
+    }
+
+    /// Its weights: channels swapped and taps in reverse order.
+    private func reversed(_ weight: UnsafePointer<Float>, inChannels: Int) -> [Float] {
+        let taps = kernel.count
+        return [Float](unsafeUninitializedCapacity: outChannels * inChannels * taps) { result, count in
+            for out in 0..<outChannels {
+                for channel in 0..<inChannels {
+                    let (from, to) = ((out * inChannels + channel) * taps, (channel * outChannels + out) * taps)
+                    for tap in 0..<taps { result[to + tap] = weight[from + taps - 1 - tap] }
+                }
+            }
+            count = outChannels * inChannels * taps
         }
     }
 

@@ -5,7 +5,7 @@ extension DirectConvolution {
     ///
     /// Every sample adds into sums of its own, which are then added in the order of the samples: the result is the
     /// same on any number of threads. `self` describes the forward convolution.
-    func weightGradient(
+    package func weightGradient(
         input source: UnsafePointer<Float>,
         dOutput: UnsafePointer<Float>,
         dWeight: UnsafeMutablePointer<Float>,

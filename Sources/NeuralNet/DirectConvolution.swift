@@ -48,48 +48,19 @@ package struct DirectConvolution: Sendable {
 
     var outBlocks: Int { (outChannels + DirectConvolution.outBlock - 1) / DirectConvolution.outBlock }
 
-    /// Whether this kernel beats im2col and OpenBLAS on the shape.
-    var isFaster: Bool { true }
-
-    /// The same for the gradient of the weights.
-    var isFasterForWeights: Bool { true }
+    /// Whether this kernel beats im2col and OpenBLAS on the shape, forwards and for the weights: with few output
+    /// channels the columns cost more than the product (`contour-bench layers`; docs/engine.md has the figures).
+    var isFaster: Bool { outChannels < 12 }
 
     /// Weights [out][plane][3][3] as [out / 4][plane][tap][4]: four broadcasts lie side by side.
     package func packed(_ weight: UnsafePointer<Float>) -> [Float] {
-        packed { out, plane, tap in weight[(out * planes + plane) * 9 + tap] }
-    }
-
-    /// The convolution that carries gradients back to the input of this one.
-    func transposed(inChannels: Int, outChannels: Int) -> DirectConvolution {
-        DirectConvolution(
-            inChannels: inChannels,
-            outChannels: outChannels,
-            kernelDepth: kernelDepth,
-            input: output,
-            padding: Axes(
-                depth: kernelDepth - 1 - padding.depth,
-                height: 2 - padding.height,
-                width: 2 - padding.width
-            )
-        )
-    }
-
-    /// The weights of the backward pass to the input: channels swapped and taps reversed. `self` describes the
-    /// backward convolution, so its `inChannels` are the outputs of the forward one.
-    func packedTransposed(_ weight: UnsafePointer<Float>) -> [Float] {
-        packed { out, plane, tap in
-            let (channel, depth) = (plane / kernelDepth, plane % kernelDepth)
-            return weight[((channel * outChannels + out) * kernelDepth + kernelDepth - 1 - depth) * 9 + 8 - tap]
-        }
-    }
-
-    private func packed(_ source: (Int, Int, Int) -> Float) -> [Float] {
         let block = DirectConvolution.outBlock
         var result = [Float](repeating: 0, count: outBlocks * planes * 9 * block)
         for out in 0..<outChannels {
             for plane in 0..<planes {
                 for tap in 0..<9 {
-                    result[((out / block * planes + plane) * 9 + tap) * block + out % block] = source(out, plane, tap)
+                    result[((out / block * planes + plane) * 9 + tap) * block + out % block] =
+                        weight[(out * planes + plane) * 9 + tap]
                 }
             }
         }

@@ -11,6 +11,9 @@ struct ContourBench: ParsableCommand {
             Without NAME it measures all:
             \(Benchmark.all.map { "  \($0.name): \($0.work)" }.joined(separator: "\n"))
 
+            `layers` measures single convolutions of U-Nets by our own kernel and by OpenBLAS, forwards and (-dw) for the \
+            gradient of the weights; it is not among them.
+
             Each is run once to warm up and then several times; the median is what to quote. `others` is the part of the \
             machine that other processes used meanwhile: above a few percent the figures are not to be trusted.
             """,
@@ -33,7 +36,7 @@ struct ContourBench: ParsableCommand {
     var json = false
 
     func validate() throws {
-        let known = Benchmark.all.map(\.name)
+        let known = Benchmark.all.map(\.name) + ["layers"]
         for name in names where !known.contains(name) {
             throw ValidationError("there is no benchmark \(name); there are: \(known.joined(separator: ", "))")
         }
@@ -47,7 +50,8 @@ struct ContourBench: ParsableCommand {
 
     func run() throws {
         let settings = BenchmarkSettings(threads: threads, model: model)
-        for benchmark in Benchmark.all where names.isEmpty || names.contains(benchmark.name) {
+        let chosen = Benchmark.all.filter { names.isEmpty || names.contains($0.name) }
+        for benchmark in chosen + (names.contains("layers") ? Benchmark.layers : []) {
             let workload = try benchmark.prepare(settings)
             let measurement = try Measurement(of: workload, repetitions: repetitions)
             let row = BenchmarkRow(benchmark, workload, measurement, threads: threads)

@@ -69,7 +69,7 @@ extension Benchmark {
         }
     }
 
-    private static func randomTensor(_ shape: [Int]) -> Tensor {
+    static func randomTensor(_ shape: [Int]) -> Tensor {
         var state: UInt64 = 88_172_645_463_325_252
         return Tensor(
             shape: shape,

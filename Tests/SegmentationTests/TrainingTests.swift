@@ -185,6 +185,19 @@ struct RecipeTests {
         arguments: [
             (#"{"optimisation": {"epoch": 7}}"#, "optimisation.epoch"),
             (#"{"optimisation": {"batchSize": 0}}"#, "optimisation.batchSize"),
+            (#"{"optimisation": {"loss": "focal"}}"#, "optimisation.loss"),
+            (#"{"optimisation": {"lossSmooth": -1}}"#, "optimisation.lossSmooth"),
+            (#"{"optimisation": {"tverskyAlpha": 0, "tverskyBeta": 0}}"#, "optimisation.tverskyAlpha"),
+            (#"{"optimisation": {"optimizer": {"kind": "rmsprop"}}}"#, "optimisation.optimizer.kind"),
+            (#"{"optimisation": {"optimizer": {"momentum": 1}}}"#, "optimisation.optimizer.momentum"),
+            (
+                #"{"optimisation": {"optimizer": {"kind": "sgd", "momentum": 0}}}"#,
+                "optimisation.optimizer.nesterov"
+            ),
+            (#"{"optimisation": {"gradientNorm": -1}}"#, "optimisation.gradientNorm"),
+            (#"{"optimisation": {"polyPower": 0}}"#, "optimisation.polyPower"),
+            (#"{"architecture": {"kind": "res_net"}}"#, "architecture.kind"),
+            (#"{"architecture": {"kind": "v_net", "dropout": 0.1}}"#, "architecture.dropout"),
             (#"{"input": {"columns": 100}}"#, "input.columns"), (#"{"augmentation": {"scale": 0.5}}"#, "augmentation"),
         ]
     )

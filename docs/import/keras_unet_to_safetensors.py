@@ -1,6 +1,6 @@
 """Turns a Keras-Unet network (https://github.com/karolzak/keras-unet) into `weights.safetensors` of a model package.
 
-    pip install keras-unet tensorflow-cpu safetensors numpy
+    pip install keras-unet==0.1.2 tensorflow-cpu matplotlib safetensors numpy
     python keras_unet_to_safetensors.py trained.keras weights.safetensors --layers 4
 
 Works for `custom_unet` with any options and for `vanilla_unet`, as trained and saved with Keras. `model.json` must

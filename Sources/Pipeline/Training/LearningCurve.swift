@@ -61,7 +61,9 @@ private func roundedUp(_ value: Double) -> Double {
 
 /// One set of axes with its lines and their legend.
 private struct CurvePanel {
-    private let (left, width, height) = (50.0, 510.0, 190.0)
+    private let left = 50.0
+    private let width = 510.0
+    private let height = 190.0
     private let top: Double
     private let last: Int
     private let limits: ClosedRange<Double>

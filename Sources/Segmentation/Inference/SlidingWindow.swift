@@ -5,16 +5,21 @@ import NeuralNet
 /// Scores a volume with a network that sees patches: overlapping windows over the whole grid, averaged with Gaussian
 /// weights, so that a voxel is judged mostly by patches that show its surroundings (Isensee et al., Nature Methods
 /// 2021).
-struct SlidingWindow {
-    let input: InputDescription
-    let patch: InputDescription.Patch
+package struct SlidingWindow {
+    package let input: InputDescription
+    package let patch: InputDescription.Patch
+
+    package init(input: InputDescription, patch: InputDescription.Patch) {
+        self.input = input
+        self.patch = patch
+    }
 
     /// Standard deviation of the weights as a part of the patch's side, as nnU-Net has it.
     private static let deviation = 1.0 / 8
 
     /// First indices of the windows along an axis: evenly spread, none further than the overlap allows. An axis that
     /// is shorter than the patch has one window around its middle, which begins before 0.
-    static func starts(length: Int, patch: Int, overlap: Double) -> [Int] {
+    package static func starts(length: Int, patch: Int, overlap: Double) -> [Int] {
         guard length > patch else { return [-((patch - length) / 2)] }
         let step = max(1, Double(patch) * (1 - overlap))
         let count = Int((Double(length - patch) / step).rounded(.up)) + 1
@@ -22,7 +27,7 @@ struct SlidingWindow {
     }
 
     /// Weights along an axis, 1 in the middle of a patch.
-    static func weights(patch: Int) -> [Float] {
+    package static func weights(patch: Int) -> [Float] {
         let centre = Double(patch - 1) / 2
         let deviation = Double(patch) * Self.deviation
         return (0..<patch).map { index in
@@ -34,7 +39,7 @@ struct SlidingWindow {
     /// The network's output channels from `firstChannel` on, one volume each, `i + ni * (j + nj * k)`.
     ///
     /// - Parameter progress: called with 0...1 after each patch; what it throws ends the work.
-    func scores(
+    package func scores(
         of volume: Volume<Float>,
         session: InferenceSession,
         firstChannel: Int,

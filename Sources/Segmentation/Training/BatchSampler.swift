@@ -50,11 +50,11 @@ struct BatchSampler: Sendable {
         parallelFor(batchSize, threads: threads) { range in
             for sample in range {
                 var random = SeededRandom(seed, 0x5A4D, UInt64(step), UInt64(sample))
-                let (item, slice) = draw(&random)
+                let (item, place) = draw(&random)
                 let change = Augmentation(augmentation, input: maker.input, random: &random)
                 maker.make(
                     cases[item],
-                    slice: slice,
+                    at: place,
                     augmentation: change,
                     random: &random,
                     channels: UnsafeMutableBufferPointer(
@@ -68,11 +68,34 @@ struct BatchSampler: Sendable {
         }
     }
 
-    private func draw(_ random: inout SeededRandom) -> (item: Int, slice: Int) {
-        let place = random.uniform(0, cumulative.last ?? 0)
-        let item = cumulative.firstIndex { $0 > place } ?? cases.count - 1
+    private func draw(_ random: inout SeededRandom) -> (item: Int, place: SampleMaker.Place) {
+        let point = random.uniform(0, cumulative.last ?? 0)
+        let item = cumulative.firstIndex { $0 > point } ?? cases.count - 1
         let shown = foreground[item]
-        if !shown.isEmpty, random.happens(foregroundFraction) { return (item, shown[random.index(shown.count)]) }
-        return (item, random.index(cases[item].sliceCount))
+        let showsForeground = !shown.isEmpty && random.happens(foregroundFraction)
+        let slice = showsForeground ? shown[random.index(shown.count)] : random.index(cases[item].sliceCount)
+        var place = SampleMaker.Place(slice: slice)
+        guard let patch = maker.input.patch else { return (item, place) }
+        let (columns, rows) = (maker.input.columns - patch.columns, maker.input.rows - patch.rows)
+        place.column = random.index(columns + 1)
+        place.row = random.index(rows + 1)
+        if showsForeground, let pixel = cases[item].foregroundPixel(slice: slice, random: &random) {
+            place.column = min(max(pixel.column - patch.columns / 2, 0), columns)
+            place.row = min(max(pixel.row - patch.rows / 2, 0), rows)
+        }
+        return (item, place)
+    }
+}
+
+extension CachedCase {
+    /// A pixel of the model's picture that any structure covers; nil when the slice has none.
+    fileprivate func foregroundPixel(slice: Int, random: inout SeededRandom) -> (column: Int, row: Int)? {
+        let roi = random.index(header.roiCount)
+        let columns = header.geometry.dimensions.i - 2 * CaseCache.margin
+        let mask = mask(roi: roi, slice: slice)
+        let covered = mask.indices.filter { mask[$0] }
+        guard !covered.isEmpty else { return nil }
+        let chosen = covered[random.index(covered.count)]
+        return (chosen % columns, chosen / columns)
     }
 }

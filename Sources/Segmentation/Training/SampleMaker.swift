@@ -1,64 +1,90 @@
 import Foundation
+import NeuralNet
 
-/// Makes one training sample: channels and targets of an augmented slice.
+/// Makes one training sample: channels and targets of an augmented slice, or of a patch of slices.
 struct SampleMaker: Sendable {
     let input: InputDescription
     let output: OutputDescription
     let roiCount: Int
 
-    /// Where in the cached slice each pixel of the picture lies; shared by channels and targets.
+    /// Which part of a case a sample shows.
+    struct Place {
+        /// Its slice, or the middle one of its patch.
+        var slice: Int
+        /// First column and row of the patch in the model's picture; 0 for whole slices.
+        var column = 0
+        var row = 0
+    }
+
+    /// Where in the cached slice each pixel of the sample lies; shared by all slices, channels and targets.
     private struct Positions {
         var u: [Float]
         var v: [Float]
         var isOutside: [Bool]
     }
 
+    private var extent: Axes { input.networkExtent }
+    private var plane: Int { extent.height * extent.width }
+
     /// - Parameters:
-    ///   - channels: `input.channels * rows * columns` values to write, scaled to 0...1.
-    ///   - targets: one plane an output channel to write; parts of pixels are targets between 0 and 1.
+    ///   - channels: the network's input for one sample to write, scaled to 0...1.
+    ///   - targets: its wanted output to write; parts of pixels are targets between 0 and 1.
     func make(
         _ cached: CachedCase,
-        slice k: Int,
+        at place: Place,
         augmentation: Augmentation,
         random: inout SeededRandom,
         channels: UnsafeMutableBufferPointer<Float>,
         targets: UnsafeMutableBufferPointer<Float>
     ) {
-        let plane = input.columns * input.rows
-        let positions = positions(augmentation)
-        for channel in 0..<input.channels {
-            let out = UnsafeMutableBufferPointer(rebasing: channels[(channel * plane)..<((channel + 1) * plane)])
-            let offset = augmentation.hasNeighbours ? Double(channel - input.neighbourSlices) : 0
-            sampleHU(
-                cached,
-                at: Double(k) + offset * input.neighbourDistanceMM / cached.header.geometry.spacing.z
-                    * augmentation.neighbourScale,
-                positions,
-                into: out
-            )
+        let positions = positions(augmentation, place)
+        let slices = slices(cached, place, augmentation)
+        for (index, slice) in slices.inputs.enumerated() {
+            let out = UnsafeMutableBufferPointer(rebasing: channels[(index * plane)..<((index + 1) * plane)])
+            sampleHU(cached, at: slice, positions, into: out)
             changeIntensity(out, augmentation, random: &random)
         }
-        writeTargets(cached, slice: k, positions, into: targets)
+        for (index, slice) in slices.targets.enumerated() {
+            writeTargets(cached, at: slice, positions, depth: index, into: targets)
+        }
     }
 
-    private func positions(_ augmentation: Augmentation) -> Positions {
-        let plane = input.columns * input.rows
+    /// Positions in slices of what the network sees, in its order, and of what it is to find.
+    private func slices(
+        _ cached: CachedCase,
+        _ place: Place,
+        _ augmentation: Augmentation
+    ) -> (inputs: [Double], targets: [Double]) {
+        let middle = Double(place.slice)
+        if let patch = input.patch {
+            let half = Double(patch.slices - 1) / 2
+            let positions = (0..<patch.slices).map { middle + (Double($0) - half) * augmentation.neighbourScale }
+            return (positions, positions)
+        }
+        let step = input.neighbourDistanceMM / cached.header.geometry.spacing.z * augmentation.neighbourScale
+        let inputs = (0..<input.channels).map { channel in
+            augmentation.hasNeighbours ? middle + Double(channel - input.neighbourSlices) * step : middle
+        }
+        return (inputs, [middle])
+    }
+
+    private func positions(_ augmentation: Augmentation, _ place: Place) -> Positions {
         var result = Positions(
             u: [Float](repeating: 0, count: plane),
             v: [Float](repeating: 0, count: plane),
             isOutside: [Bool](repeating: false, count: plane)
         )
-        for y in 0..<input.rows {
-            for x in 0..<input.columns {
-                let n = x + input.columns * y
+        for y in 0..<extent.height {
+            for x in 0..<extent.width {
+                let n = x + extent.width * y
                 (result.u[n], result.v[n]) = augmentation.source(
-                    x,
-                    y,
+                    x + place.column,
+                    y + place.row,
                     columns: input.columns,
                     rows: input.rows,
                     margin: CaseCache.margin
                 )
-                result.isOutside[n] = augmentation.isTruncated(x, y)
+                result.isOutside[n] = augmentation.isTruncated(x + place.column, y + place.row)
             }
         }
         return result
@@ -122,46 +148,54 @@ struct SampleMaker: Sendable {
             first,
             into: &second,
             kernel,
-            length: input.columns,
+            length: extent.width,
             step: 1,
-            lines: input.rows,
-            lineStep: input.columns
+            lines: extent.height,
+            lineStep: extent.width
         )
         convolve(
             second,
             into: &first,
             kernel,
-            length: input.rows,
-            step: input.columns,
-            lines: input.columns,
+            length: extent.height,
+            step: extent.width,
+            lines: extent.width,
             lineStep: 1
         )
         _ = out.update(from: first)
     }
 
+    /// Writes the targets of one slice; between two slices the parts of both count.
     private func writeTargets(
         _ cached: CachedCase,
-        slice k: Int,
+        at position: Double,
         _ positions: Positions,
+        depth: Int,
         into targets: UnsafeMutableBufferPointer<Float>
     ) {
-        let plane = input.columns * input.rows
         let d = cached.header.geometry.dimensions
         let first = output.activation == .softmax ? 1 : 0
+        let inside = min(max(position, 0), Double(d.k - 1))
+        let lower = Int(inside)
+        let weight = Float(inside - Double(lower))
+        let offset = depth * plane
         for roi in 0..<roiCount {
-            cached.withOccupancy(roi: roi, slice: k) { covered in
-                let base = (first + roi) * plane
-                for n in 0..<plane {
-                    targets[base + n] =
-                        positions.isOutside[n]
-                        ? 0 : bilinear(covered, d.i, d.j, positions.u[n], positions.v[n], outside: 0) / 255
+            let base = (first + roi) * extent.count + offset
+            for (slice, part) in [(lower, 1 - weight), (lower + 1, weight)] where part > 0 && slice < d.k {
+                cached.withOccupancy(roi: roi, slice: slice) { covered in
+                    for n in 0..<plane {
+                        let value =
+                            positions.isOutside[n]
+                            ? 0 : bilinear(covered, d.i, d.j, positions.u[n], positions.v[n], outside: 0) / 255 * part
+                        targets[base + n] = slice == lower ? value : targets[base + n] + value
+                    }
                 }
             }
         }
         guard first == 1 else { return }
-        for n in 0..<plane {
+        for n in offset..<offset + plane {
             var sum: Float = 0
-            for roi in 1...roiCount { sum += targets[roi * plane + n] }
+            for roi in 1...roiCount { sum += targets[roi * extent.count + n] }
             targets[n] = max(0, 1 - sum)
         }
     }

@@ -101,9 +101,13 @@ package struct Trainer {
         _ clock: inout EpochClock
     ) throws -> TrainingHistory.Epoch {
         let plan = configuration.optimisation
-        let (rows, columns) = (configuration.input.rows, configuration.input.columns)
-        var input = Tensor(shape: [plan.batchSize, configuration.input.channels, rows, columns])
-        var target = Tensor(shape: [plan.batchSize, configuration.outputChannels, rows, columns])
+        let extent = configuration.input.networkExtent
+        func batch(_ channels: Int) -> Tensor {
+            let shape = FeatureShape(channels: channels, extent: extent)
+            return Tensor(shape: shape.tensorShape(batch: plan.batchSize, dimensions: configuration.input.dimensions))
+        }
+        var input = batch(configuration.input.channels)
+        var target = batch(configuration.outputChannels)
         var sum = 0.0
         let first = session.step % plan.stepsPerEpoch
         let validated = history.epochs.last { !$0.validationDice.isEmpty }
@@ -247,7 +251,7 @@ private struct StartingWeights {
         }
         do {
             tensors = try Safetensors.decode(bytes).tensors
-        } catch let error as NetworkError {
+        } catch {
             throw SegmentationError.invalidConfiguration(key: "--start-from", message: "\(path): \(error)")
         }
         self.path = path
