@@ -183,6 +183,7 @@ struct TrainingLayoutTests {
         try folder.mask("data/moved_label.nii.gz", Array(40..<200), origin: 40)
         try folder.mask("data/empty_label.nii.gz", [])
         var recipe = try SmallModel.recipe()
+        recipe.split = SplitConfiguration(validationFraction: 0, testFraction: 0)
         recipe.optimisation = OptimisationConfiguration(epochs: 1, stepsPerEpoch: 1, batchSize: 1, warmUpSteps: 0)
         let report = try trainModel(
             TrainRequest(

@@ -127,6 +127,8 @@ private func prepareCases(
     )
     let split = divide(found.sources, configuration)
     found.sources += generatedCases(configuration.generator, rois: configuration.rois)
+    let names = generatedNames(configuration.generator)
+    let generated = Set(names.training + names.validation)
     let cache = CaseCache(
         directory: request.workDirectory + "/cache",
         input: configuration.input,
@@ -143,7 +145,8 @@ private func prepareCases(
         )
         do {
             let cached = try cache.prepare(source, threads: request.threads)
-            guard cached.showsAnything else {
+            // A generated scan without any structure is background on purpose, its labels being exact.
+            guard cached.showsAnything || generated.contains(source.name) else {
                 let remark = "shows none of the structures"
                 prepared.records.append(CaseRecord(name: source.name, role: .skipped, remark: remark))
                 continue
