@@ -95,7 +95,9 @@ struct Abdomen: Sendable {
     private func isLiver(_ p: Point, depth: Float, wallDistance: Float) -> Bool {
         guard depth > 3, wallDistance > 1.5 else { return false }
         let (a, b) = (person.cavityHalfWidth, person.cavityHalfDepth)
-        let edge = 0.06 * a + 0.6 * a * ramp(-p.y, -0.2 * b, 0.75 * b) + 16 * noise(p * 0.017) + 0.35 * (p.z + 60)
+        // From the front on the left slanting to the spine.
+        let slant = 0.4 * a - 0.72 * max(0, p.y + 0.5 * b) + 0.3 * min(0, p.y + 0.5 * b)
+        let edge = max(slant, -0.3 * a) + 15 * noise(p * 0.017) + 0.3 * (p.z + 50)
         let bottom = -165 + 1.1 * max(0, p.x + 0.4 * a)
         let behind = 0.78 * b - 0.35 * max(0, p.x + 0.5 * a)
         // The fissure under the inferior vena cava and the gall bladder's bed.

@@ -77,10 +77,13 @@ struct ChestWall: Sendable {
         // Pectorals in front, serratus and latissimus at the side, trapezius and erector spinae behind.
         let pectoral = 17 * m * bell(phi - 0.75, 0.42) * ramp(z, 0.22 * apex, 0.55 * apex)
         let side = (11 * bell(phi - 1.9, 0.7) + 5 * bell(phi - 2.5, 0.5)) * m * (0.55 + 0.45 * ramp(z, -40, 0.6 * apex))
-        let shoulder = 25 * m * bell(phi - 2.2, 0.55) * ramp(z, 0.42 * apex, 0.8 * apex)
+        let shoulder = 40 * m * bell(phi - 2.05, 0.5) * ramp(z, 0.28 * apex, 0.85 * apex)
         let back = 22 * m * bell(phi - 2.83, 0.27) + 12 * bell(phi - .pi, 0.2)
         let belly = 8 * m * ramp(-z, 0, 70) * (phi < 1.3 ? 1 : 0.8)
-        var muscle = ribs + 2 + pectoral + side + shoulder + back + belly
+        // The muscles beside the spine fill the hollow of the cage.
+        let dip = person.backDip(angle)
+        let hollow = cavity * dip / (1 - dip) * 0.9
+        var muscle = ribs + 2 + hollow + pectoral + side + shoulder + back + belly
         let fat = person.fatThickness
         let thick =
             fat

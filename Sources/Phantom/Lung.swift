@@ -164,7 +164,8 @@ struct Lung: Sendable {
         let p = place.point
         let height = clamp((person.apexHeight - p.z) / (person.apexHeight + 40))
         let level = place.back - disease.effusionMM * (0.15 + 0.85 * height)
-        return p.y - level + 9 * bell(place.wall / 7, 1) - 2 + 2.5 * noise(p * 0.05)
+        let climb = 6 + 0.4 * disease.effusionMM
+        return p.y - level + climb * bell(place.wall / (0.45 * disease.effusionMM + 8), 1) - 2 + 2.5 * noise(p * 0.05)
     }
 
     /// Share of airless lung by pressure or by collapse of a lobe, 0...1.
@@ -191,8 +192,8 @@ struct Lung: Sendable {
         guard near > 0 else { return 0 }
         let p = place.point
         let low = 0.35 + 0.65 * (1 - ramp(p.z, 0, person.carinaHeight))
-        let net = 1 - ramp(abs(noise(p * 0.19)), 0.05, 0.3)
-        return near * low * (0.75 * net + 0.15)
+        let net = 1 - ramp(abs(noise(p * 0.26)), 0.04, 0.32)
+        return near * low * (0.5 * net + 0.1) * ramp(noise(p * 0.05), -0.7, 0.3)
     }
 
     private func coverage(_ lesion: LungDisease.Lesion, _ p: Point) -> Float {

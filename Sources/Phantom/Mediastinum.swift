@@ -275,7 +275,9 @@ struct Mediastinum: Sendable {
     /// Half the thickness of the sheet between the lungs, where nothing else separates them, mm.
     func septum(_ p: Point, frontGap: Float) -> Float {
         let upper = ramp(p.z, c + 14, person.apexHeight)
-        return 1.6 + 0.55 * septumFat + (8 + septumFat) * bell(frontGap / 15, 1) + 20 * upper
+        // Fat fills the space between the great vessels: there is no lung in it.
+        let hilar = 17 * bell((p.z - c + 8) / 30, 1) * bell((p.y - ys + 36) / 34, 1)
+        return 1.6 + 0.55 * septumFat + (8 + septumFat) * bell(frontGap / 15, 1) + 20 * upper + hilar
             + 6 * bell((p.y - ys) / 12, 1)
     }
 }

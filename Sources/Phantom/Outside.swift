@@ -98,7 +98,7 @@ struct Outside: Sendable {
     /// Muscle: a fat plane between layers, thin fat between the bundles where a slow noise passes zero.
     ///
     /// - Parameter plane: mm to the plane between two layers.
-    private func muscle(_ p: Point, plane: Float) -> Tissue {
+    func muscle(_ p: Point, plane: Float) -> Tissue {
         let fatness = 0.6 + 2.2 * clamp(person.fatThickness / 40)
         let sheet = abs(noise(p * SIMD3(0.03, 0.03, 0.014))) * 24 + 5 * max(0, noise(p * 0.02 + 7) + 0.25)
         let thin = min(plane + 2.6 * max(0, noise(p * 0.03 + 3)), sheet)

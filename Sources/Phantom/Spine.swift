@@ -24,7 +24,7 @@ struct Spine: Sendable {
         let y = p.y - person.spineY(p.z)
         // The body, then the processes that widen backwards.
         let body = length(Point(max(0, x - 6 * s), y, 0)) - 13.5 * s
-        let behind = x - (11.5 * s + 0.66 * max(0, y))
+        let behind = x - (11.5 * s + 0.52 * max(0, y))
         let wedge = y > 0 ? behind : 99
         return smoothMin(body, wedge, 6)
     }

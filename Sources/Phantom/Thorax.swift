@@ -96,6 +96,8 @@ struct Thorax: Sendable {
             return lungs[p.x > septumX(p) ? 1 : 0].tissue(place, softness: softness)
         }
         if let tissue = solidTissue(p) { return tissue }
+        // Beside the vertebrae lies muscle.
+        if p.y > person.spineY(p.z) + 4 { return outside.muscle(p, plane: 99) }
         let strand = max(0, abs(noise(p * 0.13)) - 0.5) * 110
         return Tissue(organ: .mediastinalFat, hu: person.fatHU + 8 + strand)
     }

@@ -117,13 +117,16 @@ extension ThoraxAnatomy {
         let n = squareness + 0.25 * (c < 0 ? 1 : 0) * abs(c)
         let sum = powf(abs(s) / a, n) + powf(abs(c) / b, n)
         // The gutters beside the spine are the deepest part.
-        return powf(sum, -1 / n) * (1 + 0.09 * bell(abs(angle) - 2.5, 0.34))
+        return powf(sum, -1 / n) * (1 + 0.1 * bell(abs(angle) - 2.42, 0.36)) * (1 - backDip(angle))
     }
+
+    /// How far the back wall of the cavity comes forward towards the spine, as a share of its distance.
+    func backDip(_ angle: Float) -> Float { 0.19 * bell(abs(angle) - .pi, 0.42) }
 
     /// The spine follows the thoracic curve: y of the middle of the vertebral bodies.
     func spineY(_ z: Float) -> Float {
         let t = (z - 70) / 140
-        return 0.55 * cavityHalfDepth + kyphosis * (0.6 - t * t) - 2
+        return 0.52 * cavityHalfDepth + kyphosis * (0.6 - t * t) - 2
     }
 
     /// Sideways curve of the spine.

@@ -2,8 +2,15 @@ import Foundation
 import Metrics
 
 /// `cohort.html`: one page that opens offline: distributions, trends, worst cases, a table to sort.
-package func cohortHTML(_ cohort: CohortReport, charts: [OutcomeChart] = [], pictures: [WorstPicture] = []) -> String {
-    var sections = [cohortHeader(cohort, charts), notScored(cohort), distributions(cohort)]
+///
+/// - Parameter notes: what a reader should know first, for example how many outcomes there are of each kind.
+package func cohortHTML(
+    _ cohort: CohortReport,
+    charts: [OutcomeChart] = [],
+    pictures: [WorstPicture] = [],
+    notes: [String] = []
+) -> String {
+    var sections = [cohortHeader(cohort, charts, notes), notScored(cohort), distributions(cohort)]
     if !charts.isEmpty { sections.append(trends(charts)) }
     sections += [worstCases(cohort, pictures), summaryTable(cohort), allScores(cohort)]
     return """
@@ -18,10 +25,10 @@ package func cohortHTML(_ cohort: CohortReport, charts: [OutcomeChart] = [], pic
         """
 }
 
-private func cohortHeader(_ cohort: CohortReport, _ charts: [OutcomeChart]) -> String {
+private func cohortHeader(_ cohort: CohortReport, _ charts: [OutcomeChart], _ notes: [String]) -> String {
     let scored = cohort.cases.count { !$0.structures.isEmpty }
     let missing = cohort.onlyReference.count + cohort.onlyPrediction.count
-    var words = ["\(scored) cases scored"]
+    var words = [scored == 1 ? "1 case scored" : "\(scored) cases scored"]
     if scored < cohort.cases.count { words.append("\(cohort.cases.count - scored) could not be scored") }
     if missing > 0 { words.append("\(missing) without a partner") }
     let drifting = charts.filter { $0.chart.state == .drifting }.map { "\($0.structure) (\($0.model))" }
@@ -29,8 +36,9 @@ private func cohortHeader(_ cohort: CohortReport, _ charts: [OutcomeChart]) -> S
         drifting.isEmpty
         ? ""
         : "<p class=\"banner\"><strong>&#9888; Look at the trend of \(escaped(drifting.joined(separator: ", "))).</strong></p>"
+    let list = notes.isEmpty ? "" : "<ul>\(notes.map { "<li>\(escaped($0))</li>" }.joined())</ul>"
     return """
-        <header><h1>Agreement with references</h1><p>\(words.joined(separator: ", ")).</p>\(drift)
+        <header><h1>Agreement with references</h1><p>\(words.joined(separator: ", ")).</p>\(list)\(drift)
         <p class="small">\(escaped(cohort.definition)). Undefined scores take no part in means and quartiles; they are \
         counted. Intervals: 95 % bootstrap (\(cohort.bootstrap.resamples) resamples, seed \(cohort.bootstrap.seed)).</p>
         </header>

@@ -2,9 +2,16 @@ import Foundation
 
 /// `report.html`: one page that opens offline, verdict and warnings first.
 ///
-/// - Parameter modelCard: the model's card as Markdown; shown as text.
-package func reportHTML(_ report: CaseReport, pictures: [CasePicture], modelCard: String?) -> String {
-    var sections = [verdict(report), findings(report)]
+/// - Parameters:
+///   - modelCard: the model's card as Markdown; shown as text.
+///   - isEvaluation: it scores contours that were delivered before, and comes without any.
+package func reportHTML(
+    _ report: CaseReport,
+    pictures: [CasePicture],
+    modelCard: String?,
+    isEvaluation: Bool = false
+) -> String {
+    var sections = [verdict(report, isEvaluation: isEvaluation), findings(report)]
     if !report.structures.isEmpty { sections.append(structureTables(report)) }
     let comparing: Set<CasePicture.Role> = [.worstSlice, .distanceMap]
     if let evaluation = report.evaluation {
@@ -24,9 +31,11 @@ package func reportHTML(_ report: CaseReport, pictures: [CasePicture], modelCard
         """
 }
 
-private func verdict(_ report: CaseReport) -> String {
+private func verdict(_ report: CaseReport, isEvaluation: Bool) -> String {
     let (title, text) =
         switch report.verdict {
+        case _ where isEvaluation:
+            ("Delivered contours scored", "A reference came after the delivery; what was delivered is unchanged.")
         case .delivered: ("Contours delivered", "Nothing suspicious was found by the checks below.")
         case .review: ("Look here first", "Something below is suspicious.")
         case .refused: ("Not contoured", report.fault?.message ?? "")

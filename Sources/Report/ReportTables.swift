@@ -113,7 +113,8 @@ private func scoreTables(_ evaluation: CaseReport.Evaluation) -> String {
         }
         return "<h3>\(escaped(scores.name))</h3><dl>\(facts.joined())</dl>"
     }
-    return table(["Structure"] + shown.map(\.title), rows(shown))
+    let head = evaluation.changes == nil ? "" : "<h3>Scores of what was edited</h3>"
+    return head + table(["Structure"] + shown.map(\.title), rows(shown))
         + "<details><summary>All measures and their definitions</summary>\(more.joined())\(definitions)</details>"
         + "<p class=\"small\">\(escaped(StructureScores.definition)). A dash means undefined.</p>"
 }

@@ -28,7 +28,8 @@ let styleSheet = """
 
 /// The look of plots.
 let plotStyleSheet = """
-    .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem}
+    .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:1rem}
+    .plot{max-width:46rem}.scroll+.scroll{margin-top:1rem}
     .plot svg{width:100%;min-width:19rem;height:auto;display:block;font:12px system-ui,sans-serif}
     .grid{stroke:#dfe3e8}.tick{fill:#4a5461;font-size:11px}.name{fill:#16191d;font-weight:600;font-size:11px}
     .goal{stroke:#7a3b00;stroke-dasharray:6 3}.goal-label{fill:#7a3b00;font-size:11px}

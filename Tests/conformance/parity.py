@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """`contourctl evaluate` on two folders of cases against google-deepmind/surface-distance: thousands of pairs of masks.
 
-    parity.py [COUNT]   numbered pairs (Tests/Fixtures/metrics/pairs.py); default 3000
+    parity.py [COUNT]   numbered pairs (Tests/Fixtures/metrics/pairs.py); default 2000
 """
 
 import json
@@ -30,7 +30,7 @@ FIRST = 10_001  # the golden file of the Swift tests has the numbers before
 
 
 def main():
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 3000
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
     checks = Checks()
     with tempfile.TemporaryDirectory() as scratch:
         cases = dict(numbered(count, scratch)) | dict(real(checks, scratch))

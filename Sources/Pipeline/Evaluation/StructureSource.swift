@@ -21,13 +21,16 @@ struct StructureSource {
                     "Name an RT Structure Set, a Segmentation, a NIfTI file, or a folder with one NIfTI file a structure."
             )
         }
-        parts = try files.map { file in
+        let all = try files.map { file in
             do { return try ReferenceMasks(contentsOf: file, labels: isFolder ? [:] : labels) } catch {
                 var fault = classify(error)
                 fault.message = "\(file): \(fault.message)"
                 throw fault
             }
         }
+        // A label map beside masks would say everything twice.
+        let masks = all.filter { $0.names.count == 1 }
+        parts = isFolder && !masks.isEmpty ? masks : all
         names = parts.flatMap(\.names)
     }
 

@@ -35,7 +35,7 @@ struct ExportEvaluationStage: Stage {
         try RunJSON.encode(report).write(to: URL(fileURLWithPath: output + "/report.json"))
         try context.report(0.3, "pictures")
         let pictures = request.export.writesPictures ? try pictures(report, request, base, context) : []
-        let page = reportHTML(report, pictures: pictures, modelCard: nil)
+        let page = reportHTML(report, pictures: pictures, modelCard: nil, isEvaluation: true)
         try Data(page.utf8).write(to: URL(fileURLWithPath: output + "/report.html"))
         try context.report(1, "done")
     }

@@ -36,7 +36,13 @@ struct RunPictures {
             threads: threads
         )
         let comparing: Set<CasePicture.Role> = [.worstSlice, .coronal, .strip]
-        return (ct == nil ? pictures.filter { comparing.contains($0.role) } : pictures) + maps
+        guard ct == nil else { return pictures + maps }
+        let outlines = pictures.filter { comparing.contains($0.role) }.map { picture in
+            var picture = picture
+            picture.caption += " (outlines alone: the CT's pixels were deleted after their time)"
+            return picture
+        }
+        return outlines + maps
     }
 
     /// The reference that is reported as a label map.

@@ -73,16 +73,15 @@ struct OutcomeTable {
         let cases = Dictionary(grouping: outcomes, by: \.name).map { name, rows in
             CohortReport.Case(name: name, time: rows[0].time, structures: rows.compactMap(\.scores))
         }
-        let counts = Dictionary(grouping: outcomes, by: \.structure).sorted { $0.key < $1.key }.map { name, rows in
-            "\(name): \(Self.counted(rows))"
-        }
-        return CohortReport(
-            cases: cases.sorted { ($0.time ?? "", $0.name) < ($1.time ?? "", $1.name) },
-            findings: counts
-        )
+        return CohortReport(cases: cases.sorted { ($0.time ?? "", $0.name) < ($1.time ?? "", $1.name) })
     }
 
-    var html: String { cohortHTML(cohort, charts: charts) }
+    var html: String {
+        let notes = Dictionary(grouping: outcomes, by: \.structure).sorted { $0.key < $1.key }.map { name, rows in
+            "\(name): \(Self.counted(rows))"
+        }
+        return cohortHTML(cohort, charts: charts, notes: notes)
+    }
 
     private static func counted(_ rows: [Outcome]) -> String {
         let counts = ["scored", "edited", "unedited", "removed"].map { status in
