@@ -12,8 +12,8 @@ package enum SegmentationError: Error, Sendable, Equatable, CustomStringConverti
     case wrongInput(message: String)
     case invalidConfiguration(key: String, message: String)
     case noUsableCases(message: String)
-    /// Training got worse without return; the last good checkpoint is kept.
-    case diverged(step: Int, message: String)
+    /// Training got worse without return; the last good checkpoint is kept, if an epoch ended before.
+    case diverged(step: Int, message: String, checkpoint: String?)
     case damagedCache(path: String, message: String)
     case damagedCheckpoint(path: String, message: String)
     case cancelled
@@ -29,9 +29,9 @@ package enum SegmentationError: Error, Sendable, Equatable, CustomStringConverti
         case .wrongInput(let message): "the volume does not fit the model: \(message)"
         case .invalidConfiguration(let key, let message): "training configuration: \(key): \(message)"
         case .noUsableCases(let message): "nothing to train on: \(message)"
-        case .diverged(let step, let message):
-            "training diverged at step \(step): \(message). Lower the learning rate and train again, or resume from "
-                + "the best checkpoint; it was kept."
+        case .diverged(let step, let message, let checkpoint):
+            "training diverged at step \(step): \(message). Train again with a lower learning rate and another --work"
+                + (checkpoint.map { "; --start-from \($0) begins with its last good weights." } ?? ".")
         case .damagedCache(let path, let message): "\(path): \(message). Delete the cache folder and train again."
         case .damagedCheckpoint(let path, let message): "\(path): \(message). Delete it to start from the beginning."
         case .cancelled: "cancelled"

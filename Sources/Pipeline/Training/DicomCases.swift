@@ -13,8 +13,8 @@ final class DicomCaseFinder {
     private let rois: [TrainingROI]
     private let limits: AdmissionLimits
     private var takenNames = Set<String>()
-    /// Structures that a series with contours lacks, by case.
-    private var missingNames: [String: [String]] = [:]
+    /// Parts of a path that all series share below the root: they tell no case from another.
+    private var sharedDepth = 0
     /// Of every series that is one volume, for finding label maps that nobody used.
     private(set) var geometries: [(uid: String, geometry: VolumeGeometry)] = []
 
@@ -30,7 +30,20 @@ final class DicomCaseFinder {
         let stacks = stacks(of: files.images.map(\.header), limits: limits)
         // Several series below one folder get a number each, in the order of their UIDs.
         let series = stacks.sorted { $0.key.seriesInstanceUID < $1.key.seriesInstanceUID }
-        for stack in series { addCase(stack.indices.map { files.images[$0] }, to: &cases) }
+            .map { stack in stack.indices.map { files.images[$0] } }
+        sharedDepth = depthShared(by: series.map { folders(of: $0[0].path) })
+        for images in series { addCase(images, to: &cases) }
+        tellStrayReferences(&cases)
+    }
+
+    /// Contours of series that are not here.
+    private func tellStrayReferences(_ cases: inout TrainingCases) {
+        let present = Set(files.images.map(\.header.seriesInstanceUID))
+        for file in files.references where present.isDisjoint(with: file.header.referencedSeriesInstanceUIDs) {
+            let name = safeName(folders(of: file.path).dropFirst(sharedDepth).first ?? "contours")
+            let remark = "contours of a series that is not here"
+            cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: remark))
+        }
     }
 
     private func addCase(_ images: [TrainingFiles.DicomEntry], to cases: inout TrainingCases) {
@@ -46,22 +59,28 @@ final class DicomCaseFinder {
         let paths = images.map(\.path)
         if let labelMap = labels?.path(seriesInstanceUID: uid, geometry: geometry) {
             cases.sources.append(labelMapCase(name, paths, labelMap))
-        } else if let source = referenceCase(name, paths, uid, &cases) {
-            cases.sources.append(source)
         } else {
-            let remark =
-                missingNames[name].map { "without \($0.joined(separator: ", "))" }
-                ?? "no contours of the recipe's structures"
-            cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: remark, slices: images.count))
+            let found = references(of: uid, &cases)
+            guard found.reasonToSkip == nil else {
+                let remark = found.reasonToSkip ?? ""
+                cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: remark, slices: images.count))
+                return
+            }
+            cases.sources.append(referenceCase(name, paths, found.references))
         }
     }
 
-    /// The folder below the root that the series lies in; series that share one get a number.
-    private func uniqueName(_ images: [TrainingFiles.DicomEntry]) -> String {
-        let path = URL(fileURLWithPath: images[0].path).path
+    /// The names of the folders below the root that a file lies in.
+    private func folders(of path: String) -> [String] {
+        let path = URL(fileURLWithPath: path).path
         let relative = path.hasPrefix(root + "/") ? String(path.dropFirst(root.count + 1)) : path
-        let parts = relative.split(separator: "/")
-        let base = safeName(parts.count > 1 ? String(parts[0]) : "series")
+        return relative.split(separator: "/").dropLast().map(String.init)
+    }
+
+    /// The first folder that tells a series from the others: the patient's in TCIA's layout, however deep it lies.
+    /// Series that share one get a number.
+    private func uniqueName(_ images: [TrainingFiles.DicomEntry]) -> String {
+        let base = safeName(folders(of: images[0].path).dropFirst(sharedDepth).first ?? "series")
         var name = base
         var number = 2
         while !takenNames.insert(name).inserted {
@@ -73,10 +92,12 @@ final class DicomCaseFinder {
 
     private func labelMapCase(_ name: String, _ paths: [String], _ labelMap: String) -> TrainingCaseSource {
         let (limits, table) = (limits, rois.labelTable)
+        let (patient, collection) = patient(of: paths[0])
         return TrainingCaseSource(
             name: name,
-            patient: patient(of: paths[0]),
-            fingerprint: fingerprint(ofFiles: paths + [labelMap], salt: "labels \(table.sorted { $0.key < $1.key })")
+            patient: patient,
+            fingerprint: fingerprint(ofFiles: paths + [labelMap], salt: "labels \(table.sorted { $0.key < $1.key })"),
+            collection: collection
         ) {
             let ct = try loadCTSeries(files: paths, limits: limits).volume
             let labels = relabelled(try NiftiFile.readLabels(labelMap), table)
@@ -87,20 +108,22 @@ final class DicomCaseFinder {
         }
     }
 
-    /// A case whose contours come from the objects that refer to the series; nil when none has a structure of the
-    /// recipe. A structure that is missing must not be learned as background, so such a case is skipped.
-    private func referenceCase(
-        _ name: String,
-        _ paths: [String],
-        _ uid: String,
+    /// The objects that contour a series. A structure that is missing must not be learned as background, so such a
+    /// series is skipped.
+    private func references(
+        of uid: String,
         _ cases: inout TrainingCases
-    ) -> TrainingCaseSource? {
+    ) -> (references: [TrainingReference], reasonToSkip: String?) {
         var matched: [TrainingReference] = []
         var labels = Set<UInt8>()
+        var unreadable: [String] = []
         for file in files.references where file.header.referencedSeriesInstanceUIDs.contains(uid) {
             let reference = TrainingReference(path: file.path, kind: file.header.kind)
-            // An object that cannot be read contours nothing; the series then says that it has no contours.
-            let names = (try? reference.structureNames()) ?? []
+            let names: [String]
+            do { names = try reference.structureNames() } catch {
+                unreadable.append("contours that cannot be read (\(error))")
+                continue
+            }
             let known = self.rois.labels(of: names)
             for (name, label) in zip(names, known) where label == nil { cases.unmatchedNames[name, default: 0] += 1 }
             let found = known.compactMap(\.self)
@@ -108,28 +131,47 @@ final class DicomCaseFinder {
             labels.formUnion(found)
         }
         let missing = self.rois.filter { !labels.contains(UInt8($0.roi.label)) }.map(\.roi.name)
-        guard missing.isEmpty else {
-            if !matched.isEmpty { missingNames[name] = missing }
-            return nil
-        }
+        guard !missing.isEmpty else { return (matched, nil) }
+        let reason =
+            matched.isEmpty
+            ? "no contours of the recipe's structures" : "without \(missing.joined(separator: ", "))"
+        return ([], ([reason] + unreadable).joined(separator: "; "))
+    }
+
+    private func referenceCase(
+        _ name: String,
+        _ paths: [String],
+        _ references: [TrainingReference]
+    ) -> TrainingCaseSource {
         let (limits, rois) = (limits, rois)
         let names = rois.map { $0.roi.name + $0.patterns.joined() }.joined(separator: ",")
-        let references = matched
+        let (patient, collection) = patient(of: paths[0])
         return TrainingCaseSource(
             name: name,
-            patient: patient(of: paths[0]),
-            fingerprint: fingerprint(ofFiles: paths + references.map(\.path), salt: names)
+            patient: patient,
+            fingerprint: fingerprint(ofFiles: paths + references.map(\.path), salt: names),
+            collection: collection
         ) {
             let ct = try loadCTSeries(files: paths, limits: limits).volume
             return TrainingCase(ct: ct, labels: try referenceLabels(references, rois: rois, on: ct.geometry))
         }
     }
 
-    /// Cases of one patient belong together; only a digest of the Patient ID is kept.
-    private func patient(of path: String) -> String {
+    /// Cases of one patient belong together; only a digest of the Patient ID is kept, and the public collection that
+    /// it names.
+    private func patient(of path: String) -> (patient: String, collection: String) {
         // A file that cannot be opened fails again, with its reason, when the case is loaded.
         let id = (try? DicomFile(contentsOf: path, until: .pixelData))?.dataSet.string(.patientID)
-        guard let id, !id.isEmpty else { return safeName(Directory.parent(of: path)) }
-        return "patient-" + SHA256Digest.hex(of: Data(id.utf8)).prefix(12)
+        guard let id, !id.isEmpty else { return (safeName(Directory.parent(of: path)), "") }
+        let digest = SHA256Digest.hex(of: Data(id.utf8)).prefix(12)
+        return ("patient-\(digest)", id.hasPrefix("LCTSC-") ? "LCTSC" : "")
     }
+}
+
+/// Length of the beginning that all paths have in common; 0 for a single one.
+private func depthShared(by paths: [[String]]) -> Int {
+    guard let first = paths.first, paths.count > 1 else { return 0 }
+    let shared = first.indices.prefix { n in paths.allSatisfy { $0.count > n && $0[n] == first[n] } }.count
+    // A series in the shared folder itself is called after that.
+    return paths.contains { $0.count == shared } ? max(0, shared - 1) : shared
 }

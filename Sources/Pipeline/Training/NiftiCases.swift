@@ -23,84 +23,145 @@ struct DatasetDescription {
     }
 }
 
-/// Pairs of images and label maps in NIfTI.
-func addNiftiCases(_ files: TrainingFiles, rois: [TrainingROI], to cases: inout TrainingCases) throws {
-    for pair in niftiPairs(files.nifti) {
-        let table: [UInt8: UInt8]
-        if let dataset = files.datasets.first(where: { pair.image.hasPrefix(Directory.parent(of: $0) + "/") }) {
-            let known = try DatasetDescription(contentsOf: dataset).labels.filter { $0.value != 0 }
-            let names = known.sorted { $0.value < $1.value }
-            var matched: [(UInt8, UInt8)] = []
-            for (entry, label) in zip(names, rois.labels(of: names.map(\.key))) {
-                if let label {
-                    matched.append((entry.value, label))
-                } else {
-                    cases.unmatchedNames[entry.key, default: 0] += 1
+/// Finds images and label maps in NIfTI.
+struct NiftiCaseFinder {
+    let files: TrainingFiles
+    let rois: [TrainingROI]
+    /// Label maps are found elsewhere: files without a partner need no word.
+    let hasLabelFolder: Bool
+    private var takenNames = Set<String>()
+
+    init(files: TrainingFiles, rois: [TrainingROI], hasLabelFolder: Bool) {
+        (self.files, self.rois, self.hasLabelFolder) = (files, rois, hasLabelFolder)
+    }
+
+    mutating func addCases(to cases: inout TrainingCases) {
+        let pairs = niftiPairs(files.nifti)
+        for pair in pairs { add(pair, to: &cases) }
+        let paired = Set(pairs.flatMap { [$0.image, $0.label] })
+        let (folders, others) = structureFolders(files.nifti.filter { !paired.contains($0) }, rois: rois)
+        for folder in folders { add(folder, to: &cases) }
+        if !hasLabelFolder { tellStrays(others, &cases) }
+    }
+
+    private mutating func add(_ pair: NiftiPair, to cases: inout TrainingCases) {
+        let name = uniqueName(pair.name)
+        do {
+            let table = try labelTable(of: pair, &cases)
+            let salt = "nifti \(table.sorted { $0.key < $1.key })"
+            cases.sources.append(
+                TrainingCaseSource(
+                    name: name,
+                    patient: name,
+                    fingerprint: fingerprint(ofFiles: [pair.image, pair.label], salt: salt)
+                ) {
+                    let ct = try readImage(pair.image)
+                    let labels = relabelled(try NiftiFile.readLabels(pair.label), table)
+                    return TrainingCase(ct: ct, labels: try onGrid(labels, ct.geometry, "label map"))
                 }
-            }
-            table = Dictionary(matched, uniquingKeysWith: { first, _ in first })
-        } else {
-            table = rois.labelTable
-        }
-        guard !table.isEmpty else {
-            cases.skipped.append(
-                CaseRecord(name: pair.name, role: .skipped, remark: "dataset.json names no structure of the recipe")
             )
-            continue
+        } catch {
+            let remark = (error as? Unusable)?.reason ?? "\(error)"
+            cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: remark))
         }
+    }
+
+    /// Why a case cannot be used, as the table of cases says it.
+    private struct Unusable: Error { var reason: String }
+
+    /// Label in the file to label of the recipe.
+    private func labelTable(of pair: NiftiPair, _ cases: inout TrainingCases) throws -> [UInt8: UInt8] {
+        if files.nifti.contains(where: { $0 == pair.secondChannel }) {
+            throw Unusable(reason: "an image of several channels")
+        }
+        guard let dataset = files.datasets.first(where: { pair.image.hasPrefix(Directory.parent(of: $0) + "/") }) else {
+            return rois.labelTable
+        }
+        let description: DatasetDescription
+        do { description = try DatasetDescription(contentsOf: dataset) } catch {
+            throw Unusable(reason: "its dataset.json cannot be read: \(error.localizedDescription)")
+        }
+        let names = description.labels.filter { $0.value != 0 }.sorted { $0.value < $1.value }
+        var table: [UInt8: UInt8] = [:]
+        for (entry, label) in zip(names, rois.labels(of: names.map(\.key))) {
+            if let label { table[entry.value] = label } else { cases.unmatchedNames[entry.key, default: 0] += 1 }
+        }
+        let missing = rois.filter { !table.values.contains(UInt8($0.roi.label)) }.map(\.roi.name)
+        guard missing.isEmpty else {
+            throw Unusable(reason: "dataset.json names no \(missing.joined(separator: " and no "))")
+        }
+        return table
+    }
+
+    private mutating func add(_ folder: StructureFolder, to cases: inout TrainingCases) {
+        let name = uniqueName(folder.name)
+        let stems = folder.masks.map(stem)
+        let labels = rois.labels(of: stems)
+        for (stem, label) in zip(stems, labels) where label == nil { cases.unmatchedNames[stem, default: 0] += 1 }
+        let masks = zip(folder.masks, labels).compactMap { path, label in label.map { (path: path, label: $0) } }
+        let missing = rois.filter { roi in !masks.contains { $0.label == UInt8(roi.roi.label) } }.map(\.roi.name)
+        guard missing.isEmpty else {
+            let remark = "without \(missing.joined(separator: ", "))"
+            cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: remark))
+            return
+        }
+        let image = folder.image
         cases.sources.append(
             TrainingCaseSource(
-                name: pair.name,
-                patient: pair.name,
-                fingerprint: fingerprint(
-                    ofFiles: [pair.image, pair.label],
-                    salt: "nifti \(table.sorted { $0.key < $1.key })"
-                )
-            ) { try loadNiftiPair(pair, table) }
+                name: name,
+                patient: name,
+                fingerprint: fingerprint(ofFiles: [image] + masks.map(\.path), salt: "masks \(masks.map(\.label))")
+            ) {
+                let ct = try readImage(image)
+                var labels = Volume<UInt8>(geometry: ct.geometry, repeating: 0)
+                // Where structures overlap, the first of the recipe wins.
+                for (path, label) in masks {
+                    let mask = try onGrid(try NiftiFile.readLabels(path), ct.geometry, Directory.name(of: path))
+                    for n in mask.voxels.indices
+                    where mask.voxels[n] != 0 && (labels.voxels[n] == 0 || labels.voxels[n] > label) {
+                        labels.voxels[n] = label
+                    }
+                }
+                return TrainingCase(ct: ct, labels: labels)
+            }
         )
     }
-}
 
-struct NiftiPair: Sendable, Equatable {
-    var name: String
-    var image: String
-    var label: String
-}
+    /// One row for each folder: a data set can have thousands of images without labels.
+    private func tellStrays(_ paths: [String], _ cases: inout TrainingCases) {
+        for (folder, strays) in Dictionary(grouping: paths, by: Directory.parent).sorted(by: { $0.key < $1.key }) {
+            let remark =
+                strays.count == 1
+                ? "\(safeName(Directory.name(of: strays[0]))) has no partner: an image needs a label map"
+                : "\(strays.count) NIfTI files without a partner: an image needs a label map"
+            cases.skipped.append(CaseRecord(name: safeName(Directory.name(of: folder)), role: .skipped, remark: remark))
+        }
+    }
 
-/// Pairs by name: `imagesTr/N_0000.nii.gz` or `imagesTr/N.nii.gz` with `labelsTr/N.nii.gz` (also `images`/`labels`), or
-/// `N.nii.gz` beside `N_label.nii.gz`, `N_labels`, `N_seg` or `N_mask`.
-func niftiPairs(_ paths: [String]) -> [NiftiPair] {
-    let known = Set(paths)
-    var taken = Set<String>()
-    var pairs: [NiftiPair] = []
-    for path in paths {
-        let folder = Directory.parent(of: path)
-        let file = Directory.name(of: path)
-        let ending = file.hasSuffix(".nii.gz") ? ".nii.gz" : ".nii"
-        let stem = String(file.dropLast(ending.count))
-        let name = stem.hasSuffix("_0000") ? String(stem.dropLast(5)) : stem
-        var candidates: [String] = []
-        for (images, labels) in [("imagesTr", "labelsTr"), ("images", "labels")] where folder.hasSuffix("/" + images) {
-            candidates += [".nii.gz", ".nii"].map { folder.dropLast(images.count) + labels + "/" + name + $0 }
-        }
-        for suffix in ["_label", "_labels", "_seg", "_mask"] {
-            candidates += [".nii.gz", ".nii"].map { "\(folder)/\(name)\(suffix)\($0)" }
-        }
-        guard let label = candidates.first(where: { known.contains($0) && $0 != path }) else { continue }
+    private mutating func uniqueName(_ name: String) -> String {
         var unique = safeName(name)
-        while !taken.insert(unique).inserted { unique += "_" }
-        pairs.append(NiftiPair(name: unique, image: path, label: label))
+        while !takenNames.insert(unique).inserted { unique += "_" }
+        return unique
     }
-    return pairs
 }
 
-private func loadNiftiPair(_ pair: NiftiPair, _ table: [UInt8: UInt8]) throws -> TrainingCase {
-    let image = try NiftiFile.read(pair.image)
-    // HU fit 16 bits; what does not is metal or padding, and keeps its sign.
-    let ct = Volume(geometry: image.geometry, voxels: image.voxels.map { Int16(min(max($0.rounded(), -32768), 32767)) })
-    let labels = relabelled(try NiftiFile.readLabels(pair.label), table)
-    guard labels.geometry.hasSameGrid(as: ct.geometry) else {
-        throw SegmentationError.wrongInput(message: "image and label map lie on different grids")
+/// HU of a NIfTI image.
+private func readImage(_ path: String) throws -> Volume<Int16> {
+    let image = try NiftiFile.read(path)
+    let undefined = image.voxels.count { !$0.isFinite }
+    guard undefined == 0 else {
+        throw SegmentationError.wrongInput(
+            message: "\(undefined) voxels of the image are not numbers (NaN or infinite)"
+        )
     }
-    return TrainingCase(ct: ct, labels: labels.resampledNearest(to: ct.geometry, outside: 0, threads: 1))
+    // HU fit 16 bits; what does not is metal or padding, and keeps its sign.
+    return Volume(geometry: image.geometry, voxels: image.voxels.map { Int16(min(max($0.rounded(), -32768), 32767)) })
+}
+
+/// Labels in the order of the image's voxels.
+private func onGrid(_ labels: Volume<UInt8>, _ grid: VolumeGeometry, _ what: String) throws -> Volume<UInt8> {
+    guard labels.geometry.hasSameGrid(as: grid) else {
+        throw SegmentationError.wrongInput(message: "image and \(what) lie on different grids")
+    }
+    return labels.resampledNearest(to: grid, outside: 0, threads: 1)
 }

@@ -16,8 +16,11 @@ package struct TrainRequest: Sendable {
     package var workDirectory: String
     package var configuration: TrainingConfiguration
     package var threads: Int
-    /// Score every case with the finished model; takes about a minute a case.
+    /// Score the test and the validation cases with the finished model, or every case where none tests; takes up to a
+    /// minute a case.
     package var scoresCases: Bool
+    /// Weights to begin with, of a package or a checkpoint; nil draws them.
+    package var startingWeights: String?
 
     package init(
         dataDirectories: [String],
@@ -39,7 +42,8 @@ package struct TrainRequest: Sendable {
 }
 
 /// Trains a model from folders of cases and writes its package: `model.json`, `weights.safetensors`,
-/// `MODEL_CARD.md`, `training.json` (the whole recipe), `training-report.json` and `learning-curve.svg`.
+/// `MODEL_CARD.md`, `training.json` (the whole recipe), `training-report.json`, `learning-curve.svg`, and the scores of
+/// the test patients as `evaluation.json` and `evaluation.html`.
 ///
 /// Cases that cannot be used are skipped with a reason. Started again after it was stopped, it goes on from the
 /// last epoch.
@@ -54,6 +58,7 @@ package func trainModel(
             message: "\(request.output) already holds a model package; name a new folder"
         )
     }
+    let begun = try beginning(request.workDirectory)
     let prepared = try prepareCases(request, progress: progress)
     let trainer = Trainer(
         configuration: request.configuration,
@@ -61,11 +66,23 @@ package func trainModel(
         validation: prepared.cached(.validation),
         directory: request.workDirectory,
         threads: request.threads,
+        startingWeights: request.startingWeights,
         progress: progress
     )
     let outcome = try trainer.run()
     try progress(TrainingProgress(phase: .finishing))
-    return try TrainedPackage(request: request, prepared: prepared, outcome: outcome).write(progress: progress)
+    return try TrainedPackage(request: request, prepared: prepared, outcome: outcome, begun: begun)
+        .write(progress: progress)
+}
+
+/// When the training was first started: a file of the work folder, so that interruptions do not make it younger.
+private func beginning(_ workDirectory: String) throws -> String {
+    let path = workDirectory + "/begun.txt"
+    if let known = FileManager.default.contents(atPath: path) { return String(decoding: known, as: UTF8.self) }
+    try FileManager.default.createDirectory(atPath: workDirectory, withIntermediateDirectories: true)
+    let now = Date().formatted(.iso8601)
+    try AtomicFile.write(Data(now.utf8), to: path)
+    return now
 }
 
 /// The cases of a training after preprocessing.
@@ -77,6 +94,16 @@ struct PreparedCases {
 
     func cached(_ role: CaseRecord.Role) -> [CachedCase] {
         cases.filter { item in records.contains { $0.name == item.name && $0.role == role } }
+    }
+
+    /// The division that took place: what was skipped is in no part.
+    var split: Split {
+        Split(
+            training: names(.training),
+            validation: names(.validation),
+            test: names(.test),
+            excluded: names(.excluded)
+        )
     }
 
     func names(_ role: CaseRecord.Role) -> [String] { records.filter { $0.role == role }.map(\.name) }
@@ -98,14 +125,10 @@ private func prepareCases(
         labels: request.labelsDirectory,
         rois: configuration.rois
     )
+    let split = divide(found.sources, configuration)
     found.sources += generatedCases(configuration.generator, rois: configuration.rois)
-    var roles = configuration.split
-    if configuration.generator.validationCount > 0 { roles.validation.append(generatedValidationPattern) }
-    let split = split(
-        found.sources.map { ($0.name, $0.patient) },
-        configuration: roles,
-        seed: configuration.seed
-    )
+    let names = generatedNames(configuration.generator)
+    let generated = Set(names.training + names.validation)
     let cache = CaseCache(
         directory: request.workDirectory + "/cache",
         input: configuration.input,
@@ -122,6 +145,12 @@ private func prepareCases(
         )
         do {
             let cached = try cache.prepare(source, threads: request.threads)
+            // A generated scan without any structure is background on purpose, its labels being exact.
+            guard cached.showsAnything || generated.contains(source.name) else {
+                let remark = "shows none of the structures"
+                prepared.records.append(CaseRecord(name: source.name, role: .skipped, remark: remark))
+                continue
+            }
             prepared.cases.append(cached)
             prepared.sources.append(source)
             prepared.records.append(
@@ -142,4 +171,17 @@ private func prepareCases(
         throw SegmentationError.noUsableCases(message: reasons.isEmpty ? "no case was found" : reasons)
     }
     return prepared
+}
+
+/// The roles of the cases: those of people are drawn, generated ones have theirs by name.
+private func divide(_ sources: [TrainingCaseSource], _ configuration: TrainingConfiguration) -> Split {
+    var roles = configuration.split
+    let generator = configuration.generator
+    // With generated patients that validate, no real ones are drawn for it.
+    if generator.validationCount > 0 { roles.validation.append(generatedValidationPattern) }
+    var result = split(sources.map { ($0.name, $0.patient) }, configuration: roles, seed: configuration.seed)
+    let generated = generatedNames(generator)
+    result.training += generated.training
+    result.validation += generated.validation
+    return result
 }

@@ -16,7 +16,8 @@ package struct TrainingCases: Sendable {
 
 /// Finds the cases in folders: DICOM series with the RT Structure Sets or Segmentations that refer to them
 /// (nested as deep as TCIA delivers them), NIfTI pairs (nnU-Net and Medical Segmentation Decathlon layouts, and
-/// `NAME.nii.gz` beside `NAME_label.nii.gz`), and CT series whose label maps lie in a folder of their own.
+/// `NAME.nii.gz` beside `NAME_label.nii.gz`), NIfTI images with one file for each structure, and CT series whose label
+/// maps lie in a folder of their own. Links are followed.
 ///
 /// - Parameter labels: label maps (NIfTI) for CT series, found by Series Instance UID in the file's name or by
 ///   their grid.
@@ -31,7 +32,8 @@ package func findTrainingCases(
     var geometries: [(uid: String, geometry: VolumeGeometry)] = []
     for directory in directories {
         let files = TrainingFiles(below: directory)
-        try addNiftiCases(files, rois: rois, to: &cases)
+        var nifti = NiftiCaseFinder(files: files, rois: rois, hasLabelFolder: labels != nil)
+        nifti.addCases(to: &cases)
         let finder = DicomCaseFinder(
             root: URL(fileURLWithPath: directory).resolvingSymlinksInPath().path,
             files: files,

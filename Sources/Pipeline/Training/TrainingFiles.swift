@@ -19,7 +19,7 @@ struct TrainingFiles: Sendable {
     /// Files that are none of these.
     var ignored = 0
 
-    /// Looks at every file below a folder. Links are followed only for files; nothing is opened twice.
+    /// Looks at every file below a folder; see `filePaths`.
     init(below directory: String) {
         for path in filePaths(below: directory) {
             if isNifti(path) {
@@ -46,21 +46,53 @@ struct TrainingFiles: Sendable {
     }
 }
 
-/// Regular files below a folder, sorted; hidden ones left out.
+/// Regular files below a folder, sorted; hidden ones left out. Links are followed; a folder or file that several names
+/// lead to counts once, so that links in a circle end and no case is there twice.
 func filePaths(below directory: String) -> [String] {
-    let root = URL(fileURLWithPath: directory).resolvingSymlinksInPath()
-    let found = FileManager.default.enumerator(
-        at: root,
-        includingPropertiesForKeys: [.isRegularFileKey],
-        options: [.skipsHiddenFiles]
-    )
-    var paths: [String] = []
-    for case let url as URL in found ?? FileManager.DirectoryEnumerator() {
-        let target = url.resolvingSymlinksInPath()
-        // A file that vanished meanwhile is no file.
-        if (try? target.resourceValues(forKeys: [.isRegularFileKey]))?.isRegularFile == true { paths.append(url.path) }
+    let root = URL(fileURLWithPath: directory).resolvingSymlinksInPath().path
+    var walk = FileWalk()
+    walk.enter(root, real: root)
+    walk.followLinks()
+    return walk.paths.sorted()
+}
+
+private struct FileWalk {
+    private(set) var paths: [String] = []
+    /// Real paths.
+    private var seen = Set<String>()
+    private var links: [String] = []
+
+    /// - Parameters:
+    ///   - folder: as the files in it are to be called.
+    ///   - real: where it lies.
+    mutating func enter(_ folder: String, real: String) {
+        guard seen.insert(real).inserted else { return }
+        // A folder that may not be read holds nothing for a training; its cases are not in the table then.
+        let entries = (try? Directory.list(real)) ?? []
+        for entry in entries where !entry.name.hasPrefix(".") {
+            let path = "\(folder)/\(entry.name)"
+            switch entry.kind {
+            case .folder: enter(path, real: "\(real)/\(entry.name)")
+            case .file: if seen.insert("\(real)/\(entry.name)").inserted { paths.append(path) }
+            case .other: links.append(path)
+            case .unnameable: break
+            }
+        }
     }
-    return paths.sorted()
+
+    /// Links come last: what lies below the root keeps the name of its own folder. Pipes, sockets and devices are
+    /// left alone.
+    mutating func followLinks() {
+        while !links.isEmpty {
+            let link = links.removeFirst()
+            let target = URL(fileURLWithPath: link).resolvingSymlinksInPath().path
+            if Directory.isFolder(target) {
+                enter(link, real: target)
+            } else if Directory.isRegularFile(target), seen.insert(target).inserted {
+                paths.append(link)
+            }
+        }
+    }
 }
 
 func isNifti(_ path: String) -> Bool { path.hasSuffix(".nii") || path.hasSuffix(".nii.gz") }

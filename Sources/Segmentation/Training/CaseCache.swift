@@ -182,6 +182,9 @@ package struct CachedCase: Sendable {
 }
 
 extension CachedCase {
+    /// Whether any structure has a voxel in it.
+    package var showsAnything: Bool { header.present.contains { $0.contains(true) } }
+
     /// Says which structures the case does not show.
     package func remark(_ names: [String]) -> String {
         let absent = zip(names, header.present).filter { !$1.contains(true) }.map(\.0)

@@ -11,8 +11,8 @@ struct Checkpoint {
         /// Updates made.
         var step: Int
         var history: TrainingHistory
-        /// Digest of recipe and cases; a checkpoint is not continued with others.
-        var identity: String
+        /// Recipe and cases; a checkpoint is not continued with others.
+        var identity: TrainingIdentity
     }
 
     private static let stateKey = "contourd.training"

@@ -1,3 +1,5 @@
+import Metrics
+
 /// The text of MODEL_CARD.md: what the model is for, what it was trained on, how well it did, where it fails.
 package struct ModelCard: Sendable {
     package var configuration: TrainingConfiguration
@@ -6,7 +8,12 @@ package struct ModelCard: Sendable {
     package var records: [CaseRecord]
     /// Rows of the score table.
     package var scores: [ScoreRow]
-    /// Size of the weights, bytes.
+    /// Whether the scores may stand beside the published ones, in words.
+    package var comparability: String
+    /// From when to when it was trained.
+    package var period: String
+    /// SHA-256 of the weights, and their size in bytes.
+    package var weightsDigest: String
     package var weightBytes: Int
 
     /// Scores of one structure of one case, measured on the CT grid after all post-processing.
@@ -15,30 +22,37 @@ package struct ModelCard: Sendable {
         package var role: CaseRecord.Role
         package var structure: String
         package var dice: Double?
+        package var surfaceDice1MM: Double?
         package var surfaceDice2MM: Double?
+        package var surfaceDice3MM: Double?
         package var hausdorff95MM: Double?
         package var meanSurfaceDistanceMM: Double?
+        /// Beyond 2 mm.
+        package var addedPathLengthMM: Double?
         package var confidence: Double
 
-        package init(
-            caseName: String,
-            role: CaseRecord.Role,
-            structure: String,
-            dice: Double?,
-            surfaceDice2MM: Double?,
-            hausdorff95MM: Double?,
-            meanSurfaceDistanceMM: Double?,
-            confidence: Double
-        ) {
+        /// - Parameter scores: with tolerances of 1, 2 and 3 mm.
+        package init(caseName: String, role: CaseRecord.Role, scores: StructureScores, confidence: Double) {
             self.caseName = caseName
             self.role = role
-            self.structure = structure
-            self.dice = dice
-            self.surfaceDice2MM = surfaceDice2MM
-            self.hausdorff95MM = hausdorff95MM
-            self.meanSurfaceDistanceMM = meanSurfaceDistanceMM
+            structure = scores.name
+            dice = scores.dice
+            surfaceDice1MM = scores.surfaceDice["1"] ?? nil
+            surfaceDice2MM = scores.surfaceDice["2"] ?? nil
+            surfaceDice3MM = scores.surfaceDice["3"] ?? nil
+            hausdorff95MM = scores.hausdorff95MM
+            meanSurfaceDistanceMM = scores.meanSurfaceDistanceMM
+            addedPathLengthMM = scores.addedPathLengthMM["2"] ?? nil
             self.confidence = confidence
         }
+
+        /// In the order of the tables, with their heads.
+        static let measures: [(title: String, value: @Sendable (ScoreRow) -> Double?)] = [
+            ("Dice", { $0.dice }), ("surface Dice 1 mm", { $0.surfaceDice1MM }),
+            ("surface Dice 2 mm", { $0.surfaceDice2MM }), ("surface Dice 3 mm", { $0.surfaceDice3MM }),
+            ("HD95 mm", { $0.hausdorff95MM }), ("mean distance mm", { $0.meanSurfaceDistanceMM }),
+            ("added path length mm", { $0.addedPathLengthMM }),
+        ]
     }
 
     package init(
@@ -47,6 +61,9 @@ package struct ModelCard: Sendable {
         history: TrainingHistory,
         records: [CaseRecord],
         scores: [ScoreRow],
+        comparability: String,
+        period: String,
+        weightsDigest: String,
         weightBytes: Int
     ) {
         self.configuration = configuration
@@ -54,6 +71,7 @@ package struct ModelCard: Sendable {
         self.history = history
         self.records = records
         self.scores = scores
+        (self.comparability, self.period, self.weightsDigest) = (comparability, period, weightsDigest)
         self.weightBytes = weightBytes
     }
 
@@ -89,12 +107,26 @@ package struct ModelCard: Sendable {
             Trained by contourd \(summary.softwareVersion): \(summary.epochs) epochs, \(summary.steps) steps of \
             \(configuration.optimisation.batchSize) samples, loss \(configuration.optimisation.loss.rawValue), optimizer \
             \(configuration.optimisation.optimizer.kind.rawValue), \
-            seed \(summary.seed). Data digest `\(summary.dataDigest)`. The recipe is `training.json`, the learning \
-            curve is in `training-report.json`.
+            seed \(summary.seed), \(period). Data digest `\(summary.dataDigest)`, weights `\(weightsDigest)`. The recipe is \
+            `training.json`, the course `training-report.json` and `learning-curve.svg`.\(chosenEpoch)
             """
     }
 
+    private var chosenEpoch: String {
+        guard let best = history.epochs.first(where: { $0.number == history.bestEpoch }) else {
+            return " No case validated; the weights are those of the last epoch."
+        }
+        let words = best.validationDice.sorted { $0.key < $1.key }.map { name, dice in
+            let more = best.validationMeasures[name]
+            return "\(name) Dice \(text(dice)), surface Dice 2 mm \(text(more?.surfaceDice2MM)), "
+                + "precision \(text(more?.precision)), recall \(text(more?.recall))"
+        }
+        return " Epoch \(best.number) was the best on the validation cases: \(words.joined(separator: "; "))."
+    }
+
     private var data: String {
+        let roles: [CaseRecord.Role] = [.training, .validation, .test, .excluded, .skipped]
+        let counts = roles.map { role in "\(records.count { $0.role == role }) \(role.rawValue)" }
         var lines = ["## Training data", ""]
         if !configuration.card.sources.isEmpty {
             lines += ["| cases | source | licence | citation |", "|---|---|---|---|"]
@@ -102,6 +134,9 @@ package struct ModelCard: Sendable {
             lines.append("")
         }
         if !configuration.card.labelling.isEmpty { lines += [configuration.card.labelling, ""] }
+        let folds = configuration.split.folds
+        let fold = folds > 0 ? ", fold \(configuration.split.fold) of \(folds)" : ""
+        lines += ["Divided by patient, seed \(summary.seed)\(fold): \(counts.joined(separator: ", ")).", ""]
         lines += ["| case | role | slices | remark |", "|---|---|---|---|"]
         lines += records.map { "| \($0.name) | \($0.role.rawValue) | \($0.slices) | \($0.remark) |" }
         return lines.joined(separator: "\n")
@@ -114,19 +149,41 @@ package struct ModelCard: Sendable {
         } else {
             lines += [
                 "Measured on the CT grid after all post-processing. Rows with the role *training* show how well the "
-                    + "training data is reproduced, not how the model does on new patients.", "",
-                "| case | role | structure | Dice | surface Dice 2 mm | HD95 mm | mean distance mm | confidence |",
-                "|---|---|---|---|---|---|---|---|",
+                    + "training data is reproduced, not how the model does on new patients. " + comparability, "",
+            ]
+            for role in [CaseRecord.Role.test, .validation, .training] { lines += summaryTable(role) }
+            let titles = ScoreRow.measures.map(\.title) + ["confidence"]
+            lines += [
+                "| case | role | structure | \(titles.joined(separator: " | ")) |",
+                "|---|---|---|" + String(repeating: "---|", count: titles.count),
             ]
             lines += scores.map(row)
         }
         return lines.joined(separator: "\n")
     }
 
+    /// Medians and means over the cases of a role; nothing when it has none.
+    private func summaryTable(_ role: CaseRecord.Role) -> [String] {
+        let rows = scores.filter { $0.role == role }
+        guard !rows.isEmpty else { return [] }
+        var lines = [
+            "| \(role.rawValue) cases: median (mean) | n | \(ScoreRow.measures.map(\.title).joined(separator: " | ")) |",
+            "|---|---|" + String(repeating: "---|", count: ScoreRow.measures.count),
+        ]
+        for (structure, rows) in Dictionary(grouping: rows, by: \.structure).sorted(by: { $0.key < $1.key }) {
+            let cells = ScoreRow.measures.map { measure in
+                let sample = SampleSummary(rows.map(measure.value))
+                return "\(text(sample.median)) (\(text(sample.mean)))"
+            }
+            lines.append("| \(structure) | \(rows.count) | \(cells.joined(separator: " | ")) |")
+        }
+        return lines + [""]
+    }
+
+    private func text(_ value: Double?) -> String { value.map { "\(($0 * 1000).rounded() / 1000)" } ?? "undefined" }
+
     private func row(_ score: ScoreRow) -> String {
-        let numbers = [
-            score.dice, score.surfaceDice2MM, score.hausdorff95MM, score.meanSurfaceDistanceMM, score.confidence,
-        ].map { $0.map { "\(($0 * 1000).rounded() / 1000)" } ?? "undefined" }
+        let numbers = (ScoreRow.measures.map { $0.value(score) } + [score.confidence]).map(text)
         return "| \(score.caseName) | \(score.role.rawValue) | \(score.structure) | "
             + numbers.joined(separator: " | ") + " |"
     }

@@ -4,6 +4,15 @@ package struct Split: Codable, Sendable, Equatable {
     package var validation: [String] = []
     package var test: [String] = []
     package var excluded: [String] = []
+
+    package init(
+        training: [String] = [],
+        validation: [String] = [],
+        test: [String] = [],
+        excluded: [String] = []
+    ) {
+        (self.training, self.validation, self.test, self.excluded) = (training, validation, test, excluded)
+    }
 }
 
 /// Divides cases by patient. The draw depends on the seed and on the set of patients, not on the order in which
@@ -35,16 +44,27 @@ package func split(
 
     var random = SeededRandom(seed, 0x5917)
     let patients = Set(open.map(\.patient)).sorted().shuffled(using: &random)
-    let testCount = Int((configuration.testFraction * Double(patients.count)).rounded())
+    let testPatients = Set(testPatients(patients, configuration))
+    let others = patients.filter { !testPatients.contains($0) }
     let wanted = configuration.validation.isEmpty ? configuration.validationFraction : 0
-    let validationCount = Int((wanted * Double(patients.count)).rounded())
-    let testPatients = Set(patients.prefix(testCount))
-    let validationPatients = Set(patients.dropFirst(testCount).prefix(validationCount))
+    let base = configuration.folds > 0 ? others.count : patients.count
+    // Without any validation nothing chooses the best epoch.
+    let least = wanted > 0 && others.count > 2 ? 1 : 0
+    let validationPatients = Set(others.prefix(max(least, Int((wanted * Double(base)).rounded()))))
     result.test += open.filter { testPatients.contains($0.patient) }.map(\.name)
     result.validation += open.filter { validationPatients.contains($0.patient) }.map(\.name)
     let taken = testPatients.union(validationPatients)
     result.training = open.filter { !taken.contains($0.patient) }.map(\.name)
     return result
+}
+
+/// The first part of the shuffled patients, or one of the folds, whose sizes differ by one at most.
+private func testPatients(_ patients: [String], _ configuration: SplitConfiguration) -> ArraySlice<String> {
+    let (count, folds) = (patients.count, configuration.folds)
+    guard folds > 0 else {
+        return patients.prefix(Int((configuration.testFraction * Double(count)).rounded()))
+    }
+    return patients[(count * (configuration.fold - 1) / folds)..<(count * configuration.fold / folds)]
 }
 
 private func matches(_ item: (name: String, patient: String), _ patterns: [String]) -> Bool {

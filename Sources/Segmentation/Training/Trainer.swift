@@ -23,6 +23,8 @@ package struct Trainer {
     /// Folder for checkpoints.
     let directory: String
     let threads: Int
+    /// File with the weights to begin with; nil draws them.
+    let startingWeights: String?
     let progress: (TrainingProgress) throws -> Void
 
     package init(
@@ -31,6 +33,7 @@ package struct Trainer {
         validation: [CachedCase],
         directory: String,
         threads: Int,
+        startingWeights: String? = nil,
         progress: @escaping (TrainingProgress) throws -> Void
     ) {
         self.configuration = configuration
@@ -38,15 +41,23 @@ package struct Trainer {
         self.validation = validation
         self.directory = directory
         self.threads = threads
+        self.startingWeights = startingWeights
         self.progress = progress
     }
 
-    /// - Throws: `SegmentationError.diverged` when the training does not come back; the best checkpoint stays.
+    /// - Throws: `SegmentationError.diverged` when the training does not come back; its last good checkpoint stays.
     package func run() throws -> TrainingOutcome {
         guard !training.isEmpty else { throw SegmentationError.noUsableCases(message: "no training case is left") }
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        let session = try makeSession()
-        var history = try resume(session)
+        let start = try startingWeights.map(StartingWeights.init)
+        let session = try makeSession(start)
+        let identity = TrainingIdentity(
+            configuration,
+            training: training,
+            validation: validation,
+            startingWeights: start?.digest ?? ""
+        )
+        var history = try resume(session, identity)
         let plan = configuration.optimisation
         let sampler = BatchSampler(cases: training, configuration: configuration)
         var clock = EpochClock(doneSteps: session.step, allSteps: plan.totalSteps)
@@ -54,20 +65,24 @@ package struct Trainer {
             let epoch = try runEpoch(history.epochs.count + 1, session, sampler, history, &clock)
             let isBest = history.append(epoch)
             if let divergence = history.divergence {
-                throw SegmentationError.diverged(step: session.step, message: divergence)
+                throw SegmentationError.diverged(
+                    step: session.step,
+                    message: divergence,
+                    checkpoint: lastGoodCheckpoint
+                )
             }
-            try save(session, history, isBest: isBest)
+            try save(session, history, identity, isBest: isBest)
         }
         return try outcome(session, history)
     }
 
     // MARK: Epochs
 
-    private func makeSession() throws -> TrainingSession {
+    private func makeSession(_ start: StartingWeights?) throws -> TrainingSession {
         let graph = configuration.modelDescription(training: nil).graph
         let plan = configuration.optimisation
         return try TrainingSession(
-            network: Network(graph: graph, seed: configuration.seed),
+            network: start?.network(graph) ?? Network(graph: graph, seed: configuration.seed),
             batch: plan.batchSize,
             extent: configuration.input.networkExtent,
             loss: plan.networkLoss(configuration.output.activation),
@@ -95,6 +110,7 @@ package struct Trainer {
         var target = batch(configuration.outputChannels)
         var sum = 0.0
         let first = session.step % plan.stepsPerEpoch
+        let validated = history.epochs.last { !$0.validationDice.isEmpty }
         for index in first..<plan.stepsPerEpoch {
             fill(&input, &target, step: session.step, sampler)
             session.optimizer.learningRate = Float(plan.learningRate(step: session.step))
@@ -108,17 +124,20 @@ package struct Trainer {
                     step: session.step,
                     steps: plan.totalSteps,
                     loss: sum / Double(index - first + 1),
-                    validationDice: history.epochs.last { !$0.validationDice.isEmpty }?.validationDice ?? [:],
+                    validationDice: validated?.validationDice ?? [:],
+                    validationMeasures: validated?.validationMeasures ?? [:],
                     secondsLeft: clock.secondsLeft
                 )
             )
         }
         let isValidated = number % plan.validateEvery == 0 || number == plan.epochs
+        let scores = isValidated ? try validate(session, number) : ValidationScores()
         return TrainingHistory.Epoch(
             number: number,
             meanLoss: sum / Double(plan.stepsPerEpoch),
             learningRate: plan.learningRate(step: max(0, session.step - 1)),
-            validationDice: isValidated ? try validate(session, number) : [:]
+            validationDice: scores.dice,
+            validationMeasures: scores.measures
         )
     }
 
@@ -140,12 +159,16 @@ package struct Trainer {
         do {
             return try session.step(input: input, target: target)
         } catch NetworkError.notFinite(let step) {
-            throw SegmentationError.diverged(step: step, message: "the loss is not a number")
+            throw SegmentationError.diverged(
+                step: step,
+                message: "the loss is not a number",
+                checkpoint: lastGoodCheckpoint
+            )
         }
     }
 
-    private func validate(_ session: TrainingSession, _ epoch: Int) throws -> [String: Double] {
-        guard !validation.isEmpty else { return [:] }
+    private func validate(_ session: TrainingSession, _ epoch: Int) throws -> ValidationScores {
+        guard !validation.isEmpty else { return ValidationScores() }
         let plan = configuration.optimisation
         try progress(
             TrainingProgress(
@@ -156,7 +179,7 @@ package struct Trainer {
                 steps: plan.totalSteps
             )
         )
-        return try validationDice(
+        return try ValidationScores(
             of: session.network,
             on: validation,
             configuration: configuration,
@@ -174,18 +197,17 @@ package struct Trainer {
     private var lastPath: String { directory + "/last.safetensors" }
     private var bestPath: String { directory + "/best.safetensors" }
 
-    /// What a checkpoint belongs to: everything that decides the weights. More epochs may be asked for later.
-    private var identity: String {
-        var fixed = configuration
-        fixed.card = CardTexts(intendedUse: "", labelling: "", limits: [], sources: [])
-        (fixed.summary, fixed.version) = ("", "")
-        let cases = (training + validation).map { "\($0.name) \($0.digest)" }.joined(separator: "\n")
-        // A recipe that was decoded can be encoded again.
-        let recipe = (try? StrictJSON.encode(fixed)) ?? Data()
-        return SHA256Digest.hex(of: recipe + Data(cases.utf8))
+    /// nil before the first epoch has ended.
+    private var lastGoodCheckpoint: String? {
+        [bestPath, lastPath].first { FileManager.default.fileExists(atPath: $0) }
     }
 
-    private func save(_ session: TrainingSession, _ history: TrainingHistory, isBest: Bool) throws {
+    private func save(
+        _ session: TrainingSession,
+        _ history: TrainingHistory,
+        _ identity: TrainingIdentity,
+        isBest: Bool
+    ) throws {
         let state = Checkpoint.State(step: session.step, history: history, identity: identity)
         // The best first: a kill between both leaves a `last` that makes this epoch again, and the same best.
         if isBest {
@@ -194,13 +216,10 @@ package struct Trainer {
         try Checkpoint(tensors: session.snapshot, state: state).write(to: lastPath)
     }
 
-    private func resume(_ session: TrainingSession) throws -> TrainingHistory {
+    private func resume(_ session: TrainingSession, _ identity: TrainingIdentity) throws -> TrainingHistory {
         guard let checkpoint = try Checkpoint.read(lastPath) else { return TrainingHistory() }
-        guard checkpoint.state.identity == identity else {
-            throw SegmentationError.damagedCheckpoint(
-                path: lastPath,
-                message: "it belongs to another recipe or to other cases"
-            )
+        if let reason = try identity.reasonNotToContinue(checkpoint.state.identity) {
+            throw SegmentationError.damagedCheckpoint(path: lastPath, message: reason)
         }
         try session.restore(checkpoint.tensors, step: checkpoint.state.step)
         return checkpoint.state.history
@@ -217,6 +236,34 @@ package struct Trainer {
             history: history,
             steps: session.step
         )
+    }
+}
+
+/// Weights of a package or of a checkpoint; what a checkpoint has beside them is left out.
+private struct StartingWeights {
+    let path: String
+    let digest: String
+    private let tensors: [String: Tensor]
+
+    init(_ path: String) throws {
+        guard let bytes = FileManager.default.contents(atPath: path) else {
+            throw SegmentationError.invalidConfiguration(key: "--start-from", message: "\(path) cannot be read")
+        }
+        do {
+            tensors = try Safetensors.decode(bytes).tensors
+        } catch {
+            throw SegmentationError.invalidConfiguration(key: "--start-from", message: "\(path): \(error)")
+        }
+        self.path = path
+        digest = SHA256Digest.hex(of: bytes)
+    }
+
+    func network(_ graph: Graph) throws -> Network {
+        do {
+            return try Network(graph: graph, tensors: tensors)
+        } catch {
+            throw SegmentationError.weightsMismatch(path: path, message: error.description)
+        }
     }
 }
 

@@ -21,17 +21,21 @@ package struct TrainingCaseSource: Sendable {
     package var patient: String
     /// Changes whenever the files may have changed.
     package var fingerprint: String
+    /// Public collection that the case says it is from, `LCTSC`; empty when it says nothing.
+    package var collection: String
     package var load: @Sendable () throws -> TrainingCase
 
     package init(
         name: String,
         patient: String,
         fingerprint: String,
+        collection: String = "",
         load: @escaping @Sendable () throws -> TrainingCase
     ) {
         self.name = name
         self.patient = patient
         self.fingerprint = fingerprint
+        self.collection = collection
         self.load = load
     }
 }

@@ -51,6 +51,8 @@ extension TrainingConfiguration {
             "split",
             "fractions below 1 together"
         )
+        try require(split.folds == 0 || (2...100).contains(split.folds), "split.folds", "0, or 2 to 100")
+        try require(split.fold >= 1 && split.fold <= max(1, split.folds), "split.fold", "1 to the number of folds")
         try require((0...1).contains(sampling.foregroundFraction), "sampling.foregroundFraction", "0 to 1")
         let a = augmentation
         let probabilities = [

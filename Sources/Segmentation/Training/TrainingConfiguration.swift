@@ -42,8 +42,14 @@ package struct TrainingROI: Codable, Sendable, Equatable {
 
 /// Which patients validate and test. Cases of one patient never part.
 package struct SplitConfiguration: Codable, Sendable, Equatable {
+    /// Part of all patients; with folds, part of those that do not test.
     package var validationFraction: Double
+    /// Part of all patients; with folds, one part in `folds`, whatever this says.
     package var testFraction: Double
+    /// Number of parts of a cross-validation: over all folds every patient tests once. 0 divides once.
+    package var folds: Int
+    /// The part that tests, from 1.
+    package var fold: Int
     /// Patients (or cases) named here are taken for validation instead of drawn ones.
     package var validation: [String]
     /// Patients (or cases) that are neither trained nor validated on, whatever the draw says.
@@ -51,12 +57,15 @@ package struct SplitConfiguration: Codable, Sendable, Equatable {
 
     package init(
         validationFraction: Double = 0.1,
-        testFraction: Double = 0,
+        testFraction: Double = 0.2,
+        folds: Int = 0,
+        fold: Int = 1,
         validation: [String] = [],
         exclude: [String] = []
     ) {
         self.validationFraction = validationFraction
         self.testFraction = testFraction
+        (self.folds, self.fold) = (folds, fold)
         self.validation = validation
         self.exclude = exclude
     }

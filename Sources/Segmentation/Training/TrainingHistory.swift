@@ -9,12 +9,21 @@ package struct TrainingHistory: Codable, Sendable, Equatable {
         package var learningRate: Double
         /// Dice by structure over all validation cases; empty where this epoch was not validated.
         package var validationDice: [String: Double]
+        /// The other measures of the same validation, by structure.
+        package var validationMeasures: [String: ValidationMeasures]
 
-        package init(number: Int, meanLoss: Double, learningRate: Double, validationDice: [String: Double]) {
+        package init(
+            number: Int,
+            meanLoss: Double,
+            learningRate: Double,
+            validationDice: [String: Double],
+            validationMeasures: [String: ValidationMeasures] = [:]
+        ) {
             self.number = number
             self.meanLoss = meanLoss
             self.learningRate = learningRate
             self.validationDice = validationDice
+            self.validationMeasures = validationMeasures
         }
 
         package var meanDice: Double? {
@@ -54,6 +63,23 @@ package struct TrainingHistory: Codable, Sendable, Equatable {
     }
 }
 
+/// Means over the validation cases for one structure, on the model's grid and before post-processing. nil where no
+/// case defines it: precision needs a voxel that was found, recall one that was wanted.
+package struct ValidationMeasures: Codable, Sendable, Equatable {
+    /// Surface Dice at 2 mm (google-deepmind/surface-distance).
+    package var surfaceDice2MM: Double?
+    /// Part of the voxels found that are right.
+    package var precision: Double?
+    /// Part of the voxels wanted that were found.
+    package var recall: Double?
+
+    package init(surfaceDice2MM: Double?, precision: Double?, recall: Double?) {
+        self.surfaceDice2MM = surfaceDice2MM
+        self.precision = precision
+        self.recall = recall
+    }
+}
+
 /// What a training reports while it runs.
 package struct TrainingProgress: Sendable, Equatable {
     package enum Phase: String, Sendable { case caching, training, validating, finishing }
@@ -67,6 +93,7 @@ package struct TrainingProgress: Sendable, Equatable {
     /// Mean over the epoch so far.
     package var loss: Double?
     package var validationDice: [String: Double]
+    package var validationMeasures: [String: ValidationMeasures]
     package var secondsLeft: Double?
     /// Case at hand while caching or validating.
     package var item: String
@@ -79,6 +106,7 @@ package struct TrainingProgress: Sendable, Equatable {
         steps: Int = 0,
         loss: Double? = nil,
         validationDice: [String: Double] = [:],
+        validationMeasures: [String: ValidationMeasures] = [:],
         secondsLeft: Double? = nil,
         item: String = ""
     ) {
@@ -89,6 +117,7 @@ package struct TrainingProgress: Sendable, Equatable {
         self.steps = steps
         self.loss = loss
         self.validationDice = validationDice
+        self.validationMeasures = validationMeasures
         self.secondsLeft = secondsLeft
         self.item = item
     }

@@ -1,54 +1,95 @@
+import Imaging
+import Metrics
 import NeuralNet
 
-/// Dice of each structure over cases, on the model's grid and before post-processing: the number that chooses the
-/// best epoch. Each case counts the same; a structure that neither the truth nor the network shows is left out.
-func validationDice(
-    of network: Network,
-    on cases: [CachedCase],
-    configuration: TrainingConfiguration,
-    threads: Int
-) throws -> [String: Double] {
-    var sums = [Double](repeating: 0, count: configuration.rois.count)
-    var counts = [Int](repeating: 0, count: configuration.rois.count)
-    for item in cases {
-        let scores = try scoreVolume(
-            of: item.inputVolume(),
-            network: network,
-            input: configuration.input,
-            output: configuration.output,
-            threads: threads,
-            progress: { _ in }
-        )
-        for (roi, dice) in diceOnGrid(scores, item).enumerated() {
-            guard let dice else { continue }
-            sums[roi] += dice
-            counts[roi] += 1
-        }
-    }
-    var result: [String: Double] = [:]
-    for (index, roi) in configuration.rois.enumerated() where counts[index] > 0 {
-        result[roi.roi.name] = sums[index] / Double(counts[index])
-    }
-    return result
-}
+/// How a network does on the validation cases after an epoch.
+struct ValidationScores {
+    /// By structure; a structure that neither the truth nor the network shows in any case is left out.
+    var dice: [String: Double] = [:]
+    var measures: [String: ValidationMeasures] = [:]
 
-/// nil where both are empty.
-private func diceOnGrid(_ scores: ScoreVolume, _ item: CachedCase) -> [Double?] {
-    let count = scores.scores.count
-    let plane = scores.geometry.planeCount
-    var both = [Int](repeating: 0, count: count)
-    var sum = [Int](repeating: 0, count: count)
-    for k in 0..<scores.geometry.dimensions.k {
-        let truth = (0..<count).map { item.mask(roi: $0, slice: k) }
-        for n in 0..<plane {
-            let label = Int(scores.rule.label(count) { scores.scores[$0][k * plane + n] })
-            for roi in 0..<count {
-                let isPredicted = label == roi + 1
-                if isPredicted { sum[roi] += 1 }
-                if truth[roi][n] { sum[roi] += 1 }
-                if isPredicted, truth[roi][n] { both[roi] += 1 }
+    /// Means over cases, on the model's grid and before post-processing. Each case counts the same; a case in which
+    /// neither the truth nor the network shows a structure says nothing about it. Dice chooses the best epoch.
+    init(
+        of network: Network,
+        on cases: [CachedCase],
+        configuration: TrainingConfiguration,
+        threads: Int
+    ) throws {
+        var samples = [[CaseScores]](repeating: [], count: configuration.rois.count)
+        for item in cases {
+            let scores = try scoreVolume(
+                of: item.inputVolume(),
+                network: network,
+                input: configuration.input,
+                output: configuration.output,
+                threads: threads,
+                progress: { _ in }
+            )
+            for (roi, pair) in masks(scores, item).enumerated() {
+                samples[roi].append(CaseScores(found: pair.found, wanted: pair.wanted, threads: threads))
             }
         }
+        for (roi, cases) in zip(configuration.rois.map(\.roi.name), samples) {
+            guard let mean = Self.mean(cases.map(\.dice)) else { continue }
+            dice[roi] = mean
+            measures[roi] = ValidationMeasures(
+                surfaceDice2MM: Self.mean(cases.map(\.surfaceDice)),
+                precision: Self.mean(cases.map(\.precision)),
+                recall: Self.mean(cases.map(\.recall))
+            )
+        }
     }
-    return (0..<count).map { sum[$0] > 0 ? 2 * Double(both[$0]) / Double(sum[$0]) : nil }
+
+    init() {}
+
+    private static func mean(_ values: [Double?]) -> Double? {
+        let defined = values.compactMap(\.self)
+        return defined.isEmpty ? nil : defined.reduce(0, +) / Double(defined.count)
+    }
+}
+
+/// One structure of one case; nil where undefined.
+package struct CaseScores: Sendable {
+    package private(set) var dice: Double?
+    /// At 2 mm.
+    package private(set) var surfaceDice: Double?
+    package private(set) var precision: Double?
+    package private(set) var recall: Double?
+
+    package init(found: Mask, wanted: Mask, threads: Int) {
+        var (both, foundCount, wantedCount) = (0, 0, 0)
+        for n in found.voxels.indices {
+            if found.voxels[n] != 0 { foundCount += 1 }
+            if wanted.voxels[n] != 0 { wantedCount += 1 }
+            if found.voxels[n] != 0, wanted.voxels[n] != 0 { both += 1 }
+        }
+        guard foundCount + wantedCount > 0 else { return }
+        dice = 2 * Double(both) / Double(foundCount + wantedCount)
+        if foundCount > 0 { precision = Double(both) / Double(foundCount) }
+        if wantedCount > 0 { recall = Double(both) / Double(wantedCount) }
+        surfaceDice = SurfaceDistances(reference: wanted, prediction: found, threads: threads).surfaceDice(
+            toleranceMM: 2
+        )
+    }
+}
+
+/// What the network found and what it should have found, a pair for each ROI.
+private func masks(_ scores: ScoreVolume, _ item: CachedCase) -> [(found: Mask, wanted: Mask)] {
+    let count = scores.scores.count
+    let plane = scores.geometry.planeCount
+    let empty = Mask(geometry: scores.geometry, repeating: 0)
+    var pairs = [(found: Mask, wanted: Mask)](repeating: (empty, empty), count: count)
+    for k in 0..<scores.geometry.dimensions.k {
+        for roi in 0..<count {
+            for (n, isWanted) in item.mask(roi: roi, slice: k).enumerated() where isWanted {
+                pairs[roi].wanted.voxels[k * plane + n] = 1
+            }
+        }
+        for n in (k * plane)..<((k + 1) * plane) {
+            let label = Int(scores.rule.label(count) { scores.scores[$0][n] })
+            if label > 0 { pairs[label - 1].found.voxels[n] = 1 }
+        }
+    }
+    return pairs
 }

@@ -11,19 +11,23 @@ struct TrainCommand: ParsableCommand {
         discussion: """
             DIR holds what people have, nested as deep as it comes: DICOM series with RT Structure Sets or \
             Segmentations (as TCIA delivers LCTSC), or NIfTI pairs (nnU-Net and Medical Segmentation Decathlon \
-            layouts, or NAME.nii.gz beside NAME_label.nii.gz). With --labels, label maps in a folder of their own are \
+            layouts, NAME.nii.gz beside NAME_label.nii.gz, or a folder with ct.nii.gz and one file for each structure). \
+            Links are followed. With --labels, label maps in a folder of their own are \
             matched to CT series by Series Instance UID in the file name or by their grid.
 
             The recipe is JSON; only what differs from the built-in lungs recipe has to be given. Print the \
             built-in recipe with --print-config.
 
             Cache and checkpoints lie in MODEL.training (or --work). A training that was stopped, even by kill -9, goes \
-            on from its last epoch when the same command is given again, and ends with the same bytes.
+            on from its last epoch when the same command is given again, and ends with the same bytes. Patients are divided \
+            70/10/20 by default; --fold takes one part of a cross-validation. The package holds the scores of the test \
+            patients (evaluation.html, MODEL_CARD.md). docs/training.md shows the whole way.
 
             EXAMPLES
               contourctl train --data LCTSC --output models/lungs
               contourctl train --data ct --labels masks --config recipe.json --output models/lungs
               contourctl train --data Task06_Lung --output models/tumour --config tumour.json
+              contourctl train --data LCTSC --output models/lungs-fold2 --fold 2/5
 
             EXIT STATUS
               0 trained; 65 the data or the recipe cannot be used; 70 training diverged; 74 a file cannot be read \
@@ -49,6 +53,14 @@ struct TrainCommand: ParsableCommand {
     @Option(help: "Number of threads. The result does not depend on it.")
     var threads: Int = ProcessorCount.available
 
+    @Option(help: ArgumentHelp("Test on part N of K parts of the patients.", valueName: "n/k"))
+    var fold: String?
+
+    @Option(
+        help: ArgumentHelp("Begin with these weights, of a package or a checkpoint (safetensors).", valueName: "file")
+    )
+    var startFrom: String?
+
     @Flag(help: "Do not score the cases with the finished model.")
     var withoutScores = false
 
@@ -63,12 +75,17 @@ struct TrainCommand: ParsableCommand {
         if !printConfig, data.isEmpty, config == nil {
             throw ValidationError("--data is needed, or --config with a recipe that generates patients")
         }
+        _ = try foldNumbers()
         guard (1...256).contains(threads) else { throw ValidationError("--threads takes 1 to 256") }
     }
 
     func run() throws {
         do {
-            let recipe = try readRecipe()
+            var recipe = try readRecipe()
+            if let (fold, folds) = try foldNumbers() {
+                (recipe.split.fold, recipe.split.folds) = (fold, folds)
+                try recipe.validate()
+            }
             if printConfig {
                 return print(String(decoding: try StrictJSON.encode(recipe), as: UTF8.self), terminator: "")
             }
@@ -80,6 +97,16 @@ struct TrainCommand: ParsableCommand {
             report(error)
             throw ExitCode(74)
         }
+    }
+
+    /// Part and number of parts; nil without --fold.
+    private func foldNumbers() throws -> (Int, Int)? {
+        guard let fold else { return nil }
+        let parts = fold.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+        guard parts.count == 2, let part = parts[0], let count = parts[1], count >= 2, (1...count).contains(part) else {
+            throw ValidationError("--fold takes N/K, for example 1/5")
+        }
+        return (part, count)
     }
 
     private func readRecipe() throws -> TrainingConfiguration {
@@ -99,7 +126,7 @@ struct TrainCommand: ParsableCommand {
             )
         }
         let line = TrainingProgressLine()
-        let request = TrainRequest(
+        var request = TrainRequest(
             dataDirectories: data,
             labelsDirectory: labels,
             output: output,
@@ -108,6 +135,7 @@ struct TrainCommand: ParsableCommand {
             threads: threads,
             scoresCases: !withoutScores
         )
+        request.startingWeights = startFrom
         let result = try trainModel(request) { line.show($0) }
         line.end()
         if json {

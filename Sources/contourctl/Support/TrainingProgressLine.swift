@@ -39,9 +39,11 @@ final class TrainingProgressLine {
         if let loss = p.loss { parts.append(String(format: "loss %.4f", loss)) }
         if !p.validationDice.isEmpty {
             let dice = p.validationDice.sorted { $0.key < $1.key }.map {
-                "\($0.key) \(String(format: "%.4f", $0.value))"
+                let surface = p.validationMeasures[$0.key]?.surfaceDice2MM
+                return "\($0.key) \(String(format: "%.4f", $0.value))"
+                    + (surface.map { String(format: " (%.4f)", $0) } ?? "")
             }
-            parts.append("validation Dice " + dice.joined(separator: " "))
+            parts.append("validation Dice (surface Dice 2 mm) " + dice.joined(separator: " "))
         }
         if let seconds = p.secondsLeft { parts.append(duration(seconds) + " left") }
         return parts.joined(separator: ", ")

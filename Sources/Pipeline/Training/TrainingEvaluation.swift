@@ -1,0 +1,137 @@
+import Foundation
+import Imaging
+import Metrics
+import Report
+import Segmentation
+
+/// The cases of a training through its finished package, by the way that the service takes: the CT in full, the
+/// package as it was written, clean-up and acceptance, scores on the CT's grid.
+struct TrainingEvaluation {
+    let prepared: PreparedCases
+    let threads: Int
+    private(set) var rows: [ModelCard.ScoreRow] = []
+    private var cases: [CohortReport.Case] = []
+    /// The worst case of each structure so far; the voxels of no other are kept.
+    private var worst: [String: (surfaceDice: Double, picture: WorstPicture)] = [:]
+
+    init(prepared: PreparedCases, threads: Int) {
+        (self.prepared, self.threads) = (prepared, threads)
+    }
+
+    /// The role whose cases make the cohort: the first that has any.
+    var role: CaseRecord.Role {
+        [.test, .validation].first { !prepared.names($0).isEmpty } ?? .training
+    }
+
+    /// Scores the test and the validation cases; where none tests, the training cases too.
+    mutating func score(_ model: ModelPackage, _ progress: (TrainingProgress) throws -> Void) throws {
+        for source in prepared.sources {
+            guard let itsRole = prepared.records.first(where: { $0.name == source.name })?.role,
+                role != .test || itsRole != .training
+            else { continue }
+            try progress(TrainingProgress(phase: .finishing, item: source.name))
+            let item = try source.load()
+            let result = try segment(
+                input: networkInput(ct: item.ct, model: model, threads: threads),
+                ctGeometry: item.ct.geometry,
+                model: model,
+                threads: threads,
+                progress: { _ in }
+            )
+            let truth = LabelMap(volume: item.labels, labels: result.labelMap.labels)
+            var structures: [StructureScores] = []
+            for structure in result.structures {
+                guard let scores = try score(structure, item.ct, truth, result.labelMap, source.name, itsRole) else {
+                    continue
+                }
+                structures.append(scores)
+                rows.append(
+                    ModelCard.ScoreRow(
+                        caseName: source.name,
+                        role: itsRole,
+                        scores: scores,
+                        confidence: structure.confidence
+                    )
+                )
+            }
+            if itsRole == role { cases.append(CohortReport.Case(name: source.name, structures: structures)) }
+        }
+    }
+
+    /// nil where neither the truth nor the model shows the structure.
+    private mutating func score(
+        _ structure: StructureResult,
+        _ ct: Volume<Int16>,
+        _ truth: LabelMap,
+        _ found: LabelMap,
+        _ name: String,
+        _ itsRole: CaseRecord.Role
+    ) throws -> StructureScores? {
+        guard let reference = truth.mask(of: structure.name), let prediction = found.mask(of: structure.name),
+            reference.voxels.contains(1) || prediction.voxels.contains(1)
+        else { return nil }
+        let scores = StructureScores(
+            name: structure.name,
+            reference: reference,
+            prediction: prediction,
+            threads: threads
+        )
+        let surfaceDice = (scores.surfaceDice["2"] ?? nil) ?? -1
+        if itsRole == role, surfaceDice < worst[structure.name]?.surfaceDice ?? 2,
+            let picture = try worstPicture(
+                "\(name), \(structure.name)",
+                ct: ct,
+                prediction: prediction,
+                reference: reference
+            )
+        {
+            worst[structure.name] = (surfaceDice, picture)
+        }
+        return scores
+    }
+
+    /// By the names of the structures.
+    var pictures: [WorstPicture] { worst.sorted { $0.key < $1.key }.map(\.value.picture) }
+
+    /// What the page of a cohort shows.
+    var cohort: CohortReport {
+        var findings = [comparability]
+        switch role {
+        case .test: break
+        case .validation:
+            findings.append(
+                "No patient was kept for testing. These cases chose the best epoch, so that their scores are too good."
+            )
+        default:
+            findings.append("These cases were trained on: their scores say nothing about other patients.")
+        }
+        return CohortReport(cases: cases, findings: findings)
+    }
+
+    /// Whether the scores may stand beside the published ones: only left lungs of LCTSC that were not trained on.
+    var comparability: String {
+        let published = "the published surface Dice at 2 mm (median 0.95, mean 0.92)"
+        let names = Set(cases.map(\.name))
+        let fromLCTSC = prepared.sources.count { names.contains($0.name) && $0.collection == "LCTSC" }
+        guard fromLCTSC == names.count, !names.isEmpty else {
+            return "Not comparable with \(published): that is of left lungs of the LCTSC data set, and "
+                + "\(names.count - fromLCTSC) of these \(names.count) cases are other data."
+        }
+        guard role == .test else {
+            return "Not comparable with \(published): these cases of LCTSC took part in the training."
+        }
+        let left = cases.flatMap(\.structures).filter { StructureName($0.name) == StructureName("Lung_L") }
+        let summary = SampleSummary(left.map { $0.surfaceDice["2"] ?? nil })
+        guard let median = summary.median, let mean = summary.mean else {
+            return "Not comparable with \(published): that is of left lungs, and this model has none."
+        }
+        return String(
+            format: "Comparable with %@ in its data (LCTSC, left lung alone), not in its division of the patients: "
+                + "here median %.3f, mean %.3f of %d patients.",
+            published,
+            median,
+            mean,
+            summary.count
+        )
+    }
+}

@@ -1,0 +1,206 @@
+import Foundation
+import Imaging
+import Nifti
+import Phantom
+import Pipeline
+import Segmentation
+import Testing
+
+private let rois = TrainingConfiguration.lungs.rois
+
+private func grid(_ origin: Double = 0) -> VolumeGeometry {
+    VolumeGeometry(
+        dimensions: Dimensions(i: 8, j: 8, k: 4),
+        origin: PatientPoint(x: origin, y: 0, z: 0),
+        spacing: Vector3(2, 2, 3),
+        directionI: Vector3(1, 0, 0),
+        directionJ: Vector3(0, 1, 0),
+        directionK: Vector3(0, 0, 1),
+        frameOfReferenceUID: ""
+    )
+}
+
+extension Folder {
+    fileprivate func image(_ name: String, value: Float = -800) throws {
+        try prepare(name)
+        try NiftiFile.write(Volume<Float>(geometry: grid(), repeating: value), to: file(name))
+    }
+
+    /// A mask with the voxels given set to a value.
+    fileprivate func mask(_ name: String, _ voxels: [Int], value: UInt8 = 1, origin: Double = 0) throws {
+        try prepare(name)
+        var mask = Volume<UInt8>(geometry: grid(origin), repeating: 0)
+        for n in voxels { mask.voxels[n] = value }
+        try NiftiFile.write(mask, to: file(name))
+    }
+
+    fileprivate func prepare(_ name: String) throws {
+        let parent = URL(fileURLWithPath: file(name)).deletingLastPathComponent()
+        try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
+    }
+
+    fileprivate func move(_ from: String, _ to: String) throws {
+        try prepare(to)
+        try FileManager.default.moveItem(atPath: file(from), toPath: file(to))
+    }
+
+    /// A patient as TCIA delivers LCTSC: patient, study, one folder for each series.
+    fileprivate func patient(_ name: String, seed: UInt64, below root: String) throws {
+        try SmallPhantom.write(seed, to: file("made"))
+        let study = "\(root)/\(name)/11-16-2003-NA-RTRCCTTHORAX8FLow Adult-39664"
+        try move("made/ct", "\(study)/0.000000-NA-58160")
+        try move("made/truth/rtstruct.dcm", "\(study)/1.000000-.simplified-62948/1-1.dcm")
+        try FileManager.default.removeItem(atPath: file("made"))
+    }
+
+    fileprivate func link(_ name: String, to target: String) throws {
+        try prepare(name)
+        try FileManager.default.createSymbolicLink(atPath: file(name), withDestinationPath: target)
+    }
+}
+
+@Suite("Layouts of training data")
+struct TrainingLayoutTests {
+    private func find(_ folder: Folder, _ name: String = "data") throws -> TrainingCases {
+        try findTrainingCases(in: [folder.file(name)], labels: nil, rois: rois)
+    }
+
+    @Test("LCTSC as TCIA delivers it: cases are called after patients, from whatever folder above them")
+    func lctsc() throws {
+        let folder = try Folder()
+        for (name, seed) in [("LCTSC-Train-S1-001", UInt64(1)), ("LCTSC-Train-S1-002", 2)] {
+            try folder.patient(name, seed: seed, below: "data/manifest-1557326747206/LCTSC")
+        }
+        for root in ["data", "data/manifest-1557326747206", "data/manifest-1557326747206/LCTSC"] {
+            let found = try find(folder, root)
+            #expect(found.sources.map(\.name) == ["LCTSC-Train-S1-001", "LCTSC-Train-S1-002"])
+            #expect(found.skipped.isEmpty)
+            // Two structures of seven are the recipe's.
+            #expect(found.unmatchedNames["Heart"] == 2 && found.unmatchedNames.count == 5)
+            #expect(Set(found.sources.map(\.patient)).count == 2)
+        }
+        let loaded = try #require(find(folder).sources.first).load()
+        let phantom = generatePhantom(
+            seed: 1,
+            scan: PhantomScan(geometry: phantomGeometry(try SmallPhantom.request(1)), noiseHU: 10),
+            threads: 2
+        )
+        for (label, name) in [(UInt8(1), "Lung_L"), (2, "Lung_R")] {
+            let truth = try #require(phantom.mask(of: name)).voxels
+            #expect(loaded.labels.voxels.indices.allSatisfy { (loaded.labels.voxels[$0] == label) == (truth[$0] == 1) })
+        }
+    }
+
+    @Test("links are followed, links in a circle end, and a case that two names lead to is there once")
+    func links() throws {
+        let folder = try Folder()
+        try folder.patient("p1", seed: 1, below: "elsewhere")
+        try folder.patient("p2", seed: 2, below: "data")
+        try folder.link("data/linked", to: folder.file("elsewhere/p1"))
+        try folder.link("data/linked-again", to: folder.file("elsewhere"))
+        try folder.link("data/p2/round", to: folder.file("data"))
+        try folder.link("data/nowhere", to: folder.file("gone"))
+        let found = try find(folder)
+        #expect(found.sources.map(\.name) == ["linked", "p2"])
+        #expect(found.skipped.isEmpty)
+    }
+
+    @Test("contours without their series, and series without contours, are told")
+    func strays() throws {
+        let folder = try Folder()
+        for (name, seed) in [("p1", UInt64(1)), ("p2", 2), ("p3", 3)] {
+            try folder.patient(name, seed: seed, below: "data")
+        }
+        func study(_ patient: String) -> String {
+            folder.file("data/\(patient)/11-16-2003-NA-RTRCCTTHORAX8FLow Adult-39664")
+        }
+        try FileManager.default.removeItem(atPath: study("p1") + "/0.000000-NA-58160")
+        try FileManager.default.removeItem(atPath: study("p2") + "/1.000000-.simplified-62948")
+        let found = try find(folder)
+        #expect(found.sources.map(\.name) == ["p3"])
+        let remarks = Dictionary(uniqueKeysWithValues: found.skipped.map { ($0.name, $0.remark) })
+        #expect(remarks["p1"] == "contours of a series that is not here")
+        #expect(remarks["p2"] == "no contours of the recipe's structures")
+    }
+
+    @Test("a file for each structure, beside the image or in a folder below it")
+    func structureFiles() throws {
+        let folder = try Folder()
+        // TotalSegmentator's layout.
+        try folder.image("data/s0001/ct.nii.gz")
+        for (name, voxels) in [("lung left", [1, 2]), ("Lung_R", [5]), ("heart", [7])] {
+            try folder.mask("data/s0001/segmentations/\(name).nii.gz", voxels)
+        }
+        try folder.image("data/s0002/image.nii")
+        for (name, voxels) in [("Left Lung", [3]), ("rt lung", [3, 4])] {
+            try folder.mask("data/s0002/\(name).nii.gz", voxels, value: 255)
+        }
+        try folder.image("data/s0003/ct.nii.gz")
+        try folder.mask("data/s0003/Lung_L.nii.gz", [1])
+        let found = try find(folder)
+        #expect(found.sources.map(\.name) == ["s0001", "s0002"])
+        #expect(found.unmatchedNames == ["heart": 1])
+        #expect(found.skipped.map(\.name) == ["s0003"] && found.skipped.map(\.remark) == ["without Lung_R"])
+        let first = try found.sources[0].load().labels.voxels
+        #expect(first[1] == 1 && first[2] == 1 && first[5] == 2 && first.count { $0 != 0 } == 3)
+        let second = try found.sources[1].load().labels.voxels
+        #expect(second[3] == 1 && second[4] == 2 && second.count { $0 != 0 } == 2)
+    }
+
+    @Test("what cannot be used in nnU-Net's and the Decathlon's layouts is named with its reason")
+    func niftiRefusals() throws {
+        let folder = try Folder()
+        func write(_ root: String, _ name: String, _ labels: String) throws {
+            try folder.image("data/\(root)/imagesTr/\(name).nii.gz")
+            try folder.mask("data/\(root)/labelsTr/\(name.replacingOccurrences(of: "_0000", with: "")).nii.gz", [1])
+            try Data(labels.utf8).write(to: URL(fileURLWithPath: folder.file("data/\(root)/dataset.json")))
+        }
+        try write("Dataset001", "one_0000", #"{"labels": {"background": 0, "Lung_L": 1}}"#)
+        try write("Dataset002", "two_0000", #"{"labels": {"background": 0, "Lung_L": 1, "Lung_R": 2}}"#)
+        try folder.image("data/Dataset002/imagesTr/two_0001.nii.gz")
+        try write("Task03", "three", "{ this is no JSON")
+        try folder.image("data/Task03/imagesTs/four.nii.gz")
+        try folder.image("data/Task03/imagesTs/five.nii.gz")
+        let found = try find(folder)
+        #expect(found.sources.isEmpty)
+        let remarks = Dictionary(found.skipped.map { ($0.name, $0.remark) }, uniquingKeysWith: { a, b in a + "; " + b })
+        #expect(remarks["one"] == "dataset.json names no Lung_R")
+        #expect(remarks["two"] == "an image of several channels")
+        #expect(remarks["three"]?.hasPrefix("its dataset.json cannot be read") == true)
+        #expect(remarks["imagesTs"] == "2 NIfTI files without a partner: an image needs a label map")
+    }
+
+    @Test(
+        "voxels that are not numbers, another grid, and labels without a structure are skipped, the rest is trained on"
+    )
+    func badCases() throws {
+        let folder = try Folder()
+        for (name, value) in [("good", Float(-800)), ("nan", .nan), ("moved", -800), ("empty", -800)] {
+            try folder.image("data/\(name).nii.gz", value: value)
+        }
+        try folder.mask("data/good_label.nii.gz", Array(40..<200))
+        try folder.mask("data/nan_label.nii.gz", Array(40..<200))
+        try folder.mask("data/moved_label.nii.gz", Array(40..<200), origin: 40)
+        try folder.mask("data/empty_label.nii.gz", [])
+        var recipe = try SmallModel.recipe()
+        recipe.split = SplitConfiguration(validationFraction: 0, testFraction: 0)
+        recipe.optimisation = OptimisationConfiguration(epochs: 1, stepsPerEpoch: 1, batchSize: 1, warmUpSteps: 0)
+        let report = try trainModel(
+            TrainRequest(
+                dataDirectories: [folder.file("data")],
+                labelsDirectory: nil,
+                output: folder.file("model"),
+                workDirectory: folder.file("work"),
+                configuration: recipe,
+                threads: 1,
+                scoresCases: false
+            )
+        ) { _ in }
+        let rows = Dictionary(uniqueKeysWithValues: report.cases.map { ($0.name, $0) })
+        #expect(rows["good"]?.role == .training && rows["good"]?.remark == "shows no Lung_R")
+        #expect(rows["nan"]?.role == .skipped && rows["nan"]?.remark.contains("are not numbers") == true)
+        #expect(rows["moved"]?.role == .skipped && rows["moved"]?.remark.contains("different grids") == true)
+        #expect(rows["empty"]?.role == .skipped && rows["empty"]?.remark == "shows none of the structures")
+        #expect(report.split.training == ["good"])
+    }
+}
