@@ -128,20 +128,7 @@ struct SlidingWindowTests {
         let network = try Self.train(description, patch, steps: 40)
         try writePackage(description, network, to: folder.path + "/model")
         let model = try ModelPackage(contentsOf: folder.path + "/model")
-        let ct = ToyChest.ct(grid(60, 50, 30, spacing: Vector3(5, 5, 5), signs: Vector3(-1, -1, -1)))
-        let result = try segment(
-            input: networkInput(ct: ct, model: model, threads: 2),
-            ctGeometry: ct.geometry,
-            model: model,
-            threads: 2,
-            progress: { _ in }
-        )
-        let truth = ToyChest.labels(ct.geometry)
-        for label in [UInt8(1), 2] {
-            let both = zip(result.labelMap.volume.voxels, truth.voxels).count { $0 == label && $1 == label }
-            let sum = result.labelMap.volume.voxels.count { $0 == label } + truth.voxels.count { $0 == label }
-            #expect(2 * Double(both) / Double(sum) > 0.9)
-        }
+        try expectContours(of: model)
     }
 
     /// Two patches a step, the lower and the upper part of one chest on the model's grid.

@@ -2,6 +2,7 @@ import Foundation
 import Imaging
 import NeuralNet
 import Segmentation
+import Testing
 
 /// A folder that is deleted with its owner.
 final class TemporaryFolder {
@@ -114,4 +115,22 @@ func writePackage(_ description: ModelDescription, _ network: Network, to folder
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     try StrictJSON.encode(description).write(to: URL(fileURLWithPath: folder + "/model.json"))
     try network.safetensors().write(to: URL(fileURLWithPath: folder + "/weights.safetensors"))
+}
+
+/// A model that has learned the toy chest contours both of its lungs on a CT of another grid and orientation.
+func expectContours(of model: ModelPackage, sourceLocation: SourceLocation = #_sourceLocation) throws {
+    let ct = ToyChest.ct(grid(60, 50, 30, spacing: Vector3(5, 5, 5), signs: Vector3(-1, -1, -1)))
+    let result = try segment(
+        input: networkInput(ct: ct, model: model, threads: 2),
+        ctGeometry: ct.geometry,
+        model: model,
+        threads: 2,
+        progress: { _ in }
+    )
+    let truth = ToyChest.labels(ct.geometry)
+    for label in [UInt8(1), 2] {
+        let both = zip(result.labelMap.volume.voxels, truth.voxels).count { $0 == label && $1 == label }
+        let sum = result.labelMap.volume.voxels.count { $0 == label } + truth.voxels.count { $0 == label }
+        #expect(2 * Double(both) / Double(sum) > 0.9, sourceLocation: sourceLocation)
+    }
 }
