@@ -79,7 +79,7 @@ class Service:
             file.write(SETTINGS.format(base, poll_seconds, polling))
         for name in ("inbox", "outbox", "state"):
             os.makedirs(f"{base}/{name}", exist_ok=True)
-        with open(f"{base}/log", "ab") as log:
+        with open(f"{base}/log", "wb") as log:
             self.process = subprocess.Popen(
                 [f"{product.BINARIES}/contourd", "--config", f"{base}/contourd.toml"], stdout=log, stderr=log,
                 env={**os.environ, **(environment or {})})
@@ -154,6 +154,7 @@ def as_on_nfs(checks, base, ct):
     environment = {"LD_PRELOAD": f"{base}/nfs.so", "SHARE": f"{base}/inbox", "DECOY": f"{base}/decoy"}
     # Without polling nothing is noticed: this is what makes the rest of the test worth something.
     service = Service(base, polling="never", environment=environment)
+    time.sleep(2)  # a start looks twice
     drop(ct, f"{base}/inbox/first")
     time.sleep(6)
     checks.check("as on NFS, without polling: nothing is noticed", len(os.listdir(f"{base}/inbox/first")) == len(os.listdir(ct)))
