@@ -106,6 +106,15 @@ func compareStructures(_ request: ComparisonRequest, scan: SeriesScan?) throws -
             result.unmatchedReference.append(name)
             continue
         }
+        let defects = [("reference", reference.defect(at: index)), ("prediction", prediction.defect(at: partner))]
+        // What a prediction leaves empty it missed; an empty reference says nothing.
+        let unusable = defects.compactMap { side, defect in
+            defect.flatMap { side == "prediction" && $0 == .noContours ? nil : "\(name): the \(side) cannot be used: \($0.text)" }
+        }
+        guard unusable.isEmpty else {
+            result.findings += unusable
+            continue
+        }
         let truth = try reference.mask(at: index, on: geometry)
         let mask = try prediction.mask(at: partner, on: geometry)
         result.findings += truth.findings(name, of: "reference", on: "grid")

@@ -59,7 +59,7 @@ struct RunPictures {
             else { continue }
             let own = labels.labels.sorted { $0.value < $1.value }
             let partners = StructureName.partners(of: reference.names, in: own.map(\.key))
-            for (index, partner) in partners.sorted(by: { $0.key < $1.key }) {
+            for (index, partner) in partners.sorted(by: { $0.key < $1.key }) where reference.defects[index] == nil {
                 guard let mask = try? reference.mask(at: index, on: geometry).mask else { continue }
                 for n in map.voxels.indices where mask.voxels[n] != 0 { map.voxels[n] = own[partner].value }
             }

@@ -16,12 +16,12 @@ struct ReferenceEvaluation {
     ///   - references: the files of one reference; a structure that is in several is scored once.
     ///   - leavesOutUnedited: the reference may have been made from our result: structures that nobody changed are
     ///     counted, not scored.
-    /// - Returns: the scores, and structures whose side is not that of ours.
+    /// - Returns: the scores, structures whose side is not that of ours, and what of the reference cannot be used.
     /// - Throws: what reading a mask throws.
     func score(
         against references: [ReferenceMasks],
         leavingOutUnedited leavesOutUnedited: Bool = false
-    ) throws -> (CaseReport.Evaluation, [SideMismatch]) {
+    ) throws -> (CaseReport.Evaluation, [SideMismatch], [UnusableStructure]) {
         var evaluation = CaseReport.Evaluation(
             referenceKind: references[0].kind.rawValue,
             referenceSOPInstanceUID: references[0].sopInstanceUID,
@@ -36,10 +36,15 @@ struct ReferenceEvaluation {
         let geometry = labels.volume.geometry
         let theirs = references.flatMap { reference in reference.names.indices.map { (reference, $0) } }
         let partners = StructureName.partners(of: theirs.map { $0.names[$1] }, in: names)
+        var unusable: [UnusableStructure] = []
         for (index, (reference, place)) in theirs.enumerated() {
             let name = reference.names[place]
             guard let own = partners[index].map({ names[$0] }), let prediction = prediction(of: own) else {
                 evaluation.unmatchedReference.append(name)
+                continue
+            }
+            if let defect = reference.defects[place] {
+                unusable.append(UnusableStructure(name: own, defect: defect))
                 continue
             }
             let placed = try reference.mask(at: place, on: geometry)
@@ -65,7 +70,9 @@ struct ReferenceEvaluation {
             changes.append(change)
             if !leavesOutUnedited || change.status != .unedited { evaluation.structures.append(scores) }
         }
-        let scored = Set(partners.values)
+        // A structure that somebody emptied was removed.
+        let emptied = Set(unusable.filter { $0.defect == .noContours }.map(\.name))
+        let scored = Set(partners.values).filter { !emptied.contains(names[$0]) }
         evaluation.unmatchedPrediction = names.indices.filter { !scored.contains($0) }.map { names[$0] }
         if leavesOutUnedited {
             let removed = evaluation.unmatchedPrediction.filter { name in
@@ -73,7 +80,7 @@ struct ReferenceEvaluation {
             }
             evaluation.changes = changes + removed.map(StructureChange.init(removed:))
         }
-        return (evaluation, mismatches)
+        return (evaluation, mismatches, unusable)
     }
 
     private var names: [String] {
@@ -86,4 +93,11 @@ struct ReferenceEvaluation {
         }
         return labels.mask(of: own)
     }
+}
+
+/// A structure of a reference that is named as one of ours and is none.
+struct UnusableStructure: Sendable, Hashable {
+    /// As we call it.
+    var name: String
+    var defect: RTStructureDefect
 }
