@@ -32,15 +32,40 @@ struct EvaluateStage: Stage {
             ? try judged(in: base) : try judge(labels, model, facts, segmentation, request, in: folder)
         let evaluation = ReferenceEvaluation(
             labels: LabelMap(volume: labels, labels: segmentation.labels),
-            unions: model.derivedROIs.map { ($0.name, $0.union) },
+            unions: model.unions,
             tolerancesMM: request.export.tolerancesMM,
             threads: context.threads
         )
         let references = ReferenceMasks.grouped(request.referenceFiles)
+        var pictures: [WorstPictureRecord] = []
+        let ct = base.directory(of: .resample) + "/ct"
         for (index, paths) in references.enumerated() {
             try context.report(0.3 + 0.7 * Double(index) / Double(references.count), "scoring")
-            score(paths, with: evaluation, of: try base.request(), facts, isLate: request.kind == .evaluation, &result)
+            // Those of the evaluation that is reported: the first that scores something.
+            let drawsPictures = request.export.writesPictures && pictures.isEmpty
+            let drawing = drawsPictures && Directory.exists(ct + ".raw") ? try Volume<Int16>(contentsOfBase: ct) : nil
+            score(
+                paths,
+                with: evaluation,
+                of: try base.request(),
+                facts,
+                isLate: request.kind == .evaluation,
+                &result
+            ) { name, prediction, reference in
+                guard drawsPictures else { return }
+                let drawn = try worstPicture(name, ct: drawing, prediction: prediction, reference: reference)
+                guard let drawn, let overlay = drawn.overlay else { return }
+                pictures.append(
+                    WorstPictureRecord(
+                        structure: name,
+                        caption: drawn.caption,
+                        overlay: overlay,
+                        png: drawing == nil ? nil : drawn.png
+                    )
+                )
+            }
         }
+        try RunFolder.write(pictures, to: output)
         try RunJSON.encode(result).write(to: URL(fileURLWithPath: output + "/evaluation.json"))
     }
 
@@ -90,7 +115,8 @@ struct EvaluateStage: Stage {
         of request: RunRequest,
         _ facts: SeriesFacts,
         isLate: Bool,
-        _ result: inout EvaluationFacts
+        _ result: inout EvaluationFacts,
+        show: (String, Mask, Mask) throws -> Void
     ) {
         let references = paths.compactMap { path in
             usable(into: &result) { try reference(path, with: evaluation, facts) }
@@ -98,7 +124,7 @@ struct EvaluateStage: Stage {
         guard !references.isEmpty,
             let scores = usable(
                 into: &result,
-                { try evaluation.score(against: references, leavingOutUnedited: isLate) }
+                { try evaluation.score(against: references, leavingOutUnedited: isLate, show: show) }
             )
         else {
             return
