@@ -43,9 +43,10 @@ struct EvaluateStage: Stage {
             try context.report(0.3 + 0.7 * Double(index) / Double(references.count), "scoring")
             // Those of the evaluation that is reported: the first that scores something.
             let drawsPictures = request.export.writesPictures && pictures.isEmpty
+            let evaluations = result.evaluations.count
             let drawing = drawsPictures && Directory.exists(ct + ".raw") ? try Volume<Int16>(contentsOfBase: ct) : nil
             score(
-                paths,
+                Reference(paths: paths, digests: request.fileDigests),
                 with: evaluation,
                 of: try base.request(),
                 facts,
@@ -64,6 +65,7 @@ struct EvaluateStage: Stage {
                     )
                 )
             }
+            if result.evaluations.count == evaluations { pictures = [] }
         }
         try RunFolder.write(pictures, to: output)
         try RunJSON.encode(result).write(to: URL(fileURLWithPath: output + "/evaluation.json"))
@@ -101,7 +103,7 @@ struct EvaluateStage: Stage {
             var findings: [CaseReport.Finding]
         }
         let kept = try base.decode(Kept.self, stage: .evaluate, "evaluation.json")
-        let ofReferences: Set = ["W_OWN_RESULT", "W_REFERENCE_UNMATCHED", "W_REFERENCE_UNUSABLE"]
+        let ofReferences: Set = ["W_SIDES_SWAPPED", "W_OWN_RESULT", "W_REFERENCE_UNMATCHED", "W_REFERENCE_UNUSABLE"]
         return EvaluationFacts(
             structures: kept.structures,
             findings: kept.findings.filter { !ofReferences.contains($0.code) },
@@ -109,8 +111,14 @@ struct EvaluateStage: Stage {
         )
     }
 
+    /// The files of one reference, with the digests that they had when they were taken.
+    private struct Reference {
+        var paths: [String]
+        var digests: [String: String]?
+    }
+
     private func score(
-        _ paths: [String],
+        _ reference: Reference,
         with evaluation: ReferenceEvaluation,
         of request: RunRequest,
         _ facts: SeriesFacts,
@@ -118,11 +126,17 @@ struct EvaluateStage: Stage {
         _ result: inout EvaluationFacts,
         show: (String, Mask, Mask) throws -> Void
     ) {
-        let references = paths.compactMap { path in
-            usable(into: &result) { try reference(path, with: evaluation, facts) }
+        let references = reference.paths.compactMap { path in
+            usable(into: &result) {
+                let number = request.seriesNumber
+                let file = try UnchangedFiles([path], digests: reference.digests, series: number, threads: 1)
+                let masks = try self.masks(path, with: evaluation, facts)
+                try file.check(series: number)
+                return masks
+            }
         }
         guard !references.isEmpty,
-            let scores = usable(
+            let (scores, mismatches) = usable(
                 into: &result,
                 { try evaluation.score(against: references, leavingOutUnedited: isLate, show: show) }
             )
@@ -139,6 +153,7 @@ struct EvaluateStage: Stage {
             return
         }
         result.evaluations.append(scores)
+        result.findings.insert(contentsOf: mismatches.map(swapped), at: 0)
         guard scores.structures.isEmpty, !changes.contains(where: { $0.status == .unedited }) else { return }
         result.findings.append(
             .init(
@@ -149,6 +164,24 @@ struct EvaluateStage: Stage {
                 hint: "Name structures after TG-263, for example Lung_L.",
                 details: scores.unmatchedReference
             )
+        )
+    }
+
+    private func swapped(_ mismatch: SideMismatch) -> CaseReport.Finding {
+        func text(_ dice: Double) -> String { String(format: "%.2f", dice) }
+        return .init(
+            severity: .review,
+            code: "W_SIDES_SWAPPED",
+            structure: mismatch.own,
+            message: """
+                \(mismatch.reference) of the reference lies where \(mismatch.other) lies: Dice \(text(mismatch.otherDice)), \
+                and \(text(mismatch.dice)) with \(mismatch.own).
+                """,
+            hint: """
+                Left and right are mixed up, in the reference or in these contours. Look at both on the CT; until then the \
+                scores of the structure mean nothing.
+                """,
+            details: []
         )
     }
 
@@ -165,7 +198,7 @@ struct EvaluateStage: Stage {
         )
     }
 
-    private func reference(
+    private func masks(
         _ path: String,
         with evaluation: ReferenceEvaluation,
         _ facts: SeriesFacts

@@ -17,12 +17,13 @@ struct ReferenceEvaluation {
     ///   - leavesOutUnedited: the reference may have been made from our result: structures that nobody changed are
     ///     counted, not scored.
     ///   - show: is called with the name, our mask and the reference's of each structure that is scored.
+    /// - Returns: the scores, and structures whose side is not that of ours.
     /// - Throws: what reading a mask throws.
     func score(
         against references: [ReferenceMasks],
         leavingOutUnedited leavesOutUnedited: Bool = false,
         show: (String, Mask, Mask) throws -> Void = { _, _, _ in }
-    ) throws -> CaseReport.Evaluation {
+    ) throws -> (CaseReport.Evaluation, [SideMismatch]) {
         var evaluation = CaseReport.Evaluation(
             referenceKind: references[0].kind.rawValue,
             referenceSOPInstanceUID: references[0].sopInstanceUID,
@@ -33,6 +34,7 @@ struct ReferenceEvaluation {
         )
         evaluation.approvalStatus = references[0].approvalStatus
         var changes: [StructureChange] = []
+        var mismatches: [SideMismatch] = []
         let geometry = labels.volume.geometry
         let theirs = references.flatMap { reference in reference.names.indices.map { (reference, $0) } }
         let pairing = StructurePairing(reference: theirs.map { $0.names[$1] }, prediction: names, unions: unions)
@@ -67,6 +69,20 @@ struct ReferenceEvaluation {
                 tolerancesMM: tolerancesMM,
                 threads: threads
             )
+            if derived == nil {
+                mismatches += [
+                    SideMismatch(
+                        theirs[pair.reference[0]].0.names[theirs[pair.reference[0]].1],
+                        reference,
+                        own: name,
+                        among: names,
+                        dice: scores.dice,
+                        prediction: { name in
+                            names.firstIndex(of: name).map { labels.mask(ofLabels: values(of: $0)) }
+                        }
+                    )
+                ].compactMap(\.self)
+            }
             let change = StructureChange(scores, on: geometry)
             changes.append(change)
             if !leavesOutUnedited || change.status != .unedited {
@@ -90,7 +106,7 @@ struct ReferenceEvaluation {
             }
             evaluation.changes = changes + removed.map { StructureChange(removed: names[$0]) }
         }
-        return evaluation
+        return (evaluation, mismatches)
     }
 
     /// Whether the reference of a union would be made from parts of which somebody left one as it was: it would agree with
