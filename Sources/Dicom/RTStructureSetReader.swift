@@ -122,7 +122,9 @@ extension RTStructure {
     fileprivate var ownDefect: RTStructureDefect? {
         if contours.isEmpty { return damagedContours > 0 ? .damaged : .noContours }
         if contours.contains(where: \.enclosesSomething) { return nil }
-        return .nothingEnclosed(types: Set(contours.map { String($0.geometricType.prefix(16)) }).subtracting([""]).sorted())
+        return .nothingEnclosed(
+            types: Set(contours.map { String($0.geometricType.prefix(16)) }).subtracting([""]).sorted()
+        )
     }
 
     /// Contours that `mask(on:)` does not use: damaged ones, points, open ones.

@@ -21,7 +21,9 @@ struct StackDivision {
             guard repeats ? isRepeatFree(groups) : areStacks(groups, of: places) else { continue }
             return groups.map { group -> Part in
                 var divided = key
-                divided.part = [key.part, "\(discriminator.name) \(group.value)"].compactMap(\.self).joined(separator: "; ")
+                divided.part = [key.part, "\(discriminator.name) \(group.value)"].compactMap(\.self).joined(
+                    separator: "; "
+                )
                 return (divided, group.indices)
             }.flatMap { parts(of: $0.key, $0.indices) }
         }

@@ -63,7 +63,9 @@ extension StackExaminer {
 
     /// Files by the multi-frame image that they are parts of.
     private var concatenations: [String: [Int]] {
-        Dictionary(grouping: unique.filter { headers[$0].concatenation != nil }) { headers[$0].concatenation?.uid ?? "" }
+        Dictionary(grouping: unique.filter { headers[$0].concatenation != nil }) {
+            headers[$0].concatenation?.uid ?? ""
+        }
     }
 
     private func totalParts(of parts: [Int]) -> Int? { parts.compactMap { headers[$0].concatenation?.total }.max() }
@@ -120,8 +122,12 @@ extension StackExaminer {
     /// Kept promises that together cover every file; or one multi-frame image, which is whole or not at all: in one file,
     /// or in parts that say how many they are.
     private func provesExtent(_ promises: [Promise]) -> Bool {
-        if unique.count == 1, headers[unique[0]].frames.count > 1, headers[unique[0]].concatenation == nil { return true }
-        if let parts = concatenations.first?.value, parts.count == unique.count, totalParts(of: parts) != nil { return true }
+        if unique.count == 1, headers[unique[0]].frames.count > 1, headers[unique[0]].concatenation == nil {
+            return true
+        }
+        if let parts = concatenations.first?.value, parts.count == unique.count, totalParts(of: parts) != nil {
+            return true
+        }
         let inGaps = result.gaps.reduce(0) { $0 + $1.missingSlices }
         let kept = promises.filter { $0.isKept(inGaps: inGaps) }
         if kept.contains(where: { $0.covers == unique.count }) { return true }

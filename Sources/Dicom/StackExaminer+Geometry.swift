@@ -111,7 +111,9 @@ extension StackExaminer {
         }
         // Most slices missing, as a slow sender begins in random order. Consecutive numbers say that none is.
         let numbers = instanceNumbers
-        if let numbers, let first = numbers.min(), let last = numbers.max(), last - first + 1 == numbers.count { return nil }
+        if let numbers, let first = numbers.min(), let last = numbers.max(), last - first + 1 == numbers.count {
+            return nil
+        }
         let headerSteps = result.slices.first.map { [frame($0).spacingBetweenSlices, frame($0).sliceThickness] } ?? []
         return SliceSpacing(
             distances,
@@ -129,7 +131,8 @@ extension StackExaminer {
     /// The step of a stack whose Instance Numbers count its slices, missing ones included.
     private func stepByNumber(_ numbers: [Int]?) -> Double? {
         guard let numbers, let first = result.slices.first, let last = result.slices.last, numbers.count > 1,
-            let number = numbers.first, let end = numbers.last, numbers == numbers.sorted() || numbers == numbers.sorted(by: >)
+            let number = numbers.first, let end = numbers.last,
+            numbers == numbers.sorted() || numbers == numbers.sorted(by: >)
         else { return nil }
         return (last.distance - first.distance) / Double(abs(end - number))
     }

@@ -40,7 +40,8 @@ extension StackExaminer {
             warn(
                 "W_SPECTRAL",
                 "The images were computed from several energies (\(list(spectral))): their Hounsfield units are not those of a plain CT.",
-                hint: "Compare the contours with the CT with care; a plain or mixed reconstruction suits the model better."
+                hint:
+                    "Compare the contours with the CT with care; a plain or mixed reconstruction suits the model better."
             )
         }
     }
@@ -54,7 +55,9 @@ extension StackExaminer {
     /// stacks. Where positions repeat the order along the stack says nothing.
     mutating func examineMixture() {
         let pairs = zip(result.slices, result.slices.dropFirst())
-        guard !pairs.contains(where: { $1.distance - $0.distance < limits.duplicatePositionToleranceMM }) else { return }
+        guard !pairs.contains(where: { $1.distance - $0.distance < limits.duplicatePositionToleranceMM }) else {
+            return
+        }
         let places = result.slices.map { SlicePlace(header: $0.header, frame: $0.frame) }
         for discriminator in Discriminator.all where discriminator.isBinding {
             let values = discriminator.values(places, headers)

@@ -86,7 +86,9 @@ private struct PartAttribute: Sendable {
         PartAttribute(name: "Convolution Kernel", isAlwaysTold: false, value: \.convolutionKernel) {
             discriminator("kernel", $0)
         },
-        PartAttribute(name: "KVP", isAlwaysTold: false, value: { $0.kvp.map(shortest) }) { discriminator("voltage", $0) },
+        PartAttribute(name: "KVP", isAlwaysTold: false, value: { $0.kvp.map(shortest) }) {
+            discriminator("voltage", $0)
+        },
         PartAttribute(
             name: "Nominal Percentage of Cardiac Phase",
             isAlwaysTold: false,

@@ -31,7 +31,12 @@ struct MixtureTests {
     private static let differences: [(name: String, first: Change, second: Change)] = [
         ("Acquisition Number", { $0.acquisitionNumber = 1 }, { $0.acquisitionNumber = 2 }),
         ("Convolution Kernel", { $0.convolutionKernel = "B30f" }, { $0.convolutionKernel = "B80f" }),
-        ("Image Type", { $0.imageType = ["ORIGINAL", "PRIMARY", "AXIAL", "A"] }, { $0.imageType[2] = "AXIAL"; $0.imageType.append("B") }),
+        (
+            "Image Type", { $0.imageType = ["ORIGINAL", "PRIMARY", "AXIAL", "A"] },
+            {
+                $0.imageType[2] = "AXIAL"; $0.imageType.append("B")
+            }
+        ),
         ("KVP", { $0.kvp = 80 }, { $0.kvp = 140 }),
         ("Nominal Percentage of Cardiac Phase", { $0.frames[0].cardiacPhase = 30 }, { $0.frames[0].cardiacPhase = 70 }),
         ("Slice Thickness", { $0.frames[0].sliceThickness = 1 }, { $0.frames[0].sliceThickness = 4 }),
@@ -87,7 +92,12 @@ struct MixtureTests {
     func wholeScans() throws {
         let changes: [(String, (Int, inout InstanceHeader) -> Void)] = [
             ("two helical acquisitions", { $1.acquisitionNumber = $0 < 5 ? 3 : 4 }),
-            ("step and shoot", { $1.acquisitionNumber = 40 + $0; $1.frames[0].acquisitionSeconds = 100 + 75 * Double($0) }),
+            (
+                "step and shoot",
+                {
+                    $1.acquisitionNumber = 40 + $0; $1.frames[0].acquisitionSeconds = 100 + 75 * Double($0)
+                }
+            ),
             ("step and shoot, four slices a rotation", { $1.acquisitionNumber = 1 + $0 / 4 }),
             ("times of slices", { $1.frames[0].acquisitionSeconds = 100 + 0.21 * Double($0 % 5) }),
             ("a pause", { $1.frames[0].acquisitionSeconds = $0 < 5 ? 100 : 800 }),
@@ -131,8 +141,10 @@ struct MeaningTests {
     @Test("projections and renderings are refused, by whole words and in every spelling")
     func projections() throws {
         for type in [
-            ["AXIAL", "MIP"], ["AXIAL", "MINIP"], ["REFORMATTED", "MIN IP"], ["MNIP"], ["PROJECTION IMAGE", "CSA MIP THIN"],
-            ["mip_tra"], ["PJN", "HD MIP"], ["VOLUME", "MAXIMUM"], ["AXIAL", "CT_SOM5 MIP"], ["VOLUME RENDERING"], ["CPR"],
+            ["AXIAL", "MIP"], ["AXIAL", "MINIP"], ["REFORMATTED", "MIN IP"], ["MNIP"],
+            ["PROJECTION IMAGE", "CSA MIP THIN"],
+            ["mip_tra"], ["PJN", "HD MIP"], ["VOLUME", "MAXIMUM"], ["AXIAL", "CT_SOM5 MIP"], ["VOLUME RENDERING"],
+            ["CPR"],
         ] {
             #expect(try codes(imageType: type) == ["E_PROJECTION"], "\(type)")
         }
@@ -144,7 +156,8 @@ struct MeaningTests {
     @Test("maps of other quantities are refused as no Hounsfield units")
     func maps() throws {
         for type in [
-            ["AXIAL", "IODINE"], ["AXIAL", "ELECTRON_DENSITY"], ["AXIAL", "EFFECTIVE ATOMIC NUMBER"], ["AXIAL", "Z_EFF"],
+            ["AXIAL", "IODINE"], ["AXIAL", "ELECTRON_DENSITY"], ["AXIAL", "EFFECTIVE ATOMIC NUMBER"],
+            ["AXIAL", "Z_EFF"],
             ["AXIAL", "EFF_ATOMIC_NUM"], ["AXIAL", "IODINE(WATER)"], ["PERFUSION", "RCBF"], ["AXIAL", "MAT_SPECIFIC"],
         ] {
             #expect(try codes(imageType: type) == ["E_NOT_HU"], "\(type)")
@@ -153,7 +166,10 @@ struct MeaningTests {
 
     @Test("computed Hounsfield units are warned about")
     func spectral() throws {
-        for type in [["AXIAL", "MONOENERGETIC"], ["AXIAL", "MONO_40KEV"], ["AXIAL", "VMI"], ["AXIAL", "VNC"], ["AXIAL", "MAT_REMOVED"]] {
+        for type in [
+            ["AXIAL", "MONOENERGETIC"], ["AXIAL", "MONO_40KEV"], ["AXIAL", "VMI"], ["AXIAL", "VNC"],
+            ["AXIAL", "MAT_REMOVED"],
+        ] {
             #expect(try codes(imageType: type) == ["W_SPECTRAL"], "\(type)")
         }
     }
@@ -161,8 +177,10 @@ struct MeaningTests {
     @Test("reformats, averages and what scanners write are plain slices")
     func plain() throws {
         for type in [
-            ["AXIAL"], ["MPR"], ["REFORMATTED", "AVERAGE"], ["MPR", "CSA MPR THICK", "", "M"], ["AXIAL", "CT_SOM5 SPI"],
-            ["AXIAL", "CT_SOM7 SPI DUAL", "STD", "SNRG"], ["AXIAL", "HELIX"], ["VOLUME", "NONE"], ["AXIAL", "CT_SOM5 MON"],
+            ["AXIAL"], ["MPR"], ["REFORMATTED", "AVERAGE"], ["MPR", "CSA MPR THICK", "", "M"],
+            ["AXIAL", "CT_SOM5 SPI"],
+            ["AXIAL", "CT_SOM7 SPI DUAL", "STD", "SNRG"], ["AXIAL", "HELIX"], ["VOLUME", "NONE"],
+            ["AXIAL", "CT_SOM5 MON"],
             ["AXIAL", "RESAMPLED"], ["OTHER"], ["AXIAL", "MIPS"], ["AXIAL", "MEAN"], [],
         ] {
             #expect(try codes(imageType: type).isEmpty, "\(type)")
@@ -199,7 +217,9 @@ struct MeaningTests {
 @Suite("Most slices missing")
 struct SparseStackTests {
     /// 25 of 78 slices, as a slow sender in random order has sent so far: distances 8, 12, 20, 48, 64 mm and others, 4 in common.
-    private static let places = [5, 9, 10, 13, 16, 25, 27, 29, 30, 32, 34, 36, 38, 40, 43, 47, 49, 52, 54, 58, 60, 63, 68, 70, 77]
+    private static let places = [
+        5, 9, 10, 13, 16, 25, 27, 29, 30, 32, 34, 36, 38, 40, 43, 47, 49, 52, 54, 58, 60, 63, 68, 70, 77,
+    ]
 
     private func sparse(_ places: [Int] = places, numbered: Bool = true, step: Double = 4) throws -> [InstanceHeader] {
         let whole = try stack(78, step: step) { _, header in

@@ -161,7 +161,9 @@ private struct StackExplanation: Encodable {
             lines.append("  the service would wait for \(counted(missingSlices, "more slice")) first")
         }
         if missingParts > 0 {
-            lines.append("  the service would wait for \(counted(missingParts, "more part")) of the multi-frame image first")
+            lines.append(
+                "  the service would wait for \(counted(missingParts, "more part")) of the multi-frame image first"
+            )
         }
         return lines.joined(separator: "\n")
     }
