@@ -28,7 +28,7 @@ private typealias Change = (inout InstanceHeader) -> Void
 @Suite("Acquisitions that are laid into each other")
 struct MixtureTests {
     /// What differs between two scans: the attribute as it is told, the first's value and the second's.
-    private static let differences: [(name: String, first: Change, second: Change)] = [
+    private let differences: [(name: String, first: Change, second: Change)] = [
         ("Acquisition Number", { $0.acquisitionNumber = 1 }, { $0.acquisitionNumber = 2 }),
         ("Convolution Kernel", { $0.convolutionKernel = "B30f" }, { $0.convolutionKernel = "B80f" }),
         (
@@ -48,7 +48,7 @@ struct MixtureTests {
 
     @Test("two scans half a spacing apart are divided by whatever tells them apart, and not taken as one")
     func interleaved() throws {
-        for (name, first, second) in Self.differences {
+        for (name, first, second) in differences {
             let headers =
                 try stack { first(&$1) } + stack(from: 102, uid: "b") { second(&$1) }
             let parts = stacks(of: headers.shuffled())
@@ -114,7 +114,7 @@ struct MixtureTests {
 
     @Test("a slice of another acquisition or reconstruction in between is refused and named")
     func patched() throws {
-        for (name, first, second) in Self.differences.prefix(4) {
+        for (name, first, second) in differences.prefix(4) {
             let headers = try stack { k, header in k == 6 ? second(&header) : first(&header) }
             #expect(stacks(of: headers).count == 1)
             let examination = examineStack(headers)
