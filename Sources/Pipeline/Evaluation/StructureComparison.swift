@@ -110,16 +110,27 @@ func compareStructures(_ request: ComparisonRequest, scan: SeriesScan?) throws -
         let mask = try prediction.mask(at: partner, on: geometry)
         result.findings += truth.findings(name, of: "reference", on: "grid")
         result.findings += mask.findings(name, of: "prediction", on: "grid")
-        result.structures.append(
-            StructureScores(
-                name: name,
-                reference: truth.mask,
-                prediction: mask.mask,
-                tolerancesMM: tolerances[StructureName(name)].map { [$0] } ?? request.tolerancesMM,
-                withSlices: request.withSlices,
-                threads: request.threads
-            )
+        let scores = StructureScores(
+            name: name,
+            reference: truth.mask,
+            prediction: mask.mask,
+            tolerancesMM: tolerances[StructureName(name)].map { [$0] } ?? request.tolerancesMM,
+            withSlices: request.withSlices,
+            threads: request.threads
         )
+        result.structures.append(scores)
+        let mismatch = try SideMismatch(
+            name,
+            truth.mask,
+            own: prediction.names[partner],
+            among: prediction.names,
+            dice: scores.dice
+        ) { other in
+            try prediction.names.firstIndex(of: other).map { try prediction.mask(at: $0, on: geometry).mask }
+        }
+        if let mismatch {
+            result.findings.append(mismatch.sentence(ours: "the prediction") + ": left and right are mixed up")
+        }
     }
     let used = Set(partners.values)
     result.unmatchedPrediction = prediction.names.indices.filter { !used.contains($0) }.map { prediction.names[$0] }
