@@ -39,7 +39,7 @@ private func cohortHeader(_ cohort: CohortReport, _ charts: [OutcomeChart], _ no
     let list = notes.isEmpty ? "" : "<ul>\(notes.map { "<li>\(escaped($0))</li>" }.joined())</ul>"
     return """
         <header><h1>Agreement with references</h1><p>\(words.joined(separator: ", ")).</p>\(list)\(drift)
-        <p class="small">\(escaped(cohort.definition)). Undefined scores take no part in means and quartiles; they are \
+        <p class="small">Definition: \(escaped(cohort.definition)). Undefined scores take no part in means and quartiles; they are \
         counted. Intervals: 95 % bootstrap (\(cohort.bootstrap.resamples) resamples, seed \(cohort.bootstrap.seed)).</p>
         </header>
         """

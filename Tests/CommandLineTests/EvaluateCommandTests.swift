@@ -21,6 +21,7 @@ struct EvaluateCommandTests {
         }
         var derived: [Derived]?
         var findings: [String]
+        var grid_spacing_mm: [Double]
     }
 
     private func scores(_ arguments: String...) throws -> Scores {
@@ -137,6 +138,79 @@ struct EvaluateCommandTests {
         #expect(lines[0].hasPrefix("structure,dice,surface_dice_2_mm,hausdorff_95_mm"))
         #expect(lines.count == 8)
         #expect(lines.dropFirst().allSatisfy { $0.split(separator: ",")[1] == "1.0" })
+    }
+
+    @Test("left and right mixed up is told beside the scores; what only scores badly is not")
+    func swappedSides() throws {
+        let place = try TemporaryFolder()
+        let truth = try place.phantom() + "/truth"
+        let swapped = place.path + "/swapped"
+        try FileManager.default.createDirectory(atPath: swapped, withIntermediateDirectories: true)
+        for (from, to) in [("Lung_L", "Lung_R"), ("Lung_R", "Lung_L"), ("Heart", "Esophagus")] {
+            try FileManager.default.copyItem(atPath: "\(truth)/\(from).nii.gz", toPath: "\(swapped)/\(to).nii.gz")
+        }
+        let outcome = try Program.contourctl(
+            "evaluate",
+            "--json",
+            "--reference",
+            swapped,
+            "--prediction",
+            truth + "/seg.dcm"
+        )
+        let answer = try #require(try outcome.json() as? [String: Any])
+        let told = (answer["findings"] as? [String] ?? []).filter { $0.contains("left and right are mixed up") }
+        #expect(told.count == 2)
+        #expect(
+            told.contains {
+                $0.hasPrefix("Lung_L of the reference lies where Lung_R of the prediction lies: Dice 1.00")
+            }
+        )
+    }
+
+    @Test("NIfTI names no series: of several CTs the one with its grid is meant")
+    func gridAmongSeveral() throws {
+        let place = try TemporaryFolder()
+        let own = try place.phantom("own", "--seed", "1")
+        let other = try place.phantom(
+            "other",
+            "--seed",
+            "2",
+            "--columns",
+            "60",
+            "--rows",
+            "60",
+            "--spacing",
+            "6",
+            "6",
+            "9"
+        )
+        for (folder, spacing) in [(own, [5.0, 5, 8]), (other, [6.0, 6, 9])] {
+            let mask = folder + "/truth/Lung_L.nii.gz"
+            let result = try scores(
+                "--reference",
+                mask,
+                "--prediction",
+                mask,
+                "--ct",
+                own + "/ct",
+                "--ct",
+                other + "/ct"
+            )
+            #expect(result.structures.map(\.dice) == [1])
+            #expect(zip(result.grid_spacing_mm, spacing).allSatisfy { abs($0 - $1) < 1e-6 })
+        }
+        // An RT Structure Set names its own.
+        let set = try scores(
+            "--reference",
+            other + "/truth/rtstruct.dcm",
+            "--prediction",
+            own + "/truth/seg.dcm",
+            "--ct",
+            own + "/ct",
+            "--ct",
+            other + "/ct"
+        )
+        #expect(zip(set.grid_spacing_mm, [6, 6, 9]).allSatisfy { abs($0 - $1) < 1e-6 })
     }
 
     @Test("contours of another scan are scored with a word about it")
