@@ -61,6 +61,29 @@ struct CompletenessTests {
         #expect(try sealed(promising).missing?.contains("2 images that the headers promise") == true)
     }
 
+    @Test("Slices that came in no order and with most still missing are waited for")
+    func mostMissing() throws {
+        let scattered = [0, 2, 3, 6, 9].map { place in
+            var header = headers[place]
+            header.imagesInAcquisition = nil
+            return header
+        }
+        #expect(try sealed(scattered).missing == "missing slices between images 1 and 3")
+    }
+
+    @Test("Parts of a multi-frame image are waited for")
+    func parts() throws {
+        var part = headers[0]
+        part.sopClassUID = SOPClass.enhancedCTImage
+        part.frames = headers.map(\.frames[0])
+        // As the store keeps it.
+        let kept = Data(#"{"uid": "1.2.3", "number": 1, "total": 3}"#.utf8)
+        part.concatenation = try JSONDecoder().decode(Concatenation.self, from: kept)
+        #expect(try sealed([part]).missing == "2 parts of a multi-frame image")
+        part.concatenation = nil
+        #expect(try sealed([part]).missing == nil)
+    }
+
     @Test("A localizer beside a scan is set aside; alone it stays, to be refused with that reason")
     func localizer() throws {
         var localizer = headers[0]
