@@ -1,3 +1,5 @@
+import Platform
+
 /// A convolution of any kernel, stride, padding and dilation along each axis. Weights [out][in][D][H][W] (without
 /// the depth in networks of two dimensions), bias [out].
 package struct Convolution: Operator, Hashable {
@@ -81,14 +83,48 @@ package struct Convolution: Operator, Hashable {
     }
 
     package func forward(_ pass: Pass) {
+        if let winograd = WinogradLayer(self, input: pass.inputs[0]) { return forward(pass, winograd) }
         let epilogue = ConvolutionEpilogue(bias: hasBias ? bias(pass) : nil)
         PreparedConvolution(self, input: pass.inputs[0], output: pass.output, weight: pass.weights[0])
             .run(pass.x[0], epilogue: epilogue, pass.y, batch: pass.batch, threads: pass.threads)
     }
 
+    private func forward(_ pass: Pass, _ winograd: WinogradLayer) {
+        winograd.forward(
+            pass.x[0],
+            weight: pass.weights[0],
+            bias: hasBias ? bias(pass) : nil,
+            pass.y,
+            batch: pass.batch,
+            workspace: pass.workspace,
+            threads: pass.threads
+        )
+    }
+
     package func backward(_ pass: Pass, _ gradients: Gradients) {
         let (input, output) = (pass.inputs[0], pass.output)
-        if hasBias { biasGradient(gradients.dY, output, batch: pass.batch, into: gradients.weights[1]) }
+        if hasBias {
+            biasGradient(
+                gradients.dY,
+                output,
+                batch: pass.batch,
+                into: gradients.weights[1],
+                threads: pass.threads
+            )
+        }
+        if let winograd = WinogradLayer(self, input: input) {
+            winograd.backward(
+                pass.x[0],
+                weight: pass.weights[0],
+                dY: gradients.dY,
+                dWeight: gradients.weights[0],
+                dX: gradients.dX[0],
+                batch: pass.batch,
+                workspace: pass.workspace,
+                threads: pass.threads
+            )
+            return
+        }
         let columns = ColumnConvolution(convolution: self, input: input, output: output)
         if let direct = direct(input: input), direct.isFaster {
             direct.weightGradient(
@@ -118,11 +154,11 @@ package struct Convolution: Operator, Hashable {
             )
             return
         }
-        let result = Scratch(count: pass.batch * input.count)
+        let result = pass.workspace.floats(pass.batch * input.count, for: .input)
         let weight = Scratch(reversed(pass.weights[0], inChannels: input.channels))
         PreparedConvolution(back, input: output, output: input, weight: weight.pointer)
-            .run(gradients.dY, epilogue: .init(), result.pointer, batch: pass.batch, threads: pass.threads)
-        addValues(result.pointer, to: dX, count: pass.batch * input.count, threads: pass.threads)
+            .run(gradients.dY, epilogue: .init(), result, batch: pass.batch, threads: pass.threads)
+        addValues(result, to: dX, count: pass.batch * input.count, threads: pass.threads)
     }
 
     /// The convolution that carries gradients back to the input, where that is one: at stride 1.
@@ -162,14 +198,18 @@ func biasGradient(
     _ dY: UnsafePointer<Float>,
     _ shape: FeatureShape,
     batch: Int,
-    into target: UnsafeMutablePointer<Float>
+    into target: UnsafeMutablePointer<Float>,
+    threads: Int
 ) {
-    for channel in 0..<shape.channels {
-        var total = 0.0
-        for sample in 0..<batch {
-            total += sum(dY + sample * shape.count + channel * shape.plane, count: shape.plane)
+    nonisolated(unsafe) let (dY, target) = (dY, target)
+    parallelFor(shape.channels, threads: threads) { channels in
+        for channel in channels {
+            var total = 0.0
+            for sample in 0..<batch {
+                total += sum(dY + sample * shape.count + channel * shape.plane, count: shape.plane)
+            }
+            target[channel] += Float(total)
         }
-        target[channel] += Float(total)
     }
 }
 

@@ -16,6 +16,8 @@ extension Benchmark {
     private enum LayerKernel: String, CaseIterable {
         case own, blas
         case ownWeights = "own-dw"
+        case winograd
+        case winogradWeights = "winograd-dw"
         case blasWeights = "blas-dw"
     }
 
@@ -33,6 +35,13 @@ extension Benchmark {
                 input: extent,
                 padding: convolution.padding
             )
+            let winograd = WinogradLayer(
+                inChannels: channels,
+                outChannels: channels,
+                kernelDepth: size.depth,
+                extent: extent
+            )
+            let workspace = Workspace()
             let columns = ColumnConvolution(convolution: convolution, input: shape, output: shape)
             let x = randomTensor([1, channels] + extent.lengths).values
             let weight = randomTensor([channels, channels] + size.lengths).values
@@ -68,6 +77,27 @@ extension Benchmark {
                         dOutput: x,
                         dWeight: target,
                         batch: 1,
+                        threads: settings.threads
+                    )
+                case .winograd:
+                    winograd.forward(
+                        x,
+                        weight: weight,
+                        bias: nil,
+                        target,
+                        batch: 1,
+                        workspace: workspace,
+                        threads: settings.threads
+                    )
+                case .winogradWeights:
+                    winograd.backward(
+                        x,
+                        weight: weight,
+                        dY: x,
+                        dWeight: target,
+                        dX: nil,
+                        batch: 1,
+                        workspace: workspace,
                         threads: settings.threads
                     )
                 case .blasWeights:
