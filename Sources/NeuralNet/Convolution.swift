@@ -90,10 +90,15 @@ package struct Convolution: Operator, Hashable {
     }
 
     private func forward(_ pass: Pass, _ winograd: WinogradLayer) {
+        let packed = pass.workspace.floats(winograd.packedCount, for: .weights)
+        winograd.pack(pass.weights[0], into: packed, threads: pass.threads)
         winograd.forward(
             pass.x[0],
-            weight: pass.weights[0],
-            bias: hasBias ? bias(pass) : nil,
+            packedWeight: packed,
+            epilogue: BlockEpilogue(
+                ConvolutionEpilogue(bias: hasBias ? bias(pass) : nil),
+                channels: outChannels
+            ),
             pass.y,
             batch: pass.batch,
             workspace: pass.workspace,
@@ -235,13 +240,26 @@ struct PreparedConvolution {
     private enum Kernel {
         case direct(DirectConvolution, packed: [Float])
         case columns(ColumnConvolution, weight: UnsafePointer<Float>)
+        case winograd(WinogradLayer, packed: ValueMemory, Workspace)
     }
 
     private let kernel: Kernel
 
-    /// `weight` must outlive this.
-    init(_ convolution: Convolution, input: FeatureShape, output: FeatureShape, weight: UnsafePointer<Float>) {
-        if let direct = convolution.direct(input: input), direct.isFaster {
+    /// - Parameters:
+    ///   - weight: must outlive this.
+    ///   - workspace: for the kernels in channel blocks; nil does without them.
+    init(
+        _ convolution: Convolution,
+        input: FeatureShape,
+        output: FeatureShape,
+        weight: UnsafePointer<Float>,
+        workspace: Workspace? = nil
+    ) {
+        if let workspace, let winograd = WinogradLayer(convolution, input: input) {
+            let packed = ValueMemory(count: winograd.packedCount)
+            winograd.pack(weight, into: packed.pointer, threads: 1)
+            kernel = .winograd(winograd, packed: packed, workspace)
+        } else if let direct = convolution.direct(input: input), direct.isFaster {
             kernel = .direct(direct, packed: direct.packed(weight))
         } else {
             kernel = .columns(
@@ -270,6 +288,16 @@ struct PreparedConvolution {
             )
         case .columns(let columns, let weight):
             columns.forward(x, weight: weight, epilogue: epilogue, y, batch: batch, threads: threads)
+        case .winograd(let winograd, let packed, let workspace):
+            winograd.forward(
+                x,
+                packedWeight: packed.pointer,
+                epilogue: BlockEpilogue(epilogue, channels: winograd.outChannels),
+                y,
+                batch: batch,
+                workspace: workspace,
+                threads: threads
+            )
         }
     }
 }

@@ -49,9 +49,12 @@ extension Benchmark {
             let result = Scratch(count: max(shape.count, weight.count))
             let target = result.pointer
             // The workload keeps the memory: it is asked for one run after the other.
-            let owner = Owner(result)
+            let filters = Scratch(count: winograd.packedCount)
+            winograd.pack(weight, into: filters.pointer, threads: 1)
+            let transformed = filters.pointer
+            let owners = [Owner(result), Owner(filters)]
             return Workload(operations: 2 * Double(shape.count) * Double(channels * size.count)) {
-                defer { withExtendedLifetime(owner) {} }
+                defer { withExtendedLifetime(owners) {} }
                 switch kernel {
                 case .own:
                     direct.forward(
@@ -82,8 +85,8 @@ extension Benchmark {
                 case .winograd:
                     winograd.forward(
                         x,
-                        weight: weight,
-                        bias: nil,
+                        packedWeight: transformed,
+                        epilogue: BlockEpilogue(channels: channels, bias: nil, slope: 1, scale: nil, shift: nil),
                         target,
                         batch: 1,
                         workspace: workspace,

@@ -57,31 +57,41 @@ package struct WinogradLayer: Sendable {
         }
     }
 
-    /// Filters for `convolve`, one slice of the kernels after the other.
+    /// Floats of `packed` weights.
+    package var packedCount: Int { packedCount(from: inChannels, to: outChannels) }
+
+    private func packedCount(from channels: Int, to outChannels: Int) -> Int {
+        let depth = kernelDepth * ChannelBlocks.blocks(of: channels) * ChannelBlocks.width
+        return WinogradConvolution.packedCount(outChannels: outChannels, depth: depth)
+    }
+
+    /// Weights [out][in][D][3][3] as `forward` reads them.
+    package func pack(_ weight: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>, threads: Int) {
+        let filters = { WinogradFilters(weight, inChannels: inChannels, slice: $0, of: kernelDepth) }
+        pack(filters, from: inChannels, to: outChannels, into: packed, threads: threads)
+    }
+
+    /// One slice of the kernels after the other.
     private func pack(
         _ filters: (_ slice: Int) -> WinogradFilters,
         from channels: Int,
         to outChannels: Int,
-        _ workspace: Workspace,
+        into packed: UnsafeMutablePointer<Float>,
         threads: Int
-    ) -> UnsafePointer<Float> {
+    ) {
         let blocked = ChannelBlocks.blocks(of: channels) * ChannelBlocks.width
-        let depth = kernelDepth * blocked
-        let count = WinogradConvolution.packedCount(outChannels: outChannels, depth: depth)
-        let packed = workspace.floats(count, for: .weights)
-        packed.update(repeating: 0, count: count)
+        packed.update(repeating: 0, count: packedCount(from: channels, to: outChannels))
         for slice in 0..<kernelDepth {
             filters(slice)
                 .pack(
                     outChannels: outChannels,
                     rows: Array(slice * blocked..<slice * blocked + channels),
-                    depth: depth,
+                    depth: kernelDepth * blocked,
                     scale: nil,
                     into: packed,
                     threads: threads
                 )
         }
-        return UnsafePointer(packed)
     }
 
     /// `count` slices of results from the slices at `values` and their halo.
@@ -111,24 +121,16 @@ package struct WinogradLayer: Sendable {
         )
     }
 
-    /// y = sum weight * x + bias, all N C [D] H W; weights [out][in][D][3][3].
+    /// y = epilogue(sum weight * x), all N C [D] H W.
     package func forward(
         _ x: UnsafePointer<Float>,
-        weight: UnsafePointer<Float>,
-        bias: [Float]?,
+        packedWeight: UnsafePointer<Float>,
+        epilogue: BlockEpilogue,
         _ y: UnsafeMutablePointer<Float>,
         batch: Int,
         workspace: Workspace,
         threads: Int
     ) {
-        let packed = pack(
-            { WinogradFilters(weight, inChannels: inChannels, slice: $0, of: kernelDepth) },
-            from: inChannels,
-            to: outChannels,
-            workspace,
-            threads: threads
-        )
-        let epilogue = BlockEpilogue(channels: outChannels, bias: bias, slope: 1, scale: nil, shift: nil)
         forEachGroup(batch) { slices in
             let source = workspace.floats((slices.count + 2 * halo) * input.sliceCount, for: .input)
             let result = workspace.floats(slices.count * output.sliceCount, for: .output)
@@ -137,7 +139,7 @@ package struct WinogradLayer: Sendable {
                 source,
                 input,
                 count: slices.count,
-                weights: packed,
+                weights: packedWeight,
                 epilogue: epilogue,
                 outChannels: outChannels,
                 into: result,
@@ -159,13 +161,15 @@ package struct WinogradLayer: Sendable {
         threads: Int
     ) {
         let reversed = dX.map { _ in
+            let packed = workspace.floats(packedCount(from: outChannels, to: inChannels), for: .weights)
             pack(
                 { WinogradFilters(reversing: weight, inChannels: inChannels, slice: $0, of: kernelDepth) },
                 from: outChannels,
                 to: inChannels,
-                workspace,
+                into: packed,
                 threads: threads
             )
+            return packed
         }
         let identity = BlockEpilogue(channels: inChannels, bias: nil, slope: 1, scale: nil, shift: nil)
         forEachGroup(batch) { slices in
