@@ -2,9 +2,17 @@
 #pragma once
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 // pipe2(2) hides behind _GNU_SOURCE, which a module cannot set for itself.
 static inline int linux_pipe_cloexec(int ends[2]) { return (int)syscall(SYS_pipe2, ends, O_CLOEXEC); }
+
+// fcntl(2) is variadic, and F_SETLEASE hides likewise.
+static inline int linux_take_read_lease(int file) { return fcntl(file, 1024, F_RDLCK); }
+static inline int linux_return_lease(int file) { return fcntl(file, 1024, F_UNLCK); }
+
+// prctl(2) with PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL.
+static inline int linux_clear_ambient_capabilities(void) { return prctl(47, 4, 0, 0, 0); }

@@ -32,7 +32,9 @@ package func stackKey(for header: InstanceHeader) -> StackKey {
     )
 }
 
-/// The stacks of one or more Series, each with the indices of its headers, in a stable order.
+/// The stacks of one or more Series, each with the indices of its headers. Series stand in the order in which they first
+/// occur; stacks of one Series by their place in the acquisition, whatever order their files came in, so that everybody
+/// numbers them alike.
 ///
 /// Files with one key stay together, also over several acquisitions that continue each other. Only where two
 /// files lie at one position are they divided, by the first of these that tells such files apart everywhere:
@@ -48,7 +50,30 @@ package func stacks(
         if groups[key] == nil { order.append(key) }
         groups[key, default: []].append(index)
     }
+    var series: [String: Int] = [:]
+    for key in order where series[key.seriesInstanceUID] == nil { series[key.seriesInstanceUID] = series.count }
     return order.flatMap { key in divided(key, groups[key] ?? [], headers, limits) }
+        .map { (stack: $0, place: place(of: $0, in: series, headers)) }
+        .sorted { $0.place < $1.place }
+        .map(\.stack)
+}
+
+/// What stacks are sorted by: Series, scans before localizers, Acquisition Number, Temporal Position Identifier, Instance
+/// Number, and where all that is equal or missing a UID, which two stacks never share.
+private func place(
+    of stack: (key: StackKey, indices: [Int]),
+    in series: [String: Int],
+    _ headers: [InstanceHeader]
+) -> (Int, Int, Int, Int, Int, String) {
+    let own = stack.indices.map { headers[$0] }
+    return (
+        series[stack.key.seriesInstanceUID] ?? .max,
+        stack.key.isLocalizer ? 1 : 0,
+        own.compactMap(\.acquisitionNumber).min() ?? .min,
+        stack.key.temporalPosition ?? .min,
+        own.compactMap(\.instanceNumber).min() ?? .min,
+        own.map(\.sopInstanceUID).min() ?? ""
+    )
 }
 
 private func divided(

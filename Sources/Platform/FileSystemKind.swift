@@ -8,8 +8,11 @@ package struct FileSystemKind: Sendable, Equatable {
     package init(of path: String) throws(SystemError) {
         var status = statfs()
         try syscall("statfs", path: path) { statfs(path, &status) }
-        magic = UInt64(bitPattern: Int64(status.f_type)) & 0xFFFF_FFFF
+        self.init(magic: UInt64(bitPattern: Int64(status.f_type)))
     }
+
+    /// - Parameter magic: `f_type` of statfs(2), of which the lower 32 bits count.
+    package init(magic: UInt64) { self.magic = magic & 0xFFFF_FFFF }
 
     /// Changes made on another machine send no inotify events here: NFS, CIFS and SMB, FUSE, Ceph, AFS, 9p
     /// (numbers of statfs(2)).

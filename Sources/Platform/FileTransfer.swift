@@ -10,8 +10,9 @@ package enum FileTransfer {
         case leftBehind
     }
 
-    /// By rename on one file system; otherwise, or out of a folder that we may not write to, copy, fsync, compare,
-    /// rename, unlink. The bytes are never changed.
+    /// By rename on one file system; otherwise, or out of a folder that we may not write to, or when the file has
+    /// another name (a hard link) by which it may be changed: copy, fsync, compare, rename, unlink. The bytes are never
+    /// changed.
     ///
     /// Running it again after an interruption completes it. A source that is still there then is removed only when
     /// the target holds the same bytes: its owner may have put another file under the old name.
@@ -34,14 +35,16 @@ package enum FileTransfer {
             guard try SHA256Digest.hex(ofFile: source, onProgress: onProgress) == held else { return .gone }
             return try remove(source)
         }
-        if rename(source, target) == 0 {
-            // Whoever wrote it may not have waited for the disk; from now on we answer for it.
-            try synchronize(target)
-            return .gone
-        }
-        let code = errno
-        guard [EXDEV, EACCES, EPERM, EROFS].contains(code) else {
-            throw SystemError("rename", code: code, path: source)
+        if FileWriters.nameCount(source) <= 1 {
+            if rename(source, target) == 0 {
+                // Whoever wrote it may not have waited for the disk; from now on we answer for it.
+                try synchronize(target)
+                return .gone
+            }
+            let code = errno
+            guard [EXDEV, EACCES, EPERM, EROFS].contains(code) else {
+                throw SystemError("rename", code: code, path: source)
+            }
         }
         try copy(source, to: target, digest: digest, onProgress: onProgress)
         return try remove(source)

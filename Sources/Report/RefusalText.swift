@@ -6,11 +6,14 @@ package enum RefusalSubject: Sendable {
     case input
     /// Files in the inbox that belong to no Series as far as is known.
     case files
+    /// A Series that is no CT.
+    case otherSeries
 
     fileprivate var opening: String {
         switch self {
         case .series, .input: "This CT was not contoured."
         case .files: "Files were not taken."
+        case .otherSeries: "This series was not contoured."
         }
     }
 
@@ -21,6 +24,8 @@ package enum RefusalSubject: Sendable {
                 + "`contourctl retry \(number)` makes another attempt with the images at hand."
         case .input: "The images were only read. Run `contourctl run` again when they are corrected."
         case .files: "Nothing was lost: the files are kept. `contourctl show files` tells which they are."
+        case .otherSeries:
+            "Nothing was taken: the files lie in the inbox as they came. `contourctl show files` tells which they are."
         }
     }
 }

@@ -5,7 +5,7 @@
 /// `LUNG LT`, `linke Lunge` and `poumon gauche` agree (TG-263 and its usual predecessors). Every word must have its
 /// partner: `Lung_L_PTV` is no `Lung_L`. Nothing is guessed beyond that: an unmatched name is told to the user.
 package struct StructureName: Hashable, Sendable {
-    package let words: [String]
+    package private(set) var words: [String]
 
     package init(_ name: String) {
         var words = Set(Self.parts(of: name).flatMap { Self.synonyms[$0] ?? [$0] })
@@ -18,6 +18,15 @@ package struct StructureName: Hashable, Sendable {
             words.insert("lungs")
         }
         self.words = words.sorted()
+    }
+
+    /// The same structure of the other side; nil for one that names no side, or both.
+    package var ofOtherSide: StructureName? {
+        let sides = Set(words).intersection(["left", "right"])
+        guard sides.count == 1, let side = sides.first else { return nil }
+        var other = self
+        other.words = (words.filter { $0 != side } + [side == "left" ? "right" : "left"]).sorted()
+        return other
     }
 
     /// Partners for names: those that read the same but for letter case and separators first, then those that mean the

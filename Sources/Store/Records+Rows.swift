@@ -69,11 +69,13 @@ extension JobRecord {
         startedAt = row["started_at"]
         finishedAt = row["finished_at"]
         let json: String? = row["fault"]
-        fault = try json.map { try JSONDecoder().decode(FaultRecord.self, from: Data($0.utf8)) }
+        fault = try json.map { try FaultRecord(json: $0) }
     }
 }
 
 extension FaultRecord {
+    init(json: String) throws { self = try JSONDecoder().decode(FaultRecord.self, from: Data(json.utf8)) }
+
     func json() throws -> String { String(decoding: try JSONEncoder().encode(self), as: UTF8.self) }
 }
 

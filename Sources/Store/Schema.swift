@@ -13,6 +13,9 @@ extension Store {
         migrator.registerMigration("3: images that are sent again") { db in
             try db.execute(sql: version3)
         }
+        migrator.registerMigration("4: other series, pauses, label maps") { db in
+            try db.execute(sql: version4)
+        }
         return migrator
     }
 
@@ -130,5 +133,24 @@ extension Store {
         ALTER TABLE instance ADD COLUMN moving_from TEXT;
         UPDATE series SET sealings = 1 WHERE state = 'sealed' OR revision > 0;
         CREATE INDEX instance_by_move ON instance(moving_from) WHERE moving_from IS NOT NULL;
+        """
+
+    /// `instance.study_uid`: the study of an image; with `other_series_uid` and `modality` that of a file which is left in
+    /// the inbox because it is no CT. `job.delay_ms`: how long it waits at most, however the clock is set.
+    /// `run.labels_deleted`: nothing of it is left that a reference could be scored against.
+    private static let version4 = """
+        ALTER TABLE instance ADD COLUMN study_uid TEXT;
+        ALTER TABLE instance ADD COLUMN other_series_uid TEXT;
+        ALTER TABLE instance ADD COLUMN modality TEXT;
+        UPDATE instance SET study_uid = json_extract(header, '$.studyInstanceUID') WHERE header IS NOT NULL;
+        CREATE INDEX instance_by_study ON instance(study_uid);
+        CREATE INDEX instance_by_other_series ON instance(other_series_uid) WHERE other_series_uid IS NOT NULL;
+        ALTER TABLE job ADD COLUMN delay_ms INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE run ADD COLUMN labels_deleted INTEGER NOT NULL DEFAULT 0;
+        UPDATE setting SET name = 'paused by an operator' WHERE name = 'paused' AND value = 'by an operator';
+        UPDATE setting SET name = 'paused by a fault',
+            value = json_object('kind', 'operator', 'code', substr(value, 1, instr(value, ': ') - 1),
+                'message', substr(value, instr(value, ': ') + 2), 'hint', '', 'details', json_array())
+            WHERE name = 'paused';
         """
 }

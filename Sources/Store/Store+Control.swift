@@ -1,35 +1,94 @@
 internal import GRDB
 
+/// Why the queue is paused.
+package enum PauseCause: Sendable, Equatable {
+    case byOperator
+    /// Something that concerns every Series, for example a full disk.
+    case fault(FaultRecord)
+}
+
+private enum Setting {
+    static let pausedByOperator = "paused by an operator"
+    static let pausedByFault = "paused by a fault"
+}
+
 extension Store {
     /// A paused queue starts no new job; what runs is finished. The reason is shown by `contourctl status`.
-    package func pause(reason: String) throws(StoreError) {
+    package func pause(_ cause: PauseCause) throws(StoreError) {
         try write { db in
-            try db.execute(
-                sql: "INSERT OR REPLACE INTO setting (name, value) VALUES ('paused', ?)",
-                arguments: [reason]
-            )
+            let (name, value) =
+                switch cause {
+                case .byOperator: (Setting.pausedByOperator, "")
+                case .fault(let fault): (Setting.pausedByFault, try fault.json())
+                }
+            try db.execute(sql: "INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", arguments: [name, value])
         }
     }
 
     /// Ends a pause and makes held jobs available again; returns how many were held.
     package func resume() throws(StoreError) -> Int {
         try write { db in
-            try db.execute(sql: "DELETE FROM setting WHERE name = 'paused'")
             try db.execute(
-                sql: "UPDATE job SET state = 'available', available_at = ?, attempts = 0 WHERE state = 'held'",
+                sql: "DELETE FROM setting WHERE name IN (?, ?)",
+                arguments: [Setting.pausedByOperator, Setting.pausedByFault]
+            )
+            try db.execute(
+                sql: """
+                    UPDATE job SET state = 'available', available_at = ?, delay_ms = 0, attempts = 0 WHERE state = 'held'
+                    """,
                 arguments: [now()]
             )
             return db.changesCount
         }
     }
 
-    /// Why the queue is paused; nil when it is not.
-    package func pauseReason() throws(StoreError) -> String? {
-        try read { db in try String.fetchOne(db, sql: "SELECT value FROM setting WHERE name = 'paused'") }
+    /// Why the queue is paused: a fault first, as it must be mended before anything goes on. Empty when it is not.
+    package func pauses() throws(StoreError) -> [PauseCause] {
+        try read { db in
+            let fault = try String.fetchOne(
+                db,
+                sql: "SELECT value FROM setting WHERE name = ?",
+                arguments: [Setting.pausedByFault]
+            )
+            let byOperator = try String.fetchOne(
+                db,
+                sql: "SELECT value FROM setting WHERE name = ?",
+                arguments: [Setting.pausedByOperator]
+            )
+            return try [fault.map { .fault(try FaultRecord(json: $0)) }, byOperator.map { _ in .byOperator }]
+                .compactMap(\.self)
+        }
     }
 
     func isPaused(_ db: Database) throws -> Bool {
-        try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM setting WHERE name = 'paused'") ?? 0 > 0
+        try Int.fetchOne(
+            db,
+            sql: "SELECT COUNT(*) FROM setting WHERE name IN (?, ?)",
+            arguments: [Setting.pausedByOperator, Setting.pausedByFault]
+        ) ?? 0 > 0
+    }
+
+    /// Faults for which jobs are held, each with the numbers of the Series; the oldest first.
+    package func heldFaults() throws(StoreError) -> [(fault: FaultRecord, series: [Int64])] {
+        try read { db in
+            let rows = try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT job.fault, run.series_id FROM job JOIN run ON run.id = job.run_id
+                    WHERE job.state = 'held' AND job.fault IS NOT NULL ORDER BY job.id
+                    """
+            )
+            var held: [(fault: FaultRecord, series: [Int64])] = []
+            for row in rows {
+                let (fault, series) = (try FaultRecord(json: row["fault"]), row["series_id"] as Int64)
+                if let known = held.firstIndex(where: { $0.fault == fault }) {
+                    if !held[known].series.contains(series) { held[known].series.append(series) }
+                } else {
+                    held.append((fault, [series]))
+                }
+            }
+            return held
+        }
     }
 
     /// Ends the open runs of a Series, and its arriving. Nothing that was received is deleted.
@@ -78,7 +137,7 @@ extension Store {
         return try write { db in
             try db.execute(
                 sql: """
-                    UPDATE job SET state = 'available', available_at = ?, attempts = 0
+                    UPDATE job SET state = 'available', available_at = ?, delay_ms = 0, attempts = 0
                     WHERE state IN ('held', 'available') AND run_id IN (SELECT id FROM run WHERE series_id = ?)
                     """,
                 arguments: [now(), number]

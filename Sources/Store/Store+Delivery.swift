@@ -93,7 +93,7 @@ extension Store {
                 sql: """
                     SELECT run.* FROM run JOIN series ON series.id = run.series_id
                     WHERE series.series_instance_uid = ? AND run.kind = 'contouring' AND run.state = 'delivered'
-                        AND run.verdict <> 'refused'
+                        AND run.verdict <> 'refused' AND run.labels_deleted = 0
                         AND run.id = (SELECT MAX(r.id) FROM run r WHERE r.series_id = run.series_id
                             AND r.kind = 'contouring' AND r.stack = run.stack AND r.model = run.model
                             AND r.state = 'delivered' AND r.verdict <> 'refused')
@@ -101,6 +101,69 @@ extension Store {
                     """,
                 arguments: [uid]
             ).map { try RunRecord(row: $0) }
+        }
+    }
+
+    /// Runs without pixels that ended before a time and still have their label maps, as long as nothing is scored against
+    /// them.
+    package func runsWithLabels(endedBefore time: Int64) throws(StoreError) -> [RunRecord] {
+        try read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT * FROM run WHERE state IN ('delivered', 'cancelled') AND pixels_deleted = 1
+                        AND labels_deleted = 0 AND COALESCE(delivered_at, created_at) < ?
+                        AND NOT EXISTS (SELECT 1 FROM run AS later WHERE later.base_run_id = run.id
+                            AND later.state IN ('working', 'delivering'))
+                    ORDER BY id
+                    """,
+                arguments: [time]
+            ).map { try RunRecord(row: $0) }
+        }
+    }
+
+    package func setLabelsDeleted(run: Int64) throws(StoreError) {
+        try write { db in try db.execute(sql: "UPDATE run SET labels_deleted = 1 WHERE id = ?", arguments: [run]) }
+    }
+
+    /// References that came before a time and that no run needs any more.
+    package func referencesToDelete(receivedBefore time: Int64) throws(StoreError) -> [InstanceRecord] {
+        try read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT * FROM instance WHERE state = 'reference' AND received_at < ? AND NOT EXISTS (
+                        SELECT 1 FROM reference JOIN series USING (series_instance_uid) JOIN run ON run.series_id = series.id
+                        WHERE reference.instance_id = instance.id AND run.labels_deleted = 0)
+                    ORDER BY id
+                    """,
+                arguments: [time]
+            ).map { try InstanceRecord(row: $0) }
+        }
+    }
+
+    package func setDeleted(reference number: Int64) throws(StoreError) {
+        try write { db in
+            try db.execute(
+                sql: "UPDATE instance SET state = 'deleted', header = NULL WHERE id = ? AND state = 'reference'",
+                arguments: [number]
+            )
+        }
+    }
+
+    /// The number of a Series that has delivered contours, all of whose label maps were deleted after their time.
+    package func seriesWithoutLabels(seriesInstanceUID uid: String) throws(StoreError) -> Int64? {
+        try read { db in
+            try Int64.fetchOne(
+                db,
+                sql: """
+                    SELECT series.id FROM series JOIN run ON run.series_id = series.id
+                    WHERE series.series_instance_uid = ? AND run.kind = 'contouring' AND run.state = 'delivered'
+                        AND run.verdict <> 'refused'
+                    GROUP BY series.id HAVING MIN(run.labels_deleted) = 1
+                    """,
+                arguments: [uid]
+            )
         }
     }
 }

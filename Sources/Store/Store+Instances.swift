@@ -24,7 +24,7 @@ extension Store {
             }
             try db.execute(
                 sql: """
-                    UPDATE instance SET state = 'parsing', code = NULL, reason = NULL, snapshot = ?,
+                    UPDATE instance SET state = 'parsing', code = NULL, reason = NULL, other_series_uid = NULL, snapshot = ?,
                         told = CASE WHEN snapshot = ? THEN told ELSE 0 END,
                         attempts = CASE WHEN snapshot = ? AND state = 'parsing' THEN attempts + 1 ELSE 1 END
                     WHERE id = ?
@@ -49,6 +49,7 @@ extension Store {
     package func beginTaking(
         _ number: Int64,
         seriesInstanceUID: String?,
+        studyInstanceUID: String? = nil,
         sopInstanceUID: String,
         header: String,
         digest: String,
@@ -58,10 +59,10 @@ extension Store {
             let series = try seriesInstanceUID.map { try findOrMakeSeries($0, db) }
             try db.execute(
                 sql: """
-                    UPDATE instance SET state = 'taking', series_id = ?, sop_instance_uid = ?, header = ?, digest = ?,
-                        stored_path = ?, code = NULL, reason = NULL WHERE id = ?
+                    UPDATE instance SET state = 'taking', series_id = ?, study_uid = ?, sop_instance_uid = ?, header = ?,
+                        digest = ?, stored_path = ?, code = NULL, reason = NULL WHERE id = ?
                     """,
-                arguments: [series, sopInstanceUID, header, digest, storedPath(series), number]
+                arguments: [series, studyInstanceUID, sopInstanceUID, header, digest, storedPath(series), number]
             )
             return try instance(number, db)
         }

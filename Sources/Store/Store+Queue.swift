@@ -35,25 +35,27 @@ package struct RetryPolicy: Sendable, Equatable {
 }
 
 extension Store {
-    /// No pause is longer than a day (retry.longest_delay_seconds): a job that seems to wait longer was queued before
-    /// the clock was set back.
-    private var longestWait: Int64 { 86_400_000 }
-
     /// Takes a job that is ready, and counts the attempt; nil when there is none or the queue is paused. What was
     /// begun first is finished first.
     package func claim() throws(StoreError) -> (job: JobRecord, run: RunRecord)? {
         try write { db in
             guard try !isPaused(db) else { return nil }
+            // No job waits longer than its pause from now: one that seems to was queued before the clock was set back.
+            try db.execute(
+                sql: """
+                    UPDATE job SET available_at = ? + delay_ms WHERE state = 'available' AND available_at > ? + delay_ms
+                    """,
+                arguments: [now(), now()]
+            )
             let row = try Row.fetchOne(
                 db,
                 sql: """
                     UPDATE job SET state = 'running', attempts = attempts + 1, started_at = ?, finished_at = NULL
-                    WHERE id = (SELECT id FROM job WHERE state = 'available'
-                            AND (available_at <= ? OR available_at > ? + ?)
+                    WHERE id = (SELECT id FROM job WHERE state = 'available' AND available_at <= ?
                         ORDER BY run_id, id LIMIT 1)
                     RETURNING *
                     """,
-                arguments: [now(), now(), now(), longestWait]
+                arguments: [now(), now()]
             )
             guard let row else { return nil }
             let job = try JobRecord(row: row)
@@ -93,7 +95,10 @@ extension Store {
         switch fault.kind {
         case "interrupted":
             try db.execute(
-                sql: "UPDATE job SET state = 'available', attempts = attempts - 1, available_at = ? WHERE id = ?",
+                sql: """
+                    UPDATE job SET state = 'available', attempts = attempts - 1, available_at = ?, delay_ms = 0
+                    WHERE id = ?
+                    """,
                 arguments: [now(), job.number]
             )
             return .retry(at: now())
@@ -102,10 +107,14 @@ extension Store {
             return .held
         case "transient" where job.attempts < policy.maximumAttempts,
             "bug" where job.attempts < policy.maximumCrashes:
-            let at = now() + policy.delay(afterAttempt: job.attempts)
+            let delay = policy.delay(afterAttempt: job.attempts)
+            let at = now() + delay
             try db.execute(
-                sql: "UPDATE job SET state = 'available', available_at = ?, finished_at = ?, fault = ? WHERE id = ?",
-                arguments: [at, now(), try fault.json(), job.number]
+                sql: """
+                    UPDATE job SET state = 'available', available_at = ?, delay_ms = ?, finished_at = ?, fault = ?
+                    WHERE id = ?
+                    """,
+                arguments: [at, delay, now(), try fault.json(), job.number]
             )
             return .retry(at: at)
         default:
@@ -135,7 +144,7 @@ extension Store {
                 _ = try startDelivery(job.runNumber, verdict: "refused", db)
             }
             try db.execute(
-                sql: "UPDATE job SET state = 'available', available_at = ? WHERE state = 'running'",
+                sql: "UPDATE job SET state = 'available', available_at = ?, delay_ms = 0 WHERE state = 'running'",
                 arguments: [now()]
             )
             return (db.changesCount, lost.count)

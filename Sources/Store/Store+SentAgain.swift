@@ -171,7 +171,7 @@ extension Store {
         ) == true
     }
 
-    private func setAside(
+    func setAside(
         _ number: Int64,
         _ words: SettingAside.Words,
         to path: String,

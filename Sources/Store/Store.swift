@@ -8,18 +8,26 @@ internal import GRDB
 /// Times are UTC milliseconds since 1970.
 package final class Store: Sendable {
     let database: DatabasePool
-    let now: @Sendable () -> Int64
+    private let path: String
+    /// The clock of the wall: it may be set.
+    package let now: @Sendable () -> Int64
 
-    /// Opens or makes the database and brings its schema up to date.
+    /// Opens or makes the database, looks whether it is whole, and brings its schema up to date.
     ///
-    /// - Parameter now: the clock, replaced in tests.
+    /// - Parameters:
+    ///   - isExpected: there is work that a database knew of: an empty one is a damaged one.
+    ///   - now: the clock, replaced in tests.
     /// - Throws: `StoreError`.
     package init(
         path: String,
+        isExpected: Bool = false,
         now: @escaping @Sendable () -> Int64 = { Int64((Date().timeIntervalSince1970 * 1000).rounded()) }
     ) throws(StoreError) {
         self.now = now
+        self.path = path
         do {
+            // Opening it would make a new one of it.
+            if isExpected, Self.isEmpty(path) { throw Self.emptied(path) }
             var configuration = Configuration()
             configuration.label = "contourd"
             configuration.foreignKeysEnabled = true
@@ -28,14 +36,43 @@ package final class Store: Sendable {
             database = try DatabasePool(path: path, configuration: configuration)
             // A pool sets NORMAL when it turns to WAL: then a commit could be lost in a power cut.
             try database.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+            try Self.check(database, isExpected: isExpected, path)
             let migrator = Self.migrator
             if try database.read(migrator.hasBeenSuperseded) { throw StoreError.newerSchema }
             try migrator.migrate(database)
         } catch let error as StoreError {
             throw error
         } catch {
-            throw StoreError(error)
+            throw StoreError(error, file: path)
         }
+    }
+
+    /// SQLite itself notices damage only where it happens to read.
+    private static func check(_ database: DatabasePool, isExpected: Bool, _ path: String) throws {
+        let (answer, tables) = try database.read { db in
+            (
+                try String.fetchOne(db, sql: "PRAGMA quick_check(1)") ?? "no answer",
+                try Int.fetchOne(db, sql: "SELECT COUNT(*) FROM sqlite_schema") ?? 0
+            )
+        }
+        let corrupt = Int(ResultCode.SQLITE_CORRUPT.rawValue)
+        guard answer == "ok" else { throw StoreError.database(code: corrupt, message: answer, file: path) }
+        if tables == 0 && isExpected { throw emptied(path) }
+    }
+
+    /// Whether there is not even the first page, and no log that it could be made from.
+    private static func isEmpty(_ path: String) -> Bool {
+        var (file, log) = (stat(), stat())
+        return (stat(path, &file) != 0 || file.st_mode & S_IFMT == S_IFREG && file.st_size < 512)
+            && (stat(path + "-wal", &log) != 0 || log.st_size == 0)
+    }
+
+    private static func emptied(_ path: String) -> StoreError {
+        .database(
+            code: Int(ResultCode.SQLITE_CORRUPT.rawValue),
+            message: "it is empty, but the folder work holds what it knew of",
+            file: path
+        )
     }
 
     /// How SQLite keeps what was committed: its journal mode, `synchronous`, and whether foreign keys are enforced.
@@ -46,46 +83,18 @@ package final class Store: Sendable {
                     try String.fetchOne(db, sql: "PRAGMA \(name)")
                 }
             }
-        } catch { throw StoreError(error) }
+        } catch { throw StoreError(error, file: path) }
     }
 
     package func close() throws(StoreError) {
-        do { try database.close() } catch { throw StoreError(error) }
+        do { try database.close() } catch { throw StoreError(error, file: path) }
     }
 
     func write<Value: Sendable>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
-        do { return try database.write(body) } catch { throw StoreError(error) }
+        do { return try database.write(body) } catch { throw StoreError(error, file: path) }
     }
 
     func read<Value: Sendable>(_ body: (Database) throws -> Value) throws(StoreError) -> Value {
-        do { return try database.read(body) } catch { throw StoreError(error) }
-    }
-}
-
-/// Errors of the database.
-package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
-    /// The database was made by a later version of contourd.
-    case newerSchema
-    /// SQLite's extended result code and text; no value of a row.
-    case database(code: Int, message: String)
-    case unknownSeries(Int64)
-    case notAllowed(String)
-
-    init(_ error: any Error) {
-        switch error {
-        case let error as StoreError: self = error
-        case let error as DatabaseError:
-            self = .database(code: Int(error.extendedResultCode.rawValue), message: error.message ?? "no message")
-        default: self = .database(code: 0, message: "\(type(of: error))")
-        }
-    }
-
-    package var description: String {
-        switch self {
-        case .newerSchema: "the database was made by a later version of contourd; install that version again"
-        case .database(let code, let message): "the database failed (SQLite \(code): \(message))"
-        case .unknownSeries(let number): "there is no series \(number); contourctl list shows all"
-        case .notAllowed(let reason): reason
-        }
+        do { return try database.read(body) } catch { throw StoreError(error, file: path) }
     }
 }

@@ -40,6 +40,23 @@ struct ContourCtl: ParsableCommand {
         ]
     )
 
+    /// The parser's own `help` answers for any word.
+    static func main() {
+        let words = CommandLine.arguments.dropFirst()
+        if words.first == "help" {
+            let known = Set(configuration.subcommands.map { $0._commandName } + ["help"])
+            let wanted = words.dropFirst().filter { !$0.hasPrefix("-") }
+            if let unknown = wanted.first(where: { !known.contains($0) }) ?? wanted.dropFirst().first {
+                exit(
+                    withError: ValidationError(
+                        "help takes one command; \(unknown) is none. contourctl --help lists all."
+                    )
+                )
+            }
+        }
+        main(nil)
+    }
+
     func validate() throws {
         guard CPUFeatures.hasAVX2AndFMA else {
             throw CommandFailure(

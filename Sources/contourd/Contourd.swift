@@ -15,8 +15,8 @@ struct Contourd: ParsableCommand {
             report for every CT series to the outbox. It is usually started by systemd; contourctl steers it.
 
             EXIT STATUS
-              0 stopped; 64 wrong use; 69 this processor is too old; 70 internal error; 75 another contourd uses \
-            the state folder; 77 a folder may not be used; 78 the configuration is invalid
+              0 stopped; 64 wrong use; 69 this processor is too old; 70 internal error; 74 the database is damaged, or its \
+            disk is full or fails; 75 another contourd uses the state folder; 77 a folder may not be used; 78 the configuration is invalid
             """,
         version: ContourdVersion.banner
     )
@@ -44,6 +44,8 @@ struct Contourd: ParsableCommand {
         }
         if worker { return Worker.run(memoryLimitMB: memoryLimitMB) }
         signal(SIGPIPE, SIG_IGN)
+        // Workers parse untrusted bytes: what the unit lets us do is not for them.
+        do { try Capabilities.keepFromChildren() } catch { Self.fail(error.description, 70) }
         let (configuration, path) = readConfiguration()
         if checkConfiguration { return print("\(path ?? "the defaults"): valid") }
         serve(configuration, path)
@@ -67,7 +69,7 @@ struct Contourd: ParsableCommand {
     private func readConfiguration() -> (Configuration, String?) {
         let path = config ?? (Directory.exists(Configuration.defaultPath) ? Configuration.defaultPath : nil)
         guard let path else { return (Configuration(), nil) }
-        do { return (try Configuration.read(path), path) } catch { Self.fail(error.description, 78) }
+        do { return (try Configuration.read(path, findsModels: true), path) } catch { Self.fail(error.description, 78) }
     }
 
     private static func fail(_ message: String, _ status: Int32) -> Never {

@@ -21,7 +21,8 @@ struct CommandLineTests {
     func wrongUse() throws {
         for arguments in [
             ["run"], ["run", "ct"], ["show"], ["evaluate", "--reference", "a"], ["list", "--state", "sleeping"],
-            ["phantom", "--output", "x", "--spacing", "1"], ["retry", "one"], ["dance"],
+            ["phantom", "--output", "x", "--spacing", "1"], ["retry", "one"], ["dance"], ["help", "nosuch"],
+            ["help", "run", "nosuch"],
         ] {
             let outcome = try Program.contourctl(arguments)
             #expect(outcome.status == 64, "\(arguments)")
@@ -36,6 +37,42 @@ struct CommandLineTests {
         #expect(try Program.contourd("--version").output == text)
         let json = try #require(try Program.contourctl("version", "--json").json() as? [String: String])
         #expect(text == "contourd \(json["version"] ?? "")\n")
+    }
+
+    @Test("help takes every command, and none")
+    func helpOfCommands() throws {
+        #expect(try Program.contourctl("help").status == 0)
+        for command in Self.commands + ["outcomes"] {
+            let outcome = try Program.contourctl("help", command)
+            #expect(outcome.status == 0 && outcome.output.contains("USAGE: contourctl \(command)"), "\(command)")
+        }
+    }
+
+    @Test("phantom tells a script what it wrote")
+    func phantomAnswer() throws {
+        let place = try TemporaryFolder()
+        let outcome = try Program.contourctl([
+            "phantom", "--output", place.path + "/p", "--columns", "32", "--rows", "32", "--spacing", "10", "10", "20",
+            "--json",
+        ])
+        let answer = try #require(try outcome.json() as? [String: Any])
+        let files = try FileManager.default.contentsOfDirectory(atPath: "\(answer["ct"] ?? "")")
+        #expect(files.count == answer["slices"] as? Int)
+        #expect("\(answer["truth"] ?? "")" == place.path + "/p/truth/rtstruct.dcm")
+        #expect("\(answer["seriesInstanceUID"] ?? "")".hasPrefix("2.25."))
+    }
+
+    @Test("a model that the configuration names and that is not there keeps contourd from starting, with status 78")
+    func missingModel() throws {
+        let place = try TemporaryFolder()
+        let path = place.path + "/contourd.toml"
+        try "[models]\nnames = [\"nope\"]\n".write(toFile: path, atomically: true, encoding: .utf8)
+        for outcome in [
+            try Program.contourd("--config", path), try Program.contourd("--config", path, "--check-configuration"),
+        ] {
+            #expect(outcome.status == 78)
+            #expect(outcome.errors.contains("\(path):2: models.names: there is no model \"nope\""))
+        }
     }
 
     @Test("explain says that a phantom would be contoured, and what a file that is no DICOM is")

@@ -2,6 +2,7 @@ import Daemon
 import Dicom
 import Foundation
 import Imaging
+import Pipeline
 import Store
 import Testing
 
@@ -67,6 +68,30 @@ struct CompletenessTests {
         localizer.sopInstanceUID += ".9"
         #expect(try sealed(headers + [localizer]).stacks.map(\.instances.count) == [10])
         #expect(try sealed([localizer]).stacks.count == 1)
+    }
+
+    @Test("Parts are numbered by their place in the acquisition, in whatever order files come, as contourctl run does")
+    func numbering() throws {
+        let late = headers.map { header in
+            var header = header
+            (header.acquisitionNumber, header.columns) = (2, 128)
+            header.sopInstanceUID += ".2"
+            return header
+        }
+        let early = headers.map { header in
+            var header = header
+            header.acquisitionNumber = 1
+            return header
+        }
+        for files in [early + late, late + early, (early + late).shuffled()] {
+            let stacks = try sealed(files).stacks
+            #expect(stacks.map(\.name) == [1, 2].map { "\(headers[0].seriesInstanceUID)-s\($0)" })
+            #expect(stacks.map { $0.headers[0].columns } == [headers[0].columns, 128])
+            #expect(stacks.map { $0.part?.number } == [1, 2])
+            let direct = Dicom.stacks(of: files)
+            #expect(direct.indices.map { stackName(of: $0, among: direct.map(\.key)) } == stacks.map(\.name))
+            #expect(direct.map { $0.key.columns } == stacks.map { $0.headers[0].columns })
+        }
     }
 
     @Test("What is not one stack is divided: another pixel grid, another frame of reference, another acquisition")

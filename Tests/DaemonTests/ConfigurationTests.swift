@@ -39,6 +39,13 @@ struct ConfigurationTests {
         expect("[inbox]\npolling = \"sometimes\"\n", line: 2, key: "inbox.polling", says: "")
         expect("[export]\ntolerances_mm = []\n", line: 2, key: "export.tolerances_mm", says: "at least one")
         expect("[series]\nquiet_seconds = \n", line: 2, key: "", says: "")
+        expect(
+            "[work]\nkeep_label_maps_days = 3.0\n",
+            line: 2,
+            key: "work.keep_label_maps_days",
+            says: "keep_pixels_days"
+        )
+        expect("[series]\nother_modalities = \"some\"\n", line: 2, key: "series.other_modalities", says: "alone")
         expect("[outbox]\nname = \"result\"\n", line: 2, key: "outbox.name", says: "{series}")
     }
 
@@ -71,6 +78,27 @@ struct ConfigurationTests {
         expect("[models]\nnames = [\"a\", \"b\"]\n", line: nil, key: "outbox.name", says: "{model}")
         let two = try parse("[models]\nnames = [\"a\", \"b\"]\n[outbox]\nname = \"{series}-{model}\"\n")
         #expect(two.models.names == ["a", "b"])
+    }
+
+    @Test("A model that is not there is told with file, line and key, and what there is; its folder likewise")
+    func missingModels() throws {
+        let models = folder.path + "/models"
+        _ = try folder.file("models/lungs/model.json", "{}")
+        func problem(_ text: String) throws -> ConfigurationError? {
+            let path = try folder.file("contourd.toml", text)
+            do throws(ConfigurationError) {
+                _ = try Configuration.read(path, findsModels: true)
+                return nil
+            } catch { return error }
+        }
+        let named = try problem("[models]\ndirectory = \"\(models)\"\nnames = [\"nope\"]\n")
+        #expect(named?.line == 3 && named?.key == "models.names")
+        #expect(named?.message.contains("there is no model \"nope\"; there is lungs") == true)
+        #expect(try problem("[models]\ndirectory = \"\(models)\"\nnames = [\"lungs\"]\n") == nil)
+        let nowhere = try problem("[models]\n\ndirectory = \"\(folder.path)/nowhere\"\n")
+        #expect(nowhere?.line == 3 && nowhere?.key == "models.directory")
+        // Who only asks the service, or looks for models, may read it all the same.
+        #expect(try parse("[models]\nnames = [\"nope\"]\n").models.names == ["nope"])
     }
 
     @Test("A file that is not there is told by its path")

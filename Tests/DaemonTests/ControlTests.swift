@@ -43,12 +43,86 @@ struct ControlTests {
         try serve(service) { client in
             _ = try client.ask(.pause)
             guard case .status(let status) = try client.ask(.status) else { return }
-            #expect(status.pausedBecause == "by an operator")
+            #expect(status.stops.map(\.kind) == [.pausedByOperator])
             _ = try client.ask(.resume)
-            #expect(try service.store.pauseReason() == nil)
+            #expect(try service.store.pauses().isEmpty)
         }
         #expect(service.log.texts(.queuePaused).count == 1)
         #expect(service.log.texts(.queueResumed).count == 1)
+    }
+
+    @Test("Several stops are told in the order in which they are to be mended, each with its command and one full stop")
+    func stops() throws {
+        let service = try TestService()
+        try service.store.pause(.byOperator)
+        let full = FaultRecord(
+            kind: "operator",
+            code: "E_NO_SPACE",
+            message: "There is no space left (on \"device\").",
+            hint: "Free space there, then: contourctl resume",
+            details: []
+        )
+        try service.store.pause(.fault(full))
+        let number = try holdSeries(service, code: "E_MODEL", message: "The model cannot be used: it is damaged..")
+        _ = try holdSeries(service, code: "E_NO_SPACE", message: full.message)
+        try serve(service) { client in
+            guard case .status(let status) = try client.ask(.status) else { return }
+            #expect(status.stops.map(\.kind) == [.pausedByFault, .held, .pausedByOperator])
+            #expect(
+                status.stops.map(\.command) == ["contourctl resume", "contourctl retry \(number)", "contourctl resume"]
+            )
+            #expect(status.stops[0].reason == "There is no space left (on \"device\").")
+            #expect(status.stops[0].hint == "Free space there.")
+            #expect(status.stops[1].reason == "The model cannot be used: it is damaged.")
+            #expect(status.stops[1].series == [number])
+            _ = try client.ask(.resume)
+            guard case .status(let after) = try client.ask(.status) else { return }
+            #expect(after.stops.isEmpty)
+        }
+    }
+
+    /// A Series whose run waits for an operator.
+    private func holdSeries(_ service: TestService, code: String, message: String) throws -> Int64 {
+        let store = service.store
+        let paused = try store.pauses()
+        _ = try store.resume()
+        let uid = "1.2.\(code.utf8.count)"
+        let instance = try store.beginParsing(inboxPath: "/inbox/\(uid)", snapshot: "1")
+        let taking = try store.beginTaking(
+            instance.number,
+            seriesInstanceUID: uid,
+            sopInstanceUID: uid + ".1",
+            header: "{}",
+            digest: "d"
+        ) { _ in "/work/\(uid)" }
+        let words = SettingAside.Words(code: "", reason: "")
+        let taken = try store.finishTaking(
+            image: taking.number,
+            settingAside: SettingAside(conflict: words, replaced: words) { "\($0)" }
+        )
+        let run = NewRun(
+            kind: "contouring",
+            stack: uid,
+            model: "lungs",
+            contentDigest: "c",
+            modelDigest: "m",
+            configurationDigest: "c",
+            softwareVersion: "1",
+            firstStage: "resample"
+        ) { _ in ("{}", uid) }
+        _ = try store.seal(taken.seriesNumber, runs: [run])
+        let fault = FaultRecord(kind: "operator", code: code, message: message, hint: "", details: [])
+        // Those that were held before are ready again, and are held once more.
+        var held = false
+        while let (job, run) = try store.claim() {
+            let own = run.seriesNumber == taken.seriesNumber
+            held = held || own
+            let former = try store.job(job.number).fault
+            _ = try store.finish(job.number, .failed(own ? fault : former ?? fault))
+        }
+        #expect(held)
+        for pause in paused { try store.pause(pause) }
+        return taken.seriesNumber
     }
 
     @Test("Nonsense, and a client that says nothing, keep nobody else waiting for long")

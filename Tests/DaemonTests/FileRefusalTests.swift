@@ -55,7 +55,7 @@ struct FileRefusalTests {
         try Directory.remove("\(service.outbox)/files-\(number).refused")
         _ = try FileRefusals(context: service.context).deliver()
         #expect(try outbox(service).isEmpty)
-        #expect(try Directory.list(service.context.state.work).map(\.name).filter { $0.hasPrefix("files") }.isEmpty)
+        #expect(try Directory.list(service.context.state.work).map(\.name).filter { $0.hasPrefix("notice") }.isEmpty)
     }
 
     @Test("As long as more of them come, nothing is told")

@@ -152,8 +152,11 @@ struct JobRunnerTests {
     func noSpace() throws {
         let service = try service("read -r request; echo '{\"done\":{}}'") { $0.outbox.minimumFreeMB = 9_999_999 }
         #expect(try runOne(service).state == .held)
-        #expect(try service.store.pauseReason()?.hasPrefix("E_NO_SPACE") == true)
-        #expect(try service.store.pauseReason()?.contains("less than outbox.minimum_free_mb (9999999)") == true)
+        guard case .fault(let fault)? = try service.store.pauses().first else {
+            Issue.record("it is not paused")
+            return
+        }
+        #expect(fault.code == "E_NO_SPACE" && fault.message.contains("less than outbox.minimum_free_mb (9999999)"))
         #expect(try service.store.claim() == nil)
         #expect(service.log.texts(.queuePaused).count == 1)
         var settings = service.context.current

@@ -62,7 +62,13 @@ final class TestService: Sendable {
         return FileManager.default.isExecutableFile(atPath: path) ? path : nil
     }()
 
-    init(program: String? = nil, change: (inout Configuration) -> Void = { _ in }) throws {
+    static let wallClock: @Sendable () -> Int64 = { Int64((Date().timeIntervalSince1970 * 1000).rounded()) }
+
+    init(
+        program: String? = nil,
+        change: (inout Configuration) -> Void = { _ in },
+        now: @escaping @Sendable () -> Int64 = TestService.wallClock
+    ) throws {
         signal(SIGPIPE, SIG_IGN)  // as contourd does
         folder = try TemporaryFolder()
         var configuration = Configuration()
@@ -83,7 +89,7 @@ final class TestService: Sendable {
         try Directory.create(configuration.folders.inbox)
         try Directory.create(configuration.folders.outbox)
         context = try ServiceContext(
-            store: try Store(path: state.database),
+            store: try Store(path: state.database, now: now),
             logger: log.logger,
             state: state,
             program: program ?? Self.program ?? "/bin/false",
@@ -147,7 +153,7 @@ final class TestService: Sendable {
         folder = other.folder
         try other.store.close()
         context = try ServiceContext(
-            store: try Store(path: other.context.state.database),
+            store: try Store(path: other.context.state.database, now: other.store.now),
             logger: log.logger,
             state: other.context.state,
             program: other.context.program,

@@ -101,6 +101,34 @@ struct StageTests {
         #expect(none?.code == "E_NO_IMAGES" && none?.kind == .permanent)
     }
 
+    @Test("a file with other bytes than those that were taken is not contoured; the refusal names its number")
+    func changedFile() throws {
+        let bench = try Workbench()
+        let images = try SmallPhantom.write(5, to: bench.folder.file("in"), withTruth: false)
+        let run = try bench.prepare("a", images: images)
+        var request = try run.request()
+        request.fileDigests = try Dictionary(
+            uniqueKeysWithValues: images.map { ($0, try SHA256Digest.hex(ofFile: $0)) }
+        )
+        try FileManager.default.removeItem(atPath: run.path)
+        try run.write(request)
+        try bench.runStages(run, [.resample])
+        try Directory.remove(run.directory(of: .resample))
+        let victim = images[7]
+        var bytes = try contents(victim)
+        let before = try FileManager.default.attributesOfItem(atPath: victim)[.modificationDate]
+        bytes[bytes.count - 3] ^= 1
+        try bytes.write(to: URL(fileURLWithPath: victim))
+        // Not even a time that was put back hides it.
+        try FileManager.default.setAttributes([.modificationDate: before as Any], ofItemAtPath: victim)
+        let found = fault { () throws(Fault) in try runStage(.resample, in: run, StageContext(threads: 2)) }
+        #expect(found?.code == "E_FILE_CHANGED" && found?.kind == .permanent)
+        let number = (victim as NSString).lastPathComponent.split(separator: ".")[0]
+        #expect(found?.details == ["file \(number)"])
+        #expect(found?.hint.contains("contourctl retry 7") == true)
+        #expect(!run.isFinished(.resample))
+    }
+
     @Test("a model that changed after the run was queued is for the operator to decide")
     func changedModel() throws {
         let bench = try Workbench()

@@ -277,3 +277,62 @@ struct SHA256Tests {
         #expect(try exitStatus("sha256sum", "--check", "--strict", sums) == 0)
     }
 }
+
+@Suite("Who can still write to a file")
+struct FileWriterTests {
+    @Test("a file is written to as long as a program has it open so, also mapped, and no longer")
+    func open() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write(String(repeating: "x", count: 5000), "a")
+        #expect(FileWriters.areAny(path) == false)
+        let reader = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        #expect(FileWriters.areAny(path) == false)
+        let writer = Glibc.open(path, O_RDWR | O_CLOEXEC)
+        #expect(FileWriters.areAny(path) == true)
+        let map = mmap(nil, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, writer, 0)
+        close(writer)
+        #expect(FileWriters.areAny(path) == true, "the mapping outlives the descriptor")
+        munmap(map, 4096)
+        #expect(FileWriters.areAny(path) == false)
+        close(reader)
+        #expect(FileWriters.areAny(folder.file("none")) == nil)
+    }
+
+    @Test("who opens a file for writing while it is asked about is not hurt, and neither are we")
+    func atOnce() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("x", "a")
+        let isDone = Mutex(false)
+        let failures = Mutex(0)
+        let writer = Thread {
+            for _ in 0..<2000 {
+                let file = Glibc.open(path, O_WRONLY | O_CLOEXEC)
+                if file < 0 || write(file, "y", 1) != 1 { failures.withLock { $0 += 1 } }
+                close(file)
+            }
+            isDone.withLock { $0 = true }
+        }
+        writer.start()
+        var answers: [Bool?: Int] = [:]
+        while !isDone.withLock({ $0 }) { answers[FileWriters.areAny(path), default: 0] += 1 }
+        #expect(failures.withLock { $0 } == 0)
+        #expect(answers[nil] == nil)
+    }
+
+    @Test("a file that has another name is copied, so that nobody reaches what was moved; one that has none is renamed")
+    func names() throws {
+        let folder = try TemporaryFolder()
+        let path = try folder.write("one", "a")
+        link(path, folder.file("other"))
+        #expect(FileWriters.nameCount(path) == 2)
+        #expect(try FileTransfer.move(path, to: folder.file("taken")) == .gone)
+        try Data("two".utf8).write(to: URL(fileURLWithPath: folder.file("other")))
+        #expect(try text(folder.file("taken")) == "one")
+        #expect(try folder.names == ["other", "taken"])
+        var before = stat(), after = stat()
+        stat(folder.file("taken"), &before)
+        try FileTransfer.move(folder.file("taken"), to: folder.file("again"))
+        stat(folder.file("again"), &after)
+        #expect(before.st_ino == after.st_ino)
+    }
+}

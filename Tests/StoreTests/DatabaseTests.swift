@@ -32,6 +32,69 @@ struct DatabaseTests {
         #expect(throws: StoreError.newerSchema) { try Store(path: path) }
     }
 
+    /// What may happen to a file on a disk.
+    private enum Damage: CaseIterable {
+        case noise, cutInTheMiddle, emptied, aFolder
+
+        func happen(to path: String) throws {
+            for ending in ["-wal", "-shm"] { unlink(path + ending) }
+            var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+            switch self {
+            case .noise:
+                for index in bytes.indices { bytes[index] = UInt8(truncatingIfNeeded: index &* 7919 >> 3) }
+            case .cutInTheMiddle: bytes = bytes.prefix(bytes.count / 2)
+            case .emptied: bytes = Data()
+            case .aFolder:
+                unlink(path)
+                mkdir(path, 0o700)
+                return
+            }
+            try bytes.write(to: URL(fileURLWithPath: path))
+        }
+    }
+
+    @Test("A damaged database is told with its file, what is wrong and what to do, and is not touched")
+    func damage() throws {
+        for damage in Damage.allCases {
+            let test = try TestStore()
+            _ = try test.sealedRun()
+            let path = test.folder.path + "/contourd.sqlite"
+            try test.store.close()
+            try moveLog(into: path)
+            try damage.happen(to: path)
+            let before = FileManager.default.contents(atPath: path)
+            let error = #expect(throws: StoreError.self, "\(damage)") { try Store(path: path, isExpected: true) }
+            #expect(error?.trouble == (damage == .aFolder ? .permission : .damage), "\(damage)")
+            let text = error?.description ?? ""
+            #expect(text.hasPrefix(path + ": ") && text.hasSuffix("."), "\(damage): \(text)")
+            #expect(FileManager.default.contents(atPath: path)?.count == before?.count, "\(damage)")
+        }
+    }
+
+    /// Everything lies in the database itself.
+    private func moveLog(into path: String) throws {
+        let queue = try DatabaseQueue(path: path)
+        try queue.inDatabase { db in _ = try db.checkpoint(.truncate) }
+        try queue.close()
+    }
+
+    @Test("A page that only a later query would read is noticed at the start")
+    func damagedPage() throws {
+        let test = try TestStore()
+        for n in 0..<200 { _ = try test.sealedRun("1.2.\(n)") }
+        let path = test.folder.path + "/contourd.sqlite"
+        try test.store.close()
+        try moveLog(into: path)
+        let file = try #require(FileHandle(forUpdatingAtPath: path))
+        let size = try file.seekToEnd()
+        try file.seek(toOffset: size / 4096 / 2 * 4096)
+        try file.write(contentsOf: Data(repeating: 0xA5, count: 4096))
+        try file.close()
+        let error = #expect(throws: StoreError.self) { try Store(path: path) }
+        #expect(error?.trouble == .damage)
+        #expect(error?.description.contains("Stop contourd and put the whole state folder back") == true)
+    }
+
     @Test("Migrations bring every table that the queries use, with strict types")
     func schema() throws {
         let test = try TestStore()

@@ -168,8 +168,10 @@ struct QueueTests {
         _ = try test.sealedRun("1.2")
         let (job, _) = try #require(try test.store.claim())
         #expect(try test.store.finish(job.number, .failed(.example("operator"))) == .held)
-        try test.store.pause(reason: "by an operator")
-        #expect(try test.store.pauseReason() == "by an operator")
+        try test.store.pause(.fault(.example("operator")))
+        try test.store.pause(.byOperator)
+        #expect(try test.store.pauses() == [.fault(.example("operator")), .byOperator])
+        #expect(try test.store.heldFaults().map(\.series) == [[1]])
         #expect(try test.store.claim() == nil)
         #expect(try test.store.nextJobTime() == nil)
         #expect(try test.store.resume() == 1)
@@ -179,12 +181,36 @@ struct QueueTests {
         #expect(try test.store.claim() != nil)
     }
 
-    @Test("A clock that was set back by days keeps no job waiting")
-    func clockSetBack() throws {
+    @Test(
+        "A clock that was set back keeps no job waiting longer than its pause",
+        arguments: [-3_600_000, -259_200_000]
+    )
+    func clockSetBack(by change: Int64) throws {
         let test = try TestStore()
         _ = try test.sealedRun()
-        test.advance(-3 * 86_400_000)
-        #expect(try test.store.claim() != nil)
+        test.advance(change)
+        let (job, _) = try #require(try test.store.claim())
+        guard case .retry(let at) = try test.store.finish(job.number, .failed(.example("transient"))) else {
+            Issue.record("no retry")
+            return
+        }
+        #expect(at == test.now + 5_000)
+        test.advance(change)
+        #expect(try test.store.claim() == nil, "before its pause is over")
+        #expect(try test.store.nextJobTime() == test.now + 5_000)
+        test.advance(5_000)
+        #expect(try test.store.claim()?.job.number == job.number)
+    }
+
+    @Test("A clock that was set forward by a day loses no attempt: the job is tried at once")
+    func clockSetForward() throws {
+        let test = try TestStore()
+        _ = try test.sealedRun()
+        let (job, _) = try #require(try test.store.claim())
+        _ = try test.store.finish(job.number, .failed(.example("transient")))
+        test.advance(86_400_000)
+        let (again, _) = try #require(try test.store.claim())
+        #expect(again.number == job.number && again.attempts == 2)
     }
 
     @Test("The end of a job that was cancelled meanwhile has no consequence")

@@ -34,6 +34,10 @@ package struct Configuration: Codable, Sendable, Equatable {
         package var incompleteAfterSeconds = 600.0
         /// A file of this name, or with this ending, says that its folder is complete.
         package var marker = ".done"
+        package enum OtherModalities: String, Sendable, NamedChoice { case alone, always, never }
+        /// Whether the sender of a series that is no CT is told that it is not contoured: `alone`, when no CT of its study
+        /// came.
+        package var otherModalities = OtherModalities.alone
     }
 
     package struct Models: Codable, Sendable, Equatable {
@@ -61,6 +65,9 @@ package struct Configuration: Codable, Sendable, Equatable {
         package var stallSeconds = 900.0
         /// Pixels of delivered series are kept so long.
         package var keepPixelsDays = 7.0
+        /// Label maps, measurements and references are kept so long; 0: for good. Without them a reference that comes later
+        /// cannot be scored.
+        package var keepLabelMapsDays = 0.0
     }
 
     package struct Retry: Codable, Sendable, Equatable {
@@ -139,6 +146,11 @@ extension Configuration {
             ),
             ((10...86400).contains(work.stallSeconds), "work.stall_seconds", "10 to 86400"),
             (work.keepPixelsDays >= 0, "work.keep_pixels_days", "0 or more"),
+            (
+                work.keepLabelMapsDays == 0
+                    || work.keepLabelMapsDays > 0 && work.keepLabelMapsDays >= work.keepPixelsDays,
+                "work.keep_label_maps_days", "0 (for good) or at least work.keep_pixels_days"
+            ),
             ((1...100).contains(retry.maximumAttempts), "retry.maximum_attempts", "1 to 100"),
             ((1...100).contains(retry.maximumCrashes), "retry.maximum_crashes", "1 to 100"),
             ((0...3600).contains(retry.firstDelaySeconds), "retry.first_delay_seconds", "0 to 3600"),

@@ -18,7 +18,12 @@ package struct ConfigurationError: Error, Sendable, Equatable, CustomStringConve
 
 extension Configuration {
     /// Reads a TOML file; keys that are not given keep their defaults, unknown keys are errors.
-    package static func read(_ path: String) throws(ConfigurationError) -> Configuration {
+    ///
+    /// - Parameter findsModels: a model that the file names must be there, as for a service that is to use it.
+    package static func read(
+        _ path: String,
+        findsModels: Bool = false
+    ) throws(ConfigurationError) -> Configuration {
         let data: Data
         do { data = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
             throw ConfigurationError(
@@ -37,7 +42,10 @@ extension Configuration {
                 message: "is not UTF-8 text; save it as UTF-8"
             )
         }
-        return try ConfigurationText(path: path, text: String(decoding: data, as: UTF8.self)).parse()
+        let text = ConfigurationText(path: path, text: String(decoding: data, as: UTF8.self))
+        let configuration = try text.parse()
+        if findsModels { try text.findModels(of: configuration) }
+        return configuration
     }
 }
 
@@ -61,6 +69,25 @@ struct ConfigurationText {
             throw error(snakeCase(problem.key), problem.message)
         } catch {
             throw ConfigurationError(path: path, line: nil, key: "", message: "\(error)")
+        }
+    }
+
+    /// Models by default may come later, with a package of their own; what somebody wrote down is meant.
+    func findModels(of configuration: Configuration) throws(ConfigurationError) {
+        let folder = configuration.models.directory
+        if !folder.isEmpty, !Directory.isFolder(folder) {
+            throw error("models.directory", "there is no folder \(folder)")
+        }
+        let catalog = ModelCatalog.locate(explicitDirectory: folder.isEmpty ? nil : folder)
+        for name in configuration.models.names where catalog.directory(of: name) == nil {
+            guard !folder.isEmpty || line(of: "models.names") != nil else { continue }
+            let present = catalog.names()
+            throw error(
+                "models.names",
+                "there is no model \"\(name)\"; "
+                    + (present.isEmpty ? "none is installed" : "there is \(present.joined(separator: ", "))")
+                    + ". Searched: \(catalog.searchPath.joined(separator: ", "))"
+            )
         }
     }
 

@@ -51,7 +51,7 @@ package struct ControlClient: Sendable {
             }
             let lock = try FileLock(path: state.lock)
             defer { withExtendedLifetime(lock) {} }
-            let store = try Store(path: state.database)
+            let store = try state.openStore()
             let reply = Controller(store: store, context: nil).handle(request)
             try store.close()
             return reply

@@ -31,13 +31,29 @@ package struct ServiceStatus: Codable, Sendable {
     package var version: String
     /// Whether a service answers; false when `contourctl` read the database itself.
     package var isRunning: Bool
-    package var pausedBecause: String?
+    /// What keeps work from going on, in the order in which it is to be mended.
+    package var stops: [Stop]
     package var modelProblem: String?
     package var jobs: [String: Int]
     package var arrivingSeries: Int
     package var quarantinedFiles: Int
     package var ignoredFiles: Int
     package var working: [WorkingJob]
+
+    package struct Stop: Codable, Sendable, Equatable {
+        package enum Kind: String, Codable, Sendable { case pausedByFault, held, pausedByOperator }
+        package var kind: Kind
+        /// Of the fault; nil for an operator's pause.
+        package var code: String?
+        /// A sentence, or several.
+        package var reason: String
+        /// What to do before the command; empty for an operator's pause.
+        package var hint: String
+        /// What makes the work go on after that.
+        package var command: String
+        /// Series that are held; empty where all are concerned.
+        package var series: [Int64]
+    }
 
     package struct WorkingJob: Codable, Sendable {
         package var series: Int64

@@ -38,7 +38,7 @@ package struct Controller: Sendable {
             case .retry(let number): return .done(try retry(number))
             case .cancel(let number): return .done(try cancel(number))
             case .pause:
-                try store.pause(reason: "by an operator")
+                try store.pause(.byOperator)
                 context?.logger.event(.queuePaused, "the queue was paused by an operator")
                 return .done("The queue is paused; what runs is finished.")
             case .resume:
@@ -65,7 +65,7 @@ package struct Controller: Sendable {
         return ServiceStatus(
             version: ContourdVersion.current,
             isRunning: context != nil,
-            pausedBecause: try store.pauseReason(),
+            stops: try stops(),
             modelProblem: context?.current.modelProblem,
             jobs: try store.jobCounts(),
             arrivingSeries: try store.collectingSeries().count,
@@ -73,6 +73,16 @@ package struct Controller: Sendable {
             ignoredFiles: try store.instances(in: .ignored).count,
             working: (working ?? []).sorted { $0.series < $1.series }
         )
+    }
+
+    /// What keeps work from going on, in the order in which it is to be mended.
+    private func stops() throws -> [ServiceStatus.Stop] {
+        let pauses = try store.pauses()
+        let pauseFaults = pauses.compactMap { pause in if case .fault(let fault) = pause { fault.code } else { nil } }
+        // What paused the queue held its stage, too; once is enough.
+        let held = try store.heldFaults().filter { !pauseFaults.contains($0.fault.code) }
+        let all = pauses.map { ServiceStatus.Stop($0) } + held.map { ServiceStatus.Stop(holding: $0.series, $0.fault) }
+        return all.filter { $0.kind != .pausedByOperator } + all.filter { $0.kind == .pausedByOperator }
     }
 
     private func summary(_ series: SeriesRecord, images: Int) throws -> SeriesSummary {
@@ -84,7 +94,7 @@ package struct Controller: Sendable {
         let undelivered = latest.flatMap { run in context?.undelivered.withLock { $0[run.number] } }
         return SeriesSummary(
             number: series.number,
-            state: state(of: series, latest, job),
+            state: state(of: series, latest, job, evaluations: runs.filter { $0.baseRunNumber == latest?.number }),
             images: images,
             revision: series.revision,
             stage: latest?.state == .working ? job?.stage : nil,
@@ -96,13 +106,22 @@ package struct Controller: Sendable {
         )
     }
 
-    private func state(of series: SeriesRecord, _ run: RunRecord?, _ job: JobRecord?) -> String {
+    /// - Parameter evaluations: of the run, by references that came after it.
+    private func state(
+        of series: SeriesRecord,
+        _ run: RunRecord?,
+        _ job: JobRecord?,
+        evaluations: [RunRecord]
+    ) -> String {
         if series.state == "collecting" { return "collecting" }
         guard let run else { return "cancelled" }
         switch run.state {
         case .working: return job?.state == .held ? "held" : job?.state == .running ? "working" : "queued"
         case .delivering: return "working"
-        case .delivered: return run.verdict ?? "delivered"
+        case .delivered:
+            // What a later reference found asks for the same look as what the run found itself.
+            let isSuspicious = evaluations.contains { $0.state == .delivered && $0.verdict == "review" }
+            return run.verdict == "delivered" && isSuspicious ? "review" : run.verdict ?? "delivered"
         case .cancelled: return "cancelled"
         }
     }

@@ -47,6 +47,9 @@ package struct Dispatcher {
             context.chore("the sender of refused files could not be told") {
                 if let due = try FileRefusals(context: context).deliver() { next = min(next, due) }
             }
+            context.chore("the sender of other series could not be told") {
+                if let due = try OtherSeriesRefusals(context: context).deliver() { next = min(next, due) }
+            }
             return isComplete ? next : min(next, 5)
         }
         wait = nextLook ?? wait
@@ -55,7 +58,7 @@ package struct Dispatcher {
             return true
         }
         if let next = try context.store.nextJobTime() {
-            wait = min(wait, max(0.05, (Double(next) / 1000) - Date().timeIntervalSince1970))
+            wait = min(wait, max(0.05, Double(next - context.store.now()) / 1000))
         }
         return false
     }

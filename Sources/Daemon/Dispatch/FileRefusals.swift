@@ -1,6 +1,5 @@
 import Foundation
 import Pipeline
-import Platform
 import Store
 
 /// Tells senders of files that were not taken: who drops files has nothing but folders to look into.
@@ -16,7 +15,7 @@ package struct FileRefusals {
     package func deliver() throws -> Double? {
         let files = try context.store.untoldFiles()
         guard let latest = files.map(\.receivedAt).max() else { return nil }
-        let quiet = Date().timeIntervalSince1970 - Double(latest) / 1000
+        let quiet = Double(context.store.now() - latest) / 1000
         let wanted = context.configuration.series.quietSeconds
         if quiet >= 0 && quiet < wanted { return wanted - quiet }
         let groups = Dictionary(grouping: files, by: Cause.init).values
@@ -53,12 +52,10 @@ package struct FileRefusals {
                 return "file \(file.number), received \(received.formatted(.iso8601))"
             }
         )
-        let folder = RunFolder(path: "\(context.state.work)/files-\(first.number)")
-        try Directory.create(folder.path)
-        try writeFileRefusal(fault, name: "files-\(first.number)", createdAt: Date(), to: folder)
-        try publish(folder.refusalDirectory, as: "files-\(first.number).refused")
+        let notice = SenderNotice(context: context, isOfSeries: false, name: "files-\(first.number)")
+        try notice.deliver(fault)
         try context.store.setTold(numbers)
-        try Directory.remove(folder.path)
+        try notice.clear()
     }
 
     /// For causes whose reason does not say it.
@@ -71,20 +68,6 @@ package struct FileRefusals {
             """
         case "E_PARSER_CRASHED": "Please report it, with the file if you may."
         default: ""
-        }
-    }
-
-    /// A notice that comes twice after a crash does no harm; one that never comes would.
-    private func publish(_ source: String, as name: String) throws {
-        let outbox = context.configuration.folders.outbox
-        if Directory.exists("\(outbox)/\(name)") { return }
-        if try FileSystemKind.areOnOneDevice(source, outbox) {
-            try Directory.publish(partial: source, as: "\(outbox)/\(name)")
-        } else {
-            let partial = "\(outbox)/.contourd-\(name).partial"
-            try Directory.remove(partial)
-            try FileTransfer.copyTree(source, to: partial)
-            try Directory.publish(partial: partial, as: "\(outbox)/\(name)")
         }
     }
 }

@@ -229,7 +229,7 @@ package struct JobRunner {
         case (.retry, let fault?) where fault.kind == .interrupted:
             log.event(.stageGivenBack, "\(what) was stopped and given back", fields)
         case (.retry(let at), let fault?):
-            let wait = max(0, Int(Double(at) / 1000 - Date().timeIntervalSince1970))
+            let wait = max(0, Int((at - context.store.now()) / 1000))
             log.event(.stageRetry, "\(what) failed: \(fault.message) Tried again in \(wait) s. \(fault.hint)", fields)
         case (.held, let fault?):
             log.event(.stageHeld, "\(what) is held: \(fault.message) \(fault.hint)", fields)
@@ -241,7 +241,7 @@ package struct JobRunner {
 
     private func pauseIfAllIsConcerned(_ fault: Fault?) throws {
         guard let fault, ["E_NO_SPACE", "E_PERMISSION"].contains(fault.code) else { return }
-        try context.store.pause(reason: "\(fault.code): \(fault.message)")
+        try context.store.pause(.fault(FaultRecord(fault)))
         context.logger.event(
             .queuePaused,
             "the queue is paused: \(fault.message) \(fault.hint)",

@@ -3,8 +3,8 @@ import Pipeline
 import Platform
 import Store
 
-/// Deletes pixels that are no longer needed. Label maps and geometry stay, so that a reference that comes months
-/// later can be scored. Files go first and the database learns of it after: what is cut short is done again.
+/// Deletes pixels that are no longer needed. Label maps and geometry stay, for good unless the configuration says
+/// otherwise, so that a reference that comes months later can be scored. Files go first and the database learns of it after: what is cut short is done again.
 package struct Retention {
     let context: ServiceContext
 
@@ -12,7 +12,7 @@ package struct Retention {
 
     package func clean() throws {
         let days = context.configuration.work.keepPixelsDays
-        let limit = Int64((Date().timeIntervalSince1970 - days * 86400) * 1000)
+        let limit = context.store.now() - Int64(days * 86_400_000)
         for run in try context.store.runsWithPixels(endedBefore: limit) {
             let folder = context.state.run(run.number)
             for name in ["ct.raw", "ct.json", "input.raw", "input.json", "reference.dcm"] {
@@ -28,6 +28,21 @@ package struct Retention {
                 if let path = image.storedPath { try Directory.remove(path) }
             }
             try context.store.setImagesDeleted(ofSeries: series)
+        }
+        try cleanLabelMaps()
+    }
+
+    private func cleanLabelMaps() throws {
+        let days = context.configuration.work.keepLabelMapsDays
+        guard days > 0 else { return }
+        let limit = context.store.now() - Int64(days * 86_400_000)
+        for run in try context.store.runsWithLabels(endedBefore: limit) {
+            try Directory.remove(context.state.run(run.number).path)
+            try context.store.setLabelsDeleted(run: run.number)
+        }
+        for reference in try context.store.referencesToDelete(receivedBefore: limit) {
+            if let path = reference.storedPath { try Directory.remove(path) }
+            try context.store.setDeleted(reference: reference.number)
         }
     }
 }

@@ -7,8 +7,16 @@ import Store
 /// Decides when a Series is complete, and queues its runs.
 struct Assembler {
     let context: ServiceContext
+    private var taken: TakenFiles
     /// What was found missing in a Series, as long as no image comes: headers are examined once.
     private var examined: [Int64: Examination] = [:]
+    private var arrivals: [Int64: Arrival] = [:]
+
+    /// The last arrival in a Series by a clock that nobody sets.
+    private struct Arrival {
+        var lastArrivalAt: Int64
+        var instant: ContinuousClock.Instant
+    }
 
     private struct Examination {
         var lastArrivalAt: Int64
@@ -16,13 +24,17 @@ struct Assembler {
         var missing: String?
     }
 
-    init(context: ServiceContext) { self.context = context }
+    init(context: ServiceContext, headers: HeaderReader) {
+        self.context = context
+        taken = TakenFiles(context: context, headers: headers)
+    }
 
     /// Looks at every Series that is arriving.
     /// - Returns: seconds until one of them must be looked at again; nil when none is arriving.
     mutating func assemble() throws -> Double? {
         let arriving = try context.store.collectingSeries()
         examined = examined.filter { number, _ in arriving.contains { $0.number == number } }
+        arrivals = arrivals.filter { number, _ in arriving.contains { $0.number == number } }
         var next: Double?
         for series in arriving {
             if context.isStopping { break }
@@ -34,11 +46,8 @@ struct Assembler {
 
     private mutating func assemble(_ series: SeriesRecord) throws -> Double? {
         let settings = context.current
-        let now = Date().timeIntervalSince1970
-        // A clock that was set back must not keep a Series waiting.
-        if Double(series.lastArrivalAt) / 1000 > now + 1 { try context.store.touch(series.number) }
-        let quiet = max(0, now - Double(series.lastArrivalAt) / 1000)
         let limits = settings.configuration.series
+        let quiet = quietSeconds(series, atMost: limits.quietSeconds)
         // Nothing is decided before the quiet time is over, so headers are not examined for every new file.
         guard series.marker || quiet >= limits.quietSeconds else {
             try wait(series, for: "more images; the last one came less than \(text(limits.quietSeconds)) s ago")
@@ -57,6 +66,7 @@ struct Assembler {
             try wait(series, for: "a usable model: \(problem)", isNews: true)
             return 60
         }
+        if let wait = try unfinished(series, patience: quiet >= limits.incompleteAfterSeconds) { return wait }
         let stacks = try SealedStacks(
             images(of: series),
             conflicts: context.store.openConflicts(ofSeries: series.number),
@@ -64,6 +74,37 @@ struct Assembler {
         )
         try seal(series, stacks, fresh)
         return nil
+    }
+
+    /// How long no image came. The time is taken from the clock of the wall once, for a Series that came before we did,
+    /// and then only as far as it lets a complete one start: the clock may have been set since.
+    private mutating func quietSeconds(_ series: SeriesRecord, atMost limit: Double) -> Double {
+        if let known = arrivals[series.number], known.lastArrivalAt == series.lastArrivalAt {
+            return known.instant.duration(to: .now).seconds
+        }
+        let isKnown = arrivals[series.number] != nil
+        let elapsed = isKnown ? 0 : Double(context.store.now() - series.lastArrivalAt) / 1000
+        let quiet = min(max(0, elapsed), limit)
+        arrivals[series.number] = Arrival(lastArrivalAt: series.lastArrivalAt, instant: .now - .seconds(quiet))
+        return quiet
+    }
+
+    /// - Returns: seconds until the Series must be looked at again, because files of it are still being written to, or
+    ///   were read again; nil when all are what was taken.
+    private mutating func unfinished(_ series: SeriesRecord, patience isOver: Bool) throws -> Double? {
+        let files =
+            try images(of: series) + context.store.references(toSeriesInstanceUID: series.seriesInstanceUID)
+        // A stage that found other bytes than those which were taken has seen what times did not tell.
+        let isSuspicious = try context.store.latestRefusal(ofSeries: series.number)?.code == TakenFiles.changedCode
+        switch try taken.examine(files, byContent: isSuspicious, patience: isOver) {
+        case .whole: return nil
+        case .changed: return 0.05
+        case .waiting(let numbers):
+            let which =
+                numbers.count == 1 ? "file \(numbers[0])" : "\(numbers.count) files, the first is \(numbers[0]),"
+            try wait(series, for: "\(which) to be written to the end by the program that sent it", isNews: true)
+            return min(1, context.configuration.inbox.settleSeconds)
+        }
     }
 
     private func images(of series: SeriesRecord) throws -> [InstanceRecord] {
@@ -170,7 +211,6 @@ package struct SealedStacks {
         localizersSetAside = scans.isEmpty ? 0 : all.filter(\.key.isLocalizer).reduce(0) { $0 + $1.indices.count }
         let count = Set(headers.map(\.sopInstanceUID)).count
         for (index, part) in parts.enumerated() {
-            let uid = part.key.seriesInstanceUID
             let own = part.indices.map { headers[$0] }
             let uids = Set(own.map(\.sopInstanceUID))
             let examination = examineStack(
@@ -181,7 +221,7 @@ package struct SealedStacks {
             if missing == nil { missing = Self.missing(examination) }
             stacks.append(
                 Stack(
-                    name: parts.count > 1 ? "\(uid)-s\(index + 1)" : uid,
+                    name: stackName(of: index, among: parts.map(\.key)),
                     instances: part.indices.map { images[$0] },
                     conflicts: conflicts.filter { uids.contains($0.sopInstanceUID ?? "") },
                     seriesInstanceCount: count,

@@ -105,14 +105,21 @@ struct FileReceiver {
         case .dicomdir:
             return .left(try leave(instance, code: "W_DICOMDIR", reason: "A DICOMDIR is not needed."))
         case .otherDicom(let sopClass):
-            return .left(
-                try leave(instance, code: "W_NOT_CT", reason: "It is no CT image (SOP Class \(sopClass)).")
+            let notice = try leave(instance, code: "W_NOT_CT", reason: "It is no CT image (SOP Class \(sopClass)).")
+            try context.store.note(
+                instance.number,
+                ofOtherSeries: header.seriesInstanceUID,
+                study: header.studyInstanceUID,
+                modality: header.modality
             )
+            // Its sender may have to be told.
+            context.wakeDispatchers()
+            return .left(notice)
         case .ctImage, .rtStructureSet, .segmentation: break
         }
         let isImage = header.kind == .ctImage
         // Another version of an image of the same Series is taken: which one counts is decided when it lies with us.
-        if let earlier = try context.store.receivedInstance(sopInstanceUID: header.sopInstanceUID),
+        if let earlier = try whole(context.store.receivedInstance(sopInstanceUID: header.sopInstanceUID)),
             try earlier.digest == digest || !isImage || !holdsImage(earlier, ofSeries: header.seriesInstanceUID)
         {
             return try judgeRepeat(instance, of: earlier, digest: digest)
@@ -121,6 +128,7 @@ struct FileReceiver {
         let taking = try context.store.beginTaking(
             instance.number,
             seriesInstanceUID: isImage ? header.seriesInstanceUID : nil,
+            studyInstanceUID: header.studyInstanceUID,
             sopInstanceUID: header.sopInstanceUID,
             header: json,
             digest: digest
@@ -129,6 +137,13 @@ struct FileReceiver {
                 ?? context.state.reference(instance.number)
         }
         return try finishOrGiveBack(taking)
+    }
+
+    /// A stored file that somebody wrote to since it was taken is no version of anything: the new one takes its place.
+    private func whole(_ earlier: InstanceRecord?) throws -> InstanceRecord? {
+        guard let earlier, try TakenFiles.isChanged(earlier) else { return earlier }
+        try TakenFiles.setAside(earlier, "It was sent again.", isTold: true, in: context)
+        return nil
     }
 
     private func holdsImage(_ instance: InstanceRecord, ofSeries uid: String) throws -> Bool {

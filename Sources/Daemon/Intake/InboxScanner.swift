@@ -36,6 +36,10 @@ package struct InboxScanner {
     }
 
     private var seen: [String: Seen] = [:]
+    /// Empty folders that have not changed for long, and since when we know.
+    private var empty: [String: Instant] = [:]
+    /// How long a folder is seen empty before it is cleared away: the clock that its age is told by may have been set.
+    private static let watch = Duration.seconds(600)
     private var settle: Duration = .zero
 
     package init() {}
@@ -78,7 +82,14 @@ package struct InboxScanner {
         self.settle = settle
         var listing = Listing()
         var present: Set<String> = []
+        let known = empty
+        empty = [:]
         collect(inbox, isInbox: true, marker, now, into: &listing, &present, onProgress)
+        for (folder, since) in empty {
+            empty[folder] = known[folder] ?? since
+            if let first = known[folder], first.duration(to: now) >= Self.watch { listing.deserted.append(folder) }
+        }
+        listing.deserted.sort()
         for (path, file) in seen where !present.contains(path) {
             if file.isLeft { listing.vanished.append(path) }
             seen[path] = nil
@@ -134,7 +145,7 @@ package struct InboxScanner {
             for path in seen.keys where path.hasPrefix(folder + "/") { present.insert(path) }
             return
         }
-        if entries.isEmpty && !isInbox && age > 86400 { listing.deserted.append(folder) }
+        if entries.isEmpty && !isInbox && age > 86400 { empty[folder] = now }
         for entry in entries where !Self.isIgnored(entry.name) || entry.name.hasSuffix(marker) {
             let path = folder + "/" + entry.name
             switch entry.kind {

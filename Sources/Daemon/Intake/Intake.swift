@@ -33,8 +33,9 @@ package final class Intake {
 
     package init(_ context: ServiceContext) throws {
         self.context = context
-        receiver = FileReceiver(context: context, headers: HeaderReader(context))
-        assembler = Assembler(context: context)
+        let headers = HeaderReader(context)
+        receiver = FileReceiver(context: context, headers: headers)
+        assembler = Assembler(context: context, headers: headers)
         teller = IntakeTeller(context: context)
         for file in try context.store.leftInInbox() {
             scanner.leave(InboxFile(path: file.inboxPath, snapshot: file.snapshot))
@@ -117,6 +118,7 @@ package final class Intake {
         if .now >= nextScan(configuration) { try scan(configuration) }
         let wait = Instant.now.duration(to: nextScan(configuration)).seconds
         let next = try assembler.assemble() ?? wait
+        try moveAside()
         return max(0.01, min(wait, next))
     }
 
@@ -138,7 +140,8 @@ package final class Intake {
         var open = 0
         for file in listing.ready {
             if context.isStopping { return }
-            if watcher.isOpen(file.path) {
+            // inotify tells who wrote while we watched; the kernel, where it tells, also who had opened it before.
+            if watcher.isOpen(file.path) || FileWriters.areAny(file.path) == true {
                 scanner.postpone(file, for: .seconds(1))
                 if scanner.age(of: file) > Self.longWriting { open += 1 }
                 continue
@@ -149,7 +152,12 @@ package final class Intake {
         try moveAside()
         teller.note(stillOpen: open)
         try obey(listing.markers)
-        for uid in touched { try EvaluationQueue(context: context).queue(seriesInstanceUID: uid) }
+        for uid in touched {
+            try EvaluationQueue(context: context).queue(seriesInstanceUID: uid)
+            if let series = try context.store.seriesWithoutLabels(seriesInstanceUID: uid) {
+                teller.noteUnscored(series)
+            }
+        }
         teller.tell()
     }
 

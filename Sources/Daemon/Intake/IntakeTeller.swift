@@ -49,6 +49,18 @@ struct IntakeTeller {
         }
     }
 
+    /// A reference came too late for a series.
+    func noteUnscored(_ series: Int64) {
+        context.logger.event(
+            .referenceReceived,
+            """
+            series \(series): a reference came that cannot be scored: the label maps were deleted after \
+            work.keep_label_maps_days; contourctl run with --reference scores it with the CT
+            """,
+            JournalFields(series: series)
+        )
+    }
+
     private func tellOpened(_ series: Int64) {
         context.logger.event(.seriesOpened, "series \(series) is arriving", JournalFields(series: series))
     }

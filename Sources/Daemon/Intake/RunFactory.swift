@@ -34,6 +34,7 @@ struct RunFactory {
             createdAt: milliseconds(Date()),
             threads: configuration.work.threads
         )
+        request.fileDigests = digests(of: files + references)
         request.seriesInstanceCount = stack.seriesInstanceCount
         request.describe(stack: stack.headers, part: stack.part, localizersSetAside: localizersSetAside)
         let base = configuration.deliveredName(stack: stack.name, model: model.name)
@@ -53,6 +54,11 @@ struct RunFactory {
             request.deliveredName = revision == 1 ? base : "\(base)-r\(revision)"
             return (String(decoding: try RunJSON.encode(request), as: UTF8.self), request.deliveredName)
         }
+    }
+
+    private func digests(of files: [InstanceRecord]) -> [String: String] {
+        let pairs = files.compactMap { file in file.storedPath.flatMap { path in file.digest.map { (path, $0) } } }
+        return Dictionary(pairs, uniquingKeysWith: { first, _ in first })
     }
 
     /// JSON keeps milliseconds: what is read back must be what was written.
@@ -81,6 +87,7 @@ struct EvaluationQueue {
         var request = try RunJSON.decode(RunRequest.self, from: Data(run.request.utf8))
         request.kind = .evaluation
         request.referenceFiles = [path]
+        request.fileDigests = reference.digest.map { [path: $0] }
         request.dicomFiles = []
         request.createdAt = Date(timeIntervalSince1970: Date().timeIntervalSince1970.rounded())
         request.softwareVersion = ContourdVersion.current

@@ -21,6 +21,7 @@ package enum JournalEvent: String, CaseIterable, Sendable {
     case fileLeftBehind = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a001a"
     case fileReplaced = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a001b"
     case fileStillOpen = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a001c"
+    case fileChanged = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a001d"
     case stageStarted = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0020"
     case stageFinished = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0021"
     case stageRetry = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0022"
@@ -41,7 +42,8 @@ package enum JournalEvent: String, CaseIterable, Sendable {
     var level: Logger.Level {
         switch self {
         case .reloadFailed, .noModel, .refused, .intakeTrouble, .deliveryFailed, .stageHeld, .internalError: .error
-        case .fileQuarantined, .fileUnreadable, .stageRetry, .deliveredForReview, .outcomeFlagged, .queuePaused:
+        case .fileQuarantined, .fileUnreadable, .fileChanged, .stageRetry, .deliveredForReview, .outcomeFlagged,
+            .queuePaused:
             .warning
         case .started, .stopping, .reloaded, .delivered, .queueResumed, .cancelled, .retried, .recovered, .fileReplaced:
             .notice

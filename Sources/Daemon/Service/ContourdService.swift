@@ -22,7 +22,7 @@ package enum ContourdService {
         let lock = try prepare(state, configuration)
         defer { withExtendedLifetime(lock) {} }
         let store: Store
-        do { store = try Store(path: state.database) } catch { throw StartError(status: 70, description: "\(error)") }
+        do { store = try state.openStore() } catch { throw StartError(error) }
         let settings = ServiceContext.Settings(reading: configuration)
         let context = try ServiceContext(
             store: store,
@@ -117,7 +117,7 @@ package enum ContourdService {
         defer { context.manager.ready() }
         do {
             var new = Configuration()
-            if let path = context.configurationPath { new = try Configuration.read(path) }
+            if let path = context.configurationPath { new = try Configuration.read(path, findsModels: true) }
             if let fixed = firstFixedChange(context.configuration, new) {
                 context.logger.event(
                     .reloadFailed,
@@ -158,6 +158,19 @@ package enum ContourdService {
         if old.control.socket != new.control.socket { return "control.socket" }
         if old.control.group != new.control.group { return "control.group" }
         return nil
+    }
+}
+
+extension ContourdService.StartError {
+    init(_ error: StoreError) {
+        let status: Int32 =
+            switch error.trouble {
+            case .permission: 77
+            case .damage, .noSpace, .disk: 74
+            case .busy: 75
+            case .other, nil: 70
+            }
+        self.init(status: status, description: error.description)
     }
 }
 

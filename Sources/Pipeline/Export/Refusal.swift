@@ -14,9 +14,16 @@ package func writeRefusal(_ fault: Fault, request: RunRequest, to folder: RunFol
 }
 
 /// The same for files that were not taken.
-package func writeFileRefusal(_ fault: Fault, name: String, createdAt: Date, to folder: RunFolder) throws(Fault) {
+/// - Parameter areSeries: they are a Series, and not for what is wrong with each of them.
+package func writeFileRefusal(
+    _ fault: Fault,
+    areSeries: Bool,
+    name: String,
+    createdAt: Date,
+    to folder: RunFolder
+) throws(Fault) {
     let report = refusal(fault, createdAt: createdAt, softwareVersion: ContourdVersion.current)
-    try write(report, name: name, of: .files, to: folder)
+    try write(report, name: name, of: areSeries ? .otherSeries : .files, to: folder)
 }
 
 private func refusal(_ fault: Fault, createdAt: Date, softwareVersion: String) -> CaseReport {

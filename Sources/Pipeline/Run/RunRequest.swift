@@ -52,6 +52,9 @@ package struct RunRequest: Codable, Sendable, Equatable {
     package var localizersSetAside: Int?
     /// The Run folder whose results an evaluation scores.
     package var baseRunDirectory: String?
+    /// SHA-256 of files by path, as they were taken: a file with other bytes is not used. Files that are not named are not
+    /// compared.
+    package var fileDigests: [String: String]?
 
     package init(
         seriesNumber: Int64,

@@ -87,24 +87,11 @@ package struct SeriesScan: Sendable {
                 headers: part.indices.map { headers[$0] },
                 files: part.indices.map { files[$0] },
                 seriesInstanceCount: counts[uid] ?? 0,
-                name: name(of: index, among: parts.map(\.key)),
+                name: stackName(of: index, among: parts.map(\.key)),
                 part: places[index],
                 localizersSetAside: part.key.isLocalizer ? 0 : localizers.reduce(0) { $0 + $1.indices.count }
             )
         }
-    }
-
-    /// Scans of one Series are numbered when there are several. Localizers beside them do not count, so that a result
-    /// is called the same whether a localizer came with the scan or not.
-    private static func name(of index: Int, among keys: [StackKey]) -> String {
-        let key = keys[index]
-        let siblings = keys.indices.filter {
-            keys[$0].seriesInstanceUID == key.seriesInstanceUID && keys[$0].isLocalizer == key.isLocalizer
-        }
-        let hasScans = keys.contains { $0.seriesInstanceUID == key.seriesInstanceUID && !$0.isLocalizer }
-        let base = key.seriesInstanceUID + (key.isLocalizer && hasScans ? "-localizer" : "")
-        guard siblings.count > 1, let number = siblings.firstIndex(of: index) else { return base }
-        return "\(base)-s\(number + 1)"
     }
 
     /// Regular files below the given paths, sorted; hidden files and links inside folders are not followed.
@@ -142,4 +129,17 @@ package struct SeriesScan: Sendable {
             }
         }
     }
+}
+
+/// Scans of one Series are numbered when there are several. Localizers beside them do not count, so that a result
+/// is called the same whether a localizer came with the scan or not.
+package func stackName(of index: Int, among keys: [StackKey]) -> String {
+    let key = keys[index]
+    let siblings = keys.indices.filter {
+        keys[$0].seriesInstanceUID == key.seriesInstanceUID && keys[$0].isLocalizer == key.isLocalizer
+    }
+    let hasScans = keys.contains { $0.seriesInstanceUID == key.seriesInstanceUID && !$0.isLocalizer }
+    let base = key.seriesInstanceUID + (key.isLocalizer && hasScans ? "-localizer" : "")
+    guard siblings.count > 1, let number = siblings.firstIndex(of: index) else { return base }
+    return "\(base)-s\(number + 1)"
 }

@@ -39,7 +39,14 @@ struct EvaluateStage: Stage {
         let references = ReferenceMasks.grouped(request.referenceFiles)
         for (index, paths) in references.enumerated() {
             try context.report(0.3 + 0.7 * Double(index) / Double(references.count), "scoring")
-            score(paths, with: evaluation, of: try base.request(), facts, isLate: request.kind == .evaluation, &result)
+            score(
+                Reference(paths: paths, digests: request.fileDigests),
+                with: evaluation,
+                of: try base.request(),
+                facts,
+                isLate: request.kind == .evaluation,
+                &result
+            )
         }
         try RunJSON.encode(result).write(to: URL(fileURLWithPath: output + "/evaluation.json"))
     }
@@ -76,7 +83,7 @@ struct EvaluateStage: Stage {
             var findings: [CaseReport.Finding]
         }
         let kept = try base.decode(Kept.self, stage: .evaluate, "evaluation.json")
-        let ofReferences: Set = ["W_OWN_RESULT", "W_REFERENCE_UNMATCHED", "W_REFERENCE_UNUSABLE"]
+        let ofReferences: Set = ["W_SIDES_SWAPPED", "W_OWN_RESULT", "W_REFERENCE_UNMATCHED", "W_REFERENCE_UNUSABLE"]
         return EvaluationFacts(
             structures: kept.structures,
             findings: kept.findings.filter { !ofReferences.contains($0.code) },
@@ -84,19 +91,31 @@ struct EvaluateStage: Stage {
         )
     }
 
+    /// The files of one reference, with the digests that they had when they were taken.
+    private struct Reference {
+        var paths: [String]
+        var digests: [String: String]?
+    }
+
     private func score(
-        _ paths: [String],
+        _ reference: Reference,
         with evaluation: ReferenceEvaluation,
         of request: RunRequest,
         _ facts: SeriesFacts,
         isLate: Bool,
         _ result: inout EvaluationFacts
     ) {
-        let references = paths.compactMap { path in
-            usable(into: &result) { try reference(path, with: evaluation, facts) }
+        let references = reference.paths.compactMap { path in
+            usable(into: &result) {
+                let number = request.seriesNumber
+                let file = try UnchangedFiles([path], digests: reference.digests, series: number, threads: 1)
+                let masks = try self.masks(path, with: evaluation, facts)
+                try file.check(series: number)
+                return masks
+            }
         }
         guard !references.isEmpty,
-            let scores = usable(
+            let (scores, mismatches) = usable(
                 into: &result,
                 { try evaluation.score(against: references, leavingOutUnedited: isLate) }
             )
@@ -113,6 +132,7 @@ struct EvaluateStage: Stage {
             return
         }
         result.evaluations.append(scores)
+        result.findings.insert(contentsOf: mismatches.map(swapped), at: 0)
         guard scores.structures.isEmpty, !changes.contains(where: { $0.status == .unedited }) else { return }
         result.findings.append(
             .init(
@@ -123,6 +143,24 @@ struct EvaluateStage: Stage {
                 hint: "Name structures after TG-263, for example Lung_L.",
                 details: scores.unmatchedReference
             )
+        )
+    }
+
+    private func swapped(_ mismatch: SideMismatch) -> CaseReport.Finding {
+        func text(_ dice: Double) -> String { String(format: "%.2f", dice) }
+        return .init(
+            severity: .review,
+            code: "W_SIDES_SWAPPED",
+            structure: mismatch.own,
+            message: """
+                \(mismatch.reference) of the reference lies where \(mismatch.other) lies: Dice \(text(mismatch.otherDice)), \
+                and \(text(mismatch.dice)) with \(mismatch.own).
+                """,
+            hint: """
+                Left and right are mixed up, in the reference or in these contours. Look at both on the CT; until then the \
+                scores of the structure mean nothing.
+                """,
+            details: []
         )
     }
 
@@ -139,7 +177,7 @@ struct EvaluateStage: Stage {
         )
     }
 
-    private func reference(
+    private func masks(
         _ path: String,
         with evaluation: ReferenceEvaluation,
         _ facts: SeriesFacts

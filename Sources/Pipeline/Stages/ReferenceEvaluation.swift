@@ -16,11 +16,12 @@ struct ReferenceEvaluation {
     ///   - references: the files of one reference; a structure that is in several is scored once.
     ///   - leavesOutUnedited: the reference may have been made from our result: structures that nobody changed are
     ///     counted, not scored.
+    /// - Returns: the scores, and structures whose side is not that of ours.
     /// - Throws: what reading a mask throws.
     func score(
         against references: [ReferenceMasks],
         leavingOutUnedited leavesOutUnedited: Bool = false
-    ) throws -> CaseReport.Evaluation {
+    ) throws -> (CaseReport.Evaluation, [SideMismatch]) {
         var evaluation = CaseReport.Evaluation(
             referenceKind: references[0].kind.rawValue,
             referenceSOPInstanceUID: references[0].sopInstanceUID,
@@ -31,6 +32,7 @@ struct ReferenceEvaluation {
         )
         evaluation.approvalStatus = references[0].approvalStatus
         var changes: [StructureChange] = []
+        var mismatches: [SideMismatch] = []
         let geometry = labels.volume.geometry
         let theirs = references.flatMap { reference in reference.names.indices.map { (reference, $0) } }
         let partners = StructureName.partners(of: theirs.map { $0.names[$1] }, in: names)
@@ -49,6 +51,16 @@ struct ReferenceEvaluation {
                 tolerancesMM: tolerancesMM,
                 threads: threads
             )
+            mismatches += [
+                SideMismatch(
+                    name,
+                    placed.mask,
+                    own: own,
+                    among: names,
+                    dice: scores.dice,
+                    prediction: prediction(of:)
+                )
+            ].compactMap(\.self)
             let change = StructureChange(scores, on: geometry)
             changes.append(change)
             if !leavesOutUnedited || change.status != .unedited { evaluation.structures.append(scores) }
@@ -61,7 +73,7 @@ struct ReferenceEvaluation {
             }
             evaluation.changes = changes + removed.map(StructureChange.init(removed:))
         }
-        return evaluation
+        return (evaluation, mismatches)
     }
 
     private var names: [String] {

@@ -20,6 +20,12 @@ struct ResampleStage: Stage {
 
     func run(_ request: RunRequest, _ folder: RunFolder, output: String, _ context: StageContext) throws {
         let model = try loadModel(of: request)
+        let files = try UnchangedFiles(
+            request.dicomFiles,
+            digests: request.fileDigests,
+            series: request.seriesNumber,
+            threads: context.threads
+        )
         let series = try loadCTSeries(
             files: request.dicomFiles,
             limits: request.admission,
@@ -28,6 +34,7 @@ struct ResampleStage: Stage {
             progress: { context.progress($0 * 0.7, "reading the CT") },
             isCancelled: context.isCancelled
         )
+        try files.check(series: request.seriesNumber)
         try context.report(0.7, "resampling")
         try series.volume.write(toBase: output + "/ct")
         let input = networkInput(ct: series.volume, model: model, threads: context.threads)

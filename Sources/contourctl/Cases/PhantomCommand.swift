@@ -87,6 +87,9 @@ struct PhantomCommand: ParsableCommand {
     @Flag(help: "Leave the true contours out.")
     var withoutTruth = false
 
+    @Flag(help: "Print what was written as JSON.")
+    var json = false
+
     func validate() throws {
         guard spacing.count == 3, spacing.allSatisfy({ $0 >= 0.2 && $0 <= 20 }) else {
             throw ValidationError("--spacing takes three numbers between 0.2 and 20 mm, for example 1.6 1.6 3")
@@ -119,12 +122,29 @@ struct PhantomCommand: ParsableCommand {
             (request.kind, request.isRandom) = (scan, random)
             do {
                 let written = try writePhantom(request, to: output, threads: ProcessorCount.available)
+                if json { return try printJSON(Answer(written, output: output)) }
                 print("\(written.sliceCount) slices in \(output)/ct")
                 if let truth = written.truthPath { print("truth in \(truth) and beside it") }
             } catch let error as PhantomError {
                 throw CommandFailure(.cannotCreate, error.description)
             }
         }
+    }
+}
+
+/// What `phantom --json` prints.
+private struct Answer: Encodable {
+    var ct: String
+    var seriesInstanceUID: String
+    var slices: Int
+    /// The RT Structure Set.
+    var truth: String?
+
+    init(_ written: WrittenPhantom, output: String) {
+        ct = output + "/ct"
+        seriesInstanceUID = written.seriesInstanceUID
+        slices = written.sliceCount
+        truth = written.truthPath
     }
 }
 

@@ -114,8 +114,10 @@ struct InstallationCheck {
             guard case .status(let status) = try ControlClient(configuration).ask(.status), status.isRunning else {
                 return Result(subject: "service", result: .warning, text: "not running: systemctl start contourd")
             }
-            if let reason = status.pausedBecause {
-                return Result(subject: "service", result: .warning, text: "running, but the queue is paused: \(reason)")
+            if let stop = status.stops.first {
+                let what = stop.series.isEmpty ? "the queue is paused" : "a series is held"
+                let text = "running, but \(what): \(stop.reason) contourctl status says what to do"
+                return Result(subject: "service", result: .warning, text: text)
             }
             return Result(subject: "service", result: .good, text: "contourd \(status.version) is running")
         } catch { return Result(subject: "service", result: .warning, text: "\(error)") }

@@ -14,9 +14,10 @@ struct RetryCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("Number of the series, from list.", valueName: "series"))
     var series: Int64
 
+    @OptionGroup var answer: AnswerOptions
     @OptionGroup var options: ConfigurationOptions
 
-    func run() throws { try exiting { try tell(options.ask(.retry(series))) } }
+    func run() throws { try exiting { try answer.tell(options.ask(.retry(series)), series: series) } }
 }
 
 struct CancelCommand: ParsableCommand {
@@ -28,9 +29,10 @@ struct CancelCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("Number of the series, from list.", valueName: "series"))
     var series: Int64
 
+    @OptionGroup var answer: AnswerOptions
     @OptionGroup var options: ConfigurationOptions
 
-    func run() throws { try exiting { try tell(options.ask(.cancel(series))) } }
+    func run() throws { try exiting { try answer.tell(options.ask(.cancel(series)), series: series) } }
 }
 
 struct PauseCommand: ParsableCommand {
@@ -39,9 +41,10 @@ struct PauseCommand: ParsableCommand {
         abstract: "Start no new stage; what runs is finished, and scans are still received."
     )
 
+    @OptionGroup var answer: AnswerOptions
     @OptionGroup var options: ConfigurationOptions
 
-    func run() throws { try exiting { try tell(options.ask(.pause)) } }
+    func run() throws { try exiting { try answer.tell(options.ask(.pause)) } }
 }
 
 struct ResumeCommand: ParsableCommand {
@@ -50,11 +53,24 @@ struct ResumeCommand: ParsableCommand {
         abstract: "End a pause, and try everything that is held again."
     )
 
+    @OptionGroup var answer: AnswerOptions
     @OptionGroup var options: ConfigurationOptions
 
-    func run() throws { try exiting { try tell(options.ask(.resume)) } }
+    func run() throws { try exiting { try answer.tell(options.ask(.resume)) } }
 }
 
-private func tell(_ reply: ControlReply) {
-    if case .done(let text) = reply { print(text) }
+/// How the answer of the service is told.
+struct AnswerOptions: ParsableArguments {
+    @Flag(help: "Print the answer as JSON.")
+    var json = false
+
+    func tell(_ reply: ControlReply, series: Int64? = nil) throws {
+        guard case .done(let text) = reply else { return }
+        if json { try printJSON(Answer(message: text, series: series)) } else { print(text) }
+    }
+
+    private struct Answer: Encodable {
+        var message: String
+        var series: Int64?
+    }
 }

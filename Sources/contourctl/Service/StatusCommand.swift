@@ -27,7 +27,8 @@ struct StatusCommand: ParsableCommand {
 
     private func tell(_ status: ServiceStatus) {
         print(status.isRunning ? "contourd \(status.version) is running" : "contourd is not running")
-        if let reason = status.pausedBecause { print("the queue is PAUSED: \(reason). contourctl resume goes on.") }
+        if status.stops.count > 1 { print("\(status.stops.count) things stop the work; mend them in this order:") }
+        for stop in status.stops { tell(stop) }
         if let problem = status.modelProblem { print("NO MODEL can be used: \(problem)") }
         for job in status.working {
             print("series \(job.series): \(job.stage) \(Int((job.progress * 100).rounded())) %")
@@ -38,5 +39,18 @@ struct StatusCommand: ParsableCommand {
         if status.quarantinedFiles + status.ignoredFiles > 0 {
             print("\(status.quarantinedFiles) files in quarantine, \(status.ignoredFiles) left in the inbox")
         }
+    }
+
+    private func tell(_ stop: ServiceStatus.Stop) {
+        let code = stop.code.map { "\($0): " } ?? ""
+        let what =
+            switch stop.kind {
+            case .pausedByFault, .pausedByOperator: "the queue is PAUSED: \(code)"
+            case .held where stop.series.count == 1: "series \(stop.series[0]) is HELD: \(code)"
+            case .held: "series \(stop.series.map(String.init).joined(separator: ", ")) are HELD: \(code)"
+            }
+        print(what + stop.reason)
+        let hint = stop.hint.isEmpty ? "" : stop.hint + " Then: "
+        print("  \(hint)\(stop.command)")
     }
 }

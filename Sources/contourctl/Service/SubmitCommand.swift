@@ -25,12 +25,15 @@ struct SubmitCommand: ParsableCommand {
     @Flag(help: "Wait until every series is delivered or refused.")
     var wait = false
 
+    @Flag(help: "Print what was handed over, and with --wait what became of it, as JSON.")
+    var json = false
+
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
         try exiting {
             let configuration = try options.read()
-            let bar = ProgressBar()
+            let bar = ProgressBar(isQuiet: json)
             let scan = try SeriesScan(paths: inputs, limits: configuration.admission) { done, all in
                 bar.show(Double(done) / Double(max(all, 1)), "reading headers")
             }
@@ -47,31 +50,59 @@ struct SubmitCommand: ParsableCommand {
             bar.end()
             let uids = Set(scan.stacks.map(\.key.seriesInstanceUID)).sorted()
             let ignored = scan.ignored.isEmpty ? "" : "; \(scan.ignored.count) other files were left out"
-            print("\(files.count) files of \(uids.count) series handed over\(ignored)")
-            if wait { try follow(uids, sent) }
+            if !json { print("\(files.count) files of \(uids.count) series handed over\(ignored)") }
+            let found = wait ? try follow(uids, sent) : [:]
+            if json {
+                let series = uids.map { Handed.Series($0, found[$0]) }
+                try printJSON(Handed(files: files.count, leftOut: scan.ignored.count, series: series))
+            }
+            for end in found.values.sorted(by: { $0.number < $1.number }) { try SeriesEnd(end.state)?.exit() }
         }
+    }
+
+    /// What `--json` prints.
+    private struct Handed: Encodable {
+        struct Series: Encodable {
+            var seriesInstanceUID: String
+            /// With `--wait`: as `list --json` has them.
+            var number: Int64?
+            var state: String?
+            var fault: String?
+            var deliveredName: String?
+
+            init(_ uid: String, _ summary: SeriesSummary?) {
+                seriesInstanceUID = uid
+                (number, state) = (summary?.number, summary?.state)
+                (fault, deliveredName) = (summary?.fault, summary?.deliveredName)
+            }
+        }
+        var files: Int
+        var leftOut: Int
+        var series: [Series]
     }
 
     /// Waits for series by their UIDs; they have no number before the service took their first file.
     ///
     /// - Parameter marker: the file that the service removes when it has taken all that lay beside it. Before, a series
     ///   that was delivered earlier would seem to have reached its end already.
-    private func follow(_ uids: [String], _ marker: String) throws {
+    /// - Returns: series that reached their end, by UID.
+    private func follow(_ uids: [String], _ marker: String) throws -> [String: SeriesSummary] {
         let interruption = Interruption()
-        var ends: [String: SeriesEnd] = [:]
+        var ends: [String: SeriesSummary] = [:]
         while ends.count < uids.count, !interruption.isRequested {
             Thread.sleep(forTimeInterval: 0.5)
             if Directory.exists(marker) { continue }
             for uid in uids where ends[uid] == nil {
                 guard case .show(let details) = try options.ask(.find(seriesInstanceUID: uid)) else { continue }
                 guard let end = SeriesEnd(details.summary.state) else { continue }
-                ends[uid] = end
+                ends[uid] = details.summary
+                if json { continue }
                 let fault = details.summary.fault.map { ", \($0)" } ?? ""
                 let name = details.summary.deliveredName.map { ", \($0)" } ?? ""
                 print("series \(details.summary.number): \(end.rawValue)\(fault)\(name)")
             }
         }
-        for end in ends.values { try end.exit() }
+        return ends
     }
 }
 

@@ -7,7 +7,8 @@ struct WatchCommand: ParsableCommand {
         commandName: "watch",
         abstract: "Follow series as they go through the stages, one line a change.",
         discussion: """
-            Without SERIES it follows all until Ctrl-C. With SERIES it ends when the series has reached its end.
+            Without SERIES it follows all until Ctrl-C. With SERIES it ends when the series has reached its end. With \
+            --json every line is an object as list --json has it.
 
             EXIT STATUS
               0 delivered, also with findings, or Ctrl-C; 65 refused; 69 the service does not run; 75 the series is held \
@@ -18,12 +19,15 @@ struct WatchCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("Number of a series. Default: all.", valueName: "series"))
     var series: Int64?
 
+    @Flag(help: "Print each change as JSON, one object a line.")
+    var json = false
+
     @OptionGroup var options: ConfigurationOptions
 
     func run() throws {
         try exiting {
             let interruption = Interruption()
-            let bar = ProgressBar()
+            let bar = ProgressBar(isQuiet: json)
             var told: [Int64: String] = [:]
             if let series { _ = try options.ask(.show(series)) }  // tells at once that there is none
             while !interruption.isRequested {
@@ -35,7 +39,8 @@ struct WatchCommand: ParsableCommand {
                     let isOld = told.isEmpty && series == nil && SeriesEnd(item.state) != nil
                     if told.updateValue(line, forKey: item.number) != line, !isOld {
                         bar.end()
-                        FileHandle.standardOutput.write(Data((line + "\n").utf8))
+                        let news = try json ? jsonLine(item) : line
+                        FileHandle.standardOutput.write(Data((news + "\n").utf8))
                     }
                     if item.number == series, let end = SeriesEnd(item.state) { return try end.exit() }
                 }

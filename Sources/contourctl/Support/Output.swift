@@ -6,6 +6,13 @@ func printJSON(_ value: some Encodable) throws {
     print(String(decoding: try RunJSON.encode(value), as: UTF8.self))
 }
 
+/// The same on one line, for output that does not end.
+func jsonLine(_ value: some Encodable) throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(value), as: UTF8.self)
+}
+
 /// A table for people: columns as wide as their widest cell, the last one free.
 struct TextTable {
     private var rows: [[String]]

@@ -12,7 +12,7 @@ pid=$(main_pid)
 is "it runs as its own user" contourd "$(x ps -o user= -p "$pid")"
 status=$(x cat "/proc/$pid/status")
 is "system calls are filtered" "*Seccomp:?2*" "$status"
-is "it has no capability" "*CapEff:?0000000000000000*" "$status"
+is "its one capability is to ask whether a file is open (CAP_LEASE)" "*CapEff:?0000000010000000*" "$status"
 is "no network but an unused loopback" 1 "$(x nsenter -t "$pid" -n sh -c 'ls /sys/class/net 2>/dev/null | wc -l; true' | tail -n 1)"
 fails "the system is read-only for it" 1 nsenter -t "$pid" -m sh -c 'touch /usr/probe 2>/dev/null'
 fails "homes are out of its sight" 1 nsenter -t "$pid" -m sh -c 'test -e /home/alice/.profile'

@@ -55,3 +55,20 @@ is "each exactly once, also after a restart" $((before + 2)) "$(xs "ls /home/bob
 xs "touch /home/bob/stop"
 wait $!
 is "submitted folders are gone when they are empty" 0 "$(xs "ls -d $inbox/submit-* 2>/dev/null | wc -l")"
+
+# A file that alice's program had opened before the service started, and that can be read to its end already.
+x systemctl stop contourd
+fifth=$(phantom 8)
+as alice 022 "mkdir $inbox/slow && cp $fifth/ct/* $inbox/slow/"
+x runuser -u alice -- sh -c "f=\$(ls $inbox/slow/* | head -n 1); exec 3>>\$f; touch ~/opened; until [ -e ~/close ]; do sleep 0.1; done" &
+writer=$!
+eventually "alice's program has a file open" 10 "test -e /home/alice/opened"
+x systemctl start contourd
+eventually "the others are taken" 20 "[ \$(ls $inbox/slow | wc -l) = 1 ]"
+sleep 1.5
+is "the open one is not, though nobody writes" 1 "$(xs "ls $inbox/slow | wc -l")"
+worker=$(xs "pgrep -x contourd-worker | head -n 1")
+is "the worker that reads files has no capability" "*CapPrm:?0000000000000000*CapEff:?0000000000000000*" "$(x cat "/proc/$worker/status")"
+xs "touch /home/alice/close"
+wait "$writer"
+eventually "closed, it is taken, and all are contoured" 60 "test -e $outbox/$(uid 8)/rtstruct.dcm"

@@ -1,0 +1,56 @@
+import Store
+
+extension ServiceStatus.Stop {
+    init(_ pause: PauseCause) {
+        switch pause {
+        case .byOperator:
+            self.init(
+                kind: .pausedByOperator,
+                code: nil,
+                reason: "An operator paused it.",
+                hint: "",
+                command: Self.resume,
+                series: []
+            )
+        case .fault(let fault):
+            self.init(
+                kind: .pausedByFault,
+                code: fault.code,
+                reason: sentence(fault.message),
+                hint: sentence(Self.withoutCommand(fault.hint)),
+                command: Self.resume,
+                series: []
+            )
+        }
+    }
+
+    /// Jobs of these Series wait until somebody has mended the fault.
+    init(holding series: [Int64], _ fault: FaultRecord) {
+        self.init(
+            kind: .held,
+            code: fault.code,
+            reason: sentence(fault.message),
+            hint: sentence(Self.withoutCommand(fault.hint)),
+            // One series may be tried before all others are.
+            command: series.count == 1 ? "contourctl retry \(series[0])" : Self.resume,
+            series: series
+        )
+    }
+
+    private static let resume = "contourctl resume"
+
+    /// Hints of faults end in the command that resumes; here it has a place of its own.
+    private static func withoutCommand(_ hint: String) -> String {
+        guard hint.hasSuffix(resume) else { return hint }
+        var words = hint.dropLast(resume.count).split(separator: " ")
+        if let last = words.last, last.lowercased() == "then:" { words.removeLast() }
+        return words.joined(separator: " ")
+    }
+}
+
+/// With one full stop at its end, whatever it ended in.
+private func sentence(_ text: String) -> String {
+    let words = text.reversed().drop { $0 == " " || $0 == "." || $0 == "," || $0 == ":" }
+    guard let last = words.first else { return "" }
+    return String(words.reversed()) + (last == "!" || last == "?" ? "" : ".")
+}
