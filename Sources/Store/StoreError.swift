@@ -30,6 +30,8 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     /// From the primary result codes of SQLite (sqlite.org/rescode.html).
     package var trouble: Trouble? {
         guard case .database(let code, _, _) = self else { return nil }
+        // The file that stands for shared memory cannot grow: so a full disk shows at the start.
+        if code == Int(ResultCode.SQLITE_IOERR_SHMSIZE.rawValue) { return .noSpace }
         return switch ResultCode(rawValue: Int32(code & 0xFF)) {
         case .SQLITE_CORRUPT, .SQLITE_NOTADB: .damage
         case .SQLITE_CANTOPEN, .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH: .permission

@@ -125,6 +125,43 @@ struct ControlTests {
         return taken.seriesNumber
     }
 
+    @Test("What a reference found after the delivery shows in the list: review")
+    func reviewByEvaluation() throws {
+        for (verdict, state) in [("delivered", "delivered"), ("review", "review")] {
+            let service = try TestService()
+            let store = service.store
+            let number = try holdSeries(service, code: "E_TEST", message: "It is a test.")
+            _ = try store.resume()
+            let base = try deliver(service, verdict: "delivered")
+            let evaluation = NewRun(
+                kind: "evaluation",
+                stack: base.stack,
+                model: base.model,
+                contentDigest: "r",
+                modelDigest: "m",
+                configurationDigest: "c",
+                softwareVersion: "1",
+                baseRunNumber: base.number,
+                firstStage: "evaluate"
+            ) { _ in ("{}", "1.2.evaluation-1") }
+            _ = try store.queueEvaluation(evaluation, series: number)
+            _ = try deliver(service, verdict: verdict)
+            guard case .list(let series) = Controller(store: store, context: nil).handle(.list) else {
+                Issue.record("no list")
+                return
+            }
+            #expect(series.map(\.state) == [state])
+        }
+    }
+
+    /// The next job ends its run.
+    private func deliver(_ service: TestService, verdict: String) throws -> RunRecord {
+        let (job, run) = try #require(try service.store.claim())
+        _ = try service.store.finish(job.number, .completed(nextStage: nil, verdict: verdict))
+        try service.store.finishDelivery(run: run.number)
+        return run
+    }
+
     @Test("Nonsense, and a client that says nothing, keep nobody else waiting for long")
     func badClients() throws {
         let service = try TestService()

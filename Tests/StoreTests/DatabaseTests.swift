@@ -32,6 +32,45 @@ struct DatabaseTests {
         #expect(throws: StoreError.newerSchema) { try Store(path: path) }
     }
 
+    @Test("A database of the former version keeps its pauses, its images and its jobs")
+    func upgrade() throws {
+        let test = try TestStore()
+        let run = try test.sealedRun()
+        try test.store.close()
+        let path = test.folder.path + "/contourd.sqlite"
+        let queue = try DatabaseQueue(path: path)
+        // What the fourth migration added is taken away again, and the former version's pauses are put in.
+        try queue.write { db in
+            for index in ["instance_by_study", "instance_by_other_series"] {
+                try db.execute(sql: "DROP INDEX \(index)")
+            }
+            for column in ["study_uid", "other_series_uid", "modality"] {
+                try db.execute(sql: "ALTER TABLE instance DROP COLUMN \(column)")
+            }
+            try db.execute(sql: "ALTER TABLE job DROP COLUMN delay_ms; ALTER TABLE run DROP COLUMN labels_deleted")
+            try db.execute(sql: "DELETE FROM grdb_migrations WHERE identifier LIKE '4:%'")
+            try db.execute(sql: "UPDATE instance SET header = '{\"studyInstanceUID\":\"1.9\"}'")
+            try db.execute(sql: "INSERT INTO setting VALUES ('paused', 'E_NO_SPACE: The outbox is full: look.')")
+        }
+        try queue.close()
+        let again = try Store(path: path)
+        let fault = FaultRecord(
+            kind: "operator",
+            code: "E_NO_SPACE",
+            message: "The outbox is full: look.",
+            hint: "",
+            details: []
+        )
+        #expect(try again.pauses() == [.fault(fault)])
+        #expect(try again.resume() == 0)
+        #expect(try again.claim()?.run == run)
+        let other = try again.beginParsing(inboxPath: "/inbox/mr", snapshot: "1")
+        try again.endInstance(other.number, as: .ignored, code: "W_NOT_CT", reason: "no CT")
+        try again.note(other.number, ofOtherSeries: "1.5", study: "1.9", modality: "MR")
+        #expect(try again.untoldOtherSeries().map(\.hasCT) == [true], "the study of images that came before is known")
+        try again.close()
+    }
+
     /// What may happen to a file on a disk.
     private enum Damage: CaseIterable {
         case noise, cutInTheMiddle, emptied, aFolder

@@ -72,10 +72,13 @@ package enum ContourdService {
             if error.code == EWOULDBLOCK {
                 throw StartError(status: 75, description: "another contourd uses \(error.path ?? state.path)")
             }
-            throw StartError(
-                status: 77,
-                description: "\(error). Create the folder and give it to the user that contourd runs as."
-            )
+            let advice =
+                switch error.code {
+                case EROFS: "It lies on a file system that is mounted read-only."
+                case ENOSPC, EDQUOT: "Free space on its disk."
+                default: "Create the folder and give it to the user that contourd runs as."
+                }
+            throw StartError(status: 77, description: "\(error). \(advice)")
         }
     }
 
