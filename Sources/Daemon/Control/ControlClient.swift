@@ -24,8 +24,14 @@ package enum ControlError: Error, Sendable, CustomStringConvertible {
 /// Asks the running service over its socket; without one, opens the database under the service's lock.
 package struct ControlClient: Sendable {
     let configuration: Configuration
+    private let patienceSeconds: Int
 
-    package init(_ configuration: Configuration) { self.configuration = configuration }
+    /// - Parameter patienceSeconds: longest silence of a service. It answers within milliseconds; its database may wait
+    ///   5 s for a lock.
+    package init(_ configuration: Configuration, patienceSeconds: Int = 30) {
+        self.configuration = configuration
+        self.patienceSeconds = patienceSeconds
+    }
 
     package func ask(_ request: ControlRequest) throws -> ControlReply {
         let path = configuration.control.socket
@@ -39,19 +45,16 @@ package struct ControlClient: Sendable {
             guard error.code != EACCES else { throw ControlError.notAllowed(path) }
             return try askStore(request)
         }
-        setTimeout(of: raw, seconds: Self.patienceSeconds)
+        setTimeout(of: raw, seconds: patienceSeconds)
         writeSocketLine(connection.raw, try JSONEncoder().encode(request))
         errno = 0
         guard let line = readSocketLine(connection.raw, limit: 64 << 20) else {
             throw errno == EAGAIN
-                ? ControlError.silent(seconds: Self.patienceSeconds)
+                ? ControlError.silent(seconds: patienceSeconds)
                 : ControlError.failed("contourd ended the connection")
         }
         return try JSONDecoder().decode(ControlReply.self, from: line)
     }
-
-    /// Longest silence of a service that answers within milliseconds; its database may wait 5 s for a lock.
-    private static let patienceSeconds = 30
 
     private func setTimeout(of socket: Int32, seconds: Int) {
         var limit = timeval(tv_sec: seconds, tv_usec: 0)
