@@ -198,6 +198,8 @@ package struct CaseReport: Codable, Sendable {
         /// Names in the reference that no structure of ours has, and the other way round.
         package var unmatchedReference: [String]
         package var unmatchedPrediction: [String]
+        /// Structures that one side does not have, but their parts; nil where there is none.
+        package var derived: [DerivedUnion]?
         package var findings: [String]
 
         package init(
@@ -283,20 +285,5 @@ package struct CaseReport: Codable, Sendable {
         self.fault = fault
         self.stages = stages
         self.files = files
-    }
-}
-
-/// Pictures of a case, by the field of the report page they belong to.
-package struct CasePicture: Sendable {
-    package enum Role: String, Sendable { case axial, coronal, sagittal, strip, structureEnds, worstSlice, distanceMap }
-    package var role: Role
-    /// What is seen, for people who cannot see it, too.
-    package var caption: String
-    package var png: Data
-
-    package init(role: Role, caption: String, png: Data) {
-        self.role = role
-        self.caption = caption
-        self.png = png
     }
 }

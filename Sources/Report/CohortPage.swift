@@ -7,7 +7,7 @@ import Metrics
 package func cohortHTML(
     _ cohort: CohortReport,
     charts: [OutcomeChart] = [],
-    pictures: [WorstPicture] = [],
+    pictures: [CasePicture] = [],
     notes: [String] = []
 ) -> String {
     var sections = [cohortHeader(cohort, charts, notes), notScored(cohort), distributions(cohort)]
@@ -39,7 +39,7 @@ private func cohortHeader(_ cohort: CohortReport, _ charts: [OutcomeChart], _ no
     let list = notes.isEmpty ? "" : "<ul>\(notes.map { "<li>\(escaped($0))</li>" }.joined())</ul>"
     return """
         <header><h1>Agreement with references</h1><p>\(words.joined(separator: ", ")).</p>\(list)\(drift)
-        <p class="small">\(escaped(cohort.definition)). Undefined scores take no part in means and quartiles; they are \
+        <p class="small">Definition: \(escaped(cohort.definition)). Undefined scores take no part in means and quartiles; they are \
         counted. Intervals: 95 % bootstrap (\(cohort.bootstrap.resamples) resamples, seed \(cohort.bootstrap.seed)).</p>
         </header>
         """
@@ -96,7 +96,7 @@ private func trends(_ charts: [OutcomeChart]) -> String {
     """
 }
 
-private func worstCases(_ cohort: CohortReport, _ pictures: [WorstPicture]) -> String {
+private func worstCases(_ cohort: CohortReport, _ pictures: [CasePicture]) -> String {
     guard !cohort.worst.isEmpty else { return "" }
     let rows = cohort.summary.flatMap { summary in
         cohort.worst.filter { $0.structure == summary.name }.prefix(3).map { one in
@@ -106,16 +106,12 @@ private func worstCases(_ cohort: CohortReport, _ pictures: [WorstPicture]) -> S
             ]
         }
     }
-    let figures = pictures.map { picture in
-        """
-        <figure><img alt="\(escaped(picture.caption))" src="data:image/png;base64,\(picture.png.base64EncodedString())">
-        <figcaption>\(escaped(picture.caption))</figcaption></figure>
-        """
-    }
     let tolerance = CohortReport.mainTolerance(cohort.tolerances)
     return "<section><h2>Worst cases</h2>"
         + table(["Structure", "Case", "Surface Dice \(tolerance) mm", "Dice", "HD95, mm"], rows)
-        + (figures.isEmpty ? "" : "<div class=\"gallery\">\(figures.joined())</div>") + "</section>"
+        + (pictures.isEmpty
+            ? ""
+            : "<p></p>\(linesSwitch("lines-worst"))<div class=\"gallery\">\(figures(pictures))</div>") + "</section>"
 }
 
 private func summaryTable(_ cohort: CohortReport) -> String {

@@ -33,7 +33,7 @@ struct DistancePicture {
 
     private static let background: [UInt8] = [22, 25, 29]
     private static let tileWidth = 210
-    private static let tileHeight = 250
+    private static let tileHeight = 270
 
     /// LPS: x grows to the left, y to the back, z to the head.
     private struct View {
@@ -52,6 +52,13 @@ struct DistancePicture {
 
     static let viewNames = "from the front, from the back, from the patient's left, from the patient's right"
 
+    /// A word under each view.
+    static var marks: [PictureOverlay.Mark] {
+        ["front", "back", "left side", "right side"].enumerated().map { number, word in
+            .init(text: word, x: (Double(number) + 0.5) / Double(View.all.count), y: 0.95)
+        }
+    }
+
     func sheet() -> RGBImage {
         var sheet = RGBImage(width: Self.tileWidth * View.all.count, height: Self.tileHeight)
         guard let first = points.first?.place.vector else { return sheet }
@@ -61,7 +68,7 @@ struct DistancePicture {
         let size = high - low
         let widest = max(size.x, size.y)
         // One scale for all views, with a margin.
-        let pixelMM = max(widest / Double(Self.tileWidth - 16), size.z / Double(Self.tileHeight - 16), 0.01)
+        let pixelMM = max(widest / Double(Self.tileWidth - 16), size.z / Double(Self.tileHeight - 36), 0.01)
         for (number, view) in View.all.enumerated() {
             sheet.draw(tile(view, low, high, pixelMM), x: number * Self.tileWidth, y: 0)
         }
@@ -80,7 +87,8 @@ struct DistancePicture {
         for point in points {
             let offset = point.place.vector - middle
             let x = Double(width) / 2 + view.sign * offset[view.across] / pixelMM
-            let y = Double(height) / 2 - offset.z / pixelMM
+            // The words under it take the lowest 20 pixels.
+            let y = Double(height - 20) / 2 - offset.z / pixelMM
             let depth = view.depthSign * offset[view.depth]
             let color = DistanceScale.color(point.distanceMM)
             for row in Int(y) - reach...Int(y) + reach where row >= 0 && row < height {
@@ -100,30 +108,32 @@ struct DistancePicture {
 ///
 /// - Parameters:
 ///   - labels: ours.
-///   - reference: on the same grid and with the same labels.
+///   - reference: on the same grid.
 /// - Throws: `ReportError`.
 package func distancePictures(
     labels: Volume<UInt8>,
-    structures: [OutlinedStructure],
-    reference: Volume<UInt8>,
+    reference: ReferenceLayers,
     threads: Int
 ) throws(ReportError) -> [CasePicture] {
     var pictures: [CasePicture] = []
-    for structure in structures {
+    for (number, structure) in reference.structures.enumerated() {
         let ours = labels.mask(of: structure.labels)
-        let theirs = reference.mask(of: structure.labels)
-        let points = surfaceDistanceMap(from: theirs, to: ours, threads: threads)
+        let points = surfaceDistanceMap(from: reference.mask(number), to: ours, threads: threads)
         guard !points.isEmpty else { continue }
         let spacing = labels.geometry.spacing
-        let picture = DistancePicture(points: points, gapMM: max(spacing.x, spacing.y, spacing.z))
+        let sheet = DistancePicture(points: points, gapMM: max(spacing.x, spacing.y, spacing.z)).sheet()
         let farthest = points.map(\.distanceMM).max() ?? 0
         let words = farthest.isFinite ? "at most \(fixed(farthest, digits: 1)) mm" : "ours is empty"
+        var overlay = PictureOverlay(width: sheet.width, height: sheet.height)
+        overlay.marks = DistancePicture.marks
+        overlay.linesOfMarks = 40
         pictures.append(
             CasePicture(
                 role: .distanceMap,
                 caption:
                     "\(structure.name): the reference's surface by its distance to ours (\(words)), \(DistancePicture.viewNames)",
-                png: try picture.sheet().png()
+                png: try sheet.png(),
+                overlay: overlay
             )
         )
     }

@@ -14,6 +14,11 @@ func escaped(_ text: String) -> String {
     return result
 }
 
+/// Text with a full stop, so that another sentence may follow.
+func sentence(_ text: String) -> String {
+    text.last.map { $0.isLetter || $0.isNumber || $0 == ")" } == true ? text + "." : text
+}
+
 /// A table; cells are HTML already.
 func table(_ head: [String], _ rows: [[String]]) -> String {
     let header = head.map { "<th scope=\"col\">\($0)</th>" }.joined()

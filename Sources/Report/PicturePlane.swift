@@ -31,6 +31,20 @@ package struct PicturePlane: Sendable {
         }
     }
 
+    /// The patient's sides at the borders of the picture: right, left, anterior, posterior, head, foot.
+    var sides: [PictureOverlay.Mark] {
+        let (left, right, top, bottom) =
+            switch orientation {
+            case .axial: ("R", "L", "A", "P")
+            case .coronal: ("R", "L", "H", "F")
+            case .sagittal: ("A", "P", "H", "F")
+            }
+        return [
+            .init(text: left, x: 0.015, y: 0.5), .init(text: right, x: 0.985, y: 0.5),
+            .init(text: top, x: 0.5, y: 0.04), .init(text: bottom, x: 0.5, y: 0.96),
+        ]
+    }
+
     /// Voxel index of a place in the picture, in continuous volume indices.
     func voxel(across a: Double, down d: Double, dimensions: Vector3) -> Vector3 {
         var voxel = Vector3.zero

@@ -36,19 +36,8 @@ package struct RGBImage: Sendable, Equatable {
 
     /// The picture as PNG.
     package func png() throws(ReportError) -> Data {
-        var image = png_image()
-        image.version = UInt32(PNG_IMAGE_VERSION)
-        image.width = UInt32(width)
-        image.height = UInt32(height)
-        image.format = UInt32(PNG_FORMAT_FLAG_COLOR)  // 8-bit RGB
-        var size = 0
-        guard png_image_write_to_memory(&image, nil, &size, 0, pixels, 0, nil) != 0 else { throw .cannotEncodePicture }
-        var data = Data(count: size)
-        let written = data.withUnsafeMutableBytes {
-            png_image_write_to_memory(&image, $0.baseAddress, &size, 0, pixels, 0, nil)
-        }
-        guard written != 0 else { throw .cannotEncodePicture }
-        return data.prefix(size)
+        // 8-bit red, green, blue.
+        try encodePNG(width: width, height: height, format: UInt32(PNG_FORMAT_FLAG_COLOR), pixels)
     }
 }
 

@@ -57,8 +57,8 @@ private func findings(_ report: CaseReport) -> String {
             finding.details.isEmpty
             ? "" : "<ul>" + finding.details.map { "<li>\(escaped($0))</li>" }.joined() + "</ul>"
         return """
-            <li class="\(finding.severity.rawValue)"><strong>\(sign):</strong> \(escaped(finding.message)) \
-            \(escaped(finding.hint)) <code>\(escaped(finding.code))</code>\(details)</li>
+            <li class="\(finding.severity.rawValue)"><strong>\(sign):</strong> \(escaped(sentence(finding.message))) \
+            \(escaped(sentence(finding.hint))) <code>\(escaped(finding.code))</code>\(details)</li>
             """
     }
     var body = items.isEmpty ? "" : "<section><h2>Findings</h2><ul class=\"findings\">\(items.joined())</ul></section>"
@@ -75,18 +75,8 @@ private func findings(_ report: CaseReport) -> String {
 private func gallery(_ pictures: [CasePicture], _ report: CaseReport) -> String {
     """
     <section><h2>Pictures</h2><p class="small">The patient's right is on the left of the picture. \
-    \(lineLegend(report))</p><div class="gallery">\(figures(pictures))</div></section>
+    \(lineLegend(report))</p>\(linesSwitch("lines-pictures"))<div class="gallery">\(figures(pictures))</div></section>
     """
-}
-
-func figures(_ pictures: [CasePicture]) -> String {
-    pictures.map { picture in
-        """
-        <figure class="\(picture.role.rawValue)"><img alt="\(escaped(picture.caption))" \
-        src="data:image/png;base64,\(picture.png.base64EncodedString())">
-        <figcaption>\(escaped(picture.caption))</figcaption></figure>
-        """
-    }.joined()
 }
 
 private func about(_ report: CaseReport) -> String {

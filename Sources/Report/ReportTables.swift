@@ -7,13 +7,26 @@ func structureTables(_ report: CaseReport) -> String {
         }
         return [
             "\(swatch(structure)) \(escaped(structure.name))\(structure.derived ? " (union)" : "")",
-            structure.found ? "found" : "<strong>not found</strong>", number(structure.volumeML, digits: 0),
+            structure.found ? "yes" : "<strong>not found</strong>", number(structure.volumeML, digits: 0),
             number(structure.confidence, digits: 2), number(structure.meanHU, digits: 0), "\(structure.components)",
             slices ?? "&ndash;", number(structure.rtStructureSetRoundTripDice, digits: 5),
         ]
     }
-    let head = ["Structure", "", "Volume, mL", "Confidence", "Mean HU", "Pieces", "Slices", "Read back (Dice)"]
-    return "<section><h2>Structures</h2>\(table(head, rows))\(plausibility(report))</section>"
+    let head = ["Structure", "Found", "Volume, mL", "Confidence", "Mean HU", "Pieces", "Slices", "Read back (Dice)"]
+    return "<section><h2>Structures</h2>\(structureTable(head, rows))\(plausibility(report))</section>"
+}
+
+/// A table with a row for each structure; of few structures one with a column for each, which a phone has room for.
+private func structureTable(_ head: [String], _ rows: [[String]]) -> String {
+    guard (1...4).contains(rows.count) else { return table(head, rows) }
+    let columns = rows.map { "<th scope=\"col\">\($0[0])</th>" }.joined()
+    let body = head.indices.dropFirst().map { index in
+        "<tr><th scope=\"row\">\(head[index])</th>\(rows.map { "<td>\($0[index])</td>" }.joined())</tr>"
+    }
+    return """
+        <div class="scroll"><table class="columns"><thead><tr><th scope="col">\(head[0])</th>\(columns)</tr></thead>
+        <tbody>\(body.joined(separator: "\n"))</tbody></table></div>
+        """
 }
 
 /// One row for each check, one column for each structure: a structure that falls out of line is seen at once.
@@ -54,21 +67,23 @@ func lineLegend(_ report: CaseReport) -> String {
         let color = structure.color.map(String.init).joined(separator: ",")
         return sample(LinePattern.of(structure: index), "rgb(\(color))") + " \(escaped(structure.name))"
     }
-    let reference = report.evaluation?.structures.isEmpty == false ? [sample(.reference, "#fff") + " reference"] : []
+    let isDrawn = report.evaluation?.structures.isEmpty == false
+    let reference = isDrawn ? [sample(.reference, "#fff") + " reference (over the others)"] : []
     return "<span class=\"legend\">" + (lines + reference).map { "<span>\($0)</span>" }.joined() + "</span>"
 }
 
 private func sample(_ pattern: LinePattern, _ color: String) -> String {
     """
     <svg viewBox="0 0 60 16" aria-hidden="true"><rect width="60" height="16" fill="#333"/>\
-    <line x1="3" y1="8" x2="57" y2="8" stroke="\(color)" stroke-width="3" stroke-dasharray="\(pattern.dashes)"/></svg>
+    <line x1="3" y1="8" x2="57" y2="8" stroke="\(color)" stroke-width="4" stroke-dasharray="\(pattern.dashes)"/></svg>
     """
 }
 
 /// Scores, what was changed, and where.
 func agreement(_ evaluation: CaseReport.Evaluation, _ pictures: [CasePicture], _ report: CaseReport) -> String {
     let missing =
-        (evaluation.unmatchedReference.map { "only in the reference: \($0)" }
+        ((evaluation.derived ?? []).map(\.finding)
+        + evaluation.unmatchedReference.map { "only in the reference: \($0)" }
         + evaluation.unmatchedPrediction.map { "only in our result: \($0)" } + evaluation.findings)
         .map { "<li>\(escaped($0))</li>" }.joined()
     let approval = evaluation.approvalStatus.map { ", \($0.lowercased())" } ?? ""
@@ -92,8 +107,17 @@ private func changes(_ evaluation: CaseReport.Evaluation) -> String {
             change.slicesChanged.map(String.init) ?? "&ndash;",
         ]
     }
-    let head = ["Structure", "", "Added, mL", "Taken away, mL", "Drawn anew, mm", "Slices changed"]
-    return "<h3>What was changed: \(edited) of \(changes.count) structures edited</h3>" + table(head, rows)
+    let head = ["Structure", "Status", "Added, mL", "Taken away, mL", "Drawn anew, mm", "Slices changed"]
+    return "<h3>What was changed: \(edited) of \(changes.count) structures edited</h3>" + structureTable(head, rows)
+}
+
+/// A structure whose reference, or prediction, was made from parts says so beside its name.
+private func scoredName(_ name: String, _ evaluation: CaseReport.Evaluation) -> String {
+    let derived = evaluation.derived?.first { $0.name == name }
+    let note = derived.map { union in
+        "<span class=\"beside\">\(union.side.rawValue): union of \(escaped(union.members.joined(separator: " and ")))</span>"
+    }
+    return escaped(name) + (note ?? "")
 }
 
 private func scoreTables(_ evaluation: CaseReport.Evaluation) -> String {
@@ -103,20 +127,15 @@ private func scoreTables(_ evaluation: CaseReport.Evaluation) -> String {
     let shown = main + Measure.volumes
     func rows(_ measures: [Measure]) -> [[String]] {
         evaluation.structures.map { scores in
-            [escaped(scores.name)] + measures.map { score($0.value(scores), digits: $0.digits) }
+            [scoredName(scores.name, evaluation)] + measures.map { score($0.value(scores), digits: $0.digits) }
         }
     }
     let others = Measure.all(tolerances: tolerances).filter { measure in !shown.contains { $0.key == measure.key } }
-    let more = evaluation.structures.map { scores in
-        let facts = others.map { measure in
-            "<dt>\(escaped(measure.title))</dt><dd>\(score(measure.value(scores), digits: measure.digits))</dd>"
-        }
-        return "<h3>\(escaped(scores.name))</h3><dl>\(facts.joined())</dl>"
-    }
     let head = evaluation.changes == nil ? "" : "<h3>Scores of what was edited</h3>"
-    return head + table(["Structure"] + shown.map(\.title), rows(shown))
-        + "<details><summary>All measures and their definitions</summary>\(more.joined())\(definitions)</details>"
-        + "<p class=\"small\">\(escaped(StructureScores.definition)). A dash means undefined.</p>"
+    let more = structureTable(["Structure"] + others.map(\.title), rows(others))
+    return head + structureTable(["Structure"] + shown.map(\.title), rows(shown))
+        + "<details><summary>All measures and their definitions</summary>\(more)\(definitions)</details>"
+        + "<p class=\"small\">Definition: \(escaped(StructureScores.definition)). A dash means undefined.</p>"
 }
 
 private let definitions = """
@@ -149,10 +168,13 @@ private func differences(_ pictures: [CasePicture], _ report: CaseReport) -> Str
         let color = step.color.map(String.init).joined(separator: ",")
         return "<span><span class=\"swatch\" style=\"background:rgb(\(color))\"></span> \(escaped(step.label))</span>"
     }
-    let hasMaps = pictures.contains { $0.role == .distanceMap }
+    let maps = pictures.filter { $0.role == .distanceMap }
+    let key = """
+        <p class="small">Distance, the lighter the farther: <span class="legend">\(steps.joined())</span></p>
+        """
     return """
         <h3>Where they differ</h3><p class="small">\(lineLegend(report))</p>
-        \(hasMaps ? "<p class=\"small\">Distance, the lighter the farther: <span class=\"legend\">\(steps.joined())</span></p>" : "")
-        <div class="gallery">\(figures(pictures))</div>
+        \(linesSwitch("lines-differences"))<div class="gallery">\(figures(pictures.filter { $0.role != .distanceMap }))</div>
+        \(maps.isEmpty ? "" : key)<div class="gallery">\(figures(maps))</div>
         """
 }

@@ -9,20 +9,31 @@ let styleSheet = """
     .findings{list-style:none;padding:0;margin:0}.findings>li{padding:.5rem .75rem;margin:0 0 .5rem;border-left:5px solid #5b6675;background:#f2f4f7}
     .findings>li.review{border-color:#b02a1c;background:#fdecea}
     code{font-size:.85em;color:#414b57;overflow-wrap:anywhere}
-    .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}
-    th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #e1e4e9;vertical-align:top}thead th{vertical-align:bottom}
+    .scroll{overflow-x:auto;background:linear-gradient(90deg,#fff 1rem,transparent 2rem) local,linear-gradient(-90deg,#fff 1rem,transparent 2rem) local,\
+    linear-gradient(90deg,#9aa3ae,transparent .6rem),linear-gradient(-90deg,#9aa3ae,transparent .6rem) #fff}table{border-collapse:collapse;width:100%;font-size:.92rem}
+    th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #e1e4e9;vertical-align:top}thead th{vertical-align:bottom}tbody th{font-weight:600}.columns tbody th{font-weight:400;color:#4a5461}
     dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:0}dt{color:#4a5461}dd{margin:0;overflow-wrap:anywhere}
     .swatch{display:inline-block;width:.9em;height:.9em;border:1px solid #333;border-radius:2px;vertical-align:-.1em}
     .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr));gap:1rem;align-items:start;margin-top:.75rem}
-    figure{margin:0}figure.strip,figure.distanceMap{grid-column:1/-1}figure.distanceMap{max-width:56rem}figure.worstSlice{grid-column:1/-1;max-width:36rem}
-    figure img{width:100%;height:auto;background:#000;border-radius:4px;display:block}figcaption{font-size:.85rem;color:#4a5461;margin-top:.25rem}
+    figure{margin:0}figure.distanceMap{grid-column:1/-1;max-width:56rem}
+    .slices,.ends,.worst{grid-column:1/-1;display:grid;gap:.35rem 1rem;align-items:start}.slices{gap:.35rem}
+    .worst{grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr))}
+    .slices{grid-template-columns:repeat(auto-fill,minmax(min(45%,10rem),1fr))}.ends{grid-template-columns:repeat(auto-fill,minmax(min(45%,14rem),1fr))}
+    .cut{position:relative}.cut img{width:100%;height:auto;background:#000;border-radius:4px;display:block}
+    .cut svg{position:absolute;inset:0;width:100%;height:100%;font-family:system-ui,sans-serif;font-weight:600}
+    .lines path{fill:none;stroke-width:1.6px;stroke-linejoin:round;vector-effect:non-scaling-stroke}
+    .lines .reference{stroke:#fff;stroke-width:1.2px}.lines .differs{fill:#ffe14d;fill-opacity:.5;fill-rule:evenodd;stroke:none}
+    .mark{fill:#fff;stroke:#000;stroke-width:.25em;stroke-linejoin:round;paint-order:stroke}
+    .switch:not(:checked)~.gallery .lines{display:none}.switch{margin:0}
+    figcaption{font-size:.85rem;color:#4a5461;margin-top:.25rem}
     .beside{color:#4a5461;font-size:.85em;display:block}.out{font-weight:700}td.out{background:#fdecea}
     .legend{display:inline-flex;flex-wrap:wrap;gap:.2rem 1rem}.legend span{white-space:nowrap}.legend svg{width:3em;height:.8em;vertical-align:middle}
     .small{font-size:.85rem;color:#4a5461}pre{white-space:pre-wrap;font-size:.85rem}summary{cursor:pointer;margin-top:.75rem}
     @media(max-width:40rem){main{padding:.5rem}header,section{padding:.75rem}th,td{padding:.25rem .3rem;font-size:.8rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}}
     @media print{@page{margin:14mm}body{background:#fff;font-size:11pt}main{max-width:none;padding:0}
     header,section{border:0;padding:0}h2,h3{break-after:avoid}tr,figure,.findings>li,dl{break-inside:avoid}
-    .scroll{overflow:visible}figure.worstSlice{max-width:11cm}details::details-content{content-visibility:visible}
+    .scroll{overflow:visible;background:none}.gallery{grid-template-columns:repeat(3,1fr);gap:.5rem}.slices{grid-template-columns:repeat(6,1fr)}.ends{grid-template-columns:repeat(4,1fr)}.worst{grid-template-columns:1fr 1fr}
+    .screen{display:none}details::details-content{content-visibility:visible}
     .banner,.findings>li,.swatch,td.out{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
     """
 
@@ -39,6 +50,6 @@ let plotStyleSheet = """
     .curve{fill:none;stroke:#1d4f80;stroke-width:1.6}.missed{stroke:#a02c00;stroke-width:1.5}
     .flagged{fill:#fff;stroke:#a02c00;stroke-width:2.5}
     th.sortable{cursor:pointer}th.sortable:hover{text-decoration:underline}
-    @media print{.screen{display:none}.plots{grid-template-columns:1fr}.plot svg{max-width:16cm;min-width:0}
+    @media print{.plots{grid-template-columns:1fr}.plot svg{max-width:16cm;min-width:0}
     .box,.dot,.outer,.flagged{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
     """

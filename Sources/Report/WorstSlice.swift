@@ -7,23 +7,25 @@ import Imaging
 struct WorstSlice {
     private(set) var index = 0
     private(set) var structure = ""
+    /// Ours that are compared there.
+    private(set) var labels: Set<UInt8> = []
     private(set) var squareMM = 0.0
 
     /// - Parameters:
-    ///   - reference: on the same grid and with the same labels; structures that it lacks everywhere are not compared.
+    ///   - reference: on the same grid; structures that it lacks everywhere are not compared.
     ///   - axis: the volume axis that is cut (0 i, 1 j, 2 k).
     /// - Returns: nil when both agree in every voxel.
-    init?(_ labels: Volume<UInt8>, _ structures: [OutlinedStructure], _ reference: Volume<UInt8>, axis: Int) {
+    init?(_ labels: Volume<UInt8>, _ reference: ReferenceLayers, axis: Int) {
         let (d, spacing) = (labels.geometry.dimensions, labels.geometry.spacing)
         let pixel = spacing.x * spacing.y * spacing.z / spacing[axis]
-        for structure in structures where reference.voxels.contains(where: structure.labels.contains) {
+        for (number, structure) in reference.structures.enumerated() {
             let isInside = (0...255).map { structure.labels.contains(UInt8($0)) }
             var counts = [Int](repeating: 0, count: [d.i, d.j, d.k][axis])
             var n = 0
             for k in 0..<d.k {
                 for j in 0..<d.j {
                     for i in 0..<d.i {
-                        if isInside[Int(labels.voxels[n])] != isInside[Int(reference.voxels[n])] {
+                        if isInside[Int(labels.voxels[n])] != reference.contains(n, structure: number) {
                             counts[axis == 0 ? i : axis == 1 ? j : k] += 1
                         }
                         n += 1
@@ -32,6 +34,7 @@ struct WorstSlice {
             }
             for (index, count) in counts.enumerated() where Double(count) * pixel > squareMM {
                 (self.index, self.structure, squareMM) = (index, structure.name, Double(count) * pixel)
+                self.labels = structure.labels
             }
         }
         if squareMM == 0 { return nil }

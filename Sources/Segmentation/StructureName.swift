@@ -20,6 +20,19 @@ package struct StructureName: Hashable, Sendable {
         self.words = words.sorted()
     }
 
+    /// The left and the right structure that a name in the plural without a side stands for, as `Lungs` for `Lung_L` and
+    /// `Lung_R` (TG-263 names paired organs so); one candidate for each word that may be a plural.
+    package var sides: [(left: StructureName, right: StructureName)] {
+        guard !words.contains("left"), !words.contains("right") else { return [] }
+        return words.indices.filter { words[$0].count > 3 && words[$0].hasSuffix("s") }.map { index in
+            var singular = words
+            singular[index].removeLast()
+            return (StructureName(words: singular + ["left"]), StructureName(words: singular + ["right"]))
+        }
+    }
+
+    private init(words: [String]) { self.words = words.sorted() }
+
     /// The same structure of the other side; nil for one that names no side, or both.
     package var ofOtherSide: StructureName? {
         let sides = Set(words).intersection(["left", "right"])

@@ -14,6 +14,14 @@ struct EvaluateCommandTests {
         var structures: [Structure]
         var unmatched_reference: [String]
         var unmatched_prediction: [String]
+        struct Derived: Decodable, Equatable {
+            var name: String
+            var side: String
+            var members: [String]
+        }
+        var derived: [Derived]?
+        var findings: [String]
+        var grid_spacing_mm: [Double]
     }
 
     private func scores(_ arguments: String...) throws -> Scores {
@@ -37,6 +45,55 @@ struct EvaluateCommandTests {
                 #expect(structure.surface_dice["2"] == 1, "\(structure.name)")
             }
         }
+    }
+
+    @Test("a union is scored against the union of the parts that the other side has, and the answer says so")
+    func unions() throws {
+        let place = try TemporaryFolder()
+        let truth = try place.phantom() + "/truth"
+        let (parts, whole) = ("\(place.path)/parts", "\(place.path)/union")
+        for folder in [parts, whole] {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        }
+        for name in ["Lung_L", "Lung_R"] {
+            try FileManager.default.copyItem(atPath: "\(truth)/\(name).nii.gz", toPath: "\(parts)/\(name).nii.gz")
+        }
+        // Of the left lung alone: as if it were both.
+        let union = whole + "/Lungs.nii.gz"
+        try FileManager.default.copyItem(atPath: "\(truth)/Lung_L.nii.gz", toPath: union)
+        let volume = { (name: String) in
+            try scores("--reference", "\(truth)/\(name).nii.gz", "--prediction", "\(truth)/\(name).nii.gz").structures[
+                0
+            ]
+            .volume_reference_ml
+        }
+        let (left, right) = (try volume("Lung_L"), try volume("Lung_R"))
+        let missing = 2 * left / (2 * left + right)
+        let toUnion = try scores("--reference", parts, "--prediction", union)
+        #expect(toUnion.structures.map(\.name) == ["Lungs"])
+        #expect(abs((toUnion.structures[0].dice ?? 0) - missing) < 1e-9)
+        #expect(abs(toUnion.structures[0].volume_reference_ml - left - right) < 1e-6)
+        #expect(toUnion.derived == [.init(name: "Lungs", side: "reference", members: ["Lung_L", "Lung_R"])])
+        #expect(toUnion.findings.contains { $0.contains("compared with the union of its Lung_L and Lung_R") })
+        #expect(toUnion.unmatched_reference == ["Lung_L", "Lung_R"] && toUnion.unmatched_prediction.isEmpty)
+        let toParts = try scores("--reference", union, "--prediction", parts)
+        #expect(toParts.structures.map(\.name) == ["Lungs"] && abs((toParts.structures[0].dice ?? 0) - missing) < 1e-9)
+        #expect(toParts.derived == [.init(name: "Lungs", side: "prediction", members: ["Lung_L", "Lung_R"])])
+        // No part can be told from a union.
+        #expect(toParts.unmatched_prediction == ["Lung_L", "Lung_R"])
+    }
+
+    @Test("a reference that was drawn on a part of the scan is told, one that ends a slice earlier is not")
+    func partialReference() throws {
+        let place = try TemporaryFolder()
+        let truth = try place.phantom() + "/truth"
+        // The heart lies within the slices of the lungs.
+        let lung = try scores("--reference", "\(truth)/Lung_L.nii.gz", "--prediction", "\(truth)/Lung_L.nii.gz")
+        #expect(!lung.findings.contains { $0.contains("part of the scan") })
+        let heart = "\(place.path)/Lung_L.nii.gz"
+        try FileManager.default.copyItem(atPath: "\(truth)/Heart.nii.gz", toPath: heart)
+        let part = try scores("--reference", heart, "--prediction", "\(truth)/Lung_L.nii.gz")
+        #expect(part.findings.contains { $0.hasPrefix("Lung_L: the reference has slices") }, "\(part.findings)")
     }
 
     @Test("two RT Structure Sets without a CT are asked for one")
@@ -81,6 +138,52 @@ struct EvaluateCommandTests {
         #expect(lines[0].hasPrefix("structure,dice,surface_dice_2_mm,hausdorff_95_mm"))
         #expect(lines.count == 8)
         #expect(lines.dropFirst().allSatisfy { $0.split(separator: ",")[1] == "1.0" })
+    }
+
+    @Test("NIfTI names no series: of several CTs the one with its grid is meant")
+    func gridAmongSeveral() throws {
+        let place = try TemporaryFolder()
+        let own = try place.phantom("own", "--seed", "1")
+        let other = try place.phantom(
+            "other",
+            "--seed",
+            "2",
+            "--columns",
+            "60",
+            "--rows",
+            "60",
+            "--spacing",
+            "6",
+            "6",
+            "9"
+        )
+        for (folder, spacing) in [(own, [5.0, 5, 8]), (other, [6.0, 6, 9])] {
+            let mask = folder + "/truth/Lung_L.nii.gz"
+            let result = try scores(
+                "--reference",
+                mask,
+                "--prediction",
+                mask,
+                "--ct",
+                own + "/ct",
+                "--ct",
+                other + "/ct"
+            )
+            #expect(result.structures.map(\.dice) == [1])
+            #expect(zip(result.grid_spacing_mm, spacing).allSatisfy { abs($0 - $1) < 1e-6 })
+        }
+        // An RT Structure Set names its own.
+        let set = try scores(
+            "--reference",
+            other + "/truth/rtstruct.dcm",
+            "--prediction",
+            own + "/truth/seg.dcm",
+            "--ct",
+            own + "/ct",
+            "--ct",
+            other + "/ct"
+        )
+        #expect(zip(set.grid_spacing_mm, [6, 6, 9]).allSatisfy { abs($0 - $1) < 1e-6 })
     }
 
     @Test("contours of another scan are scored with a word about it")

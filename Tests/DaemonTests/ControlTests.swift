@@ -165,7 +165,8 @@ struct ControlTests {
             ) { _ in ("{}", "1.2.evaluation-1") }
             _ = try store.queueEvaluation(evaluation, series: number)
             _ = try deliver(service, verdict: verdict)
-            guard case .list(let series) = Controller(store: store, context: nil).handle(.list) else {
+            let controller = Controller(store: store, state: service.context.state, context: nil)
+            guard case .list(let series) = controller.handle(.list) else {
                 Issue.record("no list")
                 return
             }

@@ -143,9 +143,9 @@ struct DeliveryTests {
         for _ in 0..<3 { #expect(try !deliver(service)) }
         #expect(try delivered(service) == ["1.2"])
         #expect(service.log.texts(.deliveryFailed).count == 1)
+        let controller = Controller(store: service.store, state: service.context.state, context: service.context)
         func fault() -> String? {
-            guard case .list(let series) = Controller(store: service.store, context: service.context).handle(.list)
-            else { return nil }
+            guard case .list(let series) = controller.handle(.list) else { return nil }
             return series.first { $0.number == broken.seriesNumber }?.fault
         }
         #expect(fault() != nil, "the list does not say why it is not there")

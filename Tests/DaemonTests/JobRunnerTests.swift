@@ -133,7 +133,7 @@ struct JobRunnerTests {
     @Test("A cancelled series ends its worker, and nothing follows")
     func cancel() throws {
         let service = try service("read -r request; exec sleep 600")
-        let controller = Controller(store: service.store, context: service.context)
+        let controller = Controller(store: service.store, state: service.context.state, context: service.context)
         try service.run(
             {
                 Dispatcher(context: service.context, index: 0).run()

@@ -121,7 +121,7 @@ struct SentAgainTests {
         try series.drop(into: service.inbox)
         try service.runIntake(until: { try service.store.series().first?.state == "sealed" })
         try service.refuse()
-        let controller = Controller(store: service.store, context: nil)
+        let controller = Controller(store: service.store, state: service.context.state, context: nil)
         func cancel() throws -> String {
             guard case .done(let answer) = controller.handle(.cancel(1)) else { throw StoreError.unknownSeries(1) }
             return answer

@@ -40,7 +40,11 @@ struct RunTests {
         let evaluation = try #require(report["evaluation"] as? [String: Any])
         let scores = try #require(evaluation["structures"] as? [[String: Any]])
         for score in scores { #expect(score["dice"] as? Double ?? 0 > 0.85, "\(score)") }
-        #expect(Set(scores.compactMap { $0["name"] as? String }) == ["Lung_L", "Lung_R"])
+        // The truth has both lungs and no union.
+        #expect(scores.compactMap { $0["name"] as? String } == ["Lung_L", "Lung_R", "Lungs"])
+        let derived = try #require(evaluation["derived"] as? [[String: Any]])
+        #expect(derived.map { $0["name"] as? String } == ["Lungs"] && derived[0]["side"] as? String == "reference")
+        #expect(derived[0]["members"] as? [String] == ["Lung_L", "Lung_R"])
         // The digests are those of the files.
         let digests = try #require(report["files"] as? [String: String])
         #expect(Set(digests.keys) == Set(files).subtracting(["report.json", "report.html"]))

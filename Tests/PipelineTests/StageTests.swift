@@ -1,6 +1,7 @@
 import Dicom
 import Foundation
 import Imaging
+import Nifti
 import Pipeline
 import Platform
 import Segmentation
@@ -164,7 +165,7 @@ struct StageTests {
         for (n, truth) in ["rtstruct.dcm", "seg.dcm"].enumerated() {
             let report = try evaluation("late \(n)", of: bench.folder.file("in/truth/" + truth))
             let scores = try #require((report["evaluation"] as? [String: Any])?["structures"] as? [[String: Any]])
-            #expect(scores.count == 2 && scores.allSatisfy { $0["dice"] as? Double ?? 0 > 0.85 }, "\(truth)")
+            #expect(scores.count == 3 && scores.allSatisfy { $0["dice"] as? Double ?? 0 > 0.85 }, "\(truth)")
         }
         for (n, product) in ["rtstruct.dcm", "seg.dcm"].enumerated() {
             let report = try evaluation("own \(n)", of: base.directory(of: .export) + "/" + product)
@@ -172,6 +173,47 @@ struct StageTests {
             let codes = (report["findings"] as? [[String: Any]])?.compactMap { $0["code"] as? String } ?? []
             #expect(codes.contains("W_OWN_RESULT"))
         }
+    }
+
+    @Test("of a late reference that has only the union that is scored and drawn, and nobody removed the parts")
+    func lateUnion() throws {
+        let bench = try Workbench()
+        let images = try SmallPhantom.write(6, to: bench.folder.file("in"))
+        let base = try bench.prepare("a", images: images)
+        try bench.runStages(base)
+        // Ours without its lowest rows: edited.
+        let own = try NiftiFile.readLabels(base.directory(of: .export) + "/Lungs.nii.gz")
+        var edited = own
+        let plane = own.geometry.dimensions.i * own.geometry.dimensions.j
+        for n in own.voxels.indices where n % plane < plane / 2 { edited.voxels[n] = 0 }
+        let reference = bench.folder.file("Lungs.nii.gz")
+        try NiftiFile.write(edited, to: reference)
+        var request = try base.request()
+        request.kind = .evaluation
+        request.referenceFiles = [reference]
+        request.baseRunDirectory = base.path
+        let run = RunFolder(path: bench.folder.file("late"))
+        try run.write(request)
+        try bench.runStages(run, [.evaluate, .export])
+        let report = try json(run.directory(of: .export) + "/report.json")
+        let evaluation = try #require(report["evaluation"] as? [String: Any])
+        let scores = try #require(evaluation["structures"] as? [[String: Any]])
+        #expect(scores.map { $0["name"] as? String } == ["Lungs"] && evaluation["derived"] == nil)
+        let changes = try #require(evaluation["changes"] as? [[String: Any]])
+        #expect(changes.map { $0["name"] as? String } == ["Lungs"] && changes[0]["status"] as? String == "edited")
+        #expect(evaluation["unmatchedPrediction"] as? [String] == ["Lung_L", "Lung_R"])
+        let told = evaluation["findings"] as? [String] ?? []
+        #expect(told.contains { $0.hasPrefix("Lung_L and Lung_R: the reference has only their union") }, "\(told)")
+        let page = try String(contentsOfFile: run.directory(of: .export) + "/report.html", encoding: .utf8)
+        #expect(page.contains("cm\u{00B2} of Lungs are in only one"))
+        #expect(page.contains("Lungs: the reference&#39;s surface"))
+        // What the page of outcomes shows later, without the CT's pixels when their time is over.
+        let kept = try run.worstPictures()
+        #expect(kept.map(\.structure) == ["Lungs"] && kept[0].png != nil && !kept[0].overlay.differences.isEmpty)
+        try run.removeWorstPixels()
+        let outlines = try run.worstPictures()
+        #expect(outlines.map(\.overlay) == kept.map(\.overlay) && outlines[0].png == nil)
+        #expect(try outlines[0].picture(of: "a").caption.contains("pixels were deleted"))
     }
 
     @Test("a reference in another Frame of Reference is scored only when it names the very series")

@@ -64,7 +64,7 @@ struct CohortPageTests {
     func safe() throws {
         var cohort = CohortReport(cases: [scored(hostile, structure: hostile, shift: 1)], onlyReference: [hostile])
         cohort.findings = [hostile]
-        let picture = WorstPicture(caption: hostile, png: Data([1, 2, 3]))
+        let picture = CasePicture(role: .worstSlice, caption: hostile, png: Data([1, 2, 3]))
         let page = cohortHTML(cohort, charts: [chart(Array(repeating: 0.9, count: 25))], pictures: [picture])
         #expect(page.components(separatedBy: "<script").count == 2)  // our own
         #expect(!page.contains("onerror=\"b\"") && !page.contains("<img src=http"))

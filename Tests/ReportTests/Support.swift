@@ -45,6 +45,16 @@ struct DecodedPNG {
     }
 }
 
+extension PictureOverlay {
+    /// Middle of the points of outlines, as fractions of width and height; nil without any.
+    func middle(where condition: (Outline) -> Bool) -> (x: Double, y: Double)? {
+        let points = outlines.filter(condition).flatMap(\.polygons).joined()
+        guard !points.isEmpty else { return nil }
+        let sum = points.reduce((0.0, 0.0)) { ($0.0 + $1.i, $0.1 + $1.j) }
+        return (sum.0 / Double(points.count) / Double(width), sum.1 / Double(points.count) / Double(height))
+    }
+}
+
 /// An axial grid with the given signs of its axes in the patient, centred on the origin.
 func axialGrid(signs: Vector3, _ i: Int = 40, _ j: Int = 36, _ k: Int = 20) -> VolumeGeometry {
     let spacing = Vector3(2, 2, 3)

@@ -103,7 +103,10 @@ def masks_beside_a_run(checks, images, truth, scratch):
     evaluation = reports.read(folder).get("evaluation", {}) if folder else {}
     found = scores(evaluation) if evaluation else {}
     expected = scores(evaluate(truth, folder, "--ct", images)) if folder else {}
-    checks.check("both masks are scored", sorted(found) == LUNGS, sorted(found))
+    checks.check("both masks are scored, and their union, which neither file is", sorted(found) == [*LUNGS, "Lungs"],
+                 sorted(found))
+    checks.check("the report says what that union was made from", evaluation.get("derived")
+                 == [{"name": "Lungs", "side": "reference", "members": LUNGS}], evaluation.get("derived"))
     checks.none("the report's scores are those of contourctl evaluate",
                 (f"{name}: {one} and {expected.get(name)}" for name, one in found.items() if one != expected.get(name)))
     folder = delivered(checks, "a run with another organ as reference", images, f"{scratch}/other",

@@ -73,7 +73,7 @@ package struct ControlClient: Sendable {
             let lock = try FileLock(path: state.lock)
             defer { withExtendedLifetime(lock) {} }
             let store = try state.openStore()
-            let reply = Controller(store: store, context: nil).handle(request)
+            let reply = Controller(store: store, state: state, context: nil).handle(request)
             try store.close()
             return reply
         } catch let error as SystemError {

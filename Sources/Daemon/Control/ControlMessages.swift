@@ -1,3 +1,4 @@
+import Pipeline
 import Store
 
 /// What `contourctl` asks the service; one JSON object on a line.
@@ -10,6 +11,8 @@ package enum ControlRequest: Codable, Sendable {
     case files
     /// What references said about delivered contours.
     case outcomes
+    /// Where the structures that a run scored differ most from the reference.
+    case worstPictures(run: Int64)
     case retry(Int64)
     case cancel(Int64)
     case pause
@@ -23,6 +26,7 @@ package enum ControlReply: Codable, Sendable {
     case show(SeriesDetails)
     case files([SeriesDetails.InstanceLine])
     case outcomes([OutcomeLine])
+    case worstPictures([WorstPictureRecord])
     case done(String)
     case failed(String)
 }

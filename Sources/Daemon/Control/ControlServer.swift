@@ -34,7 +34,7 @@ package struct ControlServer {
     }
 
     package func run() {
-        let controller = Controller(store: context.store, context: context)
+        let controller = Controller(store: context.store, state: context.state, context: context)
         while !context.isStopping {
             context.liveness.beat(.control)
             context.controlWake.wait(seconds: context.liveness.longestSleep, also: [listener.raw])

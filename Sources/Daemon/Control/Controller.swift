@@ -5,11 +5,13 @@ import Store
 /// Answers control requests from the store. Used by the service, and by `contourctl` itself when none runs.
 package struct Controller: Sendable {
     let store: Store
+    let state: StateFolder
     /// The running service; nil when `contourctl` holds the lock.
     let context: ServiceContext?
 
-    package init(store: Store, context: ServiceContext?) {
+    package init(store: Store, state: StateFolder, context: ServiceContext?) {
         self.store = store
+        self.state = state
         self.context = context
     }
 
@@ -35,6 +37,7 @@ package struct Controller: Sendable {
                 }
                 return .files(files.map(line) + early)
             case .outcomes: return .outcomes(try store.outcomes().map(line))
+            case .worstPictures(let run): return .worstPictures(try state.run(run).worstPictures())
             case .retry(let number): return .done(try retry(number))
             case .cancel(let number): return .done(try cancel(number))
             case .pause:

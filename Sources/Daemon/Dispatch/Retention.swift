@@ -18,6 +18,7 @@ package struct Retention {
             for name in ["ct.raw", "ct.json", "input.raw", "input.json", "reference.dcm"] {
                 try Directory.remove("\(folder.directory(of: .resample))/\(name)")
             }
+            try folder.removeWorstPixels()
             // What remains of an export was copied to another file system.
             try Directory.remove(folder.directory(of: .export))
             try Directory.remove(folder.refusalDirectory)

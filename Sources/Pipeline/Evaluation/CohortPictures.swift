@@ -9,10 +9,10 @@ import Segmentation
 /// both sides differ most, on the CT where `--ct` has it.
 ///
 /// A case that cannot be drawn is left out: it was scored, and its numbers are there.
-package func cohortPictures(_ cohort: CohortReport, _ request: ComparisonRequest) throws -> [WorstPicture] {
+package func cohortPictures(_ cohort: CohortReport, _ request: ComparisonRequest) throws -> [CasePicture] {
     let scan = request.ct.isEmpty ? nil : try SeriesScan(paths: request.ct, limits: AdmissionLimits())
     let pairs = try CohortPairs(of: request)
-    var pictures: [WorstPicture] = []
+    var pictures: [CasePicture] = []
     for summary in cohort.summary.prefix(12) {
         guard let worst = cohort.worst.first(where: { $0.structure == summary.name }), worst.dice ?? 0 < 1,
             let pair = pairs.pairs.first(where: { $0.reference.name == worst.name })
@@ -32,15 +32,17 @@ private func draw(
     _ pair: (reference: CohortCase, prediction: CohortCase),
     _ request: ComparisonRequest,
     _ scan: SeriesScan?
-) throws -> WorstPicture? {
+) throws -> CasePicture? {
     let reference = try StructureSource(pair.reference.path, labels: request.labelsOfCases)
     let prediction = try StructureSource(pair.prediction.path, labels: request.labelsOfCases)
     let geometry = try comparisonGrid(scan, reference, prediction)
-    guard let index = reference.names.firstIndex(of: worst.structure),
-        let partner = StructureName.partners(of: reference.names, in: prediction.names)[index]
-    else { return nil }
-    let truth = try reference.mask(at: index, on: geometry).mask
-    let mask = try prediction.mask(at: partner, on: geometry).mask
+    let pairing = StructurePairing(reference: reference.names, prediction: prediction.names)
+    let compared = pairing.pairs.first {
+        comparedName(of: $0, reference.names, prediction.names).name == worst.structure
+    }
+    guard let compared else { return nil }
+    let truth = try reference.union(of: compared.reference, on: geometry)
+    let mask = try prediction.union(of: compared.prediction, on: geometry)
     var ct: Volume<Int16>?
     if let scan, let stack = ctStacks(scan, reference, prediction).first {
         let series = try loadCTSeries(files: stack.files, threads: request.threads)

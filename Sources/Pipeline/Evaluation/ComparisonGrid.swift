@@ -51,13 +51,20 @@ private func ctGrid(
     return geometry
 }
 
-/// The scans that the reference refers to, or else the prediction; or all.
+/// The scans that the reference refers to, or else the prediction; of several that nobody refers to, as NIfTI names no
+/// series, the first with the grid of a side; or all.
 func ctStacks(_ scan: SeriesScan, _ reference: StructureSource, _ prediction: StructureSource) -> [SeriesScan.Stack] {
     let stacks = scan.stacks.filter { !$0.key.isLocalizer }
     let meant = [reference, prediction].map { side in
         stacks.filter { side.referencedSeriesInstanceUIDs.contains($0.key.seriesInstanceUID) }
     }
-    return meant.first { !$0.isEmpty } ?? stacks
+    if let named = meant.first(where: { !$0.isEmpty }) { return named }
+    guard stacks.count > 1, let grid = reference.grid ?? prediction.grid else { return stacks }
+    let fitting = stacks.first { stack in
+        examineStack(stack.headers, limits: AdmissionLimits(), seriesInstanceCount: stack.seriesInstanceCount)
+            .geometry.map(grid.isGrid(of:)) ?? false
+    }
+    return fitting.map { [$0] } ?? stacks
 }
 
 extension VolumeGeometry {

@@ -47,11 +47,33 @@ package struct PlacedMask: Sendable {
 
     /// Slices without a voxel between the first and the last that have one.
     var skippedSlices: [Int] {
-        let plane = mask.geometry.dimensions.i * mask.geometry.dimensions.j
-        let used = (0..<mask.geometry.dimensions.k).filter { k in
-            mask.voxels[k * plane..<(k + 1) * plane].contains { $0 != 0 }
-        }
+        let used = mask.usedSlices
         guard let first = used.first, let last = used.last else { return [] }
         return Set(first...last).subtracting(used).sorted()
+    }
+}
+
+/// A word about a reference that was drawn on a part of the scan: what it leaves out counts as wrong in all scores. Nil
+/// where the prediction has less than a tenth of its slices beyond it, as planes at the ends differ by taste.
+func partialReference(_ name: String, reference: Mask, prediction: Mask) -> String? {
+    let (theirs, ours) = (reference.usedSlices, prediction.usedSlices)
+    guard let first = theirs.first, let last = theirs.last, let low = ours.first, let high = ours.last else {
+        return nil
+    }
+    let beyond = ours.count { $0 < first || $0 > last }
+    guard beyond >= 3, 10 * beyond > ours.count else { return nil }
+    return """
+        \(name): the reference has slices \(first + 1) to \(last + 1), the prediction \(low + 1) to \(high + 1): if it was \
+        drawn on a part of the scan, the rest counts as wrong in these scores
+        """
+}
+
+extension Mask {
+    /// Slices with a voxel, in their order.
+    fileprivate var usedSlices: [Int] {
+        let plane = geometry.dimensions.i * geometry.dimensions.j
+        return (0..<geometry.dimensions.k).filter { k in
+            voxels[k * plane..<(k + 1) * plane].contains { $0 != 0 }
+        }
     }
 }

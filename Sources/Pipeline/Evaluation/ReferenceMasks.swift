@@ -146,12 +146,17 @@ package struct ReferenceMasks {
 
 extension Volume {
     /// Whether this volume's voxels are those of another grid, to a hundredth of a voxel.
-    package func isOn(_ other: VolumeGeometry) -> Bool {
-        guard geometry.dimensions == other.dimensions else { return false }
+    package func isOn(_ other: VolumeGeometry) -> Bool { geometry.isGrid(of: other) }
+}
+
+extension VolumeGeometry {
+    /// Whether both have the same voxels, to a hundredth of a voxel, whatever their Frames of Reference.
+    func isGrid(of other: VolumeGeometry) -> Bool {
+        guard dimensions == other.dimensions else { return false }
         let d = other.dimensions
         let corners = [(0, 0, 0), (d.i - 1, 0, 0), (0, d.j - 1, 0), (0, 0, d.k - 1)]
         return corners.allSatisfy { i, j, k in
-            let index = geometry.continuousIndex(of: other.patientPoint(i: Double(i), j: Double(j), k: Double(k)))
+            let index = continuousIndex(of: other.patientPoint(i: Double(i), j: Double(j), k: Double(k)))
             let offset = index - Vector3(Double(i), Double(j), Double(k))
             return abs(offset.x) < 0.01 && abs(offset.y) < 0.01 && abs(offset.z) < 0.01
         }

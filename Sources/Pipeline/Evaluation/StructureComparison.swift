@@ -3,6 +3,7 @@ import Foundation
 import Imaging
 import Metrics
 import Platform
+import Report
 import Segmentation
 
 /// What `contourctl evaluate` is asked: how well a set of contours agrees with a reference.
@@ -48,6 +49,8 @@ package struct StructureComparison: Codable, Sendable {
     /// Names that only one side has.
     package var unmatchedReference: [String]
     package var unmatchedPrediction: [String]
+    /// Structures that one side does not have, but their parts; nil where there is none.
+    package var derived: [DerivedUnion]?
     /// What a reader of the scores must know.
     package var findings: [String]
     /// Columns, rows and slices of the grid on which both were compared, and its spacing in mm.
@@ -56,7 +59,7 @@ package struct StructureComparison: Codable, Sendable {
     package var definition: String
 
     private enum CodingKeys: String, CodingKey {
-        case structures, findings, definition
+        case structures, derived, findings, definition
         case unmatchedReference = "unmatched_reference"
         case unmatchedPrediction = "unmatched_prediction"
         case gridDimensions = "grid_dimensions"
@@ -96,32 +99,57 @@ func compareStructures(_ request: ComparisonRequest, scan: SeriesScan?) throws -
                 + "and the scores mean nothing unless both were registered"
         )
     }
-    let partners = StructureName.partners(of: reference.names, in: prediction.names)
     let tolerances = Dictionary(
         request.toleranceByStructure.map { (StructureName($0.key), $0.value) },
         uniquingKeysWith: { first, _ in first }
     )
-    for (index, name) in reference.names.enumerated() {
-        guard let partner = partners[index] else {
-            result.unmatchedReference.append(name)
-            continue
+    let pairing = StructurePairing(reference: reference.names, prediction: prediction.names)
+    var told: Set<String> = []
+    for pair in pairing.pairs {
+        let (name, derived) = comparedName(of: pair, reference.names, prediction.names)
+        if let derived { result.derived = (result.derived ?? []) + [derived] }
+        var masks: [Mask] = []
+        for (side, source, indices) in [
+            ("reference", reference, pair.reference), ("prediction", prediction, pair.prediction),
+        ] {
+            masks.append(
+                try source.union(of: indices, on: geometry) { index, placed in
+                    guard told.insert("\(side) \(index)").inserted else { return }
+                    let words = derived == nil ? name : source.names[index]
+                    result.findings += placed.findings(words, of: side, on: "grid")
+                }
+            )
         }
-        let truth = try reference.mask(at: index, on: geometry)
-        let mask = try prediction.mask(at: partner, on: geometry)
-        result.findings += truth.findings(name, of: "reference", on: "grid")
-        result.findings += mask.findings(name, of: "prediction", on: "grid")
+        if let told = partialReference(name, reference: masks[0], prediction: masks[1]) { result.findings.append(told) }
         result.structures.append(
             StructureScores(
                 name: name,
-                reference: truth.mask,
-                prediction: mask.mask,
+                reference: masks[0],
+                prediction: masks[1],
                 tolerancesMM: tolerances[StructureName(name)].map { [$0] } ?? request.tolerancesMM,
                 withSlices: request.withSlices,
                 threads: request.threads
             )
         )
     }
-    let used = Set(partners.values)
-    result.unmatchedPrediction = prediction.names.indices.filter { !used.contains($0) }.map { prediction.names[$0] }
+    result.findings = (result.derived ?? []).map(\.finding) + result.findings
+    result.unmatchedReference = pairing.unmatchedReference.map { reference.names[$0] }
+    result.unmatchedPrediction = pairing.unmatchedPrediction.map { prediction.names[$0] }
     return result
+}
+
+/// What a pair is called, after the reference where it has a name for it, and what is told of a union that one side has
+/// only the parts of.
+func comparedName(
+    of pair: StructurePairing.Pair,
+    _ reference: [String],
+    _ prediction: [String]
+) -> (name: String, derived: DerivedUnion?) {
+    if pair.reference.count > 1 {
+        let name = prediction[pair.prediction[0]]
+        return (name, DerivedUnion(name: name, side: .reference, members: pair.reference.map { reference[$0] }))
+    }
+    let name = reference[pair.reference[0]]
+    guard pair.prediction.count > 1 else { return (name, nil) }
+    return (name, DerivedUnion(name: name, side: .prediction, members: pair.prediction.map { prediction[$0] }))
 }

@@ -65,6 +65,23 @@ struct StructureSource {
         preconditionFailure("names come from the parts")
     }
 
+    /// What at least one of some structures has.
+    ///
+    /// - Parameter tell: is called for each of them.
+    func union(
+        of indices: [Int],
+        on geometry: VolumeGeometry,
+        tell: (Int, PlacedMask) -> Void = { _, _ in }
+    ) throws -> Mask {
+        var union: Mask?
+        for index in indices {
+            let placed = try mask(at: index, on: geometry)
+            tell(index, placed)
+            if union == nil { union = placed.mask } else { union?.formUnion(placed.mask) }
+        }
+        return union ?? Mask(geometry: geometry, repeating: 0)
+    }
+
     /// One file a structure; a label map beside them would say everything twice.
     private static func niftiFiles(in folder: String) throws -> [String] {
         try Directory.list(folder).filter {

@@ -49,9 +49,11 @@ struct ExportEvaluationStage: Stage {
         let segmentation = try base.decode(SegmentationFacts.self, stage: .segment, "segmentation.json")
         let labels = try Volume<UInt8>(contentsOfBase: base.directory(of: .segment) + "/labels")
         let ct = base.directory(of: .resample) + "/ct"
+        let model = try base.modelDescription()
         return try RunPictures(
             labels: LabelMap(volume: labels, labels: segmentation.labels),
-            rois: base.modelDescription().rois,
+            rois: model.rois,
+            unions: model.unions,
             segmentation: segmentation,
             evaluation: report.evaluation,
             referenceFiles: request.referenceFiles,

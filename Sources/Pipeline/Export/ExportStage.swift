@@ -152,6 +152,7 @@ struct ExportStage: Stage {
         return try RunPictures(
             labels: result.labels,
             rois: result.model.description.rois,
+            unions: result.model.description.unions,
             segmentation: result.segmentation,
             evaluation: result.evaluation.evaluation,
             referenceFiles: result.request.referenceFiles,

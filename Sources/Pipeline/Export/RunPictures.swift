@@ -7,6 +7,8 @@ import Segmentation
 struct RunPictures {
     let labels: LabelMap
     let rois: [ROIDescription]
+    /// Names of unions with the names of their members.
+    let unions: [(name: String, members: [String])]
     let segmentation: SegmentationFacts
     /// The evaluation that is reported, and the files of its references.
     let evaluation: CaseReport.Evaluation?
@@ -16,13 +18,13 @@ struct RunPictures {
     /// - Parameter ct: nil when its pixels were deleted after their time: contours are then drawn on black, and only
     ///   what compares them with the reference.
     func draw(on ct: Volume<Int16>?) throws -> [CasePicture] {
-        let reference = referenceLabels()
+        let reference = referenceLayers()
         if ct == nil && reference == nil { return [] }
         let structures = rois.filter { roi in
             segmentation.structures.contains { $0.name == roi.name && $0.found }
         }.map { OutlinedStructure(name: $0.name, color: $0.color, labels: [UInt8($0.label)]) }
         let pictures = try casePictures(
-            ct: ct ?? Volume(geometry: labels.volume.geometry, repeating: -32_768),
+            ct: ct,
             labels: labels.volume,
             structures: structures,
             reference: reference,
@@ -31,7 +33,6 @@ struct RunPictures {
         guard let reference else { return pictures }
         let maps = try distancePictures(
             labels: labels.volume,
-            structures: structures,
             reference: reference,
             threads: threads
         )
@@ -45,11 +46,13 @@ struct RunPictures {
         return outlines + maps
     }
 
-    /// The reference that is reported as a label map.
-    private func referenceLabels() -> Volume<UInt8>? {
+    /// The reference that is reported, without unions whose parts it has too: their outline would lie on those of the
+    /// parts.
+    private func referenceLayers() -> ReferenceLayers? {
         guard let evaluation, !evaluation.structures.isEmpty else { return nil }
         let geometry = labels.volume.geometry
-        var map = Volume<UInt8>(geometry: geometry, repeating: 0)
+        var layers = ReferenceLayers(geometry: geometry)
+        let own = labels.labels.sorted { $0.value < $1.value }.map(\.key)
         for path in referenceFiles {
             // A reference that cannot be read is already told by the findings of `evaluate`.
             guard
@@ -57,13 +60,26 @@ struct RunPictures {
                 reference.kind.rawValue == evaluation.referenceKind,
                 reference.sopInstanceUID == evaluation.referenceSOPInstanceUID
             else { continue }
-            let own = labels.labels.sorted { $0.value < $1.value }
-            let partners = StructureName.partners(of: reference.names, in: own.map(\.key))
-            for (index, partner) in partners.sorted(by: { $0.key < $1.key }) {
-                guard let mask = try? reference.mask(at: index, on: geometry).mask else { continue }
-                for n in map.voxels.indices where mask.voxels[n] != 0 { map.voxels[n] = own[partner].value }
+            let pairing = StructurePairing(
+                reference: reference.names,
+                prediction: own + unions.map(\.name),
+                unions: unions
+            )
+            var drawn: Set<UInt8> = []
+            for pair in pairing.pairs where pair.reference.count == 1 {
+                let compared = pair.prediction.flatMap { members(of: $0, own) }
+                let values = Set(compared.compactMap { labels.labels[$0] })
+                guard !values.isSubset(of: drawn),
+                    let mask = try? reference.mask(at: pair.reference[0], on: geometry).mask
+                else { continue }
+                layers.add(reference.names[pair.reference[0]], labels: values, mask)
+                drawn.formUnion(values)
             }
         }
-        return map
+        return layers
+    }
+
+    private func members(of index: Int, _ own: [String]) -> [String] {
+        index < own.count ? [own[index]] : unions[index - own.count].members
     }
 }

@@ -32,13 +32,19 @@ struct EvaluateStage: Stage {
             ? try judged(in: base) : try judge(labels, model, facts, segmentation, request, in: folder)
         let evaluation = ReferenceEvaluation(
             labels: LabelMap(volume: labels, labels: segmentation.labels),
-            unions: model.derivedROIs.map { ($0.name, $0.union) },
+            unions: model.unions,
             tolerancesMM: request.export.tolerancesMM,
             threads: context.threads
         )
         let references = ReferenceMasks.grouped(request.referenceFiles)
+        var pictures: [WorstPictureRecord] = []
+        let ct = base.directory(of: .resample) + "/ct"
         for (index, paths) in references.enumerated() {
             try context.report(0.3 + 0.7 * Double(index) / Double(references.count), "scoring")
+            // Those of the evaluation that is reported: the first that scores something.
+            let drawsPictures = request.export.writesPictures && pictures.isEmpty
+            let evaluations = result.evaluations.count
+            let drawing = drawsPictures && Directory.exists(ct + ".raw") ? try Volume<Int16>(contentsOfBase: ct) : nil
             score(
                 Reference(paths: paths, digests: request.fileDigests),
                 with: evaluation,
@@ -46,8 +52,22 @@ struct EvaluateStage: Stage {
                 facts,
                 isLate: request.kind == .evaluation,
                 &result
-            )
+            ) { name, prediction, reference in
+                guard drawsPictures else { return }
+                let drawn = try worstPicture(name, ct: drawing, prediction: prediction, reference: reference)
+                guard let drawn, let overlay = drawn.overlay else { return }
+                pictures.append(
+                    WorstPictureRecord(
+                        structure: name,
+                        caption: drawn.caption,
+                        overlay: overlay,
+                        png: drawing == nil ? nil : drawn.png
+                    )
+                )
+            }
+            if result.evaluations.count == evaluations { pictures = [] }
         }
+        try RunFolder.write(pictures, to: output)
         try RunJSON.encode(result).write(to: URL(fileURLWithPath: output + "/evaluation.json"))
     }
 
@@ -103,7 +123,8 @@ struct EvaluateStage: Stage {
         of request: RunRequest,
         _ facts: SeriesFacts,
         isLate: Bool,
-        _ result: inout EvaluationFacts
+        _ result: inout EvaluationFacts,
+        show: (String, Mask, Mask) throws -> Void
     ) {
         let references = reference.paths.compactMap { path in
             usable(into: &result) {
@@ -117,7 +138,7 @@ struct EvaluateStage: Stage {
         guard !references.isEmpty,
             let (scores, mismatches) = usable(
                 into: &result,
-                { try evaluation.score(against: references, leavingOutUnedited: isLate) }
+                { try evaluation.score(against: references, leavingOutUnedited: isLate, show: show) }
             )
         else {
             return

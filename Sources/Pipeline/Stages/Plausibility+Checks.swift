@@ -111,8 +111,8 @@ extension PlausibilityJudge {
         let contact = measured.edgeContactMM2(on: geometry)
         return .init(
             name: "edge of the picture",
-            value: contact > 0 ? "\(rounded(contact)) mm2" : "not touched",
-            expected: limitMM2 > 0 ? "at most \(rounded(limitMM2)) mm2" : "not touched",
+            value: contact > 0 ? "\(rounded(contact)) mm\u{00B2}" : "not touched",
+            expected: limitMM2 > 0 ? "at most \(rounded(limitMM2)) mm\u{00B2}" : "not touched",
             passed: contact <= limitMM2
         )
     }

@@ -16,11 +16,13 @@ struct ReferenceEvaluation {
     ///   - references: the files of one reference; a structure that is in several is scored once.
     ///   - leavesOutUnedited: the reference may have been made from our result: structures that nobody changed are
     ///     counted, not scored.
+    ///   - show: is called with the name, our mask and the reference's of each structure that is scored.
     /// - Returns: the scores, and structures whose side is not that of ours.
     /// - Throws: what reading a mask throws.
     func score(
         against references: [ReferenceMasks],
-        leavingOutUnedited leavesOutUnedited: Bool = false
+        leavingOutUnedited leavesOutUnedited: Bool = false,
+        show: (String, Mask, Mask) throws -> Void = { _, _, _ in }
     ) throws -> (CaseReport.Evaluation, [SideMismatch]) {
         var evaluation = CaseReport.Evaluation(
             referenceKind: references[0].kind.rawValue,
@@ -35,55 +37,108 @@ struct ReferenceEvaluation {
         var mismatches: [SideMismatch] = []
         let geometry = labels.volume.geometry
         let theirs = references.flatMap { reference in reference.names.indices.map { (reference, $0) } }
-        let partners = StructureName.partners(of: theirs.map { $0.names[$1] }, in: names)
-        for (index, (reference, place)) in theirs.enumerated() {
-            let name = reference.names[place]
-            guard let own = partners[index].map({ names[$0] }), let prediction = prediction(of: own) else {
-                evaluation.unmatchedReference.append(name)
+        let pairing = StructurePairing(reference: theirs.map { $0.names[$1] }, prediction: names, unions: unions)
+        var told: Set<Int> = []
+        var missing = pairing.unmatchedPrediction
+        for pair in pairing.pairs {
+            if leavesOutUnedited, isOurs(pair, changes) {
+                missing.append(pair.prediction[0])
                 continue
             }
-            let placed = try reference.mask(at: place, on: geometry)
-            evaluation.findings += placed.findings(name, of: "reference", on: "CT")
+            let (partner, derived) = comparedName(of: pair, theirs.map { $0.names[$1] }, names)
+            if let derived { evaluation.derived = (evaluation.derived ?? []) + [derived] }
+            // Ours where we have a name for it.
+            let name = pair.prediction.count == 1 ? names[pair.prediction[0]] : partner
+            var reference = Mask(geometry: geometry, repeating: 0)
+            for index in pair.reference {
+                let (file, place) = theirs[index]
+                let placed = try file.mask(at: place, on: geometry)
+                if told.insert(index).inserted {
+                    evaluation.findings += placed.findings(file.names[place], of: "reference", on: "CT")
+                }
+                reference.formUnion(placed.mask)
+            }
+            let prediction = labels.mask(ofLabels: pair.prediction.reduce(into: []) { $0.formUnion(values(of: $1)) })
+            if let told = partialReference(name, reference: reference, prediction: prediction) {
+                evaluation.findings.append(told)
+            }
             let scores = StructureScores(
-                name: own,
-                reference: placed.mask,
+                name: name,
+                reference: reference,
                 prediction: prediction,
                 tolerancesMM: tolerancesMM,
                 threads: threads
             )
-            mismatches += [
-                SideMismatch(
-                    name,
-                    placed.mask,
-                    own: own,
-                    among: names,
-                    dice: scores.dice,
-                    prediction: prediction(of:)
-                )
-            ].compactMap(\.self)
+            if derived == nil {
+                mismatches += [
+                    SideMismatch(
+                        theirs[pair.reference[0]].0.names[theirs[pair.reference[0]].1],
+                        reference,
+                        own: name,
+                        among: names,
+                        dice: scores.dice,
+                        prediction: { name in
+                            names.firstIndex(of: name).map { labels.mask(ofLabels: values(of: $0)) }
+                        }
+                    )
+                ].compactMap(\.self)
+            }
             let change = StructureChange(scores, on: geometry)
             changes.append(change)
-            if !leavesOutUnedited || change.status != .unedited { evaluation.structures.append(scores) }
-        }
-        let scored = Set(partners.values)
-        evaluation.unmatchedPrediction = names.indices.filter { !scored.contains($0) }.map { names[$0] }
-        if leavesOutUnedited {
-            let removed = evaluation.unmatchedPrediction.filter { name in
-                prediction(of: name)?.voxels.contains { $0 != 0 } ?? false
+            if !leavesOutUnedited || change.status != .unedited {
+                evaluation.structures.append(scores)
+                try show(name, prediction, reference)
             }
-            evaluation.changes = changes + removed.map(StructureChange.init(removed:))
+        }
+        evaluation.unmatchedReference = pairing.unmatchedReference.map { theirs[$0].0.names[theirs[$0].1] }
+        evaluation.unmatchedPrediction = missing.map { names[$0] }
+        // Of a reference that has only the union the parts are in it, and nobody removed them.
+        let merged = merged(pairing)
+        if !merged.isEmpty {
+            evaluation.findings.append(
+                "\(merged.joined(separator: " and ")): the reference has only their union, from which parts cannot be told"
+            )
+        }
+        if leavesOutUnedited {
+            let removed = missing.filter { index in
+                let wanted = values(of: index)
+                return !merged.contains(names[index]) && labels.volume.voxels.contains { wanted.contains($0) }
+            }
+            evaluation.changes = changes + removed.map { StructureChange(removed: names[$0]) }
         }
         return (evaluation, mismatches)
+    }
+
+    /// Whether the reference of a union would be made from parts of which somebody left one as it was: it would agree with
+    /// itself there, and who edited the parts took the union away.
+    private func isOurs(_ pair: StructurePairing.Pair, _ changes: [StructureChange]) -> Bool {
+        guard pair.reference.count > 1 else { return false }
+        let members = unions.first { $0.name == names[pair.prediction[0]] }?.members ?? []
+        return changes.contains { $0.status == .unedited && members.contains($0.name) }
+    }
+
+    /// Structures of ours that the reference has in a union alone.
+    private func merged(_ pairing: StructurePairing) -> [String] {
+        let missing = Set(pairing.unmatchedPrediction.map { names[$0] })
+        let used = Set(pairing.pairs.flatMap(\.prediction).map { names[$0] })
+        return unions.filter { used.contains($0.name) && missing.isSuperset(of: $0.members) }.flatMap(\.members)
     }
 
     private var names: [String] {
         labels.labels.sorted { $0.value < $1.value }.map(\.key) + unions.map(\.name)
     }
 
-    private func prediction(of own: String) -> Mask? {
-        if let union = unions.first(where: { $0.name == own }) {
-            return labels.mask(ofLabels: Set(union.members.compactMap { labels.labels[$0] }))
-        }
-        return labels.mask(of: own)
+    /// The values in the label map of one of `names`.
+    private func values(of index: Int) -> Set<UInt8> {
+        let name = names[index]
+        let members = unions.first { $0.name == name }?.members ?? [name]
+        return Set(members.compactMap { labels.labels[$0] })
+    }
+}
+
+extension Mask {
+    /// Adds what another mask on the same grid has.
+    mutating func formUnion(_ other: Mask) {
+        for n in voxels.indices where other.voxels[n] != 0 { voxels[n] = 1 }
     }
 }

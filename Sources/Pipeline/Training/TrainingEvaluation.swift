@@ -12,7 +12,7 @@ struct TrainingEvaluation {
     private(set) var rows: [ModelCard.ScoreRow] = []
     private var cases: [CohortReport.Case] = []
     /// The worst case of each structure so far; the voxels of no other are kept.
-    private var worst: [String: (surfaceDice: Double, picture: WorstPicture)] = [:]
+    private var worst: [String: (surfaceDice: Double, picture: CasePicture)] = [:]
 
     init(prepared: PreparedCases, threads: Int) {
         (self.prepared, self.threads) = (prepared, threads)
@@ -91,7 +91,7 @@ struct TrainingEvaluation {
     }
 
     /// By the names of the structures.
-    var pictures: [WorstPicture] { worst.sorted { $0.key < $1.key }.map(\.value.picture) }
+    var pictures: [CasePicture] { worst.sorted { $0.key < $1.key }.map(\.value.picture) }
 
     /// What the page of a cohort shows.
     var cohort: CohortReport {

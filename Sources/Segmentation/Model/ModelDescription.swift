@@ -19,6 +19,8 @@ package struct ModelDescription: Codable, Sendable, Equatable {
     package var rois: [ROIDescription]
     /// Structures made from others after inference; they are no label of their own.
     package var derivedROIs: [DerivedROI]
+    /// Names of the derived structures with the names of their parts.
+    package var unions: [(name: String, members: [String])] { derivedROIs.map { ($0.name, $0.union) } }
     /// How it was trained; MODEL_CARD.md says the same in words.
     package var training: TrainingSummary?
 

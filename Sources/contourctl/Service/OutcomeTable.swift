@@ -15,6 +15,12 @@ struct OutcomeTable {
         var status: String
         var approval: String?
         var scores: StructureScores?
+        /// The run that scored.
+        var run: Int64
+
+        private enum CodingKeys: String, CodingKey {
+            case series, name, time, model, structure, status, approval, scores
+        }
     }
 
     struct Answer: Encodable {
@@ -62,8 +68,19 @@ struct OutcomeTable {
                 structure: outcome.structure,
                 status: outcome.status,
                 approval: outcome.approval,
-                scores: outcome.scores
+                scores: outcome.scores,
+                run: outcome.run
             )
+        }
+    }
+
+    /// Of each structure so many scored outcomes, those with the lowest surface Dice first.
+    func worst(_ count: Int) -> [Outcome] {
+        let rows = Dictionary(grouping: outcomes.filter { $0.scores != nil }, by: \.structure)
+        return rows.sorted { $0.key < $1.key }.flatMap { _, rows -> [Outcome] in
+            let tolerance = CohortReport.mainTolerance(Measure.tolerances(of: rows.compactMap(\.scores)))
+            func surfaceDice(_ row: Outcome) -> Double { row.scores?.surfaceDice[tolerance].flatMap { $0 } ?? -1 }
+            return Array(rows.sorted { (surfaceDice($0), $0.name) < (surfaceDice($1), $1.name) }.prefix(count))
         }
     }
 
@@ -76,11 +93,12 @@ struct OutcomeTable {
         return CohortReport(cases: cases.sorted { ($0.time ?? "", $0.name) < ($1.time ?? "", $1.name) })
     }
 
-    var html: String {
+    /// - Parameter pictures: of the worst.
+    func html(_ pictures: [CasePicture]) -> String {
         let notes = Dictionary(grouping: outcomes, by: \.structure).sorted { $0.key < $1.key }.map { name, rows in
             "\(name): \(Self.counted(rows))"
         }
-        return cohortHTML(cohort, charts: charts, notes: notes)
+        return cohortHTML(cohort, charts: charts, pictures: pictures, notes: notes)
     }
 
     private static func counted(_ rows: [Outcome]) -> String {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Daemon
 import Foundation
 import Metrics
+import Pipeline
 import Platform
 import Report
 
@@ -35,7 +36,7 @@ struct OutcomesCommand: ParsableCommand {
     @Flag(help: "Print the outcomes as comma-separated values.")
     var csv = false
 
-    @Option(help: ArgumentHelp("Write a page with charts.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write a page with charts and pictures of the worst.", valueName: "file"))
     var html: String?
 
     @OptionGroup var options: ConfigurationOptions
@@ -56,8 +57,21 @@ struct OutcomesCommand: ParsableCommand {
             } else {
                 print(table.text)
             }
-            if let html { try AtomicFile.write(Data(table.html.utf8), to: html) }
+            if let html { try AtomicFile.write(Data(table.html(try pictures(of: table)).utf8), to: html) }
             if table.charts.contains(where: { $0.chart.state == .drifting }) { throw ExitCode(1) }
+        }
+    }
+
+    /// Of each structure the worst three outcomes, as the table of worst cases on the page.
+    private func pictures(of table: OutcomeTable) throws -> [CasePicture] {
+        var kept: [Int64: [WorstPictureRecord]] = [:]
+        return try table.worst(3).compactMap { outcome in
+            if kept[outcome.run] == nil,
+                case .worstPictures(let records) = try options.ask(.worstPictures(run: outcome.run))
+            {
+                kept[outcome.run] = records
+            }
+            return try kept[outcome.run]?.first { $0.structure == outcome.structure }?.picture(of: outcome.name)
         }
     }
 }

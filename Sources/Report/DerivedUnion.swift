@@ -1,0 +1,23 @@
+/// A structure that one side of a comparison does not have, but its parts: it is compared with their union. The other
+/// way round there is nothing to compare: no part can be told from a union.
+package struct DerivedUnion: Codable, Sendable, Equatable {
+    package enum Side: String, Codable, Sendable { case reference, prediction }
+
+    /// As the side names it that has it.
+    package var name: String
+    /// The side that has only the parts.
+    package var side: Side
+    /// The parts, as that side names them.
+    package var members: [String]
+
+    package init(name: String, side: Side, members: [String]) {
+        self.name = name
+        self.side = side
+        self.members = members
+    }
+
+    package var finding: String {
+        "\(name): the \(side.rawValue) has no such structure; it is compared with the union of its "
+            + members.joined(separator: " and ")
+    }
+}
