@@ -150,8 +150,7 @@ struct DeliveryTests {
         }
         #expect(fault() != nil, "the list does not say why it is not there")
         func stops() -> [ServiceStatus.Stop] {
-            guard case .status(let status) = Controller(store: service.store, context: service.context).handle(.status)
-            else { return [] }
+            guard case .status(let status) = controller.handle(.status) else { return [] }
             return status.stops
         }
         #expect(stops().map(\.kind) == [.notDelivered])
