@@ -25,7 +25,7 @@ let styleSheet = """
     .lines .reference{stroke:#fff;stroke-width:1.2px}.lines .differs{fill:#ffe14d;fill-opacity:.5;fill-rule:evenodd;stroke:none}
     .mark{fill:#fff;stroke:#000;stroke-width:.25em;stroke-linejoin:round;paint-order:stroke}
     .switch:not(:checked)~.gallery .lines{display:none}.switch{margin:0}
-    figcaption{font-size:.85rem;color:#4a5461;margin-top:.25rem}
+    figcaption{font-size:.85rem;color:#4a5461;margin-top:.25rem;overflow-wrap:anywhere}
     .beside{color:#4a5461;font-size:.85em;display:block}.out{font-weight:700}td.out{background:#fdecea}
     .legend{display:inline-flex;flex-wrap:wrap;gap:.2rem 1rem}.legend span{white-space:nowrap}.legend svg{width:3em;height:.8em;vertical-align:middle}
     .small{font-size:.85rem;color:#4a5461}pre{white-space:pre-wrap;font-size:.85rem}summary{cursor:pointer;margin-top:.75rem}

@@ -140,6 +140,33 @@ struct EvaluateCommandTests {
         #expect(lines.dropFirst().allSatisfy { $0.split(separator: ",")[1] == "1.0" })
     }
 
+    @Test("left and right mixed up is told beside the scores; what only scores badly is not")
+    func swappedSides() throws {
+        let place = try TemporaryFolder()
+        let truth = try place.phantom() + "/truth"
+        let swapped = place.path + "/swapped"
+        try FileManager.default.createDirectory(atPath: swapped, withIntermediateDirectories: true)
+        for (from, to) in [("Lung_L", "Lung_R"), ("Lung_R", "Lung_L"), ("Heart", "Esophagus")] {
+            try FileManager.default.copyItem(atPath: "\(truth)/\(from).nii.gz", toPath: "\(swapped)/\(to).nii.gz")
+        }
+        let outcome = try Program.contourctl(
+            "evaluate",
+            "--json",
+            "--reference",
+            swapped,
+            "--prediction",
+            truth + "/seg.dcm"
+        )
+        let answer = try #require(try outcome.json() as? [String: Any])
+        let told = (answer["findings"] as? [String] ?? []).filter { $0.contains("left and right are mixed up") }
+        #expect(told.count == 2)
+        #expect(
+            told.contains {
+                $0.hasPrefix("Lung_L of the reference lies where Lung_R of the prediction lies: Dice 1.00")
+            }
+        )
+    }
+
     @Test("NIfTI names no series: of several CTs the one with its grid is meant")
     func gridAmongSeveral() throws {
         let place = try TemporaryFolder()

@@ -214,6 +214,13 @@ def the_table(checks, service):
     checks.check("it is written as a page and as comma-separated values",
                  done.status == 0 and "Trend" in open(page, encoding="utf-8").read()
                  and len(done.stdout.splitlines()) == 1 + len(answer["outcomes"]), done.stderr)
+    with open(page, encoding="utf-8") as file:
+        html = file.read()
+    # Drawn on the CT, or on black where its pixels were deleted meanwhile.
+    scored = sum("scores" in outcome for outcome in answer["outcomes"])
+    checks.check("the page shows where what was scored differs most",
+                 html.count('<figure class="worstSlice"') == scored > 0 and 'class="differs"' in html,
+                 f"{html.count('worstSlice')} pictures of {scored}")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ scan_seconds = 3600.0
 poll_seconds = {1}
 polling = "{2}"
 [series]
-quiet_seconds = 1.0
+quiet_seconds = {3}
 [outbox]
 minimum_free_mb = 0
 [control]
@@ -73,10 +73,10 @@ int inotify_add_watch(int file, const char *path, uint32_t mask) {
 
 
 class Service:
-    def __init__(self, base, poll_seconds=0.5, polling="auto", environment=None):
+    def __init__(self, base, poll_seconds=0.5, polling="auto", environment=None, quiet_seconds=1.0):
         self.base = base
         with open(f"{base}/contourd.toml", "w", encoding="utf-8") as file:
-            file.write(SETTINGS.format(base, poll_seconds, polling))
+            file.write(SETTINGS.format(base, poll_seconds, polling, quiet_seconds))
         for name in ("inbox", "outbox", "state"):
             os.makedirs(f"{base}/{name}", exist_ok=True)
         with open(f"{base}/log", "wb") as log:
@@ -142,14 +142,17 @@ def on_fuse(checks, base, ct):
         subprocess.run(["umount", f"{base}/inbox"], check=False)
 
 
+def compiler():
+    return shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+
+
 def as_on_nfs(checks, base, ct):
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
+    if compiler() is None:
         checks.skip("an inbox as on NFS: there is no C compiler for the library below contourd")
         return
     with open(f"{base}/nfs.c", "w", encoding="utf-8") as file:
         file.write(NFS)
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", f"{base}/nfs.so", f"{base}/nfs.c", "-ldl"], check=True)
+    subprocess.run([compiler(), "-shared", "-fPIC", "-O1", "-o", f"{base}/nfs.so", f"{base}/nfs.c", "-ldl"], check=True)
     os.makedirs(f"{base}/decoy")
     environment = {"LD_PRELOAD": f"{base}/nfs.so", "SHARE": f"{base}/inbox", "DECOY": f"{base}/decoy"}
     # Without polling nothing is noticed: this is what makes the rest of the test worth something.

@@ -121,16 +121,28 @@ func compareStructures(_ request: ComparisonRequest, scan: SeriesScan?) throws -
             )
         }
         if let told = partialReference(name, reference: masks[0], prediction: masks[1]) { result.findings.append(told) }
-        result.structures.append(
-            StructureScores(
-                name: name,
-                reference: masks[0],
-                prediction: masks[1],
-                tolerancesMM: tolerances[StructureName(name)].map { [$0] } ?? request.tolerancesMM,
-                withSlices: request.withSlices,
-                threads: request.threads
-            )
+        let scores = StructureScores(
+            name: name,
+            reference: masks[0],
+            prediction: masks[1],
+            tolerancesMM: tolerances[StructureName(name)].map { [$0] } ?? request.tolerancesMM,
+            withSlices: request.withSlices,
+            threads: request.threads
         )
+        result.structures.append(scores)
+        guard derived == nil else { continue }
+        let mismatch = try SideMismatch(
+            name,
+            masks[0],
+            own: prediction.names[pair.prediction[0]],
+            among: prediction.names,
+            dice: scores.dice
+        ) { other in
+            try prediction.names.firstIndex(of: other).map { try prediction.mask(at: $0, on: geometry).mask }
+        }
+        if let mismatch {
+            result.findings.append(mismatch.sentence(ours: "the prediction") + ": left and right are mixed up")
+        }
     }
     result.findings = (result.derived ?? []).map(\.finding) + result.findings
     result.unmatchedReference = pairing.unmatchedReference.map { reference.names[$0] }

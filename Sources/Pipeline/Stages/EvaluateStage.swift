@@ -168,15 +168,11 @@ struct EvaluateStage: Stage {
     }
 
     private func swapped(_ mismatch: SideMismatch) -> CaseReport.Finding {
-        func text(_ dice: Double) -> String { String(format: "%.2f", dice) }
-        return .init(
+        .init(
             severity: .review,
             code: "W_SIDES_SWAPPED",
             structure: mismatch.own,
-            message: """
-                \(mismatch.reference) of the reference lies where \(mismatch.other) lies: Dice \(text(mismatch.otherDice)), \
-                and \(text(mismatch.dice)) with \(mismatch.own).
-                """,
+            message: mismatch.sentence() + ".",
             hint: """
                 Left and right are mixed up, in the reference or in these contours. Look at both on the CT; until then the \
                 scores of the structure mean nothing.
