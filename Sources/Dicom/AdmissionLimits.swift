@@ -13,8 +13,9 @@ package struct AdmissionLimits: Codable, Sendable, Equatable, Hashable {
     package var minimumSliceSpacingMM = 0.2
     package var maximumSliceSpacingMM = 10.0
     /// A distance may differ from the median distance by this much: the larger of mm and fraction. Default
-    /// 0.1 mm and 0.02. A distance near a whole multiple of the median is a missing slice, anything else
-    /// uneven spacing.
+    /// 0.1 mm and 0.02. A distance near a whole multiple of the median is a missing slice. Where the median is
+    /// no step because most slices are missing, the largest step of which all distances are whole multiples takes
+    /// its place. Anything else is uneven spacing.
     package var spacingToleranceMM = 0.1
     package var spacingToleranceFraction = 0.02
     /// A slice may lie this far, in mm, from its place on the even grid between the first and the last slice:
@@ -22,6 +23,8 @@ package struct AdmissionLimits: Codable, Sendable, Equatable, Hashable {
     package var gridToleranceMM = 0.5
     /// Slices closer than this are at one position. Default 0.01 mm.
     package var duplicatePositionToleranceMM = 0.01
+    /// Slices that are more than this many times as thick as they lie apart are warned about. Default 3.
+    package var thickSliceRatio = 3.0
     /// Sideways shift of a slice against a straight stack along the normal, at most. Default 0.5 mm.
     package var lateralShiftToleranceMM = 0.5
     /// Angle between the stack's direction and the slices' normal from which a shift is called gantry tilt,

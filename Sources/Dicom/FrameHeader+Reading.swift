@@ -21,7 +21,10 @@ extension FrameHeader {
             throw DicomError.corrupt(reason: "the functional groups do not match the number of frames")
         }
         let empty = DataSet()
-        let sharedHeader = FrameHeader(groups: shared ?? empty, over: FrameHeader())
+        var base = FrameHeader()
+        base.readAcquisition(dataSet)
+        base.readVolumeKind(dataSet)
+        let sharedHeader = FrameHeader(groups: shared ?? empty, over: base)
         return (0..<count).map { frame in
             perFrame.isEmpty ? sharedHeader : FrameHeader(groups: perFrame[frame], over: sharedHeader)
         }
@@ -32,6 +35,8 @@ extension FrameHeader {
         readOrientation(dataSet)
         readMeasures(dataSet)
         readRescale(dataSet)
+        readAcquisition(dataSet)
+        readVolumeKind(dataSet)
     }
 
     /// What `groups` says, and `base` for the rest.
@@ -45,6 +50,16 @@ extension FrameHeader {
             temporalPositionIndex = item.integer(.temporalPositionIndex) ?? temporalPositionIndex
             acquisitionNumber = item.integer(.frameAcquisitionNumber) ?? acquisitionNumber
             stackID = item.string(.stackID) ?? stackID
+            let moment = item.string(.frameAcquisitionDateTime).flatMap(Self.secondsOfDay(dateTime:))
+            acquisitionSeconds = moment ?? acquisitionSeconds
+        }
+        if let item = groups.sequence(.cardiacSynchronizationSequence).first {
+            cardiacPhase = item.double(.nominalPercentageOfCardiacPhase) ?? cardiacPhase
+        }
+        if let item = groups.sequence(.ctImageFrameTypeSequence).first {
+            let values = item.strings(.frameType).prefix(16).map { String($0.prefix(64)) }
+            if !values.isEmpty { frameType = values }
+            readVolumeKind(item)
         }
     }
 
@@ -76,6 +91,38 @@ extension FrameHeader {
             pixelSpacing = PixelSpacing(betweenRows: values[0], betweenColumns: values[1])
         }
         sliceThickness = item.double(.sliceThickness) ?? sliceThickness
+        spacingBetweenSlices = item.double(.spacingBetweenSlices).map(abs) ?? spacingBetweenSlices
+    }
+
+    private mutating func readAcquisition(_ item: DataSet) {
+        cardiacPhase = item.double(.nominalPercentageOfCardiacPhase)
+        acquisitionSeconds =
+            item.string(.acquisitionTime).flatMap(Self.secondsOfDay(time:))
+            ?? item.string(.acquisitionDateTime).flatMap(Self.secondsOfDay(dateTime:))
+    }
+
+    private mutating func readVolumeKind(_ item: DataSet) {
+        volumetricProperties = item.string(.volumetricProperties).map { String($0.prefix(64)) } ?? volumetricProperties
+        volumeCalculation =
+            item.string(.volumeBasedCalculationTechnique).map { String($0.prefix(64)) } ?? volumeCalculation
+    }
+
+    /// TM (PS3.5 6.2): `HHMMSS.FFFFFF`, from the right as short as its writer liked; with the colons of old.
+    private static func secondsOfDay(time: String) -> Double? {
+        let digits = time.filter { $0 != ":" }
+        let whole = digits.prefix { $0 != "." }
+        guard whole.count >= 4, whole.count <= 6, whole.count % 2 == 0, whole.allSatisfy(\.isASCII),
+            let hours = Int(whole.prefix(2)), let minutes = Int(whole.dropFirst(2).prefix(2)),
+            (0...23).contains(hours), (0...59).contains(minutes)
+        else { return nil }
+        let seconds = digits.dropFirst(4).isEmpty ? 0 : Double(digits.dropFirst(4))
+        guard let seconds, (0...60.999_999).contains(seconds) else { return nil }
+        return Double(hours * 3600 + minutes * 60) + seconds
+    }
+
+    /// DT: a date of eight digits, a time, and perhaps an offset from UTC.
+    private static func secondsOfDay(dateTime: String) -> Double? {
+        secondsOfDay(time: String(dateTime.dropFirst(8).prefix { $0 != "+" && $0 != "-" }))
     }
 
     private mutating func readRescale(_ item: DataSet) {

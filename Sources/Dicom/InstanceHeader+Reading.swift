@@ -58,6 +58,15 @@ extension InstanceHeader {
         temporalPositionIdentifier = dataSet.integer(.temporalPositionIdentifier)
         imagesInAcquisition = dataSet.integer(.imagesInAcquisition)
         numberOfSeriesRelatedInstances = dataSet.integer(.numberOfSeriesRelatedInstances)
+        if let number = dataSet.integer(.inConcatenationNumber), number > 0 {
+            concatenation = Concatenation(
+                uid: dataSet.string(.concatenationUID).map(short) ?? "",
+                number: min(number, FrameHeader.maximumFrames),
+                total: dataSet.integer(.inConcatenationTotalNumber).flatMap {
+                    (1...FrameHeader.maximumFrames).contains($0) ? $0 : nil
+                }
+            )
+        }
     }
 
     private mutating func readAcquisition(_ dataSet: DataSet) {
@@ -65,6 +74,10 @@ extension InstanceHeader {
         patientPosition = dataSet.string(.patientPosition).map(short)
         manufacturer = dataSet.string(.manufacturer).map(short)
         manufacturerModelName = dataSet.string(.manufacturerModelName).map(short)
+        kvp = dataSet.double(.kvp)
+        let codes = dataSet.sequence(.derivationCodeSequence).prefix(16)
+            .filter { $0.string(.codingSchemeDesignator) == "DCM" }.compactMap { $0.string(.codeValue).map(short) }
+        derivationCodes = codes.isEmpty ? nil : codes
         convolutionKernel =
             dataSet[.convolutionKernel] == nil
             ? nil : short(dataSet.strings(.convolutionKernel).prefix(16).joined(separator: "\\"))

@@ -1,7 +1,7 @@
 import Imaging
 
 /// What the rest of the software needs to know of one DICOM file: identity, kind, geometry and how its pixels
-/// are coded. Holds no patient name, ID or date, so that it may be stored and sent between processes.
+/// are coded. Holds no patient name, ID or date (the time of the day is none), so that it may be stored and sent between processes.
 package struct InstanceHeader: Codable, Sendable, Hashable {
     // Identity.
     package var sopClassUID: String
@@ -23,6 +23,8 @@ package struct InstanceHeader: Codable, Sendable, Hashable {
     package var temporalPositionIdentifier: Int?
     package var imagesInAcquisition: Int?
     package var numberOfSeriesRelatedInstances: Int?
+    /// Of which larger multi-frame image this is a part.
+    package var concatenation: Concatenation?
 
     // Pixels (PS3.3 C.7.6.3); zero where the object is no image.
     package var rows = 0
@@ -49,9 +51,22 @@ package struct InstanceHeader: Codable, Sendable, Hashable {
     package var manufacturer: String?
     package var manufacturerModelName: String?
     package var convolutionKernel: String?
+    /// Peak kilovoltage of the tube.
+    package var kvp: Double?
+    /// Values of Derivation Code Sequence (0008,9215) in the coding scheme DCM.
+    package var derivationCodes: [String]?
 
     /// Series that an RT Structure Set or a Segmentation refers to.
     package var referencedSeriesInstanceUIDs: [String] = []
+}
+
+/// A multi-frame image that was split into several instances (PS3.3 C.7.6.16.1.1 and C.7.6.16.2.2.4).
+package struct Concatenation: Codable, Sendable, Hashable {
+    package var uid: String
+    /// From 1.
+    package var number: Int
+    /// How many parts there are; the attribute may be absent.
+    package var total: Int?
 }
 
 /// Geometry and rescale of one frame (one slice of a CT).
@@ -63,9 +78,20 @@ package struct FrameHeader: Codable, Sendable, Hashable {
     package var columnDirection: Vector3?
     package var pixelSpacing: PixelSpacing?
     package var sliceThickness: Double?
+    /// Spacing Between Slices without its sign.
+    package var spacingBetweenSlices: Double?
     package var rescaleSlope: Double?
     package var rescaleIntercept: Double?
     package var rescaleType: String?
+    /// When it was acquired, seconds since midnight.
+    package var acquisitionSeconds: Double?
+    /// Nominal Percentage of Cardiac Phase.
+    package var cardiacPhase: Double?
+    /// How a volume became this frame: Volumetric Properties (0008,9206) and Volume Based Calculation Technique (0008,9207).
+    package var volumetricProperties: String?
+    package var volumeCalculation: String?
+    /// Enhanced objects only: Frame Type, in the place of Image Type.
+    package var frameType: [String]?
     /// Enhanced objects only: Temporal Position Index, Frame Acquisition Number, Stack ID.
     package var temporalPositionIndex: Int?
     package var acquisitionNumber: Int?
@@ -90,6 +116,8 @@ extension InstanceHeader {
     package var kind: InstanceKind { InstanceKind(sopClassUID: sopClassUID) }
     /// Multi-frame with functional groups, where references name a frame even if it is the only one.
     package var isEnhanced: Bool { kind == .ctImage && sopClassUID != SOPClass.ctImage }
+    /// Its frames, not itself, are slices of a series.
+    package var isMultiFrame: Bool { isEnhanced || frames.count > 1 }
     package var isLocalizer: Bool { imageType.contains("LOCALIZER") }
 
     /// Position of the first frame.

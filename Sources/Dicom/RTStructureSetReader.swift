@@ -18,11 +18,37 @@ package struct RTStructure: Sendable, Hashable {
     package var number: Int
     package var name: String
     package var contours: [Contour]
+    /// Why its contours are no structure; nil where they are one.
+    package var defect: RTStructureDefect?
+    /// Contours that could not be read.
+    package var damagedContours = 0
 
     package init(number: Int, name: String, contours: [Contour]) {
         self.number = number
         self.name = name
         self.contours = contours
+    }
+}
+
+/// What keeps a structure of an RT Structure Set from being one.
+package enum RTStructureDefect: Sendable, Hashable {
+    /// Nobody drew it, or its contours name another structure.
+    case noContours
+    /// Points and open contours enclose nothing (PS3.3 C.8.8.6.1); their types, sorted.
+    case nothingEnclosed(types: [String])
+    /// No contour holds triples of numbers.
+    case damaged
+    /// Which contours are whose cannot be told.
+    case sharedNumber(Int)
+
+    package var text: String {
+        switch self {
+        case .noContours: "it has no contours"
+        case .nothingEnclosed(let types):
+            "none of its contours is closed\(types.isEmpty ? "" : " (\(types.joined(separator: ", ")))"), so they enclose nothing"
+        case .damaged: "its contours are damaged"
+        case .sharedNumber(let number): "its ROI Number \(number) is also that of another structure"
+        }
     }
 }
 
@@ -33,6 +59,8 @@ package struct RTStructureSet: Sendable {
     package var referencedSeriesInstanceUIDs: [String]
     package var approvalStatus: String?
     package var structures: [RTStructure]
+    /// ROI Numbers that contours name and no structure has.
+    package var unknownROINumbers: [Int]
 
     /// - Throws: `DicomError`, or `StructureError.unreadable` when the file is something else.
     package init(contentsOf path: String) throws {
@@ -50,19 +78,29 @@ package struct RTStructureSet: Sendable {
         frameOfReferenceUIDs = frames.compactMap { $0.string(.frameOfReferenceUID) }
         referencedSeriesInstanceUIDs = frames.flatMap { $0.sequence(.rtReferencedStudySequence) }
             .flatMap { $0.sequence(.rtReferencedSeriesSequence) }.compactMap { $0.string(.seriesInstanceUID) }
-        var contours: [Int: [RTStructure.Contour]] = [:]
+        var items: [Int: [DataSet]] = [:]
         for item in dataSet.sequence(.roiContourSequence) {
             guard let number = item.integer(.referencedROINumber) else { continue }
-            contours[number, default: []] += item.sequence(.contourSequence).compactMap(RTStructureSet.contour)
+            items[number, default: []] += item.sequence(.contourSequence)
         }
-        structures = dataSet.sequence(.structureSetROISequence).compactMap { item in
+        let read: [RTStructure] = dataSet.sequence(.structureSetROISequence).compactMap { item in
             guard let number = item.integer(.roiNumber) else { return nil }
-            return RTStructure(
+            let own = items[number] ?? []
+            var structure = RTStructure(
                 number: number,
                 name: item.string(.roiName) ?? "ROI \(number)",
-                contours: contours[number] ?? []
+                contours: own.compactMap(RTStructureSet.contour)
             )
+            structure.damagedContours = own.count - structure.contours.count
+            return structure
         }
+        let shared = Dictionary(grouping: read, by: \.number).filter { $1.count > 1 }
+        structures = read.map { structure in
+            var structure = structure
+            structure.defect = shared[structure.number] == nil ? structure.ownDefect : .sharedNumber(structure.number)
+            return structure
+        }
+        unknownROINumbers = Set(items.keys).subtracting(read.map(\.number)).sorted()
     }
 
     /// Points come in triples; what is left over or no number makes the contour unusable.
@@ -81,6 +119,17 @@ package struct RTStructureSet: Sendable {
 }
 
 extension RTStructure {
+    fileprivate var ownDefect: RTStructureDefect? {
+        if contours.isEmpty { return damagedContours > 0 ? .damaged : .noContours }
+        if contours.contains(where: \.enclosesSomething) { return nil }
+        return .nothingEnclosed(
+            types: Set(contours.map { String($0.geometricType.prefix(16)) }).subtracting([""]).sorted()
+        )
+    }
+
+    /// Contours that `mask(on:)` does not use: damaged ones, points, open ones.
+    package var contoursLeftOut: Int { damagedContours + contours.count { !$0.enclosesSomething } }
+
     /// The mask on a grid: every contour of a slice together by the even-odd rule at voxel centres, so that holes,
     /// keyholes and XOR sets are right. A contour belongs to the slice whose plane is nearest, if that and all its points
     /// are within half a slice; points and open contours enclose nothing.

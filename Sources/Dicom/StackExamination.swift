@@ -27,6 +27,8 @@ package struct StackExamination: Sendable {
     package var commonSpacingMM: Double?
     /// Slices that the headers' counts promise beyond those at hand; the daemon waits for these, too.
     package var promisedSlices = 0
+    /// Parts of a multi-frame image that did not come (PS3.3 C.7.6.16.2.2.4); the daemon waits for these, too.
+    package var missingParts = 0
 
     package var isAcceptable: Bool { refusals.isEmpty }
     package var refusals: [AdmissionFinding] { findings.filter { $0.severity == .refusal } }
@@ -84,6 +86,7 @@ struct StackExaminer {
         dropRepeatedInstances()
         examineKind()
         examinePixels()
+        examineMeaning()
         examineIdentity()
         examineRescale()
         guard examineGrid() else { return }
@@ -91,6 +94,7 @@ struct StackExaminer {
         examineOrientation()
         examineCount()
         examinePositions()
+        examineMixture()
         examineShear()
         examineExtent()
         result.geometry = makeGeometry()

@@ -38,16 +38,6 @@ extension StackExaminer {
                 details: colour.map(describe(header:))
             )
         }
-        let derivedKinds = ["PERFUSION", "MONOENERGETIC_MAP", "RCBF", "RCBV", "MTT", "TTP", "FLOW"]
-        let maps = unique.filter { headers[$0].imageType.contains(where: derivedKinds.contains) }
-        if !maps.isEmpty {
-            refuse(
-                "E_NOT_HU",
-                "The images are computed maps, not Hounsfield units.",
-                hint: "Send the original CT images.",
-                details: maps.map(describe(header:))
-            )
-        }
     }
 
     mutating func examineIdentity() {

@@ -6,19 +6,20 @@ extension StackExaminer {
         // A slice that leaves a gap is told as such: it is not missing at an end, too.
         let inGaps = result.gaps.reduce(0) { $0 + $1.missingSlices }
         let promises = promises()
-        for promise in promises where promise.promised > promise.present + inGaps {
-            unkept.append("\(promise.name) promises \(promise.promised), \(promise.present) are here")
-            result.promisedSlices = max(result.promisedSlices, promise.promised - promise.present)
+        for promise in promises where promise.promised > promise.slices + inGaps {
+            unkept.append("\(promise.name) promises \(promise.promised), \(promise.slices) are here")
+            result.promisedSlices = max(result.promisedSlices, promise.promised - promise.slices)
         }
+        examineParts()
         let leading = missingLeadingNumbers()
         if leading > 0 {
             unkept.append("the Instance Numbers begin at \(leading + 1): missing \(leadingEnd(leading))")
             result.promisedSlices = max(result.promisedSlices, leading)
         }
-        result.extentIsProvable = unkept.isEmpty && provesExtent(promises)
+        result.extentIsProvable = unkept.isEmpty && result.missingParts == 0 && provesExtent(promises)
         if !unkept.isEmpty {
             reportUnkept(unkept)
-        } else if !result.extentIsProvable {
+        } else if !result.extentIsProvable, result.missingParts == 0 {
             warn(
                 "W_EXTENT_NOT_PROVABLE",
                 "The headers do not tell how many slices there should be: a missing first or last slice would not be noticed.",
@@ -33,8 +34,9 @@ extension StackExaminer {
             refuse(
                 "E_MISSING_END_SLICES",
                 message,
-                hint:
-                    "Send the whole series; if it is whole, its headers count wrongly: set admission.refuse_unkept_counts to false.",
+                hint: result.gaps.isEmpty
+                    ? "Send the whole series; if it is whole, its headers count wrongly: set admission.refuse_unkept_counts to false."
+                    : "Send the whole series.",
                 details: details
             )
         } else {
@@ -42,12 +44,44 @@ extension StackExaminer {
         }
     }
 
+    /// Parts of a concatenation: In-concatenation Number counts them from 1.
+    private mutating func examineParts() {
+        for parts in concatenations.values {
+            let total = totalParts(of: parts)
+            let numbers = Set(parts.compactMap { headers[$0].concatenation?.number })
+            let missing = Set(1...max(total ?? 1, numbers.max() ?? 1)).subtracting(numbers).sorted()
+            guard !missing.isEmpty else { continue }
+            result.missingParts += missing.count
+            let names = missing.prefix(AdmissionFinding.maximumDetails).map(String.init).joined(separator: ", ")
+            refuse(
+                "E_MISSING_PARTS",
+                "A multi-frame image came without \(missing.count == 1 ? "part" : "parts") \(names)\(total.map { " of \($0)" } ?? "").",
+                hint: "Send all parts of the concatenation."
+            )
+        }
+    }
+
+    /// Files by the multi-frame image that they are parts of.
+    private var concatenations: [String: [Int]] {
+        Dictionary(grouping: unique.filter { headers[$0].concatenation != nil }) {
+            headers[$0].concatenation?.uid ?? ""
+        }
+    }
+
+    private func totalParts(of parts: [Int]) -> Int? { parts.compactMap { headers[$0].concatenation?.total }.max() }
+
     private struct Promise {
         var name: String
         var promised: Int
-        var present: Int
-        /// Slices of this stack that the promise covers.
+        /// What is at hand; they differ where files have several frames, and headers may count either.
+        var instances: Int
+        var slices: Int
+        /// Files of this stack that the promise covers.
         var covers: Int
+
+        func isKept(inGaps: Int) -> Bool {
+            [instances, slices, instances + inGaps, slices + inGaps].contains(promised)
+        }
     }
 
     /// Counts that the headers give, with what is at hand: Number of Series Related Instances (0020,1209) for
@@ -58,38 +92,51 @@ extension StackExaminer {
         // Other stacks of the Series may hold instances of the same acquisition.
         let elsewhere = max(0, (seriesInstanceCount ?? unique.count) - unique.count)
         if let promised = unique.compactMap({ headers[$0].numberOfSeriesRelatedInstances }).max(), promised > 0 {
-            promises.append(
-                Promise(
-                    name: "Number of Series Related Instances",
-                    promised: promised,
-                    present: unique.count + elsewhere,
-                    covers: unique.count
-                )
-            )
+            promises.append(promise("Number of Series Related Instances", promised, unique, elsewhere: elsewhere))
         }
-        let acquisitions = Dictionary(grouping: unique) { headers[$0].acquisitionNumber }
+        let acquisitions = Dictionary(grouping: unique) { index in
+            headers[index].acquisitionNumber ?? headers[index].frames.first?.acquisitionNumber
+        }
         for (number, members) in acquisitions.sorted(by: { ($0.key ?? 0) < ($1.key ?? 0) }) {
             let counts = Set(members.compactMap { headers[$0].imagesInAcquisition })
             guard counts.count == 1, let promised = counts.first, promised > 0 else { continue }
             let name = "Images in Acquisition" + (number.map { " \($0)" } ?? "")
-            let present = members.count == promised ? promised : members.count + elsewhere
-            promises.append(Promise(name: name, promised: promised, present: present, covers: members.count))
+            let isWhole = members.count == promised || slices(of: members) == promised
+            promises.append(promise(name, promised, members, elsewhere: isWhole ? 0 : elsewhere))
         }
         return promises
     }
 
-    /// Kept promises that together cover every slice, or one multi-frame file, which is whole or not at all.
+    private func promise(_ name: String, _ promised: Int, _ members: [Int], elsewhere: Int) -> Promise {
+        Promise(
+            name: name,
+            promised: promised,
+            instances: members.count + elsewhere,
+            slices: slices(of: members) + elsewhere,
+            covers: members.count
+        )
+    }
+
+    private func slices(of files: [Int]) -> Int { files.reduce(0) { $0 + max(1, headers[$1].frames.count) } }
+
+    /// Kept promises that together cover every file; or one multi-frame image, which is whole or not at all: in one file,
+    /// or in parts that say how many they are.
     private func provesExtent(_ promises: [Promise]) -> Bool {
-        if unique.count == 1, headers[unique[0]].frames.count > 1 { return true }
+        if unique.count == 1, headers[unique[0]].frames.count > 1, headers[unique[0]].concatenation == nil {
+            return true
+        }
+        if let parts = concatenations.first?.value, parts.count == unique.count, totalParts(of: parts) != nil {
+            return true
+        }
         let inGaps = result.gaps.reduce(0) { $0 + $1.missingSlices }
-        let kept = promises.filter { $0.promised == $0.present || $0.promised == $0.present + inGaps }
+        let kept = promises.filter { $0.isKept(inGaps: inGaps) }
         if kept.contains(where: { $0.covers == unique.count }) { return true }
         return kept.reduce(0) { $0 + $1.covers } == unique.count
     }
 
-    /// Instance Numbers that count from 1 without a hole but for the first few.
+    /// Instance Numbers that count from 1 without a hole but for the first few. Those of multi-frame images count no slices.
     private func missingLeadingNumbers() -> Int {
-        let numbers = unique.compactMap { headers[$0].instanceNumber }
+        let numbers = unique.compactMap { headers[$0].isMultiFrame ? nil : headers[$0].instanceNumber }
         guard numbers.count == unique.count, let first = numbers.min(), let last = numbers.max(),
             Set(numbers).count == numbers.count, last - first + 1 == numbers.count, first > 1,
             first - 1 <= limits.maximumMissingLeadingNumbers

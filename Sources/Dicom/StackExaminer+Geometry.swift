@@ -66,11 +66,25 @@ extension StackExaminer {
         }
         let apart = pairs.filter { $1.distance - $0.distance >= limits.duplicatePositionToleranceMM }
         guard !apart.isEmpty else { return }
-        let median = Self.lowerMedian(apart.map { $1.distance - $0.distance })
-        result.commonSpacingMM = median
-        examineSpacing(median)
+        let distances = apart.map { $1.distance - $0.distance }
+        let median = Self.lowerMedian(distances)
+        let spacing = spacingWithGaps(distances, median: median)
+        result.commonSpacingMM = spacing?.step ?? median
+        examineSpacing(spacing?.step ?? median)
+        examineThickness(spacing?.step ?? median)
         // Gaps say little where positions repeat: two interleaved stacks have both.
-        if repeated.isEmpty { examineGaps(apart, median: median) }
+        if repeated.isEmpty { examineGaps(apart, spacing, median: median) }
+    }
+
+    /// Slices that are much thicker than they lie apart are averages over their neighbours.
+    private mutating func examineThickness(_ step: Double) {
+        let ratio = (result.slices.compactMap { frame($0).sliceThickness }.max() ?? 0) / step
+        guard ratio > limits.thickSliceRatio else { return }
+        warn(
+            "W_THICK_SLICES",
+            "The slices are \(millimetres(ratio)) times as thick as they lie apart: each is an average over its neighbours.",
+            hint: "Edges that run along the slices are blurred; thinner slices give better contours."
+        )
     }
 
     private mutating func examineSpacing(_ median: Double) {
@@ -82,17 +96,55 @@ extension StackExaminer {
         )
     }
 
-    private mutating func examineGaps(_ pairs: [(ExaminedSlice, ExaminedSlice)], median: Double) {
+    /// The step between neighbours and how many steps each distance is; nil where that cannot be said.
+    private func spacingWithGaps(_ distances: [Double], median: Double) -> SliceSpacing? {
         let tolerance = limits.spacingTolerance(medianMM: median)
-        let odd = pairs.filter { abs($1.distance - $0.distance - median) > tolerance }
-        guard !odd.isEmpty else { return examineDrift() }
-        let multiples = odd.filter { pair in
-            let distance = pair.1.distance - pair.0.distance
+        let odd = distances.filter { abs($0 - median) > tolerance }
+        let areMultiples = odd.allSatisfy { distance in
             let count = (distance / median).rounded()
             return count >= 2 && abs(distance - count * median) <= tolerance * count
         }
-        // A series with slices missing here and there has mostly regular distances; otherwise it was made so.
-        guard multiples.count == odd.count, odd.count * 4 <= pairs.count + 3 else {
+        // Slices missing here and there: most distances are regular.
+        if areMultiples, odd.count * 4 <= distances.count + 3, median <= limits.maximumSliceSpacingMM || odd.isEmpty {
+            let steps = distances.map { abs($0 - median) <= tolerance ? 1 : Int(($0 / median).rounded()) }
+            return SliceSpacing(step: median, steps: steps)
+        }
+        // Most slices missing, as a slow sender begins in random order. Consecutive numbers say that none is.
+        let numbers = instanceNumbers
+        if let numbers, let first = numbers.min(), let last = numbers.max(), last - first + 1 == numbers.count {
+            return nil
+        }
+        let headerSteps = result.slices.first.map { [frame($0).spacingBetweenSlices, frame($0).sliceThickness] } ?? []
+        return SliceSpacing(
+            distances,
+            hints: (first: stepByNumber(numbers).map { [$0] } ?? [], last: headerSteps.compactMap(\.self)),
+            limits: limits
+        )
+    }
+
+    /// Instance Numbers in the order of the slices; nil where they do not number slices.
+    private var instanceNumbers: [Int]? {
+        let numbers = result.slices.compactMap { headers[$0.header].isMultiFrame ? nil : $0.instanceNumber }
+        return numbers.count == result.slices.count && Set(numbers).count == numbers.count ? numbers : nil
+    }
+
+    /// The step of a stack whose Instance Numbers count its slices, missing ones included.
+    private func stepByNumber(_ numbers: [Int]?) -> Double? {
+        guard let numbers, let first = result.slices.first, let last = result.slices.last, numbers.count > 1,
+            let number = numbers.first, let end = numbers.last,
+            numbers == numbers.sorted() || numbers == numbers.sorted(by: >)
+        else { return nil }
+        return (last.distance - first.distance) / Double(abs(end - number))
+    }
+
+    private mutating func examineGaps(
+        _ pairs: [(ExaminedSlice, ExaminedSlice)],
+        _ spacing: SliceSpacing?,
+        median: Double
+    ) {
+        guard let spacing else {
+            let tolerance = limits.spacingTolerance(medianMM: median)
+            let odd = pairs.filter { abs($1.distance - $0.distance - median) > tolerance }
             return refuse(
                 "E_UNEVEN_SPACING",
                 "The slice spacing is uneven: \(millimetres(median)) mm in general, but not everywhere.",
@@ -102,26 +154,26 @@ extension StackExaminer {
                 }
             )
         }
-        result.gaps = multiples.map { gap($0, median: median) }
+        result.gaps = zip(pairs, spacing.steps).filter { $1 > 1 }.map { gap($0.0, $0.1, steps: $1) }
+        guard !result.gaps.isEmpty else { return examineDrift() }
         let missing = result.gaps.reduce(0) { $0 + $1.missingSlices }
         refuse(
             "E_MISSING_SLICE",
             "\(missing) \(missing == 1 ? "slice is" : "slices are") missing.",
             hint: "Send the missing slices, or the whole series again.",
-            details: multiples.map { pair in
-                let number = gap(pair, median: median).missingSlices
-                return "\(number) missing between \(describe(pair.0)) and \(describe(pair.1))"
+            details: zip(pairs, spacing.steps).filter { $1 > 1 }.map {
+                "\($1 - 1) missing between \(describe($0.0)) and \(describe($0.1))"
             }
         )
     }
 
-    private func gap(_ pair: (ExaminedSlice, ExaminedSlice), median: Double) -> SliceGap {
+    private func gap(_ lower: ExaminedSlice, _ upper: ExaminedSlice, steps: Int) -> SliceGap {
         SliceGap(
-            missingSlices: Int(((pair.1.distance - pair.0.distance) / median).rounded()) - 1,
-            lowerInstanceNumber: pair.0.instanceNumber,
-            upperInstanceNumber: pair.1.instanceNumber,
-            lowerMM: pair.0.distance,
-            upperMM: pair.1.distance
+            missingSlices: steps - 1,
+            lowerInstanceNumber: lower.instanceNumber,
+            upperInstanceNumber: upper.instanceNumber,
+            lowerMM: lower.distance,
+            upperMM: upper.distance
         )
     }
 

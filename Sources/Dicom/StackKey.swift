@@ -13,7 +13,7 @@ package struct StackKey: Hashable, Codable, Sendable {
     package var orientation: [Int]
     package var isLocalizer: Bool
     package var temporalPosition: Int?
-    /// Set by `stacks(of:)` alone, and only where positions repeat: see there.
+    /// Set by `stacks(of:)` alone, and only where it divided files that this key does not tell apart: see there.
     package var part: String?
 }
 
@@ -36,9 +36,9 @@ package func stackKey(for header: InstanceHeader) -> StackKey {
 /// occur; stacks of one Series by their place in the acquisition, whatever order their files came in, so that everybody
 /// numbers them alike.
 ///
-/// Files with one key stay together, also over several acquisitions that continue each other. Only where two
-/// files lie at one position are they divided, by the first of these that tells such files apart everywhere:
-/// acquisition number, convolution kernel, image type.
+/// Files with one key stay together, also over several acquisitions that continue each other. They are divided where two
+/// lie at one position or where an attribute alternates along the stack, by the first `Discriminator` that separates
+/// them everywhere: see `StackDivision`.
 package func stacks(
     of headers: [InstanceHeader],
     limits: AdmissionLimits = AdmissionLimits()
@@ -52,7 +52,8 @@ package func stacks(
     }
     var series: [String: Int] = [:]
     for key in order where series[key.seriesInstanceUID] == nil { series[key.seriesInstanceUID] = series.count }
-    return order.flatMap { key in divided(key, groups[key] ?? [], headers, limits) }
+    let division = StackDivision(headers: headers, limits: limits)
+    return order.flatMap { key in division.parts(of: key, groups[key] ?? []) }
         .map { (stack: $0, place: place(of: $0, in: series, headers)) }
         .sorted { $0.place < $1.place }
         .map(\.stack)
@@ -74,38 +75,6 @@ private func place(
         own.compactMap(\.instanceNumber).min() ?? .min,
         own.map(\.sopInstanceUID).min() ?? ""
     )
-}
-
-private func divided(
-    _ key: StackKey,
-    _ indices: [Int],
-    _ headers: [InstanceHeader],
-    _ limits: AdmissionLimits
-) -> [(key: StackKey, indices: [Int])] {
-    guard repeatsPosition(indices, headers, limits) else { return [(key, indices)] }
-    let discriminators: [(String, (InstanceHeader) -> String)] = [
-        ("acquisition", { $0.acquisitionNumber.map(String.init) ?? "none" }),
-        ("kernel", { $0.convolutionKernel ?? "none" }),
-        ("type", { $0.imageType.joined(separator: "\\") }),
-    ]
-    for (name, value) in discriminators {
-        let parts = Dictionary(grouping: indices) { value(headers[$0]) }
-        guard parts.count > 1, !parts.values.contains(where: { repeatsPosition($0, headers, limits) }) else { continue }
-        return parts.sorted { ($0.value[0], $0.key) < ($1.value[0], $1.key) }.map { part in
-            var divided = key
-            divided.part = "\(name) \(part.key)"
-            return (divided, part.value)
-        }
-    }
-    return [(key, indices)]
-}
-
-/// Two different instances at one position along the normal. Multi-frame files are not divided by file.
-private func repeatsPosition(_ indices: [Int], _ headers: [InstanceHeader], _ limits: AdmissionLimits) -> Bool {
-    var seen: Set<String> = []
-    let single = indices.filter { headers[$0].frames.count == 1 && seen.insert(headers[$0].sopInstanceUID).inserted }
-    let distances = single.compactMap { headers[$0].frames[0].distanceAlongNormal }.sorted()
-    return zip(distances, distances.dropFirst()).contains { $1 - $0 < limits.duplicatePositionToleranceMM }
 }
 
 private func micrometres(_ millimetres: Double) -> Int {

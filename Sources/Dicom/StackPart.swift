@@ -1,3 +1,5 @@
+import Foundation
+
 /// Which of several stacks of one Series a stack is, and what tells them apart.
 package struct StackPart: Codable, Sendable, Hashable {
     /// An attribute with the value that this stack has.
@@ -78,11 +80,27 @@ private struct PartAttribute: Sendable {
             $0.orientation.map(String.init).joined(separator: "\\")
         },
         PartAttribute(name: "Image Type", value: { $0.imageType.joined(separator: "\\") }) {
-            discriminator("type", $0)
+            discriminator("type", $0) + discriminator("kind", $0)
         },
         PartAttribute(name: "Frame of Reference UID", value: \.frameOfReferenceUID) { $0.frameOfReferenceUID ?? "" },
         PartAttribute(name: "Convolution Kernel", isAlwaysTold: false, value: \.convolutionKernel) {
             discriminator("kernel", $0)
+        },
+        PartAttribute(name: "KVP", isAlwaysTold: false, value: { $0.kvp.map(shortest) }) {
+            discriminator("voltage", $0)
+        },
+        PartAttribute(
+            name: "Nominal Percentage of Cardiac Phase",
+            isAlwaysTold: false,
+            value: { $0.frames.first?.cardiacPhase.map(shortest) }
+        ) {
+            discriminator("phase", $0)
+        },
+        PartAttribute(name: "Slice Thickness", isAlwaysTold: false, value: { $0.sliceThickness.map(shortest) }) {
+            discriminator("thickness", $0)
+        },
+        PartAttribute(name: "Acquisition Time", isAlwaysTold: false, isOneForAll: true, value: time) {
+            discriminator("time", $0)
         },
         PartAttribute(name: "Rows", isAlwaysTold: false, value: { String($0.rows) }) { String($0.rows) },
         PartAttribute(name: "Columns", isAlwaysTold: false, value: { String($0.columns) }) { String($0.columns) },
@@ -91,9 +109,9 @@ private struct PartAttribute: Sendable {
         },
     ]
 
-    /// `stacks(of:)` names the attribute by which it divided files that lie at one position.
+    /// `stacks(of:)` names the attributes by which it divided files with one key.
     private static func discriminator(_ name: String, _ key: StackKey) -> String {
-        key.part?.hasPrefix(name + " ") == true ? key.part ?? "" : ""
+        (key.part ?? "").components(separatedBy: "; ").first { $0.hasPrefix(name + " ") } ?? ""
     }
 
     private static let orientation: @Sendable (InstanceHeader) -> String? = { header in
@@ -103,6 +121,14 @@ private struct PartAttribute: Sendable {
 
     private static let spacing: @Sendable (InstanceHeader) -> String? = { header in
         header.pixelSpacing.map { "\(shortest($0.betweenRows))\\\(shortest($0.betweenColumns))" }
+    }
+
+    private static let time: @Sendable (InstanceHeader) -> String? = { header in
+        header.frames.first?.acquisitionSeconds.map { seconds in
+            let whole = Int(seconds)
+            return [whole / 3600, whole / 60 % 60, whole % 60].map { $0 < 10 ? "0\($0)" : "\($0)" }
+                .joined(separator: ":")
+        }
     }
 
     /// Three decimals at most, none that say nothing.

@@ -264,6 +264,7 @@ struct StructureTests {
         dataSet.set(.roiContourSequence, sequence: [contours, DataSet()])
         let set = RTStructureSet(dataSet)
         #expect(set.structures.count == 1 && set.structures[0].contours.isEmpty && set.structures[0].name == "ROI 1")
+        #expect(set.structures[0].defect == .damaged && set.structures[0].contoursLeftOut == 4)
     }
 
     /// A Segmentation whose frames are changed before it is written.

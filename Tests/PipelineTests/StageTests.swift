@@ -239,6 +239,71 @@ struct StageTests {
         }
     }
 
+    @Test("structures of a reference that are none are told and not scored, the others are scored")
+    func brokenStructures() throws {
+        let bench = try Workbench()
+        bench.export.writesPictures = false
+        let images = try SmallPhantom.write(5, to: bench.folder.file("in"))
+        let truth = try DicomFile(contentsOf: bench.folder.file("in/truth/rtstruct.dcm"))
+        let names = truth.dataSet.sequence(.structureSetROISequence).map { $0.string(.roiName) }
+        let left = try #require(names.firstIndex(of: "Lung_L"))
+        let right = try #require(names.firstIndex(of: "Lung_R"))
+        let number = truth.dataSet.sequence(.structureSetROISequence)[left].string(.roiNumber)
+        typealias Change = (inout DataSet) -> Void
+        func edit(_ tag: Dicom.Tag, _ change: @escaping (inout [DataSet]) -> Void) -> Change {
+            { dataSet in
+                var items = dataSet.sequence(tag)
+                change(&items)
+                dataSet.set(tag, sequence: items)
+            }
+        }
+        func contoured(_ items: [DataSet]) throws -> Int {
+            try #require(items.firstIndex { $0.string(.referencedROINumber) == number })
+        }
+        let lungL = try contoured(truth.dataSet.sequence(.roiContourSequence))
+        func typed(_ type: String) -> Change {
+            edit(.roiContourSequence) { items in
+                let contours = items[lungL].sequence(.contourSequence).map { contour in
+                    var contour = contour
+                    contour.set(.contourGeometricType, .CS, type)
+                    return contour
+                }
+                items[lungL].set(.contourSequence, sequence: contours)
+            }
+        }
+        // What is told, in which structures, and what is scored all the same.
+        let cases: [(String, Change, told: [String], words: String, scored: [String])] = [
+            ("open", typed("OPEN_PLANAR"), ["Lung_L"], "(OPEN_PLANAR)", ["Lung_R"]),
+            ("points", typed("POINT"), ["Lung_L"], "enclose nothing", ["Lung_R"]),
+            (
+                "a missing ROI", edit(.roiContourSequence) { $0[lungL].set(.referencedROINumber, .IS, "999") },
+                ["Lung_L"],
+                "ROI Number 999, which no structure has", ["Lung_R"]
+            ),
+            (
+                "a number twice", edit(.structureSetROISequence) { $0[right].set(.roiNumber, .IS, number) },
+                ["Lung_L", "Lung_R"], "also that of another structure", []
+            ),
+            ("nothing drawn", edit(.roiContourSequence) { $0 = [] }, ["Lung_L", "Lung_R"], "no contours", []),
+        ]
+        for (name, change, told, words, scored) in cases {
+            var file = truth
+            change(&file.dataSet)
+            try file.write(to: bench.folder.file(name + ".dcm"), transferSyntax: .implicitVRLittleEndian)
+            let run = try bench.prepare(name, images: images, references: [bench.folder.file(name + ".dcm")])
+            try bench.runStages(run, [.resample, .segment, .evaluate])
+            let facts = try json(run.directory(of: .evaluate) + "/evaluation.json")
+            let findings = try #require(facts["findings"] as? [[String: Any]])
+            let unusable = findings.filter { $0["code"] as? String == "W_REFERENCE_UNUSABLE" }
+            #expect(Set(unusable.compactMap { $0["structure"] as? String }).isSuperset(of: told), "\(name)")
+            #expect(unusable.contains { ($0["message"] as? String)?.contains(words) == true }, "\(name): \(unusable)")
+            #expect(!findings.contains { $0["code"] as? String == "W_REFERENCE_UNMATCHED" }, "\(name)")
+            let evaluations = try #require(facts["evaluations"] as? [[String: Any]])
+            let structures = evaluations.flatMap { $0["structures"] as? [[String: Any]] ?? [] }
+            #expect(structures.compactMap { $0["name"] as? String } == scored, "\(name)")
+        }
+    }
+
     @Test("a reference that cannot be used costs a finding, not the contours")
     func unusableReference() throws {
         let bench = try Workbench()

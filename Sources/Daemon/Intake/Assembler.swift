@@ -238,6 +238,10 @@ package struct SealedStacks {
             let place = between.count == 2 ? " between images \(between[0]) and \(between[1])" : ""
             return "missing slices\(place)"
         }
+        if examination.missingParts > 0 {
+            let count = examination.missingParts
+            return "\(count) \(count == 1 ? "part" : "parts") of a multi-frame image"
+        }
         return examination.promisedSlices > 0
             ? "\(examination.promisedSlices) images that the headers promise" : nil
     }

@@ -8,6 +8,8 @@ package struct PlacedMask: Sendable {
     package var outside = 0
     /// Contours or frames that lie between slices.
     package var offSlice = OffSlice()
+    /// Contours that enclose nothing or are damaged.
+    package var leftOut = 0
 
     /// What a reader of scores must know, one sentence each.
     ///
@@ -24,6 +26,14 @@ package struct PlacedMask: Sendable {
                 """
                 \(name): \(counted(offSlice.count, side)) between slices of the \(grid), up to \(distance) mm \
                 from the nearest one, to which they were taken
+                """
+            )
+        }
+        if leftOut > 0 {
+            findings.append(
+                """
+                \(name): \(leftOut) \(leftOut == 1 ? "contour" : "contours") of the \(side) \(leftOut == 1 ? "is" : "are") \
+                open, a point or damaged, and left out
                 """
             )
         }

@@ -19,6 +19,10 @@ package struct ReferenceMasks {
     package let grid: VolumeGeometry?
     /// Of an RT Structure Set (PS3.3 C.8.8.16): APPROVED, UNAPPROVED or REJECTED.
     package private(set) var approvalStatus: String?
+    /// Structures, by their index in `names`, that cannot be compared with anything, and why.
+    private(set) var defects: [Int: RTStructureDefect] = [:]
+    /// ROI Numbers of contours that belong to no structure.
+    private(set) var unknownROINumbers: [Int] = []
     /// The lowest and the highest slice index of its contours on a grid; nil where it has frames or voxels instead.
     private(set) var contourSlices: (VolumeGeometry) -> ClosedRange<Double>? = { _ in nil }
     private let load: (Int, VolumeGeometry) throws -> PlacedMask
@@ -47,9 +51,19 @@ package struct ReferenceMasks {
             ) { index, geometry in
                 let (mask, outside) = set.structures[index].mask(on: geometry)
                 let offSlice = set.structures[index].offSlice(on: geometry)
-                return PlacedMask(mask: mask, outside: outside, offSlice: offSlice)
+                return PlacedMask(
+                    mask: mask,
+                    outside: outside,
+                    offSlice: offSlice,
+                    leftOut: set.structures[index].contoursLeftOut
+                )
             }
             approvalStatus = set.approvalStatus
+            defects = Dictionary(
+                set.structures.enumerated().compactMap { index, structure in structure.defect.map { (index, $0) } },
+                uniquingKeysWith: { first, _ in first }
+            )
+            unknownROINumbers = set.unknownROINumbers
             contourSlices = { geometry in
                 let contours = set.structures.flatMap(\.contours).filter { $0.points.count >= 3 }
                 let slices = contours.map { geometry.continuousIndex(of: $0.points[0]).z }.filter(\.isFinite)

@@ -107,6 +107,11 @@ func compareStructures(_ request: ComparisonRequest, scan: SeriesScan?) throws -
     var told: Set<String> = []
     for pair in pairing.pairs {
         let (name, derived) = comparedName(of: pair, reference.names, prediction.names)
+        let unusable = unusable(pair, reference, prediction)
+        guard unusable.isEmpty else {
+            result.findings += unusable.filter { !result.findings.contains($0) }
+            continue
+        }
         if let derived { result.derived = (result.derived ?? []) + [derived] }
         var masks: [Mask] = []
         for (side, source, indices) in [
@@ -148,6 +153,23 @@ func compareStructures(_ request: ComparisonRequest, scan: SeriesScan?) throws -
     result.unmatchedReference = pairing.unmatchedReference.map { reference.names[$0] }
     result.unmatchedPrediction = pairing.unmatchedPrediction.map { prediction.names[$0] }
     return result
+}
+
+/// Structures of a pair that cannot be compared, one sentence each. What a prediction leaves empty it missed; an empty
+/// reference says nothing.
+private func unusable(
+    _ pair: StructurePairing.Pair,
+    _ reference: StructureSource,
+    _ prediction: StructureSource
+) -> [String] {
+    let theirs = pair.reference.compactMap { index in
+        reference.defect(at: index).map { "\(reference.names[index]): the reference cannot be used: \($0.text)" }
+    }
+    let ours = pair.prediction.compactMap { index -> String? in
+        guard let defect = prediction.defect(at: index), defect != .noContours else { return nil }
+        return "\(prediction.names[index]): the prediction cannot be used: \(defect.text)"
+    }
+    return theirs + ours
 }
 
 /// What a pair is called, after the reference where it has a name for it, and what is told of a union that one side has

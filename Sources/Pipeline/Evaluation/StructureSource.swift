@@ -55,6 +55,16 @@ struct StructureSource {
 
     var referencedSeriesInstanceUIDs: [String] { parts.flatMap(\.referencedSeriesInstanceUIDs) }
 
+    /// Why a structure is none; nil where it is one.
+    func defect(at index: Int) -> RTStructureDefect? {
+        var first = 0
+        for part in parts {
+            if index < first + part.names.count { return part.defects[index - first] }
+            first += part.names.count
+        }
+        return nil
+    }
+
     /// - Parameter index: into `names`.
     func mask(at index: Int, on geometry: VolumeGeometry) throws -> PlacedMask {
         var first = 0

@@ -66,7 +66,8 @@ struct RunPictures {
                 unions: unions
             )
             var drawn: Set<UInt8> = []
-            for pair in pairing.pairs where pair.reference.count == 1 {
+            for pair in pairing.pairs
+            where pair.reference.count == 1 && reference.defects[pair.reference[0]] == nil {
                 let compared = pair.prediction.flatMap { members(of: $0, own) }
                 let values = Set(compared.compactMap { labels.labels[$0] })
                 guard !values.isSubset(of: drawn),

@@ -37,6 +37,9 @@ package struct SeriesScan: Sendable {
     package var references: [Reference] = []
     package var ignored: [IgnoredFile] = []
 
+    /// Holds nothing.
+    package init() {}
+
     /// Reads the headers of every file below `paths`.
     ///
     /// - Parameter progress: files done, files to do.

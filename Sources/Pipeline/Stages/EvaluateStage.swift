@@ -136,13 +136,15 @@ struct EvaluateStage: Stage {
             }
         }
         guard !references.isEmpty,
-            let (scores, mismatches) = usable(
+            let (scores, mismatches, defective) = usable(
                 into: &result,
                 { try evaluation.score(against: references, leavingOutUnedited: isLate, show: show) }
             )
         else {
             return
         }
+        // Before the rest: what is scored below does not hold these.
+        result.findings += defective.map { unusable($0, orphans: references.flatMap(\.unknownROINumbers)) }
         let own = ProductIdentity(request, series: facts.summary)
         let changes = scores.changes ?? []
         let isUnedited = !changes.isEmpty && changes.allSatisfy { $0.status == .unedited }
@@ -154,7 +156,9 @@ struct EvaluateStage: Stage {
         }
         result.evaluations.append(scores)
         result.findings.insert(contentsOf: mismatches.map(swapped), at: 0)
-        guard scores.structures.isEmpty, !changes.contains(where: { $0.status == .unedited }) else { return }
+        guard scores.structures.isEmpty, defective.isEmpty, !changes.contains(where: { $0.status == .unedited }) else {
+            return
+        }
         result.findings.append(
             .init(
                 severity: .note,
@@ -164,6 +168,20 @@ struct EvaluateStage: Stage {
                 hint: "Name structures after TG-263, for example Lung_L.",
                 details: scores.unmatchedReference
             )
+        )
+    }
+
+    private func unusable(_ structure: UnusableStructure, orphans: [Int]) -> CaseReport.Finding {
+        let numbers = Set(orphans).sorted().prefix(10).map(String.init).joined(separator: ", ")
+        let explains = structure.defect == .noContours && !orphans.isEmpty
+        return .init(
+            severity: .note,
+            code: "W_REFERENCE_UNUSABLE",
+            structure: structure.name,
+            message: "\(structure.name) of the reference could not be used: \(structure.defect.text)."
+                + (explains ? " Contours name ROI Number \(numbers), which no structure has." : ""),
+            hint: "It was not scored. Export the reference again.",
+            details: []
         )
     }
 
@@ -264,7 +282,7 @@ struct EvaluateStage: Stage {
         }
         let admitted = facts.findings.map { finding in
             CaseReport.Finding(
-                severity: finding.code == "W_EXTENT_NOT_PROVABLE" ? .note : .review,
+                severity: ["W_EXTENT_NOT_PROVABLE", "W_THICK_SLICES"].contains(finding.code) ? .note : .review,
                 code: finding.code,
                 structure: nil,
                 message: finding.message,

@@ -17,13 +17,13 @@ struct ReferenceEvaluation {
     ///   - leavesOutUnedited: the reference may have been made from our result: structures that nobody changed are
     ///     counted, not scored.
     ///   - show: is called with the name, our mask and the reference's of each structure that is scored.
-    /// - Returns: the scores, and structures whose side is not that of ours.
+    /// - Returns: the scores, structures whose side is not that of ours, and what of the reference cannot be used.
     /// - Throws: what reading a mask throws.
     func score(
         against references: [ReferenceMasks],
         leavingOutUnedited leavesOutUnedited: Bool = false,
         show: (String, Mask, Mask) throws -> Void = { _, _, _ in }
-    ) throws -> (CaseReport.Evaluation, [SideMismatch]) {
+    ) throws -> (CaseReport.Evaluation, [SideMismatch], [UnusableStructure]) {
         var evaluation = CaseReport.Evaluation(
             referenceKind: references[0].kind.rawValue,
             referenceSOPInstanceUID: references[0].sopInstanceUID,
@@ -40,9 +40,18 @@ struct ReferenceEvaluation {
         let pairing = StructurePairing(reference: theirs.map { $0.names[$1] }, prediction: names, unions: unions)
         var told: Set<Int> = []
         var missing = pairing.unmatchedPrediction
+        var unusable: [UnusableStructure] = []
         for pair in pairing.pairs {
             if leavesOutUnedited, isOurs(pair, changes) {
                 missing.append(pair.prediction[0])
+                continue
+            }
+            if let defect = pair.reference.lazy.compactMap({ theirs[$0].0.defects[theirs[$0].1] }).first {
+                // A union of structures that cannot be used is told by them.
+                guard pair.reference.count == 1 else { continue }
+                unusable += pair.prediction.map { UnusableStructure(name: names[$0], defect: defect) }
+                // What somebody emptied was removed.
+                if defect == .noContours { missing += pair.prediction }
                 continue
             }
             let (partner, derived) = comparedName(of: pair, theirs.map { $0.names[$1] }, names)
@@ -106,7 +115,7 @@ struct ReferenceEvaluation {
             }
             evaluation.changes = changes + removed.map { StructureChange(removed: names[$0]) }
         }
-        return (evaluation, mismatches)
+        return (evaluation, mismatches, unusable)
     }
 
     /// Whether the reference of a union would be made from parts of which somebody left one as it was: it would agree with
@@ -141,4 +150,11 @@ extension Mask {
     mutating func formUnion(_ other: Mask) {
         for n in voxels.indices where other.voxels[n] != 0 { voxels[n] = 1 }
     }
+}
+
+/// A structure of a reference that is named as one of ours and is none.
+struct UnusableStructure: Sendable, Hashable {
+    /// As we call it.
+    var name: String
+    var defect: RTStructureDefect
 }

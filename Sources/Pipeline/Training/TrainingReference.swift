@@ -9,17 +9,22 @@ struct TrainingReference: Sendable {
 
     func structureNames() throws -> [String] {
         switch kind {
-        case .rtStructureSet: try RTStructureSet(contentsOf: path).structures.map(\.name)
+        case .rtStructureSet: try usableStructures().map(\.name)
         case .segmentation: try SegmentationObject(contentsOf: path).segments.map(\.label)
         default: []
         }
+    }
+
+    /// Without those whose contours enclose nothing or may be another's. One without any contour is an empty structure.
+    private func usableStructures() throws -> [RTStructure] {
+        try RTStructureSet(contentsOf: path).structures.filter { $0.defect == nil || $0.defect == .noContours }
     }
 
     /// The masks of the structures whose names a recipe knows, with the recipe's labels.
     func masks(of rois: [TrainingROI], on geometry: VolumeGeometry) throws -> [(label: UInt8, mask: Mask)] {
         switch kind {
         case .rtStructureSet:
-            let structures = try RTStructureSet(contentsOf: path).structures
+            let structures = try usableStructures()
             return zip(structures, rois.labels(of: structures.map(\.name))).compactMap { structure, label in
                 label.map { ($0, structure.mask(on: geometry).mask) }
             }

@@ -112,6 +112,8 @@ private struct StackExplanation: Encodable {
     var extentIsProvable: Bool
     /// How many slices the service would wait for before it refuses.
     var missingSlices: Int
+    /// Parts of a multi-frame image that it would wait for.
+    var missingParts: Int
     var findings: [AdmissionFinding]
 
     init(_ stack: SeriesScan.Stack, limits: AdmissionLimits, isSetAside: Bool) throws(DicomError) {
@@ -133,6 +135,7 @@ private struct StackExplanation: Encodable {
         extentIsProvable = examination.extentIsProvable
         // A slice that leaves a gap is one of those that the headers promise.
         missingSlices = max(examination.gaps.reduce(0) { $0 + $1.missingSlices }, examination.promisedSlices)
+        missingParts = examination.missingParts
         findings = examination.findings
     }
 
@@ -156,6 +159,11 @@ private struct StackExplanation: Encodable {
         }
         if missingSlices > 0 {
             lines.append("  the service would wait for \(counted(missingSlices, "more slice")) first")
+        }
+        if missingParts > 0 {
+            lines.append(
+                "  the service would wait for \(counted(missingParts, "more part")) of the multi-frame image first"
+            )
         }
         return lines.joined(separator: "\n")
     }

@@ -184,10 +184,7 @@ struct ReferenceChoice {
     init(scan: SeriesScan, given: [String], stackCount: Int) throws {
         var bySeries: [String: [String]] = [:]
         var forAll: [String] = []
-        let named = try SeriesScan(paths: given.filter { !Self.isNifti($0) }, limits: .init())
-        for file in named.ignored {
-            throw CommandFailure(.dataError, "\(file.path): no reference: \(file.reason)")
-        }
+        let named = try Self.named(given.filter { !Self.isNifti($0) })
         let present = Set(scan.stacks.map(\.key.seriesInstanceUID))
         for reference in named.references
         where present.isDisjoint(with: reference.header.referencedSeriesInstanceUIDs) {
@@ -210,6 +207,28 @@ struct ReferenceChoice {
         }
         self.bySeries = bySeries
         self.forAll = forAll
+    }
+
+    /// What the files and folders hold, each of which must hold a reference and nothing else.
+    private static func named(_ given: [String]) throws -> SeriesScan {
+        var all = SeriesScan()
+        for path in given {
+            let scan = try SeriesScan(paths: [path], limits: .init())
+            for file in scan.ignored {
+                throw CommandFailure(.dataError, "\(file.path): no reference: \(file.reason)")
+            }
+            if let image = scan.stacks.first?.files.first {
+                throw CommandFailure(
+                    .dataError,
+                    "\(image): no reference: a CT image; name RT Structure Sets, Segmentations or NIfTI files"
+                )
+            }
+            guard !scan.references.isEmpty else {
+                throw CommandFailure(.dataError, "\(path): no reference: the folder holds no file")
+            }
+            all.references += scan.references
+        }
+        return all
     }
 
     func paths(for stack: SeriesScan.Stack) -> [String] { (bySeries[stack.key.seriesInstanceUID] ?? []) + forAll }
