@@ -4,6 +4,7 @@ DESTDIR ?=
 SWIFT   ?= swift
 CONFIG  := release
 MODELS  ?= Sources/Models
+PEERS   ?= .build/peers
 BIN      = $(shell $(SWIFT) build -c $(CONFIG) --show-bin-path)
 
 UNITDIR     ?= $(if $(filter /usr /usr/local,$(PREFIX)),/usr/lib,$(PREFIX)/lib)/systemd
@@ -12,7 +13,7 @@ TMPFILESDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),/usr/lib,$(PREFIX)/lib)/
 SYSCONFDIR  ?= $(if $(filter /usr /usr/local,$(PREFIX)),/etc,$(PREFIX)/etc)
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test install uninstall format lint clean
+.PHONY: help deps build demo test bench bench-peers install uninstall format lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -28,6 +29,12 @@ demo: build ## a phantom CT from inbox to outbox, with scores against its truth
 
 test: ## everything, from a clean clone; ends with `N passed, N failed, N skipped`
 	@Tests/run-all
+
+bench: build ## how fast contourd is on this machine, row by row (docs/performance.md)
+	@for name in $$("$(BIN)/contour-bench" --list); do "$(BIN)/contour-bench" $$name || exit 1; done
+
+bench-peers: build ## the same beside the programs of ../shared/peers, with ratios; PEERS= is where they are kept (4 GB)
+	@Tests/benchmarks/compare-with-peers "$(BIN)" "$(PEERS)"
 
 install: ## install below $(DESTDIR)$(PREFIX); run `make build` first
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/contourd/models $(DESTDIR)$(PREFIX)/share/man/man1 \

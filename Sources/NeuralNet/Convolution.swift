@@ -1,3 +1,5 @@
+import Platform
+
 /// A convolution of any kernel, stride, padding and dilation along each axis. Weights [out][in][D][H][W] (without
 /// the depth in networks of two dimensions), bias [out].
 package struct Convolution: Operator, Hashable {
@@ -81,14 +83,53 @@ package struct Convolution: Operator, Hashable {
     }
 
     package func forward(_ pass: Pass) {
+        if let winograd = WinogradLayer(self, input: pass.inputs[0]) { return forward(pass, winograd) }
         let epilogue = ConvolutionEpilogue(bias: hasBias ? bias(pass) : nil)
         PreparedConvolution(self, input: pass.inputs[0], output: pass.output, weight: pass.weights[0])
             .run(pass.x[0], epilogue: epilogue, pass.y, batch: pass.batch, threads: pass.threads)
     }
 
+    private func forward(_ pass: Pass, _ winograd: WinogradLayer) {
+        let packed = pass.workspace.floats(winograd.packedCount, for: .weights)
+        winograd.pack(pass.weights[0], into: packed, threads: pass.threads)
+        winograd.forward(
+            pass.x[0],
+            packedWeight: packed,
+            epilogue: BlockEpilogue(
+                ConvolutionEpilogue(bias: hasBias ? bias(pass) : nil),
+                channels: outChannels
+            ),
+            pass.y,
+            batch: pass.batch,
+            workspace: pass.workspace,
+            threads: pass.threads
+        )
+    }
+
     package func backward(_ pass: Pass, _ gradients: Gradients) {
         let (input, output) = (pass.inputs[0], pass.output)
-        if hasBias { biasGradient(gradients.dY, output, batch: pass.batch, into: gradients.weights[1]) }
+        if hasBias {
+            biasGradient(
+                gradients.dY,
+                output,
+                batch: pass.batch,
+                into: gradients.weights[1],
+                threads: pass.threads
+            )
+        }
+        if let winograd = WinogradLayer(self, input: input) {
+            winograd.backward(
+                pass.x[0],
+                weight: pass.weights[0],
+                dY: gradients.dY,
+                dWeight: gradients.weights[0],
+                dX: gradients.dX[0],
+                batch: pass.batch,
+                workspace: pass.workspace,
+                threads: pass.threads
+            )
+            return
+        }
         let columns = ColumnConvolution(convolution: self, input: input, output: output)
         if let direct = direct(input: input), direct.isFaster {
             direct.weightGradient(
@@ -118,11 +159,11 @@ package struct Convolution: Operator, Hashable {
             )
             return
         }
-        let result = Scratch(count: pass.batch * input.count)
+        let result = pass.workspace.floats(pass.batch * input.count, for: .input)
         let weight = Scratch(reversed(pass.weights[0], inChannels: input.channels))
         PreparedConvolution(back, input: output, output: input, weight: weight.pointer)
-            .run(gradients.dY, epilogue: .init(), result.pointer, batch: pass.batch, threads: pass.threads)
-        addValues(result.pointer, to: dX, count: pass.batch * input.count, threads: pass.threads)
+            .run(gradients.dY, epilogue: .init(), result, batch: pass.batch, threads: pass.threads)
+        addValues(result, to: dX, count: pass.batch * input.count, threads: pass.threads)
     }
 
     /// The convolution that carries gradients back to the input, where that is one: at stride 1.
@@ -162,14 +203,18 @@ func biasGradient(
     _ dY: UnsafePointer<Float>,
     _ shape: FeatureShape,
     batch: Int,
-    into target: UnsafeMutablePointer<Float>
+    into target: UnsafeMutablePointer<Float>,
+    threads: Int
 ) {
-    for channel in 0..<shape.channels {
-        var total = 0.0
-        for sample in 0..<batch {
-            total += sum(dY + sample * shape.count + channel * shape.plane, count: shape.plane)
+    nonisolated(unsafe) let (dY, target) = (dY, target)
+    parallelFor(shape.channels, threads: threads) { channels in
+        for channel in channels {
+            var total = 0.0
+            for sample in 0..<batch {
+                total += sum(dY + sample * shape.count + channel * shape.plane, count: shape.plane)
+            }
+            target[channel] += Float(total)
         }
-        target[channel] += Float(total)
     }
 }
 
@@ -195,13 +240,26 @@ struct PreparedConvolution {
     private enum Kernel {
         case direct(DirectConvolution, packed: [Float])
         case columns(ColumnConvolution, weight: UnsafePointer<Float>)
+        case winograd(WinogradLayer, packed: ValueMemory, Workspace)
     }
 
     private let kernel: Kernel
 
-    /// `weight` must outlive this.
-    init(_ convolution: Convolution, input: FeatureShape, output: FeatureShape, weight: UnsafePointer<Float>) {
-        if let direct = convolution.direct(input: input), direct.isFaster {
+    /// - Parameters:
+    ///   - weight: must outlive this.
+    ///   - workspace: for the kernels in channel blocks; nil does without them.
+    init(
+        _ convolution: Convolution,
+        input: FeatureShape,
+        output: FeatureShape,
+        weight: UnsafePointer<Float>,
+        workspace: Workspace? = nil
+    ) {
+        if let workspace, let winograd = WinogradLayer(convolution, input: input) {
+            let packed = ValueMemory(count: winograd.packedCount)
+            winograd.pack(weight, into: packed.pointer, threads: 1)
+            kernel = .winograd(winograd, packed: packed, workspace)
+        } else if let direct = convolution.direct(input: input), direct.isFaster {
             kernel = .direct(direct, packed: direct.packed(weight))
         } else {
             kernel = .columns(
@@ -230,6 +288,16 @@ struct PreparedConvolution {
             )
         case .columns(let columns, let weight):
             columns.forward(x, weight: weight, epilogue: epilogue, y, batch: batch, threads: threads)
+        case .winograd(let winograd, let packed, let workspace):
+            winograd.forward(
+                x,
+                packedWeight: packed.pointer,
+                epilogue: BlockEpilogue(epilogue, channels: winograd.outChannels),
+                y,
+                batch: batch,
+                workspace: workspace,
+                threads: threads
+            )
         }
     }
 }

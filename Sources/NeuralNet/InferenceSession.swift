@@ -1,6 +1,7 @@
 /// Runs a network on inputs of one size. Memory is planned once from the lifetimes of the values and reused; bias,
 /// rectifier and batch norm that follow a convolution run in its own pass. Networks whose operators all have fast
-/// kernels run in channel blocks, others operator by operator in N C [D] H W. Not thread-safe: one owner at a time.
+/// kernels run in channel blocks, others operator by operator in N C [D] H W, their 3 x 3 (x 3) convolutions through
+/// channel blocks and back. Not thread-safe: one owner at a time.
 package final class InferenceSession {
     private enum Work {
         case convolution(
@@ -55,7 +56,8 @@ package final class InferenceSession {
             plan: plan,
             arena: arena,
             batch: batch,
-            threads: threads
+            threads: threads,
+            workspace: usesChannelBlocks ? Workspace() : nil
         )
         work = plan.steps.map { builder.work($0) }
         tensors = builder.tensors
@@ -117,6 +119,8 @@ package final class InferenceSession {
         let arena: ValueMemory
         let batch: Int
         let threads: Int
+        /// nil: no kernels in channel blocks.
+        let workspace: Workspace?
         var tensors: [ValueMemory] = []
 
         mutating func work(_ step: InferencePlan.Step) -> Work {
@@ -130,7 +134,8 @@ package final class InferenceSession {
                     convolution,
                     input: inputs[0],
                     output: plan.shapes[step.result],
-                    weight: keep(weight)
+                    weight: keep(weight),
+                    workspace: workspace
                 )
                 return .convolution(prepared, epilogue, x: x[0], y: y)
             }

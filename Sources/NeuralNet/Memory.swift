@@ -24,6 +24,22 @@ final class ValueMemory {
     func copy(_ values: [Float]) { pointer.update(from: values, count: count) }
 }
 
+/// Memory that operators work in, one after the other. It grows to the largest wish and is kept: asking the system for
+/// it anew in every step would cost as much as a layer. Not zero at first. One owner at a time.
+package final class Workspace {
+    /// What a region is for; an operator that uses two of them has both.
+    package enum Region: Int, CaseIterable { case input, output, weights, sums }
+
+    private var regions = Region.allCases.map { _ in ValueMemory(count: 0) }
+
+    package init() {}
+
+    func floats(_ count: Int, for region: Region) -> UnsafeMutablePointer<Float> {
+        if regions[region.rawValue].count < count { regions[region.rawValue] = ValueMemory(count: count) }
+        return regions[region.rawValue].pointer
+    }
+}
+
 /// Cuts long arrays over threads; short ones are not worth it.
 func forEachRange(_ count: Int, threads: Int, _ body: @Sendable (Range<Int>) -> Void) {
     parallelFor(count, threads: count < 16384 ? 1 : threads, body)

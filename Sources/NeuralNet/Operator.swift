@@ -74,6 +74,8 @@ package struct Pass: @unchecked Sendable {
     let statistics: [UnsafeMutablePointer<Float>]
     /// `savedCount` floats.
     let saved: UnsafeMutablePointer<Float>
+    /// Shared by the operators of a session, which run one after the other.
+    var workspace = Workspace()
     /// Decides what dropout drops: the same in the forward and the backward pass of a step.
     var random = RandomSource(seed: 0, stream: 0)
 }

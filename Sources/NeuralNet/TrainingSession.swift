@@ -56,6 +56,7 @@ package final class TrainingSession {
         }
         self.saved = saved
         let parameters = try graph.parameters()
+        let workspace = Workspace()
         // The names come from the graph that made the parameters: a missing one is a defect of this file.
         passes = graph.nodes.indices.map { index in
             index == 0
@@ -72,7 +73,8 @@ package final class TrainingSession {
                         UnsafePointer(trained[slots[$0.name]!].value.pointer)
                     },
                     statistics: parameters[index].filter { !$0.isTrained }.map { statistics[$0.name]!.pointer },
-                    saved: saved[index].pointer
+                    saved: saved[index].pointer,
+                    workspace: workspace
                 )
         }
         gradients = graph.nodes.indices.map { index in

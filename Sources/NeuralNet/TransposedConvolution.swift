@@ -1,3 +1,5 @@
+import Platform
+
 /// A transposed convolution: the map that carries gradients back through a convolution of the same kernel, stride
 /// and padding. With a kernel equal to the stride it is the `deconv` upsampling of Keras-Unet. Weights
 /// [in][out][D][H][W], bias [out], as PyTorch's.
@@ -56,10 +58,10 @@ package struct TransposedConvolution: Operator, Hashable {
     }
 
     package func forward(_ pass: Pass) {
-        for sample in 0..<pass.batch {
-            for channel in 0..<outChannels {
-                (pass.y + sample * pass.output.count + channel * pass.output.plane)
-                    .update(repeating: hasBias ? pass.weights[1][channel] : 0, count: pass.output.plane)
+        parallelFor(pass.batch * outChannels, threads: pass.threads) { planes in
+            for plane in planes {
+                (pass.y + plane * pass.output.plane)
+                    .update(repeating: hasBias ? pass.weights[1][plane % outChannels] : 0, count: pass.output.plane)
             }
         }
         adjoint(pass).inputGradient(
@@ -72,7 +74,15 @@ package struct TransposedConvolution: Operator, Hashable {
     }
 
     package func backward(_ pass: Pass, _ gradients: Gradients) {
-        if hasBias { biasGradient(gradients.dY, pass.output, batch: pass.batch, into: gradients.weights[1]) }
+        if hasBias {
+            biasGradient(
+                gradients.dY,
+                pass.output,
+                batch: pass.batch,
+                into: gradients.weights[1],
+                threads: pass.threads
+            )
+        }
         let adjoint = adjoint(pass)
         adjoint.weightGradient(
             gradients.dY,
@@ -83,15 +93,15 @@ package struct TransposedConvolution: Operator, Hashable {
         )
         guard let dX = gradients.dX[0] else { return }
         let count = pass.batch * pass.inputs[0].count
-        let result = Scratch(count: count)
+        let result = pass.workspace.floats(count, for: .input)
         adjoint.forward(
             gradients.dY,
             weight: pass.weights[0],
             epilogue: ConvolutionEpilogue(),
-            result.pointer,
+            result,
             batch: pass.batch,
             threads: pass.threads
         )
-        addValues(result.pointer, to: dX, count: count, threads: pass.threads)
+        addValues(result, to: dX, count: count, threads: pass.threads)
     }
 }

@@ -150,14 +150,15 @@ package enum Directory {
                 }
             }
             if name == "." || name == ".." { continue }
-            entries.append(Entry(name: name, kind: isExact ? kind(of: folder + "/" + name) : .unnameable))
+            entries.append(Entry(name: name, kind: isExact ? kind(of: name, in: dirfd(stream)) : .unnameable))
         }
         return entries.sorted { $0.name < $1.name }
     }
 
-    private static func kind(of path: String) -> Entry.Kind {
+    /// By the folder's descriptor: the whole path may be longer than the kernel takes.
+    private static func kind(of name: String, in folder: Int32) -> Entry.Kind {
         var status = stat()
-        guard lstat(path, &status) == 0 else { return .other }
+        guard fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return .other }
         switch status.st_mode & S_IFMT {
         case S_IFREG: return .file
         case S_IFDIR: return .folder

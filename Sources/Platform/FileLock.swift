@@ -12,6 +12,18 @@ package final class FileLock: Sendable {
         file = opened
     }
 
+    /// Takes a lock on a folder: two programs that receive files from it would share them out between them. nil where
+    /// the file system knows no such locks.
+    /// - Throws: `SystemError` with EWOULDBLOCK when another process keeps it.
+    package init?(folder: String) throws(SystemError) {
+        let opened = try FileDescriptor.open(folder, O_RDONLY | O_DIRECTORY)
+        do throws(SystemError) { try Self.take(opened.raw, path: folder, until: .now) } catch {
+            guard error.code != EWOULDBLOCK else { throw error }
+            return nil
+        }
+        file = opened
+    }
+
     private static func take(_ raw: Int32, path: String, until end: ContinuousClock.Instant) throws(SystemError) {
         while true {
             do throws(SystemError) {

@@ -16,6 +16,9 @@ extension Store {
         migrator.registerMigration("4: other series, pauses, label maps") { db in
             try db.execute(sql: version4)
         }
+        migrator.registerMigration("5: contouring once") { db in
+            try db.execute(sql: version5)
+        }
         return migrator
     }
 
@@ -152,5 +155,12 @@ extension Store {
             value = json_object('kind', 'operator', 'code', substr(value, 1, instr(value, ': ') - 1),
                 'message', substr(value, instr(value, ': ') + 2), 'hint', '', 'details', json_array())
             WHERE name = 'paused';
+        """
+
+    /// The constraint of the first version never held for runs without a base run: SQLite takes two NULLs as different.
+    /// A cancelled run leaves its place to the next.
+    private static let version5 = """
+        CREATE UNIQUE INDEX run_once ON run(series_id, kind, stack, revision, model, IFNULL(base_run_id, 0))
+            WHERE state <> 'cancelled';
         """
 }

@@ -35,6 +35,9 @@ struct ContourBench: ParsableCommand {
     @Flag(help: "Print one JSON object a line.")
     var json = false
 
+    @Flag(help: "Print the names of all and measure nothing.")
+    var list = false
+
     func validate() throws {
         let known = Benchmark.all.map(\.name) + ["layers"]
         for name in names where !known.contains(name) {
@@ -49,6 +52,7 @@ struct ContourBench: ParsableCommand {
     }
 
     func run() throws {
+        if list { return print(Benchmark.all.map(\.name).joined(separator: "\n")) }
         let settings = BenchmarkSettings(threads: threads, model: model)
         let chosen = Benchmark.all.filter { names.isEmpty || names.contains($0.name) }
         for benchmark in chosen + (names.contains("layers") ? Benchmark.layers : []) {

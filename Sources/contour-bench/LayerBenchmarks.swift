@@ -16,6 +16,8 @@ extension Benchmark {
     private enum LayerKernel: String, CaseIterable {
         case own, blas
         case ownWeights = "own-dw"
+        case winograd
+        case winogradWeights = "winograd-dw"
         case blasWeights = "blas-dw"
     }
 
@@ -33,6 +35,13 @@ extension Benchmark {
                 input: extent,
                 padding: convolution.padding
             )
+            let winograd = WinogradLayer(
+                inChannels: channels,
+                outChannels: channels,
+                kernelDepth: size.depth,
+                extent: extent
+            )
+            let workspace = Workspace()
             let columns = ColumnConvolution(convolution: convolution, input: shape, output: shape)
             let x = randomTensor([1, channels] + extent.lengths).values
             let weight = randomTensor([channels, channels] + size.lengths).values
@@ -40,9 +49,12 @@ extension Benchmark {
             let result = Scratch(count: max(shape.count, weight.count))
             let target = result.pointer
             // The workload keeps the memory: it is asked for one run after the other.
-            let owner = Owner(result)
+            let filters = Scratch(count: winograd.packedCount)
+            winograd.pack(weight, into: filters.pointer, threads: 1)
+            let transformed = filters.pointer
+            let owners = [Owner(result), Owner(filters)]
             return Workload(operations: 2 * Double(shape.count) * Double(channels * size.count)) {
-                defer { withExtendedLifetime(owner) {} }
+                defer { withExtendedLifetime(owners) {} }
                 switch kernel {
                 case .own:
                     direct.forward(
@@ -68,6 +80,27 @@ extension Benchmark {
                         dOutput: x,
                         dWeight: target,
                         batch: 1,
+                        threads: settings.threads
+                    )
+                case .winograd:
+                    winograd.forward(
+                        x,
+                        packedWeight: transformed,
+                        epilogue: BlockEpilogue(channels: channels, bias: nil, slope: 1, scale: nil, shift: nil),
+                        target,
+                        batch: 1,
+                        workspace: workspace,
+                        threads: settings.threads
+                    )
+                case .winogradWeights:
+                    winograd.backward(
+                        x,
+                        weight: weight,
+                        dY: x,
+                        dWeight: target,
+                        dX: nil,
+                        batch: 1,
+                        workspace: workspace,
                         threads: settings.threads
                     )
                 case .blasWeights:

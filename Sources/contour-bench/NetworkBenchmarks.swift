@@ -19,6 +19,7 @@ extension Benchmark {
             side: 512,
             slices: 1
         ),
+        volumeInference("unet3d-96", "32 to 320 channels, instance norm, leaky ReLU, 96 x 96 x 96", side: 96),
         training("train-16x256-b8", "one step of the first, batch 8, Dice, Adam", filters: 16, side: 256, batch: 8),
     ]
 
@@ -44,10 +45,28 @@ extension Benchmark {
                 threads: settings.threads
             )
             let input = randomTensor([1, 1, side, side])
-            let operations = try graph.convolutionOperations(height: side, width: side) * Double(slices)
+            let extent = Axes(height: side, width: side)
+            let operations = try graph.convolutionOperations(extent) * Double(slices)
             return Workload(operations: operations, items: slices > 1 ? Double(slices) : nil) {
                 for _ in 0..<slices { _ = session.run(input) }
             }
+        }
+    }
+
+    /// nnU-Net's network on one patch.
+    private static func volumeInference(_ name: String, _ work: String, side: Int) -> Benchmark {
+        Benchmark(name: name, work: work) { settings in
+            let graph = Architecture.plainConvUNet(PlainConvUNet(deepSupervision: false)).graph(
+                NetworkShape(inputChannels: 1, outputChannels: 2, activation: .softmax, extent: .cube(side))
+            )
+            let session = try InferenceSession(
+                network: Network(graph: graph, seed: 1),
+                batch: 1,
+                extent: .cube(side),
+                threads: settings.threads
+            )
+            let input = randomTensor([1, 1, side, side, side])
+            return Workload(operations: try graph.convolutionOperations(.cube(side))) { _ = session.run(input) }
         }
     }
 
@@ -86,8 +105,8 @@ extension Benchmark {
 
 extension Graph {
     /// Multiplications and additions of the convolutions for one sample, counted as if done directly.
-    func convolutionOperations(height: Int, width: Int) throws -> Double {
-        let shapes = try shapes(height: height, width: width)
+    func convolutionOperations(_ extent: Axes) throws -> Double {
+        let shapes = try shapes(extent: extent)
         return zip(nodes, shapes).reduce(0) { sum, pair in
             let (node, shape) = pair
             let outputs = Double(shape.count)

@@ -1,6 +1,7 @@
 import Foundation
 import Imaging
 import Metrics
+import NeuralNet
 
 extension Benchmark {
     static let volumes = [
@@ -12,7 +13,7 @@ extension Benchmark {
             }
         },
         Benchmark(name: "resample-nearest", work: "labels of the same size") { settings in
-            let labels = LungShapes.masks().left
+            let labels = LungShapes.both()
             let target = labels.geometry.resampled(spacing: Vector3(repeating: 1.5))
             return Workload(bytes: Double(labels.voxels.count + target.dimensions.voxelCount)) {
                 _ = labels.resampledNearest(to: target, outside: 0, threads: settings.threads)
@@ -31,92 +32,117 @@ extension Benchmark {
                 _ = (distances.surfaceDice(toleranceMM: 2), distances.hausdorff(percentile: 95))
             }
         },
-        Benchmark(name: "edt", work: "Euclidean distance transform, 260 x 288 x 334") { settings in
-            let dimensions = Dimensions(i: 260, j: 288, k: 334)
-            var features = [UInt8](repeating: 0, count: dimensions.voxelCount)
-            for n in stride(from: 0, to: features.count, by: 997) { features[n] = 1 }
+        Benchmark(name: "edt", work: "Euclidean distance transform of both lungs, in the box around them") { settings in
+            let lungs = LungShapes.both()
+            let (dimensions, voxels) = LungShapes.cropped(lungs)
+            let outside = voxels.map { UInt8($0 == 0 ? 1 : 0) }
             return Workload {
                 _ = euclideanDistance(
-                    to: features,
+                    to: outside,
                     dimensions: dimensions,
-                    spacing: Vector3(1, 1, 1),
+                    spacing: lungs.geometry.spacing,
                     threads: settings.threads
                 )
             }
         },
-        Benchmark(name: "components", work: "two largest components, 512 x 512 x 300") { _ in
-            let masks = LungShapes.masks()
-            var both = masks.left
-            for n in both.voxels.indices where masks.right.voxels[n] != 0 { both.voxels[n] = 1 }
-            return Workload { _ = both.keepingLargestComponents(2) }
+        Benchmark(name: "components", work: "two largest components of lungs and specks, 512 x 512 x 300") { _ in
+            let lungs = LungShapes.withSpecks()
+            return Workload { _ = lungs.keepingLargestComponents(2) }
         },
     ]
 }
 
-/// Two ellipsoids of the size of lungs in a grid of a usual CT.
+/// Two bodies of the size of lungs with an uneven surface, in a grid of a usual CT.
 enum LungShapes {
     static let geometry = VolumeGeometry(
         dimensions: Dimensions(i: 512, j: 512, k: 300),
-        origin: PatientPoint(x: -200, y: -200, z: 0),
-        spacing: Vector3(0.78, 0.78, 1),
+        origin: PatientPoint(x: -204.8, y: -204.8, z: 0),
+        spacing: Vector3(0.8, 0.8, 1),
         directionI: Vector3(1, 0, 0),
         directionJ: Vector3(0, 1, 0),
         directionK: Vector3(0, 0, 1),
         frameOfReferenceUID: ""
     )
 
-    /// - Parameter shift: in slices.
-    static func masks(shift: Int = 0) -> (left: Mask, right: Mask) {
-        (ellipsoid(column: 370, shift: shift), ellipsoid(column: 140, shift: shift))
+    /// The right lung lies at lower columns.
+    static func masks() -> (left: Mask, right: Mask) {
+        var (left, right) = (Mask(geometry: geometry, repeating: 0), Mask(geometry: geometry, repeating: 0))
+        add(centre: 342, side: -1, to: &left)
+        add(centre: 170, side: 1, to: &right)
+        return (left, right)
     }
 
-    /// Both lungs with an uneven surface, at 0.8 x 0.8 x 1 mm.
-    ///
     /// - Parameters:
     ///   - shift: of both lungs, in voxels along columns and slices.
     ///   - wobble: phase of the unevenness.
     static func both(shift: Double = 0, wobble: Double = 0) -> Mask {
-        var geometry = geometry
-        geometry.spacing = Vector3(0.8, 0.8, 1)
         var mask = Mask(geometry: geometry, repeating: 0)
-        for (centre, side) in [(170.0, 1.0), (342.0, -1.0)] {
-            let across = (0..<512).map { cos(Double($0) / 13) }
-            for k in 0..<300 {
-                let z = (Double(k) - 150 - shift) / 125
-                for j in 0..<512 {
-                    let y = (Double(j) - 256) / 140
-                    let base = 1 + 0.06 * sin(Double(k) / 11 + side + wobble)
-                    let wave = 0.05 * sin(Double(j) / 17 + wobble)
-                    for i in 0..<512 {
-                        let x = (Double(i) - centre - shift) / 78
-                        if z * z + y * y + x * x < base + wave * across[i] { mask[i, j, k] = 1 }
+        add(centre: 170, side: 1, shift: shift, wobble: wobble, to: &mask)
+        add(centre: 342, side: -1, shift: shift, wobble: wobble, to: &mask)
+        return mask
+    }
+
+    /// Both, and two hundred specks of 4 x 4 x 3 voxels anywhere.
+    static func withSpecks() -> Mask {
+        var mask = both()
+        let random = RandomSource(seed: 3, stream: 0)
+        for speck in 0..<200 {
+            func place(_ axis: Int, _ length: Int) -> Int { 5 + Int(random.uniform(3 * speck + axis) * Double(length)) }
+            let (i, j, k) = (place(0, 495), place(1, 495), place(2, 285))
+            for z in 0..<3 { for y in 0..<4 { for x in 0..<4 { mask[i + x, j + y, k + z] = 1 } } }
+        }
+        return mask
+    }
+
+    /// The box around a mask.
+    static func cropped(_ mask: Mask) -> (Dimensions, [UInt8]) {
+        let size = mask.geometry.dimensions
+        var (low, high) = ([size.i, size.j, size.k], [0, 0, 0])
+        for k in 0..<size.k {
+            for j in 0..<size.j {
+                for i in 0..<size.i where mask[i, j, k] != 0 {
+                    for (axis, place) in [i, j, k].enumerated() {
+                        low[axis] = min(low[axis], place)
+                        high[axis] = max(high[axis], place)
                     }
                 }
             }
         }
-        return mask
+        let dimensions = Dimensions(i: high[0] - low[0] + 1, j: high[1] - low[1] + 1, k: high[2] - low[2] + 1)
+        var voxels: [UInt8] = []
+        voxels.reserveCapacity(dimensions.voxelCount)
+        for k in low[2]...high[2] {
+            for j in low[1]...high[1] { for i in low[0]...high[0] { voxels.append(mask[i, j, k]) } }
+        }
+        return (dimensions, voxels)
     }
 
     static func ct() -> Volume<Int16> {
-        let (left, right) = masks()
-        return Volume(
+        Volume(
             geometry: geometry,
-            voxels: zip(left.voxels, right.voxels).enumerated().map { n, lungs in
-                Int16(lungs.0 != 0 || lungs.1 != 0 ? -850 : 40) + Int16(n % 23)
-            }
+            voxels: both().voxels.enumerated().map { n, lung in Int16(lung != 0 ? -850 : 40) + Int16(n % 23) }
         )
     }
 
-    private static func ellipsoid(column: Int, shift: Int) -> Mask {
-        var mask = Mask(geometry: geometry, repeating: 0)
+    private static func add(
+        centre: Double,
+        side: Double,
+        shift: Double = 0,
+        wobble: Double = 0,
+        to mask: inout Mask
+    ) {
+        let across = (0..<512).map { cos(Double($0) / 13) }
         for k in 0..<300 {
+            let z = (Double(k) - 150 - shift) / 125
             for j in 0..<512 {
+                let y = (Double(j) - 256) / 140
+                let base = 1 + 0.06 * sin(Double(k) / 11 + side + wobble)
+                let wave = 0.05 * sin(Double(j) / 17 + wobble)
                 for i in 0..<512 {
-                    let (x, y, z) = (Double(i - column) / 85, Double(j - 256) / 120, Double(k - 150 - shift) / 135)
-                    if x * x + y * y + z * z <= 1 { mask[i, j, k] = 1 }
+                    let x = (Double(i) - centre - shift) / 78
+                    if z * z + y * y + x * x < base + wave * across[i] { mask[i, j, k] = 1 }
                 }
             }
         }
-        return mask
     }
 }

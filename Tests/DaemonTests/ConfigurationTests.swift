@@ -32,10 +32,30 @@ struct ConfigurationTests {
     func mistakes() {
         expect("[series]\n\nquiet_second = 3.0\n", line: 3, key: "series.quiet_second", says: "unknown key")
         expect("[serie]\n", line: 1, key: "serie", says: "unknown key")
-        expect("[series]\nquiet_seconds = \"soon\"\n", line: 2, key: "series.quiet_seconds", says: "Double")
+        expect("[series]\nquiet_seconds = \"soon\"\n", line: 2, key: "series.quiet_seconds", says: "takes a number")
         expect("[series]\nquiet_seconds = -1.0\n", line: 2, key: "series.quiet_seconds", says: "0.1 to 86400")
         expect("series.quiet_seconds = -1.0\n", line: 1, key: "series.quiet_seconds", says: "0.1 to 86400")
         expect("\n[work]\nworkers = 99\n", line: 3, key: "work.workers", says: "1 to 16")
+        expect("[work]\nworkers = 1.5\n", line: 2, key: "work.workers", says: "a whole number")
+        expect("[work]\nthreads = true\n", line: 2, key: "work.threads", says: "a whole number")
+        expect("[work]\nworkers = [1]\n", line: 2, key: "work.workers", says: "a whole number")
+        expect("[admission]\nair_hu = [nan, 1]\n", line: 2, key: "admission.air_hu", says: "two numbers")
+        expect("[admission]\nair_hu = [1.0, -1.0]\n", line: 2, key: "admission.air_hu", says: "the lower one first")
+        expect("[admission]\nminimum_matrix = 5000\n", line: nil, key: "admission.maximum_matrix", says: "at least")
+        expect(
+            "[admission]\nmaximum_slice_spacing_mm = 0.1\n",
+            line: 2,
+            key: "admission.maximum_slice_spacing_mm",
+            says: "at least admission.minimum_slice_spacing_mm"
+        )
+        expect(
+            "[admission]\nspacing_tolerance_mm = -1\n",
+            line: 2,
+            key: "admission.spacing_tolerance_mm",
+            says: "0 or more"
+        )
+        expect("[series]\nmarker = 7\n", line: 2, key: "series.marker", says: "text in quotes")
+        expect("work = 3\n", line: 1, key: "work", says: "section")
         expect("[inbox]\npolling = \"sometimes\"\n", line: 2, key: "inbox.polling", says: "")
         expect("[export]\ntolerances_mm = []\n", line: 2, key: "export.tolerances_mm", says: "at least one")
         expect("[series]\nquiet_seconds = \n", line: 2, key: "", says: "")
@@ -47,6 +67,18 @@ struct ConfigurationTests {
         )
         expect("[series]\nother_modalities = \"some\"\n", line: 2, key: "series.other_modalities", says: "alone")
         expect("[outbox]\nname = \"result\"\n", line: 2, key: "outbox.name", says: "{series}")
+        expect("[outbox]\nname = \"{series}{date}\"\n", line: 2, key: "outbox.name", says: "{series}")
+        for ending in [".refused", "-r2", "-s10"] {
+            expect("[outbox]\nname = \"{series}\(ending)\"\n", line: 2, key: "outbox.name", says: "contourd's own")
+        }
+    }
+
+    @Test("Numbers may be written in every way that TOML has")
+    func numbers() throws {
+        let read = try parse("[outbox]\nminimum_free_mb = 0x800\n[series]\nquiet_seconds = 0x1_0\n")
+        #expect(read.outbox.minimumFreeMB == 2048)
+        #expect(read.series.quietSeconds == 16)
+        #expect(try parse("[series]\nquiet_seconds = 1e1\n").series.quietSeconds == 10)
     }
 
     @Test("Folders must not lie in each other's way")

@@ -37,6 +37,25 @@ struct ControlTests {
         #expect(!Directory.exists(service.context.configuration.control.socket), "the socket goes with the service")
     }
 
+    @Test("A service that hangs is told, not waited for")
+    func hangs() throws {
+        let service = try TestService()
+        let path = service.context.configuration.control.socket
+        let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+        defer { close(listener) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let bound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        #expect(bound == 0 && listen(listener, 1) == 0)
+        let client = ControlClient(service.context.configuration, patienceSeconds: 1)
+        #expect { try client.ask(.status) } throws: { "\($0)".contains("did not answer within 1 s") }
+    }
+
     @Test("Pause and resume are obeyed and told")
     func pause() throws {
         let service = try TestService()

@@ -149,10 +149,17 @@ struct DeliveryTests {
             return series.first { $0.number == broken.seriesNumber }?.fault
         }
         #expect(fault() != nil, "the list does not say why it is not there")
+        func stops() -> [ServiceStatus.Stop] {
+            guard case .status(let status) = controller.handle(.status) else { return [] }
+            return status.stops
+        }
+        #expect(stops().map(\.kind) == [.notDelivered])
+        #expect(stops().first?.series == [broken.seriesNumber])
         rename(export.path + ".away", export.path)
         #expect(try deliver(service))
         #expect(try delivered(service) == ["1.1", "1.2"])
         #expect(fault() == nil)
+        #expect(stops().isEmpty)
     }
 }
 

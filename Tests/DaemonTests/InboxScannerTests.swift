@@ -46,6 +46,28 @@ struct InboxScannerTests {
         #expect(scan(&scanner, at: 6).ready.isEmpty)
     }
 
+    @Test("A path that is too long for the kernel is told, and what lies beside it is taken")
+    func tooLong() throws {
+        // Made step by step: no single call takes the whole path.
+        var folder = open(inbox.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let name = String(repeating: "n", count: 200)
+        for _ in 0..<21 {
+            #expect(mkdirat(folder, name, 0o755) == 0)
+            let next = openat(folder, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            close(folder)
+            folder = next
+        }
+        close(openat(folder, "IM1", O_WRONLY | O_CREAT | O_CLOEXEC, 0o644))
+        close(folder)
+        _ = try inbox.file("beside")
+        var scanner = InboxScanner()
+        _ = scan(&scanner, at: 0)
+        let listing = scan(&scanner, at: 3)
+        #expect(names(listing.ready) == ["beside"])
+        #expect(listing.closedFolders.map(\.code) == [ENAMETOOLONG])
+        #expect((listing.closedFolders[0].path ?? "").utf8.count < Int(PATH_MAX))
+    }
+
     @Test("Links, pipes, sockets, hidden files and unfinished downloads are not looked at")
     func notLookedAt() throws {
         for name in [

@@ -11,6 +11,17 @@ struct OperatorCase: Sendable, CustomTestStringConvertible {
     let name: String
     let operation: any Operator
     let reference: @Sendable ([Reference.Field], Reference.Parameters) throws -> Reference.Field
+    var precision = Precision.direct
+
+    /// What an operator may differ by, relative to the largest value of the tensor.
+    struct Precision: Sendable {
+        let result: Float
+        let gradient: Float
+
+        static let direct = Precision(result: 3e-6, gradient: 1e-5)
+        /// Winograd's matrices hold numbers up to 64 times apart: 2 to 3 decimal digits of the seven are theirs.
+        static let winograd = Precision(result: 2e-5, gradient: 5e-5)
+    }
 
     var testDescription: String { name }
 
@@ -27,8 +38,14 @@ struct OperatorCase: Sendable, CustomTestStringConvertible {
         OperatorCase(name: name, operation: operation, reference: reference)
     }
 
-    private static func convolution(_ name: String, _ c: Convolution) -> OperatorCase {
-        row(name, c) { x, p in try Reference.convolution(c, x[0], p) }
+    private static func convolution(
+        _ name: String,
+        _ c: Convolution,
+        _ precision: Precision = .direct
+    ) -> OperatorCase {
+        var row = row(name, c) { x, p in try Reference.convolution(c, x[0], p) }
+        row.precision = precision
+        return row
     }
 
     private static func axes(_ depth: Int, _ height: Int, _ width: Int) -> Axes {
@@ -37,6 +54,13 @@ struct OperatorCase: Sendable, CustomTestStringConvertible {
 
     private static let convolutions: [OperatorCase] = [
         convolution("conv2d", Convolution(outChannels: 5, kernel: 3, padding: 1)),
+        convolution("conv2d.blocks", Convolution(outChannels: 20, kernel: 3, padding: 1), .winograd),
+        convolution(
+            "conv2d.blocks.tiles",
+            Convolution(outChannels: 8, kernel: 3, padding: 1, hasBias: false),
+            .winograd
+        ),
+        convolution("conv2d.blocks.channels", Convolution(outChannels: 33, kernel: 3, padding: 1), .winograd),
         convolution("conv2d.wide", Convolution(outChannels: 3, kernel: 3, padding: 1)),
         convolution("conv2d.valid", Convolution(outChannels: 4, kernel: 3)),
         convolution("conv2d.full", Convolution(outChannels: 4, kernel: 3, padding: 2)),
@@ -56,6 +80,8 @@ struct OperatorCase: Sendable, CustomTestStringConvertible {
             )
         ),
         convolution("conv3d", .same(outChannels: 3, kernel: .cube(3))),
+        convolution("conv3d.blocks", .same(outChannels: 11, kernel: .cube(3)), .winograd),
+        convolution("conv3d.blocks.flat", .same(outChannels: 10, kernel: .plane(3)), .winograd),
         convolution("conv3d.valid", Convolution(outChannels: 3, kernel: .cube(3))),
         convolution("conv3d.flat", .same(outChannels: 3, kernel: .plane(3))),
         convolution("conv3d.k3s2", .same(outChannels: 3, kernel: .cube(3), stride: .cube(2))),

@@ -35,19 +35,24 @@ struct OperatorTests {
             golden.inputs.map(Reference.Field.init),
             golden.parameters.mapValues { $0.values.map(Double.init) }
         )
-        #expect(relativeError(found, Tensor(shape: found.shape, values: expected.values.map(Float.init))) < 3e-6)
+        #expect(
+            relativeError(found, Tensor(shape: found.shape, values: expected.values.map(Float.init)))
+                < row.precision.result
+        )
     }
 
     @Test("gives what PyTorch gives, and all of its gradients", arguments: OperatorCase.table)
     func golden(_ row: OperatorCase) throws {
         let golden = try Golden(row.name)
         let trial = try golden.trial(row.operation)
-        #expect(relativeError(trial.forward(.training), golden["y"]) < 3e-6)
+        #expect(relativeError(trial.forward(.training), golden["y"]) < row.precision.result)
         let (dInputs, dParameters) = trial.backward(golden["g"])
         for (index, gradient) in dInputs.enumerated() {
-            #expect(relativeError(gradient, golden["dx\(index)"]) < 1e-5, "dx\(index)")
+            #expect(relativeError(gradient, golden["dx\(index)"]) < row.precision.gradient, "dx\(index)")
         }
-        for (name, gradient) in dParameters { #expect(relativeError(gradient, golden["d\(name)"]) < 1e-5, "d\(name)") }
+        for (name, gradient) in dParameters {
+            #expect(relativeError(gradient, golden["d\(name)"]) < row.precision.gradient, "d\(name)")
+        }
         for (name, tensor) in trial.runningStatistics {
             #expect(relativeError(tensor, golden["after.\(name)"]) < 1e-6, "\(name)")
         }
@@ -76,7 +81,7 @@ struct OperatorTests {
             let largest = gradient.values.reduce(Float(1e-3)) { max($0, abs($1)) }
             for n in stride(from: 0, to: gradient.count, by: max(1, gradient.count / 7)) {
                 let difference = abs(Float(try slope(n)) - gradient.values[n])
-                #expect(difference < 2e-5 * largest, "\(name)[\(n)]")
+                #expect(difference < 2 * row.precision.gradient * largest, "\(name)[\(n)]")
             }
         }
         for (index, gradient) in dInputs.enumerated() {

@@ -59,7 +59,7 @@ struct PatchModelTests {
         let report = try json(try #require(outcome.output) + "/report.json")
         let evaluation = try #require(report["evaluation"] as? [String: Any])
         let scores = try #require(evaluation["structures"] as? [[String: Any]])
-        #expect(scores.count == 2)
+        #expect(scores.compactMap { $0["name"] as? String }.sorted() == ["Lung_L", "Lung_R", "Lungs"])
         for score in scores { #expect(score["dice"] as? Double ?? 0 > 0.8, "\(score)") }
     }
 }

@@ -51,6 +51,18 @@ struct FileLockTests {
         withExtendedLifetime(lock) {}
     }
 
+    @Test("A folder is locked without a file in it")
+    func folder() throws {
+        let folder = try TemporaryFolder()
+        var lock = try FileLock(folder: folder.path)
+        #expect(lock != nil)
+        let error = #expect(throws: SystemError.self) { try FileLock(folder: folder.path) }
+        #expect(error?.code == EWOULDBLOCK)
+        #expect(try Directory.list(folder.path).isEmpty)
+        lock = nil
+        #expect(try FileLock(folder: folder.path) != nil)
+    }
+
     @Test("a lock in a folder that is not there is an error")
     func missingFolder() throws {
         let folder = try TemporaryFolder()

@@ -154,6 +154,22 @@ struct DatabaseTests {
         try queue.close()
     }
 
+    @Test("The database itself refuses a second run of one revision, model and stack")
+    func oneRun() throws {
+        let test = try TestStore()
+        let run = try test.sealedRun()
+        try test.store.close()
+        let queue = try DatabaseQueue(path: test.folder.path + "/contourd.sqlite")
+        let columns = try queue.read { try $0.columns(in: "run").map(\.name).filter { $0 != "id" } }
+            .joined(separator: ", ")
+        #expect(throws: DatabaseError.self) {
+            try queue.write {
+                try $0.execute(sql: "INSERT INTO run (\(columns)) SELECT \(columns) FROM run WHERE id = \(run.number)")
+            }
+        }
+        try queue.close()
+    }
+
     @Test("What SQLite says is told without the values of a row")
     func errorsHoldNoValues() throws {
         let test = try TestStore()

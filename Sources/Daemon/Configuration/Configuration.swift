@@ -109,81 +109,8 @@ extension Configuration {
         return policy
     }
 
-    /// The first value that cannot be used, by its dotted key.
-    func firstProblem() -> (key: String, message: String)? {
-        let rules: [(Bool, String, String)] = [
-            (folders.state.hasPrefix("/"), "folders.state", "an absolute path"),
-            (folders.inbox.hasPrefix("/"), "folders.inbox", "an absolute path"),
-            (folders.outbox.hasPrefix("/"), "folders.outbox", "an absolute path"),
-            (!isInside(folders.outbox, folders.inbox), "folders.outbox", "outside of the inbox"),
-            (!isInside(folders.inbox, folders.outbox), "folders.inbox", "outside of the outbox"),
-            (!isInside(folders.state, folders.inbox), "folders.state", "outside of the inbox"),
-            (!isInside(folders.state, folders.outbox), "folders.state", "outside of the outbox"),
-            (!isUsedByState(folders.inbox), "folders.inbox", "outside of the state folder's own folders"),
-            (!isUsedByState(folders.outbox), "folders.outbox", "outside of the state folder's own folders"),
-            ((0.1...3600).contains(inbox.settleSeconds), "inbox.settle_seconds", "0.1 to 3600"),
-            ((1...86400).contains(inbox.scanSeconds), "inbox.scan_seconds", "1 to 86400"),
-            ((0.1...3600).contains(inbox.pollSeconds), "inbox.poll_seconds", "0.1 to 3600"),
-            ((0...86400).contains(inbox.truncatedAfterSeconds), "inbox.truncated_after_seconds", "0 to 86400"),
-            ((0.1...86400).contains(series.quietSeconds), "series.quiet_seconds", "0.1 to 86400"),
-            (
-                series.incompleteAfterSeconds >= series.quietSeconds, "series.incomplete_after_seconds",
-                "at least series.quiet_seconds"
-            ),
-            (!series.marker.isEmpty && !series.marker.contains("/"), "series.marker", "a file name"),
-            (!models.names.isEmpty, "models.names", "at least one model"),
-            (Set(models.names).count == models.names.count, "models.names", "each model once"),
-            (isUsableName(outbox.name), "outbox.name", "a folder name with {series} in it and no /"),
-            (
-                models.names.count == 1 || outbox.name.contains("{model}"), "outbox.name",
-                "a name with {model} in it, because there are several models"
-            ),
-            ((0...10_000_000).contains(outbox.minimumFreeMB), "outbox.minimum_free_mb", "0 to 10000000"),
-            ((1...16).contains(work.workers), "work.workers", "1 to 16"),
-            ((0...256).contains(work.threads), "work.threads", "0 to 256"),
-            (
-                work.memoryLimitMB == 0 || work.memoryLimitMB >= 1024, "work.memory_limit_mb", "0 or at least 1024"
-            ),
-            ((10...86400).contains(work.stallSeconds), "work.stall_seconds", "10 to 86400"),
-            (work.keepPixelsDays >= 0, "work.keep_pixels_days", "0 or more"),
-            (
-                work.keepLabelMapsDays == 0
-                    || work.keepLabelMapsDays > 0 && work.keepLabelMapsDays >= work.keepPixelsDays,
-                "work.keep_label_maps_days", "0 (for good) or at least work.keep_pixels_days"
-            ),
-            ((1...100).contains(retry.maximumAttempts), "retry.maximum_attempts", "1 to 100"),
-            ((1...100).contains(retry.maximumCrashes), "retry.maximum_crashes", "1 to 100"),
-            ((0...3600).contains(retry.firstDelaySeconds), "retry.first_delay_seconds", "0 to 3600"),
-            ((0...86400).contains(retry.longestDelaySeconds), "retry.longest_delay_seconds", "0 to 86400"),
-            (control.socket.hasPrefix("/") && control.socket.utf8.count < 100, "control.socket", "an absolute path"),
-            (admission.minimumSlices >= 1, "admission.minimum_slices", "at least 1"),
-            ((0...1).contains(export.minimumRoundTripDice), "export.minimum_round_trip_dice", "0 to 1"),
-            (
-                !export.tolerancesMM.isEmpty && export.tolerancesMM.allSatisfy { $0 > 0 }, "export.tolerances_mm",
-                "at least one, all above 0"
-            ),
-        ]
-        return rules.first { !$0.0 }.map { ($0.1, "must be \($0.2)") }
-    }
-
-    private func isInside(_ path: String, _ folder: String) -> Bool {
-        let (path, folder) = (standardized(path), standardized(folder))
-        return path == folder || path.hasPrefix(folder == "/" ? folder : folder + "/")
-    }
-
-    private func isUsedByState(_ path: String) -> Bool {
-        let state = StateFolder(path: standardized(folders.state))
-        return isInside(path, state.work) || isInside(path, state.quarantine)
-    }
-
-    private func standardized(_ path: String) -> String { (path as NSString).standardizingPath }
-
-    private func isUsableName(_ name: String) -> Bool {
-        name.contains("{series}") && !name.contains("/") && !name.hasPrefix(".") && name.utf8.count < 120
-    }
-
     /// The folder of a result in the outbox, without its revision.
-    func deliveredName(stack: String, model: String) -> String {
+    @Sendable package func deliveredName(stack: String, model: String) -> String {
         outbox.name.replacingOccurrences(of: "{series}", with: stack)
             .replacingOccurrences(of: "{model}", with: model)
     }

@@ -58,7 +58,7 @@ struct ConfigurationText {
         let given = try table()
         do {
             let known = try JSONSerialization.jsonObject(with: JSONEncoder().encode(Configuration()))
-            let merged = try merge(given, over: known, path: "")
+            let merged = try merge(given, over: known, of: Configuration(), path: "")
             let data = try JSONSerialization.data(withJSONObject: merged)
             let configuration = try StrictJSON.decode(Configuration.self, from: data)
             if let problem = configuration.firstProblem() { throw error(problem.key, problem.message) }
@@ -91,43 +91,44 @@ struct ConfigurationText {
         }
     }
 
-    private func table() throws(ConfigurationError) -> Any {
-        do {
-            let table = try TOMLTable(string: text)
-            if let key = keyOfNoNumber(in: table, path: "") { throw error(key, "takes a number; nan and inf are none") }
-            let json = table.convert(to: .json)
-            return try JSONSerialization.jsonObject(with: Data(json.utf8))
-        } catch let problem as ConfigurationError {
-            throw problem
-        } catch let problem as TOMLParseError {
+    private func table() throws(ConfigurationError) -> TOMLTable {
+        do { return try TOMLTable(string: text) } catch let problem as TOMLParseError {
             throw ConfigurationError(path: path, line: problem.source.begin.line, key: "", message: problem.description)
         } catch {
             throw ConfigurationError(path: path, line: nil, key: "", message: "not TOML: \(error)")
         }
     }
 
-    /// The first dotted key whose value JSON cannot hold.
-    private func keyOfNoNumber(in table: TOMLTable, path: String) -> String? {
-        for key in table.keys.sorted() {
-            let here = path.isEmpty ? key : "\(path).\(key)"
-            if let number = table[key]?.double, !number.isFinite { return here }
-            if let inner = table[key]?.table, let found = keyOfNoNumber(in: inner, path: here) { return found }
-        }
-        return nil
-    }
-
-    /// Keys with underscores onto our property names.
-    private func merge(_ given: Any, over known: Any, path: String) throws(ConfigurationError) -> Any {
-        guard let given = given as? [String: Any] else { return given }
+    /// Keys with underscores onto our property names, values onto what JSON calls them.
+    ///
+    /// - Parameters:
+    ///   - known: the defaults, as JSON.
+    ///   - defaults: the same as values, which tell what each key takes.
+    private func merge(
+        _ given: TOMLTable,
+        over known: Any,
+        of defaults: Any,
+        path: String
+    ) throws(ConfigurationError) -> Any {
         guard var result = known as? [String: Any] else { throw error(path, "takes a value, not a table") }
         let names = Dictionary(uniqueKeysWithValues: result.keys.map { ($0.lowercased(), $0) })
-        for (key, value) in given.sorted(by: { $0.key < $1.key }) {
+        let values = Dictionary(
+            uniqueKeysWithValues: Mirror(reflecting: defaults).children.map { ($0.label ?? "", $0.value) }
+        )
+        for key in given.keys.sorted() {
             let here = path.isEmpty ? key : "\(path).\(key)"
             let plain = key.replacingOccurrences(of: "_", with: "").lowercased()
-            guard let name = names[plain] else {
+            guard let name = names[plain], let standard = values[name], let value = given[key] else {
                 throw error(here, "unknown key; etc/contourd.toml shows all that there are")
             }
-            result[name] = try merge(value, over: result[name] as Any, path: here)
+            if let table = value.table {
+                result[name] = try merge(table, over: result[name] as Any, of: standard, path: here)
+            } else if let kind = ConfigurationValue(standard) {
+                guard let converted = kind.json(value) else { throw error(here, "takes \(kind.words)") }
+                result[name] = converted
+            } else {
+                throw error(here, "is a section: [\(here)], then its keys")
+            }
         }
         return result
     }

@@ -7,6 +7,7 @@ package enum ControlError: Error, Sendable, CustomStringConvertible {
     case noService(String)
     case notAllowed(String)
     case failed(String)
+    case silent(seconds: Int)
 
     package var description: String {
         switch self {
@@ -14,6 +15,8 @@ package enum ControlError: Error, Sendable, CustomStringConvertible {
         case .notAllowed(let path):
             "\(path): permission denied. Join the group contourd-users (usermod -aG contourd-users NAME), or use sudo."
         case .failed(let reason): reason
+        case .silent(let seconds):
+            "contourd runs but did not answer within \(seconds) s. systemctl status contourd tells whether it hangs."
         }
     }
 }
@@ -21,8 +24,14 @@ package enum ControlError: Error, Sendable, CustomStringConvertible {
 /// Asks the running service over its socket; without one, opens the database under the service's lock.
 package struct ControlClient: Sendable {
     let configuration: Configuration
+    private let patienceSeconds: Int
 
-    package init(_ configuration: Configuration) { self.configuration = configuration }
+    /// - Parameter patienceSeconds: longest silence of a service. It answers within milliseconds; its database may wait
+    ///   5 s for a lock.
+    package init(_ configuration: Configuration, patienceSeconds: Int = 30) {
+        self.configuration = configuration
+        self.patienceSeconds = patienceSeconds
+    }
 
     package func ask(_ request: ControlRequest) throws -> ControlReply {
         let path = configuration.control.socket
@@ -36,11 +45,23 @@ package struct ControlClient: Sendable {
             guard error.code != EACCES else { throw ControlError.notAllowed(path) }
             return try askStore(request)
         }
+        setTimeout(of: raw, seconds: patienceSeconds)
         writeSocketLine(connection.raw, try JSONEncoder().encode(request))
+        errno = 0
         guard let line = readSocketLine(connection.raw, limit: 64 << 20) else {
-            throw ControlError.failed("contourd ended the connection")
+            throw errno == EAGAIN
+                ? ControlError.silent(seconds: patienceSeconds)
+                : ControlError.failed("contourd ended the connection")
         }
         return try JSONDecoder().decode(ControlReply.self, from: line)
+    }
+
+    private func setTimeout(of socket: Int32, seconds: Int) {
+        var limit = timeval(tv_sec: seconds, tv_usec: 0)
+        let size = socklen_t(MemoryLayout<timeval>.size)
+        // Without the limit the answer is as good, only that it may be waited for longer.
+        setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
+        setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
     }
 
     private func askStore(_ request: ControlRequest) throws -> ControlReply {

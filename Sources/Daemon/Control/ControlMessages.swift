@@ -45,7 +45,7 @@ package struct ServiceStatus: Codable, Sendable {
     package var working: [WorkingJob]
 
     package struct Stop: Codable, Sendable, Equatable {
-        package enum Kind: String, Codable, Sendable { case pausedByFault, held, pausedByOperator }
+        package enum Kind: String, Codable, Sendable { case pausedByFault, held, notDelivered, pausedByOperator }
         package var kind: Kind
         /// Of the fault; nil for an operator's pause.
         package var code: String?
@@ -53,7 +53,7 @@ package struct ServiceStatus: Codable, Sendable {
         package var reason: String
         /// What to do before the command; empty for an operator's pause.
         package var hint: String
-        /// What makes the work go on after that.
+        /// What makes the work go on after that; empty where it goes on by itself.
         package var command: String
         /// Series that are held; empty where all are concerned.
         package var series: [Int64]

@@ -46,9 +46,9 @@ package struct Controller: Sendable {
                 return .done("The queue is paused; what runs is finished.")
             case .resume:
                 let held = try store.resume()
-                context?.logger.event(.queueResumed, "the queue goes on; \(held) held jobs are ready again")
+                context?.logger.event(.queueResumed, "the queue goes on; held jobs that are ready again: \(held)")
                 context?.wakeAll()
-                return .done("The queue goes on; \(held) held jobs are ready again.")
+                return .done("The queue goes on; held jobs that are ready again: \(held).")
             }
         } catch {
             return .failed((error as? StoreError)?.description ?? classify(error).message)
@@ -84,7 +84,12 @@ package struct Controller: Sendable {
         let pauseFaults = pauses.compactMap { pause in if case .fault(let fault) = pause { fault.code } else { nil } }
         // What paused the queue held its stage, too; once is enough.
         let held = try store.heldFaults().filter { !pauseFaults.contains($0.fault.code) }
-        let all = pauses.map { ServiceStatus.Stop($0) } + held.map { ServiceStatus.Stop(holding: $0.series, $0.fault) }
+        let undelivered = context?.undelivered.withLock { Array($0.values) } ?? []
+        let all =
+            pauses.map { ServiceStatus.Stop($0) } + held.map { ServiceStatus.Stop(holding: $0.series, $0.fault) }
+            + Dictionary(grouping: undelivered, by: \.code).sorted { $0.key < $1.key }.map {
+                ServiceStatus.Stop(undelivered: $0.value)
+            }
         return all.filter { $0.kind != .pausedByOperator } + all.filter { $0.kind == .pausedByOperator }
     }
 
@@ -94,7 +99,7 @@ package struct Controller: Sendable {
         let latest = contouring.last
         let job = try latest.flatMap { try store.jobs(ofRun: $0.number).last }
         // Why a finished result cannot be brought into the outbox just now.
-        let undelivered = latest.flatMap { run in context?.undelivered.withLock { $0[run.number] } }
+        let undelivered = latest.flatMap { run in context?.undelivered.withLock { $0[run.number]?.code } }
         return SeriesSummary(
             number: series.number,
             state: state(of: series, latest, job, evaluations: runs.filter { $0.baseRunNumber == latest?.number }),

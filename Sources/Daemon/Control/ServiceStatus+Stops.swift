@@ -37,6 +37,18 @@ extension ServiceStatus.Stop {
         )
     }
 
+    /// Finished results of these Series cannot be brought into the outbox, all for one reason.
+    init(undelivered results: [ServiceContext.Undelivered]) {
+        self.init(
+            kind: .notDelivered,
+            code: results[0].code,
+            reason: sentence(results[0].reason),
+            hint: sentence(results[0].advice),
+            command: "",
+            series: Set(results.map(\.series)).sorted()
+        )
+    }
+
     private static let resume = "contourctl resume"
 
     /// Hints of faults end in the command that resumes; here it has a place of its own.

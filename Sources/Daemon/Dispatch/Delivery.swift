@@ -132,16 +132,20 @@ package struct Delivery {
 
     /// Once for each run and reason.
     private func tell(_ error: any Error, _ run: RunRecord) {
-        let (code, text) =
-            switch error {
-            case let error as StoreError: ("E_DATABASE", error.description)
-            default: (classify(error).code, "\(classify(error).message) \(advice(classify(error)))")
-            }
-        guard context.undelivered.withLock({ $0.updateValue(code, forKey: run.number) }) != code else { return }
+        var failure = ServiceContext.Undelivered(series: run.seriesNumber, code: "E_DATABASE", reason: "", advice: "")
+        if let error = error as? StoreError {
+            failure.reason = error.description
+        } else {
+            let fault = classify(error)
+            (failure.code, failure.reason, failure.advice) = (fault.code, fault.message, advice(fault))
+        }
+        let former = context.undelivered.withLock { $0.updateValue(failure, forKey: run.number) }
+        guard former?.code != failure.code else { return }
+        context.updateStatus()
         context.logger.event(
             .deliveryFailed,
-            "series \(run.seriesNumber) is not delivered yet: \(text)",
-            JournalFields(series: run.seriesNumber, run: run.number, fault: code)
+            "series \(run.seriesNumber) is not delivered yet: \(failure.reason) \(failure.advice)",
+            JournalFields(series: run.seriesNumber, run: run.number, fault: failure.code)
         )
     }
 

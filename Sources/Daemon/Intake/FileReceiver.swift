@@ -211,8 +211,13 @@ struct FileReceiver {
         return .denied(
             try leave(
                 instance,
-                code: "E_PERMISSION",
-                reason: """
+                code: error.code == ENAMETOOLONG ? "E_NAME" : "E_PERMISSION",
+                reason: error.code == ENAMETOOLONG
+                    ? """
+                    A folder holds files whose paths are longer than the \(PATH_MAX - 1) bytes that Linux takes. Move it \
+                    up, or shorten the names of the folders above it.
+                    """
+                    : """
                     A folder may not be listed (\(error.reason)). Folders that are made or copied in the inbox inherit \
                     contourd's access; folders that are moved there do not. Hand their files over with contourctl submit, \
                     or grant it: setfacl -R -m u:contourd:rwX FOLDER

@@ -148,6 +148,11 @@ package struct InboxScanner {
         if entries.isEmpty && !isInbox && age > 86400 { empty[folder] = now }
         for entry in entries where !Self.isIgnored(entry.name) || entry.name.hasSuffix(marker) {
             let path = folder + "/" + entry.name
+            guard path.utf8.count < Int(PATH_MAX) else {
+                // Nothing below can be opened; one word for the whole folder.
+                listing.closedFolders.append(SystemError("open", code: ENAMETOOLONG, path: folder))
+                return
+            }
             switch entry.kind {
             case .folder:
                 collect(path, isInbox: false, marker, now, into: &listing, &present, onProgress)

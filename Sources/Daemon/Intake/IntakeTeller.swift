@@ -111,7 +111,12 @@ struct IntakeTeller {
         }
         notices = [:]
         if repeated > 0 {
-            context.logger.event(.fileRepeated, "\(repeated) files were received before and are dropped")
+            context.logger.event(
+                .fileRepeated,
+                repeated == 1
+                    ? "1 file was received before and is dropped"
+                    : "\(repeated) files were received before and are dropped"
+            )
             repeated = 0
         }
         for (series, count) in replaced.sorted(by: { $0.key < $1.key }) {

@@ -19,8 +19,8 @@ package enum ContourdService {
     package static func run(configuration: Configuration, path: String?) async throws {
         let logger = makeServiceLogger()
         let state = StateFolder(path: configuration.folders.state)
-        let lock = try prepare(state, configuration)
-        defer { withExtendedLifetime(lock) {} }
+        let locks = try prepare(state, configuration)
+        defer { withExtendedLifetime(locks) {} }
         let store: Store
         do { store = try state.openStore() } catch { throw StartError(error) }
         let settings = ServiceContext.Settings(reading: configuration)
@@ -60,15 +60,17 @@ package enum ContourdService {
     private static func prepare(
         _ state: StateFolder,
         _ configuration: Configuration
-    ) throws(StartError) -> FileLock {
+    ) throws(StartError) -> [FileLock] {
         do throws(SystemError) {
             try state.create()
             try Directory.create(configuration.folders.inbox)
             try Directory.create(configuration.folders.outbox)
-            return try FileLock(path: state.lock, waitingSeconds: 5)
+            let own = try FileLock(path: state.lock, waitingSeconds: 5)
+            guard let inbox = try FileLock(folder: configuration.folders.inbox) else { return [own] }
+            return [own, inbox]
         } catch {
             if error.code == EWOULDBLOCK {
-                throw StartError(status: 75, description: "another contourd uses \(state.path)")
+                throw StartError(status: 75, description: "another contourd uses \(error.path ?? state.path)")
             }
             let advice =
                 switch error.code {
@@ -101,8 +103,10 @@ package enum ContourdService {
         }
         let intake = try Intake(context)
         try intake.recover()
-        if jobs.ready > 0 { context.logger.event(.recovered, "\(jobs.ready) interrupted jobs are ready again") }
-        if jobs.givenUp > 0 { context.logger.event(.recovered, "\(jobs.givenUp) jobs are given up: \(fault.message)") }
+        if jobs.ready > 0 { context.logger.event(.recovered, "interrupted jobs that are ready again: \(jobs.ready)") }
+        if jobs.givenUp > 0 {
+            context.logger.event(.recovered, "jobs that are given up: \(jobs.givenUp). \(fault.message)")
+        }
         return intake
     }
 

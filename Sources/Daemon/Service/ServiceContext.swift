@@ -27,7 +27,16 @@ package final class ServiceContext: Sendable {
     /// Chores that fail, with the reason that was told.
     private let failingChores = Mutex<[String: String]>([:])
     /// Why runs are not delivered yet, by run number, as far as it was told.
-    let undelivered = Mutex<[Int64: String]>([:])
+    let undelivered = Mutex<[Int64: Undelivered]>([:])
+
+    /// A result that cannot be brought into the outbox just now.
+    struct Undelivered: Sendable, Equatable {
+        var series: Int64
+        var code: String
+        /// A sentence.
+        var reason: String
+        var advice: String
+    }
 
     /// What a reload replaces.
     package struct Settings: Sendable {
@@ -121,8 +130,11 @@ package final class ServiceContext: Sendable {
         let working = jobs.map { job in
             "series \(job.seriesNumber) \(job.stage) \(Int((job.progress.withLock { $0 } * 100).rounded())) %"
         }
-        let head = working.isEmpty ? "idle" : working.joined(separator: ", ")
-        manager.status("\(head); \(waiting) jobs waiting, \(collecting) series arriving")
+        let blocked = Set(undelivered.withLock { $0.values.map(\.code) }).sorted().joined(separator: ", ")
+        let head =
+            (blocked.isEmpty ? "" : "CANNOT DELIVER (\(blocked)), see contourctl status; ")
+            + (working.isEmpty ? "idle" : working.joined(separator: ", "))
+        manager.status("\(head); \(counted(waiting, "job")) waiting, \(collecting) series arriving")
     }
 }
 

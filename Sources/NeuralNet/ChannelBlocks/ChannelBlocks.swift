@@ -46,6 +46,16 @@ package struct BlockEpilogue: Sendable {
         self.shift = filled(shift, 0)
         self.slope = slope
     }
+
+    init(_ epilogue: ConvolutionEpilogue, channels: Int) {
+        self.init(
+            channels: channels,
+            bias: epilogue.bias,
+            slope: epilogue.slope,
+            scale: epilogue.scale,
+            shift: epilogue.shift
+        )
+    }
 }
 
 /// The epilogue of eight channels in registers.

@@ -48,35 +48,39 @@ package struct WinogradConvolution: Sendable {
     }
 
     private var depth: Int { inBlocks * ChannelBlocks.width }
-    private var tileRows: Int { (height + WinogradTransform.tile - 1) / WinogradTransform.tile }
-    private var tileColumns: Int { (width + WinogradTransform.tile - 1) / WinogradTransform.tile }
-    private var tiles: Int { batch * tileRows * tileColumns }
+    private var grid: WinogradTiles { WinogradTiles(height: height, width: width, batch: batch) }
+    private var tiles: Int { grid.count }
     private var panels: Int { OutputPanel.panels(of: outChannels) }
 
     /// Weights [out][in][3][3] of concatenated sources as [out / 16][36][in][16]; channels that fill up blocks are zero.
     package static func packed(_ weight: [Float], outChannels: Int, sources: [Int], scale: [Float]?) -> [Float] {
-        let inChannels = sources.reduce(0, +)
         let depth = sources.reduce(0) { $0 + ChannelBlocks.blocks(of: $1) } * ChannelBlocks.width
-        let panel = OutputPanel.width
-        let places = WinogradTransform.places
-        var result = [Float](repeating: 0, count: OutputPanel.padded(outChannels) * places * depth)
+        var rows: [Int] = []
+        var first = 0
+        for source in sources {
+            rows += first..<first + source
+            first += ChannelBlocks.blocks(of: source) * ChannelBlocks.width
+        }
+        var result = [Float](repeating: 0, count: packedCount(outChannels: outChannels, depth: depth))
         weight.withUnsafeBufferPointer { weight in
-            for out in 0..<outChannels {
-                var (channel, row) = (0, 0)
-                for source in sources {
-                    for position in 0..<source {
-                        let filter = weight.baseAddress! + (out * inChannels + channel + position) * 9
-                        for (place, value) in WinogradTransform.weight(filter).enumerated() {
-                            result[((out / panel * places + place) * depth + row + position) * panel + out % panel] =
-                                value * (scale?[out] ?? 1)
-                        }
-                    }
-                    channel += source
-                    row += ChannelBlocks.blocks(of: source) * ChannelBlocks.width
-                }
+            result.withUnsafeMutableBufferPointer { result in
+                WinogradFilters(weight.baseAddress!, inChannels: rows.count, slice: 0, of: 1)
+                    .pack(
+                        outChannels: outChannels,
+                        rows: rows,
+                        depth: depth,
+                        scale: scale,
+                        into: result.baseAddress!,
+                        threads: 1
+                    )
             }
         }
         return result
+    }
+
+    /// Floats of packed weights; `depth` are the input channels in whole blocks.
+    static func packedCount(outChannels: Int, depth: Int) -> Int {
+        OutputPanel.padded(outChannels) * WinogradTransform.places * depth
     }
 
     package func forward(
@@ -123,7 +127,7 @@ package struct WinogradConvolution: Sendable {
         parallelFor((tiles + blockTiles - 1) / blockTiles, threads: threads) { blocks in
             let patches = Scratch(count: places * blockTiles * depth)
             let products = Scratch(count: places * blockTiles * OutputPanel.width)
-            let scratch = Scratch(count: 2 * places * ChannelBlocks.width)
+            let scratch = Scratch(count: WinogradTiles.scratchCount)
             for block in blocks {
                 let range = block * blockTiles..<min((block + 1) * blockTiles, tiles)
                 var firstBlock = 0
@@ -163,7 +167,7 @@ package struct WinogradConvolution: Sendable {
         nonisolated(unsafe) let (sources, weights, target) = (sources, weights, target)
         nonisolated(unsafe) let transformed = patches.pointer
         parallelFor(inBlocks, threads: threads) { blocks in
-            let scratch = Scratch(count: 2 * places * ChannelBlocks.width)
+            let scratch = Scratch(count: WinogradTiles.scratchCount)
             for block in blocks {
                 var (source, channelBlock) = (0, block)
                 while channelBlock >= sources[source].blocks {
@@ -182,7 +186,7 @@ package struct WinogradConvolution: Sendable {
         }
         parallelFor(panels, threads: threads) { range in
             let products = Scratch(count: places * rows * OutputPanel.width)
-            let scratch = Scratch(count: 2 * places * ChannelBlocks.width)
+            let scratch = Scratch(count: WinogradTiles.scratchCount)
             for panel in range {
                 multiply(transformed, weights, panel, tiles, rowsOfPlace: rows, products.pointer)
                 finish(products.pointer, panel, 0..<tiles, rowsOfPlace: rows, epilogue, target, scratch.pointer)
@@ -201,51 +205,16 @@ package struct WinogradConvolution: Sendable {
         placeStep: Int,
         _ scratch: UnsafeMutablePointer<Float>
     ) {
-        let vector = ChannelBlocks.width
-        let patch = WinogradTransform.patch
-        let half = scratch + WinogradTransform.places * vector
-        for tile in range {
-            let (sample, row, column) = place(of: tile)
-            let plane = source.values + (sample * source.blocks + channelBlock) * height * width * vector
-            let (top, left) = (row - 1, column - 1)
-            let inside = top >= 0 && left >= 0 && top + patch <= height && left + patch <= width
-            if inside {
-                WinogradTransform.transformPatch(
-                    plane + (top * width + left) * vector,
-                    rowStep: width * vector,
-                    half: half,
-                    into: target + (tile - range.lowerBound) * depth,
-                    placeStep: placeStep
-                )
-            } else {
-                copyBorderPatch(plane, top, left, scratch)
-                WinogradTransform.transformPatch(
-                    scratch,
-                    rowStep: patch * vector,
-                    half: half,
-                    into: target + (tile - range.lowerBound) * depth,
-                    placeStep: placeStep
-                )
-            }
-        }
-    }
-
-    /// A patch that reaches beyond the image, with zeros there.
-    private func copyBorderPatch(
-        _ plane: UnsafePointer<Float>,
-        _ top: Int,
-        _ left: Int,
-        _ target: UnsafeMutablePointer<Float>
-    ) {
-        let (patch, vector) = (WinogradTransform.patch, ChannelBlocks.width)
-        for i in 0..<patch {
-            for j in 0..<patch {
-                let (row, column) = (top + i, left + j)
-                let inside = row >= 0 && row < height && column >= 0 && column < width
-                let value = inside ? load8(plane + (row * width + column) * vector) : SIMD8<Float>()
-                store8(value, target + (i * patch + j) * vector)
-            }
-        }
+        let blockCount = grid.plane * ChannelBlocks.width
+        grid.transformPatches(
+            source.values + channelBlock * blockCount,
+            sampleStep: source.blocks * blockCount,
+            tiles: range,
+            into: target,
+            tileStep: depth,
+            placeStep: placeStep,
+            scratch
+        )
     }
 
     /// The products of one panel at all places: products[place][tile][16].
@@ -286,7 +255,7 @@ package struct WinogradConvolution: Sendable {
             let block = panel * 2 + part
             let after = BlockEpilogueVector(epilogue, channel: block * vector)
             for tile in range {
-                let (sample, row, column) = place(of: tile)
+                let (sample, row, column) = grid.place(of: tile)
                 WinogradTransform.transformProducts(
                     products + (tile - range.lowerBound) * OutputPanel.width + part * vector,
                     placeStep: rowsOfPlace * OutputPanel.width,
@@ -343,13 +312,5 @@ package struct WinogradConvolution: Sendable {
                 store8(largest, plane + ((row / 2 + i) * (width / 2) + column / 2 + j) * vector)
             }
         }
-    }
-
-    /// Sample, first row and first column of a tile.
-    @inline(__always)
-    private func place(of tile: Int) -> (Int, Int, Int) {
-        let (rows, columns) = (tileRows, tileColumns)
-        let line = tile / columns
-        return (line / rows, line % rows * WinogradTransform.tile, tile % columns * WinogradTransform.tile)
     }
 }

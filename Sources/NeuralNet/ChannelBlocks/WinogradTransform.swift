@@ -60,26 +60,134 @@ enum WinogradTransform {
         )
     }
 
-    private static let g: [[Double]] = [
-        [1.0 / 4, 0, 0],
-        [-1.0 / 6, -1.0 / 6, -1.0 / 6],
-        [-1.0 / 6, 1.0 / 6, -1.0 / 6],
-        [1.0 / 24, 1.0 / 12, 1.0 / 6],
-        [1.0 / 24, -1.0 / 12, 1.0 / 6],
-        [0, 0, 1],
-    ]
+    typealias Wide = SIMD8<Double>
 
-    /// G g G^T of one 3 x 3 filter, in double precision: 36 values, row after row.
-    static func weight(_ filter: UnsafePointer<Float>) -> [Float] {
-        var half = [[Double]](repeating: [0, 0, 0], count: patch)
-        for i in 0..<patch {
-            for j in 0..<3 { half[i][j] = (0..<3).reduce(0) { $0 + g[i][$1] * Double(filter[$1 * 3 + j]) } }
+    /// One column or row of G g, the 6 x 3 matrix with rows (1/4, 0, 0), (-1/6, -1/6, -1/6), (-1/6, 1/6, -1/6),
+    /// (1/24, 1/12, 1/6), (1/24, -1/12, 1/6) and (0, 0, 1).
+    @inline(__always)
+    private static func filter(_ g0: Wide, _ g1: Wide, _ g2: Wide) -> (Wide, Wide, Wide, Wide, Wide, Wide) {
+        let sixth = -1.0 / 6
+        return (
+            0.25 * g0,
+            sixth * g0 + sixth * g1 + sixth * g2,
+            sixth * g0 - sixth * g1 + sixth * g2,
+            1.0 / 24 * g0 + 1.0 / 12 * g1 - sixth * g2,
+            1.0 / 24 * g0 - 1.0 / 12 * g1 - sixth * g2,
+            g2
+        )
+    }
+
+    /// One column or row of G^T u.
+    @inline(__always)
+    private static func filterGradient(
+        _ u0: Wide,
+        _ u1: Wide,
+        _ u2: Wide,
+        _ u3: Wide,
+        _ u4: Wide,
+        _ u5: Wide
+    ) -> (Wide, Wide, Wide) {
+        let sixth = 1.0 / 6
+        return (
+            0.25 * u0 - sixth * (u1 + u2) + 1.0 / 24 * (u3 + u4),
+            sixth * (u2 - u1) + 1.0 / 12 * (u3 - u4),
+            sixth * (u3 + u4 - u1 - u2) + u5
+        )
+    }
+
+    /// G g G^T of eight 3 x 3 filters side by side, in double precision, times `scale`: 36 vectors, row after row,
+    /// `placeStep` floats apart.
+    @inline(__always)
+    static func transformFilters(
+        _ tap: (Int) -> Wide,
+        scale: Vector,
+        into target: UnsafeMutablePointer<Float>,
+        placeStep: Int
+    ) {
+        let h0 = filter(tap(0), tap(3), tap(6))
+        let h1 = filter(tap(1), tap(4), tap(7))
+        let h2 = filter(tap(2), tap(5), tap(8))
+        func line(_ i: Int, _ a: Wide, _ b: Wide, _ c: Wide) {
+            let o = filter(a, b, c)
+            let r = target + i * patch * placeStep
+            store8(Vector(o.0) * scale, r)
+            store8(Vector(o.1) * scale, r + placeStep)
+            store8(Vector(o.2) * scale, r + 2 * placeStep)
+            store8(Vector(o.3) * scale, r + 3 * placeStep)
+            store8(Vector(o.4) * scale, r + 4 * placeStep)
+            store8(Vector(o.5) * scale, r + 5 * placeStep)
         }
-        var result: [Float] = []
-        for i in 0..<patch {
-            for j in 0..<patch { result.append(Float((0..<3).reduce(0) { $0 + half[i][$1] * g[j][$1] })) }
+        line(0, h0.0, h1.0, h2.0)
+        line(1, h0.1, h1.1, h2.1)
+        line(2, h0.2, h1.2, h2.2)
+        line(3, h0.3, h1.3, h2.3)
+        line(4, h0.4, h1.4, h2.4)
+        line(5, h0.5, h1.5, h2.5)
+    }
+
+    /// G^T u G of eight filters side by side, in double precision: the nine taps of their gradients.
+    @inline(__always)
+    static func filterGradients(_ place: (Int) -> Wide, _ write: (_ tap: Int, Wide) -> Void) {
+        func column(_ j: Int) -> (Wide, Wide, Wide) {
+            filterGradient(place(j), place(6 + j), place(12 + j), place(18 + j), place(24 + j), place(30 + j))
         }
-        return result
+        let (c0, c1, c2, c3, c4, c5) = (column(0), column(1), column(2), column(3), column(4), column(5))
+        func line(_ i: Int, _ row: (Wide, Wide, Wide)) {
+            write(i * 3, row.0)
+            write(i * 3 + 1, row.1)
+            write(i * 3 + 2, row.2)
+        }
+        line(0, filterGradient(c0.0, c1.0, c2.0, c3.0, c4.0, c5.0))
+        line(1, filterGradient(c0.1, c1.1, c2.1, c3.1, c4.1, c5.1))
+        line(2, filterGradient(c0.2, c1.2, c2.2, c3.2, c4.2, c5.2))
+    }
+
+    /// One column or row of A y.
+    @inline(__always)
+    private static func gradient(
+        _ y0: Vector,
+        _ y1: Vector,
+        _ y2: Vector,
+        _ y3: Vector
+    ) -> (Vector, Vector, Vector, Vector, Vector, Vector) {
+        let a = y0 + y2
+        let b = y1 + y3
+        let c = y0.addingProduct(Vector(repeating: 4), y2)
+        let d = (y1 + y1).addingProduct(Vector(repeating: 8), y3)
+        return (y0, a + b, a - b, c + d, c - d, y3)
+    }
+
+    /// A dY A^T of the gradients of a tile whose rows lie `rowStep` floats apart, to 36 places `placeStep` apart.
+    @inline(__always)
+    static func transformGradient(
+        _ y: UnsafePointer<Float>,
+        rowStep: Int,
+        half: UnsafeMutablePointer<Float>,
+        into target: UnsafeMutablePointer<Float>,
+        placeStep: Int
+    ) {
+        for j in 0..<tile {
+            let p = y + j * 8
+            let o = gradient(load8(p), load8(p + rowStep), load8(p + 2 * rowStep), load8(p + 3 * rowStep))
+            let z = half + j * 8
+            store8(o.0, z)
+            store8(o.1, z + 32)
+            store8(o.2, z + 64)
+            store8(o.3, z + 96)
+            store8(o.4, z + 128)
+            store8(o.5, z + 160)
+        }
+        for i in 0..<patch {
+            let z = half + i * 32
+            let o = gradient(load8(z), load8(z + 8), load8(z + 16), load8(z + 24))
+            let q = target + i * patch * placeStep
+            store8(o.0, q)
+            store8(o.1, q + placeStep)
+            store8(o.2, q + 2 * placeStep)
+            store8(o.3, q + 3 * placeStep)
+            store8(o.4, q + 4 * placeStep)
+            store8(o.5, q + 5 * placeStep)
+        }
     }
 
     /// B^T d B of a patch whose rows lie `rowStep` floats apart, to 36 places that lie `placeStep` floats apart.

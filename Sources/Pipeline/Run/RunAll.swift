@@ -21,19 +21,23 @@ package struct DirectRun: Sendable {
     package var export: ExportOptions
     package var output: String
     package var threads: Int
+    /// The name of a result's folder, from that of its stack and the model's.
+    package var folderName: @Sendable (_ stack: String, _ model: String) -> String
 
     package init(
         model: ModelPackage,
         admission: AdmissionLimits,
         export: ExportOptions,
         output: String,
-        threads: Int
+        threads: Int,
+        folderName: @escaping @Sendable (_ stack: String, _ model: String) -> String = { stack, _ in stack }
     ) {
         self.model = model
         self.admission = admission
         self.export = export
         self.output = output
         self.threads = threads
+        self.folderName = folderName
     }
 
     /// Runs the stages in a hidden folder of the output folder, then renames the result into place.
@@ -48,6 +52,7 @@ package struct DirectRun: Sendable {
         isCancelled: @escaping @Sendable () -> Bool = { false }
     ) -> RunOutcome {
         let start = ContinuousClock.now
+        let name = folderName(stack.name, model.description.name)
         let folder = RunFolder(path: "\(output)/.\(stack.name).work")
         var outcome = RunOutcome(name: stack.name, output: nil, verdict: .failed, fault: nil, seconds: 0)
         do {
@@ -56,13 +61,13 @@ package struct DirectRun: Sendable {
             try folder.write(request)
             do throws(Fault) {
                 try runStages(in: folder, progress, isCancelled)
-                outcome.output = try publish(folder.directory(of: .export), as: stack.name)
+                outcome.output = try publish(folder.directory(of: .export), as: name)
                 outcome.verdict = try isSuspicious(outcome.output) ? .review : .delivered
             } catch {
                 outcome.fault = error
                 if error.kind == .permanent {
                     try writeRefusal(error, request: request, to: folder)
-                    outcome.output = try publish(folder.refusalDirectory, as: stack.name + ".refused")
+                    outcome.output = try publish(folder.refusalDirectory, as: name + ".refused")
                     outcome.verdict = .refused
                 }
             }

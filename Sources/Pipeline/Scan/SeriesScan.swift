@@ -114,6 +114,16 @@ package struct SeriesScan: Sendable {
     ) throws(SystemError) {
         for entry in try Directory.list(folder) where !entry.name.hasPrefix(".") {
             let path = folder + "/" + entry.name
+            guard path.utf8.count < Int(PATH_MAX) else {
+                ignored.append(
+                    IgnoredFile(
+                        path: folder,
+                        code: "E_NAME",
+                        reason: "what it holds has paths longer than Linux takes; move it up or shorten names above it"
+                    )
+                )
+                return
+            }
             switch entry.kind {
             case .folder: try collect(path, into: &files, &ignored)
             case .file: files.append(path)

@@ -77,7 +77,8 @@ struct RunCommand: ParsableCommand {
                 admission: configuration.admission,
                 export: configuration.export,
                 output: URL(fileURLWithPath: output).standardizedFileURL.path,
-                threads: threads
+                threads: threads,
+                folderName: configuration.deliveredName
             )
             let interruption = Interruption()
             var outcomes: [RunOutcome] = []

@@ -7,15 +7,16 @@ struct CheckCommand: ParsableCommand {
         commandName: "check",
         abstract: "Check an installation: configuration, models, folders, permissions, space.",
         discussion: """
-            Run it as root to check what the user contourd may do; otherwise it checks for you. Nothing is changed.
+            Run it as root: only root can tell what the service's user may do with its folders, which is left out otherwise \
+            (with --user YOUR-NAME it is about you, for a service that runs as you). Nothing is changed.
 
             EXIT STATUS
               0 all is well, or only warnings; 78 something must be changed
             """
     )
 
-    @Option(help: ArgumentHelp("User that the service runs as.", valueName: "user"))
-    var user = "contourd"
+    @Option(help: ArgumentHelp("User that the service runs as. Default: contourd.", valueName: "user"))
+    var user: String?
 
     @Flag(help: "Print the answer as JSON.")
     var json = false
@@ -25,7 +26,7 @@ struct CheckCommand: ParsableCommand {
     func run() throws {
         try exiting {
             let configuration = try options.read()
-            let checks = InstallationCheck(configuration: configuration, serviceUser: user).run()
+            let checks = InstallationCheck(configuration: configuration, givenUser: user).run()
             if json {
                 try printJSON(checks)
             } else {
@@ -33,6 +34,7 @@ struct CheckCommand: ParsableCommand {
                     let mark =
                         switch check.result {
                         case .good: "ok      "
+                        case .notChecked: "-       "
                         case .warning: "WARNING "
                         case .bad: "BAD     "
                         }

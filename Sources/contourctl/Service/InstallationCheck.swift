@@ -6,10 +6,13 @@ import Segmentation
 /// What `contourctl check` looks at.
 struct InstallationCheck {
     let configuration: Configuration
-    let serviceUser: String
+    /// User that the service runs as; nil: the usual one, which a machine without the service need not have.
+    let givenUser: String?
+
+    private var serviceUser: String { givenUser ?? "contourd" }
 
     struct Result: Encodable {
-        enum Kind: String, Encodable { case good, warning, bad }
+        enum Kind: String, Encodable { case good, notChecked, warning, bad }
         var subject: String
         var result: Kind
         var text: String
@@ -18,6 +21,7 @@ struct InstallationCheck {
     func run() -> [Result] {
         var results = [processor(), Result(subject: "configuration", result: .good, text: "valid")]
         for name in configuration.models.names { results.append(model(name)) }
+        if let missing = missingUser() { results.append(missing) }
         let access = UserAccess(user: serviceUser)
         let folders = configuration.folders
         for (name, path) in [("state folder", folders.state), ("inbox", folders.inbox), ("outbox", folders.outbox)] {
@@ -25,6 +29,15 @@ struct InstallationCheck {
         }
         results += spaces() + [devices(), watching(), service()].compactMap { $0 }
         return results
+    }
+
+    private func missingUser() -> Result? {
+        guard !UserAccess.exists(serviceUser) else { return nil }
+        return Result(
+            subject: "user",
+            result: givenUser == nil ? .warning : .bad,
+            text: "there is no user \(serviceUser): systemd-sysusers makes contourd, --user names another"
+        )
     }
 
     private func processor() -> Result {
@@ -48,6 +61,14 @@ struct InstallationCheck {
                 subject: name,
                 result: .bad,
                 text: "\(path) is not there; with systemd: systemd-tmpfiles --create contourd.conf"
+            )
+        }
+        // Others than the service need not reach its folders; only root can tell what the service may do.
+        guard access.isAboutAskedUser || geteuid() == 0 && givenUser == nil else {
+            return Result(
+                subject: name,
+                result: .notChecked,
+                text: "\(path): only root can tell what \(serviceUser) may do there; run it with sudo"
             )
         }
         guard access.mayReadAndWrite(path) else {

@@ -35,9 +35,9 @@ struct StatusCommand: ParsableCommand {
         }
         let waiting = status.jobs["available"] ?? 0
         let held = status.jobs["held"] ?? 0
-        print("\(status.arrivingSeries) series arriving, \(waiting) jobs waiting, \(held) held")
+        print("\(status.arrivingSeries) series arriving, \(counted(waiting, "job")) waiting, \(held) held")
         if status.quarantinedFiles + status.ignoredFiles > 0 {
-            print("\(status.quarantinedFiles) files in quarantine, \(status.ignoredFiles) left in the inbox")
+            print("\(counted(status.quarantinedFiles, "file")) in quarantine, \(status.ignoredFiles) left in the inbox")
         }
     }
 
@@ -46,11 +46,17 @@ struct StatusCommand: ParsableCommand {
         let what =
             switch stop.kind {
             case .pausedByFault, .pausedByOperator: "the queue is PAUSED: \(code)"
+            case .notDelivered:
+                "\(seriesList(stop.series)) \(stop.series.count == 1 ? "is" : "are") finished but NOT DELIVERED: \(code)"
             case .held where stop.series.count == 1: "series \(stop.series[0]) is HELD: \(code)"
-            case .held: "series \(stop.series.map(String.init).joined(separator: ", ")) are HELD: \(code)"
+            case .held: "\(seriesList(stop.series)) are HELD: \(code)"
             }
         print(what + stop.reason)
-        let hint = stop.hint.isEmpty ? "" : stop.hint + " Then: "
+        let hint = stop.hint.isEmpty || stop.command.isEmpty ? stop.hint : stop.hint + " Then: "
         print("  \(hint)\(stop.command)")
+    }
+
+    private func seriesList(_ numbers: [Int64]) -> String {
+        "series \(numbers.map(String.init).joined(separator: ", "))"
     }
 }

@@ -50,7 +50,7 @@ struct SubmitCommand: ParsableCommand {
             bar.end()
             let uids = Set(scan.stacks.map(\.key.seriesInstanceUID)).sorted()
             let ignored = scan.ignored.isEmpty ? "" : "; \(scan.ignored.count) other files were left out"
-            if !json { print("\(files.count) files of \(uids.count) series handed over\(ignored)") }
+            if !json { print("\(counted(files.count, "file")) of \(uids.count) series handed over\(ignored)") }
             let found = wait ? try follow(uids, sent) : [:]
             if json {
                 let series = uids.map { Handed.Series($0, found[$0]) }

@@ -62,7 +62,7 @@ struct WatchCommand: ParsableCommand {
 
     private func text(_ item: SeriesSummary) -> String {
         var text = "series \(item.number): \(item.state)"
-        if item.state == "collecting" { text += ", \(item.images) images" }
+        if item.state == "collecting" { text += ", \(counted(item.images, "image"))" }
         if item.state == "collecting", let reason = item.waitingFor { text += ", waits for \(reason)" }
         if let stage = item.stage { text += ", \(stage)" }
         if let fault = item.fault, item.state != "delivered", item.state != "review" { text += ", \(fault)" }

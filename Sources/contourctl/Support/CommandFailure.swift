@@ -57,7 +57,7 @@ struct CommandFailure: Error, CustomStringConvertible {
         case let error as ConfigurationError: self.init(.configurationError, error.description)
         case let error as ControlError:
             switch error {
-            case .noService: self.init(.unavailable, error.description)
+            case .noService, .silent: self.init(.unavailable, error.description)
             case .notAllowed: self.init(.noPermission, error.description)
             case .failed: self.init(.dataError, error.description)
             }

@@ -122,6 +122,13 @@ def operators():
     row(out, "linear3d", lambda x, p: F.interpolate(x[0], scale_factor=2, mode="trilinear"), [(1, 2, 2, 3, 4)])
     row(out, "crop2d", lambda x, p: x[0][:, :, 1:4, 2:5] + 0 * x[1].sum(), [P, (2, 1, 3, 3)])
     row(out, "crop3d", lambda x, p: x[0][:, :, 1:3, 1:4, 1:5] + 0 * x[1].sum(), [V, (2, 1, 2, 3, 4)])
+    # As wide as the kernels in channel blocks want them; a seed of their own keeps the rows above.
+    torch.manual_seed(4)
+    conv("conv2d.blocks", (2, 12, 9, 14), 20, 3, padding=1)
+    conv("conv2d.blocks.tiles", (3, 8, 21, 26), 8, 3, padding=1, bias=False)
+    conv("conv2d.blocks.channels", (1, 40, 5, 4), 33, 3, padding=1)
+    conv("conv3d.blocks", (2, 9, 4, 7, 10), 11, 3, padding=1)
+    conv("conv3d.blocks.flat", (2, 8, 3, 6, 9), 10, (1, 3, 3), padding=(0, 1, 1))
     save_file(out, "operators.safetensors")
 
 

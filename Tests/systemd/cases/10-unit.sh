@@ -22,6 +22,8 @@ holds "a member of the group may ask it" runuser -u alice -- contourctl status
 fails "others may not" 77 runuser -u carol -- contourctl status
 fails "others may not look into the outbox" 2 runuser -u carol -- ls /var/lib/contourd/outbox
 holds "contourctl check finds nothing wrong" contourctl check
+holds "nor does it for a member of the group, who cannot look into the folders" runuser -u alice -- contourctl check
+fails "a user that is not there is a mistake" 78 contourctl check --user nobody-of-that-name
 
 # Times for tests; everything else keeps its default.
 xs "cat >/etc/contourd/contourd.toml" <<'TOML'

@@ -1,0 +1,139 @@
+import Dicom
+import Foundation
+import Platform
+
+extension Configuration {
+    /// The first value that cannot be used, by its dotted key.
+    func firstProblem() -> (key: String, message: String)? {
+        let rules: [(Bool, String, String)] =
+            [
+                (folders.state.hasPrefix("/"), "folders.state", "an absolute path"),
+                (folders.inbox.hasPrefix("/"), "folders.inbox", "an absolute path"),
+                (folders.outbox.hasPrefix("/"), "folders.outbox", "an absolute path"),
+                (!isInside(folders.outbox, folders.inbox), "folders.outbox", "outside of the inbox"),
+                (!isInside(folders.inbox, folders.outbox), "folders.inbox", "outside of the outbox"),
+                (!isInside(folders.state, folders.inbox), "folders.state", "outside of the inbox"),
+                (!isInside(folders.state, folders.outbox), "folders.state", "outside of the outbox"),
+                (!isUsedByState(folders.inbox), "folders.inbox", "outside of the state folder's own folders"),
+                (!isUsedByState(folders.outbox), "folders.outbox", "outside of the state folder's own folders"),
+                ((0.1...3600).contains(inbox.settleSeconds), "inbox.settle_seconds", "0.1 to 3600"),
+                ((1...86400).contains(inbox.scanSeconds), "inbox.scan_seconds", "1 to 86400"),
+                ((0.1...3600).contains(inbox.pollSeconds), "inbox.poll_seconds", "0.1 to 3600"),
+                ((0...86400).contains(inbox.truncatedAfterSeconds), "inbox.truncated_after_seconds", "0 to 86400"),
+                ((0.1...86400).contains(series.quietSeconds), "series.quiet_seconds", "0.1 to 86400"),
+                (
+                    series.incompleteAfterSeconds >= series.quietSeconds, "series.incomplete_after_seconds",
+                    "at least series.quiet_seconds"
+                ),
+                (!series.marker.isEmpty && !series.marker.contains("/"), "series.marker", "a file name"),
+                (!models.names.isEmpty, "models.names", "at least one model"),
+                (Set(models.names).count == models.names.count, "models.names", "each model once"),
+                (isUsableName(outbox.name), "outbox.name", "a folder name with {series} in it and no /"),
+                (
+                    !mimicsContourd(outbox.name), "outbox.name",
+                    "a name that does not end as contourd's own do: .refused, -r2, -s1, -localizer"
+                ),
+                (
+                    models.names.count == 1 || outbox.name.contains("{model}"), "outbox.name",
+                    "a name with {model} in it, because there are several models"
+                ),
+                ((0...10_000_000).contains(outbox.minimumFreeMB), "outbox.minimum_free_mb", "0 to 10000000"),
+                ((1...16).contains(work.workers), "work.workers", "1 to 16"),
+                ((0...256).contains(work.threads), "work.threads", "0 to 256"),
+                (
+                    work.memoryLimitMB == 0 || work.memoryLimitMB >= 1024, "work.memory_limit_mb", "0 or at least 1024"
+                ),
+                ((10...86400).contains(work.stallSeconds), "work.stall_seconds", "10 to 86400"),
+                (work.keepPixelsDays >= 0, "work.keep_pixels_days", "0 or more"),
+                (
+                    work.keepLabelMapsDays == 0
+                        || work.keepLabelMapsDays > 0 && work.keepLabelMapsDays >= work.keepPixelsDays,
+                    "work.keep_label_maps_days", "0 (for good) or at least work.keep_pixels_days"
+                ),
+                ((1...100).contains(retry.maximumAttempts), "retry.maximum_attempts", "1 to 100"),
+                ((1...100).contains(retry.maximumCrashes), "retry.maximum_crashes", "1 to 100"),
+                ((0...3600).contains(retry.firstDelaySeconds), "retry.first_delay_seconds", "0 to 3600"),
+                ((0...86400).contains(retry.longestDelaySeconds), "retry.longest_delay_seconds", "0 to 86400"),
+                (
+                    control.socket.hasPrefix("/") && control.socket.utf8.count < 100, "control.socket",
+                    "an absolute path"
+                ),
+                ((0...1).contains(export.minimumRoundTripDice), "export.minimum_round_trip_dice", "0 to 1"),
+                (
+                    !export.tolerancesMM.isEmpty && export.tolerancesMM.allSatisfy { $0 > 0 }, "export.tolerances_mm",
+                    "at least one, all above 0"
+                ),
+            ] + admissionRules
+        return rules.first { !$0.0 }.map { ($0.1, "must be \($0.2)") }
+    }
+
+    private func isInside(_ path: String, _ folder: String) -> Bool {
+        let (path, folder) = (standardized(path), standardized(folder))
+        return path == folder || path.hasPrefix(folder == "/" ? folder : folder + "/")
+    }
+
+    private func isUsedByState(_ path: String) -> Bool {
+        let state = StateFolder(path: standardized(folders.state))
+        return isInside(path, state.work) || isInside(path, state.quarantine)
+    }
+
+    private func standardized(_ path: String) -> String { (path as NSString).standardizingPath }
+
+    private func isUsableName(_ name: String) -> Bool {
+        let rest = ["{series}", "{model}"].reduce(name) { $0.replacingOccurrences(of: $1, with: "") }
+        return name.contains("{series}") && !rest.contains { "/{}".contains($0) } && !name.hasPrefix(".")
+            && name.utf8.count < 120
+    }
+
+    /// Whether a result of this name would look like a refusal, or like a later revision of another.
+    private func mimicsContourd(_ name: String) -> Bool {
+        name.contains(#/(\.refused|-[rs][0-9]+|-localizer)$/#)
+    }
+
+    /// What a CT may be like: limits that no CT could keep, or that would let everything pass, are mistakes.
+    private var admissionRules: [(Bool, String, String)] {
+        let limits = admission
+        func atLeast(_ value: Double, _ least: Double, _ key: String) -> (Bool, String, String) {
+            (value >= least, "admission.\(key)", least == 0 ? "0 or more" : "at least \(least)")
+        }
+        func fraction(_ value: Double, _ key: String) -> (Bool, String, String) {
+            ((0...1).contains(value), "admission.\(key)", "0 to 1")
+        }
+        return [
+            (limits.minimumSlices >= 1, "admission.minimum_slices", "at least 1"),
+            (limits.minimumMatrix >= 1, "admission.minimum_matrix", "at least 1"),
+            (
+                limits.maximumMatrix >= limits.minimumMatrix, "admission.maximum_matrix",
+                "at least admission.minimum_matrix"
+            ),
+            (limits.maximumVoxels >= 1, "admission.maximum_voxels", "at least 1"),
+            (limits.minimumSliceSpacingMM > 0, "admission.minimum_slice_spacing_mm", "above 0"),
+            (
+                limits.maximumSliceSpacingMM >= limits.minimumSliceSpacingMM, "admission.maximum_slice_spacing_mm",
+                "at least admission.minimum_slice_spacing_mm"
+            ),
+            atLeast(limits.spacingToleranceMM, 0, "spacing_tolerance_mm"),
+            fraction(limits.spacingToleranceFraction, "spacing_tolerance_fraction"),
+            atLeast(limits.gridToleranceMM, 0, "grid_tolerance_mm"),
+            atLeast(limits.duplicatePositionToleranceMM, 0, "duplicate_position_tolerance_mm"),
+            atLeast(limits.lateralShiftToleranceMM, 0, "lateral_shift_tolerance_mm"),
+            atLeast(limits.tiltToleranceDegrees, 0, "tilt_tolerance_degrees"),
+            atLeast(limits.orientationToleranceDegrees, 0, "orientation_tolerance_degrees"),
+            (limits.minimumPixelSpacingMM > 0, "admission.minimum_pixel_spacing_mm", "above 0"),
+            (
+                limits.maximumPixelSpacingMM >= limits.minimumPixelSpacingMM, "admission.maximum_pixel_spacing_mm",
+                "at least admission.minimum_pixel_spacing_mm"
+            ),
+            fraction(limits.pixelSpacingToleranceFraction, "pixel_spacing_tolerance_fraction"),
+            atLeast(limits.squarePixelRatio, 1, "square_pixel_ratio"),
+            (
+                limits.maximumPixelRatio >= limits.squarePixelRatio, "admission.maximum_pixel_ratio",
+                "at least admission.square_pixel_ratio"
+            ),
+            (limits.maximumMissingLeadingNumbers >= 0, "admission.maximum_missing_leading_numbers", "0 or more"),
+            fraction(limits.maximumImpossibleFraction, "maximum_impossible_fraction"),
+            fraction(limits.minimumAirFraction, "minimum_air_fraction"),
+            fraction(limits.minimumSoftTissueFraction, "minimum_soft_tissue_fraction"),
+        ]
+    }
+}

@@ -1,0 +1,210 @@
+/// Winograd's convolution for feature maps as training keeps them, N C [D] H W: to channel blocks, through the fast
+/// kernels, and back, some slices at a time, so that the blocks stay small beside the values of the network.
+///
+/// A kernel of three slices is one of one slice over the concatenation of three neighbours: a slice lies once in
+/// memory, and three sources that begin one slice apart read it.
+package struct WinogradLayer: Sendable {
+    let inChannels: Int
+    let outChannels: Int
+    /// 1 or 3.
+    let kernelDepth: Int
+    let extent: Axes
+
+    /// nil unless it is a convolution of 3 x 3 in the plane and 1 or 3 in depth, with stride and dilation 1, as much
+    /// padding as keeps the extent, and no fewer channels than fill a block.
+    init?(_ convolution: Convolution, input: FeatureShape) {
+        let block = ChannelBlocks.width
+        let depth = convolution.kernel.depth
+        guard depth == 1 || depth == 3, convolution.kernel == .plane(3, depth: depth), convolution.stride == .one,
+            convolution.dilation == .one, convolution.padding == .plane(1, depth: (depth - 1) / 2),
+            input.channels >= block, convolution.outChannels >= block
+        else { return nil }
+        self.init(
+            inChannels: input.channels,
+            outChannels: convolution.outChannels,
+            kernelDepth: depth,
+            extent: input.extent
+        )
+    }
+
+    package init(inChannels: Int, outChannels: Int, kernelDepth: Int, extent: Axes) {
+        self.inChannels = inChannels
+        self.outChannels = outChannels
+        self.kernelDepth = kernelDepth
+        self.extent = extent
+    }
+
+    /// Floats of both feature maps of a group of slices.
+    private static let groupFloats = 16 << 20
+
+    private var halo: Int { (kernelDepth - 1) / 2 }
+    private var input: BlockLayout { layout(inChannels) }
+    private var output: BlockLayout { layout(outChannels) }
+
+    private func layout(_ channels: Int) -> BlockLayout {
+        BlockLayout(channels: channels, depth: extent.depth, plane: extent.height * extent.width)
+    }
+
+    /// Calls `body` with the slices of each group, numbered through all samples; with a halo, of one sample.
+    private func forEachGroup(_ batch: Int, _ body: (Range<Int>) -> Void) {
+        let most = max(1, WinogradLayer.groupFloats / (input.sliceCount + output.sliceCount))
+        let stretch = halo == 0 ? batch * extent.depth : extent.depth
+        for start in stride(from: 0, to: batch * extent.depth, by: stretch) {
+            let groups = (stretch + most - 1) / most
+            for group in 0..<groups {
+                body(start + stretch * group / groups..<start + stretch * (group + 1) / groups)
+            }
+        }
+    }
+
+    /// Floats of `packed` weights.
+    package var packedCount: Int { packedCount(from: inChannels, to: outChannels) }
+
+    private func packedCount(from channels: Int, to outChannels: Int) -> Int {
+        let depth = kernelDepth * ChannelBlocks.blocks(of: channels) * ChannelBlocks.width
+        return WinogradConvolution.packedCount(outChannels: outChannels, depth: depth)
+    }
+
+    /// Weights [out][in][D][3][3] as `forward` reads them.
+    package func pack(_ weight: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>, threads: Int) {
+        let filters = { WinogradFilters(weight, inChannels: inChannels, slice: $0, of: kernelDepth) }
+        pack(filters, from: inChannels, to: outChannels, into: packed, threads: threads)
+    }
+
+    /// One slice of the kernels after the other.
+    private func pack(
+        _ filters: (_ slice: Int) -> WinogradFilters,
+        from channels: Int,
+        to outChannels: Int,
+        into packed: UnsafeMutablePointer<Float>,
+        threads: Int
+    ) {
+        let blocked = ChannelBlocks.blocks(of: channels) * ChannelBlocks.width
+        packed.update(repeating: 0, count: packedCount(from: channels, to: outChannels))
+        for slice in 0..<kernelDepth {
+            filters(slice)
+                .pack(
+                    outChannels: outChannels,
+                    rows: Array(slice * blocked..<slice * blocked + channels),
+                    depth: kernelDepth * blocked,
+                    scale: nil,
+                    into: packed,
+                    threads: threads
+                )
+        }
+    }
+
+    /// `count` slices of results from the slices at `values` and their halo.
+    private func convolve(
+        _ values: UnsafePointer<Float>,
+        _ layout: BlockLayout,
+        count: Int,
+        weights: UnsafePointer<Float>,
+        epilogue: BlockEpilogue,
+        outChannels: Int,
+        into result: UnsafeMutablePointer<Float>,
+        threads: Int
+    ) {
+        let blocks = ChannelBlocks.blocks(of: layout.channels)
+        WinogradConvolution(
+            inBlocks: kernelDepth * blocks,
+            outChannels: outChannels,
+            height: extent.height,
+            width: extent.width,
+            batch: count
+        ).forward(
+            (0..<kernelDepth).map { .init(values: values + $0 * layout.sliceCount, blocks: blocks) },
+            weights: weights,
+            epilogue: epilogue,
+            .init(values: result, pooled: nil),
+            threads: threads
+        )
+    }
+
+    /// y = epilogue(sum weight * x), all N C [D] H W.
+    package func forward(
+        _ x: UnsafePointer<Float>,
+        packedWeight: UnsafePointer<Float>,
+        epilogue: BlockEpilogue,
+        _ y: UnsafeMutablePointer<Float>,
+        batch: Int,
+        workspace: Workspace,
+        threads: Int
+    ) {
+        forEachGroup(batch) { slices in
+            let source = workspace.floats((slices.count + 2 * halo) * input.sliceCount, for: .input)
+            let result = workspace.floats(slices.count * output.sliceCount, for: .output)
+            input.blocks(x, slices: slices, halo: halo, into: source, threads: threads)
+            convolve(
+                source,
+                input,
+                count: slices.count,
+                weights: packedWeight,
+                epilogue: epilogue,
+                outChannels: outChannels,
+                into: result,
+                threads: threads
+            )
+            output.planes(result, slices: slices, .replacing, into: y, threads: threads)
+        }
+    }
+
+    /// Adds to the gradients of the weights [out][in][D][3][3] and, where somebody asks, of the input.
+    package func backward(
+        _ x: UnsafePointer<Float>,
+        weight: UnsafePointer<Float>,
+        dY: UnsafePointer<Float>,
+        dWeight: UnsafeMutablePointer<Float>,
+        dX: UnsafeMutablePointer<Float>?,
+        batch: Int,
+        workspace: Workspace,
+        threads: Int
+    ) {
+        let reversed = dX.map { _ in
+            let packed = workspace.floats(packedCount(from: outChannels, to: inChannels), for: .weights)
+            pack(
+                { WinogradFilters(reversing: weight, inChannels: inChannels, slice: $0, of: kernelDepth) },
+                from: outChannels,
+                to: inChannels,
+                into: packed,
+                threads: threads
+            )
+            return packed
+        }
+        let identity = BlockEpilogue(channels: inChannels, bias: nil, slope: 1, scale: nil, shift: nil)
+        forEachGroup(batch) { slices in
+            let source = workspace.floats((slices.count + 2 * halo) * input.sliceCount, for: .input)
+            let gradient = workspace.floats((slices.count + 2 * halo) * output.sliceCount, for: .output)
+            input.blocks(x, slices: slices, halo: halo, into: source, threads: threads)
+            output.blocks(dY, slices: slices, halo: halo, into: gradient, threads: threads)
+            let inner = gradient + halo * output.sliceCount
+            for slice in 0..<kernelDepth {
+                WinogradWeightGradient(
+                    inChannels: inChannels,
+                    outChannels: outChannels,
+                    grid: WinogradTiles(height: extent.height, width: extent.width, batch: slices.count)
+                ).run(
+                    input: source + slice * input.sliceCount,
+                    dOutput: inner,
+                    dWeight: dWeight + slice * 9,
+                    filterStep: kernelDepth * 9,
+                    workspace: workspace,
+                    threads: threads
+                )
+            }
+            guard let dX, let reversed else { return }
+            // The input in blocks is no longer needed: its gradient has the same shape.
+            convolve(
+                gradient,
+                output,
+                count: slices.count,
+                weights: reversed,
+                epilogue: identity,
+                outChannels: inChannels,
+                into: source,
+                threads: threads
+            )
+            input.planes(source, slices: slices, .adding, into: dX, threads: threads)
+        }
+    }
+}
