@@ -57,7 +57,13 @@ extension Benchmark {
     private static func volumeInference(_ name: String, _ work: String, side: Int) -> Benchmark {
         Benchmark(name: name, work: work) { settings in
             let graph = Architecture.plainConvUNet(PlainConvUNet(deepSupervision: false)).graph(
-                NetworkShape(inputChannels: 1, outputChannels: 2, activation: .softmax, extent: .cube(side))
+                NetworkShape(
+                    inputChannels: 1,
+                    outputChannels: 2,
+                    activation: .softmax,
+                    dimensions: 3,
+                    extent: .cube(side)
+                )
             )
             let session = try InferenceSession(
                 network: Network(graph: graph, seed: 1),
