@@ -69,9 +69,9 @@ private func distributions(_ cohort: CohortReport) -> String {
             let scores = cohort.cases.flatMap(\.structures).filter { $0.name == summary.name }
             return PlotSample(label: summary.name, values: scores.compactMap(measure.value))
         }
-        let isComparable = measure.key == "surface_dice_2_mm" && cohort.summary.contains { isLung($0.name) }
+        let hasGoals = cohort.showsPublished && measure.key == "surface_dice_2_mm"
         let goals =
-            isComparable
+            hasGoals
             ? [
                 PlotReference(value: 0.95, label: "0.95 published median"),
                 PlotReference(value: 0.92, label: "0.92 published mean"),
@@ -79,14 +79,22 @@ private func distributions(_ cohort: CohortReport) -> String {
         return boxPlot(samples, title: measure.title, references: goals)
     }.joined()
     guard !plots.isEmpty else { return "" }
+    let published =
+        cohort.showsPublished
+        ? " The published lines are of left lungs of the LCTSC data set at 2 mm; they say nothing about other structures."
+        : ""
     return """
         <section><h2>Distributions</h2><p class="small">Boxes: quartiles and median; whiskers: last value within 1.5 \
-        interquartile ranges; hollow dots: beyond. The published lines are of left lungs of the LCTSC data set at 2 mm; \
-        they say nothing about other structures or other data.</p><div class="plots">\(plots)</div></section>
+        interquartile ranges; hollow dots: beyond.\(published)</p><div class="plots">\(plots)</div></section>
         """
 }
 
-private func isLung(_ name: String) -> Bool { name.lowercased().contains("lung") }
+extension CohortReport {
+    /// The published result is of lungs of LCTSC; beside other data its lines would say nothing.
+    fileprivate var showsPublished: Bool {
+        isComparableWithPublished && summary.contains { $0.name.lowercased().contains("lung") }
+    }
+}
 
 private func trends(_ charts: [OutcomeChart]) -> String {
     """

@@ -14,6 +14,8 @@ package struct CohortReport: Codable, Sendable {
     package var findings: [String]
     package var definition: String
     package var bootstrap: Bootstrap
+    /// Whether the data is that of the published result (LCTSC), and nobody trained on it.
+    package var isComparableWithPublished = false
 
     package struct Case: Codable, Sendable {
         package var name: String
@@ -92,8 +94,10 @@ package struct CohortReport: Codable, Sendable {
         cases: [Case],
         onlyReference: [String] = [],
         onlyPrediction: [String] = [],
-        findings: [String] = []
+        findings: [String] = [],
+        isComparableWithPublished: Bool = false
     ) {
+        self.isComparableWithPublished = isComparableWithPublished
         self.cases = cases
         self.onlyReference = onlyReference
         self.onlyPrediction = onlyPrediction

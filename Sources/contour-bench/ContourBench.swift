@@ -11,8 +11,10 @@ struct ContourBench: ParsableCommand {
             Without NAME it measures all:
             \(Benchmark.all.map { "  \($0.name): \($0.work)" }.joined(separator: "\n"))
 
-            `layers` measures single convolutions of U-Nets by our own kernel and by OpenBLAS, forwards and (-dw) for the \
-            gradient of the weights; it is not among them.
+            Only when named:
+              layers: single convolutions of U-Nets by our own kernels and by OpenBLAS, forwards and (-dw) for the gradient \
+            of the weights
+              \(Benchmark.publishedTraining.name): \(Benchmark.publishedTraining.work)
 
             Each is run once to warm up and then several times; the median is what to quote. `others` is the part of the \
             machine that other processes used meanwhile: above a few percent the figures are not to be trusted.
@@ -39,7 +41,7 @@ struct ContourBench: ParsableCommand {
     var list = false
 
     func validate() throws {
-        let known = Benchmark.all.map(\.name) + ["layers"]
+        let known = Benchmark.all.map(\.name) + ["layers", Benchmark.publishedTraining.name]
         for name in names where !known.contains(name) {
             throw ValidationError("there is no benchmark \(name); there are: \(known.joined(separator: ", "))")
         }
@@ -55,7 +57,10 @@ struct ContourBench: ParsableCommand {
         if list { return print(Benchmark.all.map(\.name).joined(separator: "\n")) }
         let settings = BenchmarkSettings(threads: threads, model: model)
         let chosen = Benchmark.all.filter { names.isEmpty || names.contains($0.name) }
-        for benchmark in chosen + (names.contains("layers") ? Benchmark.layers : []) {
+        let named =
+            (names.contains("layers") ? Benchmark.layers : [])
+            + (names.contains(Benchmark.publishedTraining.name) ? [Benchmark.publishedTraining] : [])
+        for benchmark in chosen + named {
             let workload = try benchmark.prepare(settings)
             let measurement = try Measurement(of: workload, repetitions: repetitions)
             let row = BenchmarkRow(benchmark, workload, measurement, threads: threads)

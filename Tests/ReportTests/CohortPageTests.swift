@@ -45,8 +45,11 @@ struct CohortPageTests {
         #expect(cohort.worst.map(\.name) == ["b", "a", "c"])
     }
 
-    @Test("what is missing is named, and the published lines are drawn for lungs at 2 mm alone")
+    @Test("what is missing is named, and the published lines are drawn for lungs of the published data alone")
     func contents() {
+        var cohort = cohort
+        #expect(!cohortHTML(cohort).contains("0.95 published"))
+        cohort.isComparableWithPublished = true
         let page = cohortHTML(cohort)
         for text in [
             "3 cases scored, 1 could not be scored, 2 without a partner", "d was not scored: E_NO_GRID",
@@ -54,9 +57,10 @@ struct CohortPageTests {
         ] {
             #expect(page.contains(text), "\(text)")
         }
-        let hearts = CohortReport(cases: [
+        var hearts = CohortReport(cases: [
             scored("a", structure: "Heart", shift: 1), scored("b", structure: "Heart", shift: 2),
         ])
+        hearts.isComparableWithPublished = true
         #expect(!cohortHTML(hearts).contains("0.95 published"))
     }
 

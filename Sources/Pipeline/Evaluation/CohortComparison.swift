@@ -39,7 +39,8 @@ package func compareCohorts(
         cases: cases,
         onlyReference: matched.onlyReference,
         onlyPrediction: matched.onlyPrediction,
-        findings: matched.findings
+        findings: matched.findings,
+        isComparableWithPublished: matched.pairs.allSatisfy { PublicCollection(of: $0.reference.path) == .lctsc }
     )
 }
 

@@ -164,7 +164,7 @@ final class DicomCaseFinder {
         let id = (try? DicomFile(contentsOf: path, until: .pixelData))?.dataSet.string(.patientID)
         guard let id, !id.isEmpty else { return (safeName(Directory.parent(of: path)), "") }
         let digest = SHA256Digest.hex(of: Data(id.utf8)).prefix(12)
-        return ("patient-\(digest)", id.hasPrefix("LCTSC-") ? "LCTSC" : "")
+        return ("patient-\(digest)", PublicCollection(patientID: id)?.rawValue ?? "")
     }
 }
 

@@ -105,17 +105,23 @@ struct TrainingEvaluation {
         default:
             findings.append("These cases were trained on: their scores say nothing about other patients.")
         }
-        return CohortReport(cases: cases, findings: findings)
+        return CohortReport(cases: cases, findings: findings, isComparableWithPublished: isLCTSC && role == .test)
     }
+
+    private var casesOfLCTSC: Int {
+        let names = Set(cases.map(\.name))
+        return prepared.sources.count { names.contains($0.name) && $0.collection == PublicCollection.lctsc.rawValue }
+    }
+
+    private var isLCTSC: Bool { !cases.isEmpty && casesOfLCTSC == Set(cases.map(\.name)).count }
 
     /// Whether the scores may stand beside the published ones: only left lungs of LCTSC that were not trained on.
     var comparability: String {
         let published = "the published surface Dice at 2 mm (median 0.95, mean 0.92)"
         let names = Set(cases.map(\.name))
-        let fromLCTSC = prepared.sources.count { names.contains($0.name) && $0.collection == "LCTSC" }
-        guard fromLCTSC == names.count, !names.isEmpty else {
+        guard isLCTSC else {
             return "Not comparable with \(published): that is of left lungs of the LCTSC data set, and "
-                + "\(names.count - fromLCTSC) of these \(names.count) cases are other data."
+                + "\(names.count - casesOfLCTSC) of these \(names.count) cases are other data."
         }
         guard role == .test else {
             return "Not comparable with \(published): these cases of LCTSC took part in the training."
