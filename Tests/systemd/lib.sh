@@ -60,11 +60,11 @@ was_told() {
     ok "$name"
 }
 
-# phantom SEED: makes the little CT of this seed once; prints its folder, as the box sees it.
+# phantom SEED [SLICES MM]: makes the little CT of this seed once; prints its folder, as the box sees it.
 phantom() {
     local folder=$work/phantom-$1
     [[ -d $folder ]] || "$CONTOURD_BIN/contourctl" phantom --output "$folder" --seed "$1" --columns 96 --rows 96 \
-        --spacing 4.5 4.5 10 --slices 12 >/dev/null || return 1
+        --spacing 4.5 4.5 "${3:-10}" --slices "${2:-12}" >/dev/null || return 1
     echo "/mnt/phantoms/phantom-$1"
 }
 # uid SEED: its Series Instance UID.

@@ -3,6 +3,7 @@
 # running STAGE SEED: drops a phantom and waits until its stage runs; leaves the series' number in $n.
 running() {
     local stage=$1 name
+    phantom "$2" 300 1.2 >/dev/null  # thin slices: its stages last longer than it takes to interrupt them
     name=$(uid "$2")
     xs "contourctl submit $(phantom "$2")/ct >/dev/null"
     for _ in {1..300}; do
