@@ -1,7 +1,7 @@
 /// A control chart of scores that come one after the other: does the agreement still vary as it did at first?
 ///
 /// The first `baseline` values give the centre (their mean) and the spread (mean moving range / 1.128, which a slow
-/// drift inside the baseline does not widen). From then on a value is flagged
+/// drift inside the baseline does not widen; at least `leastSpread`). From then on a value is flagged
 /// - `beyond limits` when it lies more than 3 spreads from the centre (Shewhart's individuals chart), and
 /// - `drift` when the exponentially weighted mean (weight 0.2) lies beyond its own limits (2.7 spreads times the
 ///   standard error of that mean; Lucas and Saccucci, Technometrics 32 (1990)), which many small steps reach that no
@@ -31,8 +31,15 @@ package struct ControlChart: Codable, Sendable, Equatable {
     package static let limitSpreads = 3.0
     package static let driftSpreads = 2.7
 
+    /// In units of the score. A baseline of values that are all alike, as contours that nobody had a reason to edit much give,
+    /// has no spread of its own: the smallest difference, or the rounding of a sum, would be flagged. With this spread a
+    /// single value is flagged from 0.015 on (the first after the baseline from 0.0135, by its weighted mean), a lasting shift
+    /// from 0.0045 on.
+    package static let leastSpread = 0.005
+
     package static let rule =
-        "limits from the first \(defaultBaseline) outcomes: their mean, and 3 times their mean moving range / 1.128; drift: "
+        "limits from the first \(defaultBaseline) outcomes: their mean, and 3 times their mean moving range / 1.128 (at least "
+        + "\(leastSpread)); drift: "
         + "exponentially weighted mean (0.2) beyond 2.7 times its standard error; both directions"
 
     /// Number of values that the limits come from.
@@ -57,7 +64,7 @@ package struct ControlChart: Codable, Sendable, Equatable {
         let first = values.prefix(baseline)
         let mean = first.reduce(0, +) / Double(baseline)
         let ranges = zip(first, first.dropFirst()).map { abs($1 - $0) }
-        let sigma = ranges.reduce(0, +) / Double(ranges.count) / 1.128
+        let sigma = max(Self.leastSpread, ranges.reduce(0, +) / Double(ranges.count) / 1.128)
         (centre, spread) = (mean, sigma)
         var weighted = mean
         points = values.enumerated().map { index, value in

@@ -3,7 +3,7 @@
 /// Undefined values are counted and take no part in anything else. Quartiles are interpolated linearly between the
 /// sorted values (Hyndman and Fan's type 7, as NumPy and R do by default). Confidence intervals are 95 % percentile
 /// intervals of a bootstrap over the values (Efron, "Bootstrap methods", Ann Statist 7 (1979)), with a fixed seed: the
-/// same values, in whatever order, always give the same interval.
+/// same values, in whatever order, always give the same interval. Few values have none (`fewestForInterval`).
 package struct SampleSummary: Codable, Sendable, Equatable {
     /// Number of defined values.
     package var count: Int
@@ -14,12 +14,14 @@ package struct SampleSummary: Codable, Sendable, Equatable {
     package var upperQuartile: Double?
     package var minimum: Double?
     package var maximum: Double?
-    /// Lower and upper limit; nil with fewer than two values.
+    /// Lower and upper limit; nil with fewer than `fewestForInterval` values.
     package var meanConfidence95: [Double]?
     package var medianConfidence95: [Double]?
 
     package static let bootstrapSeed: UInt64 = 20_240_101
     package static let bootstrapResamples = 2000
+    /// Of fewer the interval is little more than the range of the sample, and holds the truth far less often than it says.
+    package static let fewestForInterval = 5
 
     private enum CodingKeys: String, CodingKey {
         case count = "n"
@@ -40,7 +42,7 @@ package struct SampleSummary: Codable, Sendable, Equatable {
         lowerQuartile = quantile(0.25, ofSorted: sorted)
         upperQuartile = quantile(0.75, ofSorted: sorted)
         (minimum, maximum) = (first, last)
-        guard count > 1 else { return }
+        guard count >= Self.fewestForInterval else { return }
         var (means, medians) = ([Double](), [Double]())
         var state = Self.bootstrapSeed
         for _ in 0..<Self.bootstrapResamples {

@@ -17,8 +17,10 @@ func trendPlot(_ outcome: OutcomeChart) -> String {
     if let centre = chart.centre, let limits = chart.limits {
         svg += line(left, y(centre), left + width, y(centre), "centre")
         for limit in [limits.lower, limits.upper] { svg += line(left, y(limit), left + width, y(limit), "limit") }
-        svg += text("mean", left + width + 6, y(centre) + 4, anchor: "start", "tick")
-        svg += text("limit", left + width + 6, y(limits.lower) + 4, anchor: "start", "tick")
+        // Words need their height: limits near the mean share its line.
+        let isNarrow = abs(y(limits.lower) - y(centre)) < 13
+        svg += text(isNarrow ? "limits" : "mean", left + width + 6, y(centre) + 4, anchor: "start", "tick")
+        if !isNarrow { svg += text("limit", left + width + 6, y(limits.lower) + 4, anchor: "start", "tick") }
         let edge = (x(chart.baseline - 1) + x(min(chart.baseline, chart.points.count - 1))) / 2
         if chart.points.count > chart.baseline {
             svg +=

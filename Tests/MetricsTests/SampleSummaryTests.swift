@@ -33,6 +33,18 @@ struct SampleSummaryTests {
         #expect(SampleSummary(few) == SampleSummary(few.reversed()))
     }
 
+    @Test("Fewer than five values have no interval, five have one")
+    func few() {
+        let values = [0.9, 0.91, 0.93, 0.95, 0.99]
+        for count in 1...4 {
+            let summary = SampleSummary(Array(values.prefix(count)))
+            #expect(summary.meanConfidence95 == nil && summary.medianConfidence95 == nil && summary.mean != nil)
+        }
+        #expect(SampleSummary(values).meanConfidence95 != nil)
+        // Undefined values do not count.
+        #expect(SampleSummary([0.9, 0.91, nil, 0.93, 0.95, nil]).medianConfidence95 == nil)
+    }
+
     @Test("Without values everything is undefined; one value has no interval")
     func small() throws {
         let none = SampleSummary([nil, nil, .infinity, .nan])
@@ -87,6 +99,22 @@ struct ControlChartTests {
         let first = try #require(chart.points.firstIndex { $0.flags.contains(.drift) })
         #expect((22...30).contains(first), "flagged at \(first)")
         #expect(chart.state == .drifting)
+    }
+
+    @Test(
+        "After a baseline without any spread equal values and small differences are not flagged, larger ones are",
+        arguments: [1.0, 0.9731, 0.1 + 0.2]
+    )
+    func zeroSpread(value: Double) throws {
+        let same = [Double](repeating: value, count: 20)
+        let quiet = ControlChart(same + [Double](repeating: value, count: 100))
+        #expect(quiet.state == .stable && quiet.points.allSatisfy { $0.flags.isEmpty })
+        let limits = try #require(quiet.limits)
+        #expect(abs(limits.upper - limits.lower - 0.03) < 1e-12)
+        #expect(ControlChart(same + [value - 0.013]).state == .stable)
+        #expect(ControlChart(same + [value - 0.016]).points[20].flags.contains(.beyondLimits))
+        // A lasting shift of one point that no single value shows.
+        #expect(ControlChart(same + [Double](repeating: value - 0.01, count: 10)).points[29].flags == [.drift])
     }
 
     @Test("What varies as it did at first is not flagged")
