@@ -5,11 +5,13 @@ import Foundation
 /// - Parameters:
 ///   - modelCard: the model's card as Markdown; shown as text.
 ///   - isEvaluation: it scores contours that were delivered before, and comes without any.
+///   - lacksPixels: the pixels of the CT were deleted after their time, so that pictures show outlines alone.
 package func reportHTML(
     _ report: CaseReport,
     pictures: [CasePicture],
     modelCard: String?,
-    isEvaluation: Bool = false
+    isEvaluation: Bool = false,
+    lacksPixels: Bool = false
 ) -> String {
     var sections = [verdict(report, isEvaluation: isEvaluation), findings(report)]
     if !report.structures.isEmpty { sections.append(structureTables(report)) }
@@ -18,7 +20,7 @@ package func reportHTML(
         sections.append(agreement(evaluation, pictures.filter { comparing.contains($0.role) }, report))
     }
     let others = pictures.filter { report.evaluation == nil || !comparing.contains($0.role) }
-    if !others.isEmpty { sections.append(gallery(others, report)) }
+    if !others.isEmpty || lacksPixels { sections.append(gallery(others, report, lacksPixels: lacksPixels)) }
     sections += [about(report), model(report, card: modelCard), provenance(report)]
     return """
         <!DOCTYPE html>
@@ -72,11 +74,17 @@ private func findings(_ report: CaseReport) -> String {
     return body
 }
 
-private func gallery(_ pictures: [CasePicture], _ report: CaseReport) -> String {
-    """
-    <section><h2>Pictures</h2><p class="small">The patient's right is on the left of the picture. \
-    \(lineLegend(report))</p>\(linesSwitch("lines-pictures"))<div class="gallery">\(figures(pictures))</div></section>
-    """
+private func gallery(_ pictures: [CasePicture], _ report: CaseReport, lacksPixels: Bool) -> String {
+    let gone = """
+        <p class="banner"><strong>The CT cannot be shown:</strong> its pixels were deleted after their time \
+        (<code>work.keep_pixels_days</code>). The pictures hold outlines alone; the first and last slices of the structures are \
+        left out, as only the CT shows whether these are right.</p>
+        """
+    guard !pictures.isEmpty else { return "<section><h2>Pictures</h2>\(gone)</section>" }
+    return """
+        <section><h2>Pictures</h2>\(lacksPixels ? gone : "")<p class="small">The patient's right is on the left of the picture. \
+        \(lineLegend(report))</p>\(linesSwitch("lines-pictures"))<div class="gallery">\(figures(pictures))</div></section>
+        """
 }
 
 private func about(_ report: CaseReport) -> String {
@@ -101,12 +109,13 @@ private func about(_ report: CaseReport) -> String {
 
 private func model(_ report: CaseReport, card: String?) -> String {
     guard let model = report.model else { return "" }
+    let brief = card.map { ModelCardBrief($0).html(trainingCases: model.trainingCases) } ?? ""
     let text = card.map { "<details><summary>Model card</summary><pre>\(escaped($0))</pre></details>" } ?? ""
     return "<section><h2>Model</h2>"
         + facts([
             ("Name", "\(model.name) \(model.version)"), ("Summary", model.summary), ("Digest", model.digest),
             ("Training cases", "\(model.trainingCases)"),
-        ]) + text + "</section>"
+        ]) + brief + text + "</section>"
 }
 
 private func provenance(_ report: CaseReport) -> String {

@@ -68,6 +68,57 @@ struct ReportPageTests {
         }
     }
 
+    @Test("what the model is for, what it learned from and what it cannot do is told in brief, the card beside it")
+    func modelBrief() {
+        let card = """
+            # lungs 1.0
+
+            ## Intended use
+
+            A first contour
+            of both lungs.
+
+            Structures: Lung_L.
+
+            ## Training data
+
+            | cases | source | licence | citation |
+            |---|---|---|---|
+            | *a-* | First <collection> | CC BY 4.0 | Somebody |
+            | *b-* | Second | CC0 | Nobody |
+
+            Drawn by one person.
+
+            | case | role | slices | remark |
+            |---|---|---|---|
+            | a-1 | training | 10 |  |
+
+            ## Limits
+
+            - Not for children.
+            - Not a medical device.
+            """
+        let page = reportHTML(report(everyText: "TEXT"), pictures: [], modelCard: card)
+        for text in [
+            "<dt>Intended use</dt><dd>A first contour of both lungs.</dd>",
+            "cases: First &lt;collection&gt; (CC BY 4.0), Second (CC0). Drawn by one person.",
+            "<h3>Limits</h3><ul><li>Not for children.</li><li>Not a medical device.</li></ul>",
+        ] { #expect(page.contains(text), "\(text)") }
+        let plain = reportHTML(report(everyText: "TEXT"), pictures: [], modelCard: "# Of another kind")
+        #expect(!plain.contains("<dt>Intended use") && !plain.contains("<h3>Limits"))
+    }
+
+    @Test("a page without the CT's pixels says so, and what it leaves out")
+    func withoutPixels() {
+        let picture = CasePicture(role: .coronal, caption: "Coronal", png: Data([1, 2, 3]))
+        let report = report(everyText: "TEXT")
+        for pictures in [[picture], []] {
+            let page = reportHTML(report, pictures: pictures, modelCard: nil, isEvaluation: true, lacksPixels: true)
+            #expect(page.contains("The CT cannot be shown") && page.contains("first and last slices"))
+        }
+        #expect(!reportHTML(report, pictures: [picture], modelCard: nil).contains("The CT cannot be shown"))
+    }
+
     @Test("report.json keeps everything and can be read back")
     func json() throws {
         let report = report(everyText: "Üml\"aut\n")

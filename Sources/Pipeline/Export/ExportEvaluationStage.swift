@@ -35,10 +35,19 @@ struct ExportEvaluationStage: Stage {
         try RunJSON.encode(report).write(to: URL(fileURLWithPath: output + "/report.json"))
         try context.report(0.3, "pictures")
         let pictures = request.export.writesPictures ? try pictures(report, request, base, context) : []
-        let page = reportHTML(report, pictures: pictures, modelCard: nil, isEvaluation: true)
+        let page = reportHTML(
+            report,
+            pictures: pictures,
+            modelCard: nil,
+            isEvaluation: true,
+            lacksPixels: request.export.writesPictures && !Directory.exists(ctFile(of: base) + ".raw")
+        )
         try Data(page.utf8).write(to: URL(fileURLWithPath: output + "/report.html"))
         try context.report(1, "done")
     }
+
+    /// Without its ending; its pixels are deleted after their time.
+    private func ctFile(of base: RunFolder) -> String { base.directory(of: .resample) + "/ct" }
 
     private func pictures(
         _ report: CaseReport,
@@ -48,7 +57,7 @@ struct ExportEvaluationStage: Stage {
     ) throws -> [CasePicture] {
         let segmentation = try base.decode(SegmentationFacts.self, stage: .segment, "segmentation.json")
         let labels = try Volume<UInt8>(contentsOfBase: base.directory(of: .segment) + "/labels")
-        let ct = base.directory(of: .resample) + "/ct"
+        let ct = ctFile(of: base)
         let model = try base.modelDescription()
         return try RunPictures(
             labels: LabelMap(volume: labels, labels: segmentation.labels),

@@ -15,8 +15,8 @@ struct RunPictures {
     let referenceFiles: [String]
     let threads: Int
 
-    /// - Parameter ct: nil when its pixels were deleted after their time: contours are then drawn on black, and only
-    ///   what compares them with the reference.
+    /// - Parameter ct: nil when its pixels were deleted after their time: outlines are then drawn on black, without the ends
+    ///   of structures, where only the CT shows whether they are right.
     func draw(on ct: Volume<Int16>?) throws -> [CasePicture] {
         let reference = referenceLayers()
         if ct == nil && reference == nil { return [] }
@@ -36,9 +36,8 @@ struct RunPictures {
             reference: reference,
             threads: threads
         )
-        let comparing: Set<CasePicture.Role> = [.worstSlice, .coronal, .strip]
         guard ct == nil else { return pictures + maps }
-        let outlines = pictures.filter { comparing.contains($0.role) }.map { picture in
+        let outlines = pictures.filter { $0.role != .structureEnds }.map { picture in
             var picture = picture
             picture.caption += " (outlines alone: the CT's pixels were deleted after their time)"
             return picture
