@@ -55,6 +55,7 @@ package enum RTStructureDefect: Sendable, Hashable {
 /// An RT Structure Set as it is read: tolerantly.
 package struct RTStructureSet: Sendable {
     package var sopInstanceUID: String
+    package var patient: PatientDigest?
     package var frameOfReferenceUIDs: [String]
     package var referencedSeriesInstanceUIDs: [String]
     package var approvalStatus: String?
@@ -73,6 +74,7 @@ package struct RTStructureSet: Sendable {
 
     package init(_ dataSet: DataSet) {
         sopInstanceUID = dataSet.string(.sopInstanceUID) ?? ""
+        patient = PatientDigest(dataSet)
         approvalStatus = dataSet.string(.approvalStatus)
         let frames = dataSet.sequence(.referencedFrameOfReferenceSequence)
         frameOfReferenceUIDs = frames.compactMap { $0.string(.frameOfReferenceUID) }
@@ -164,6 +166,17 @@ extension RTStructure {
             result.note(index: middle, spacingMM: geometry.spacing.z)
         }
         return result
+    }
+
+    /// Closed contours on a slice of the grid that reach more than half a voxel beside its picture, where
+    /// `mask(on:)` has no voxels for them.
+    package func contoursBeside(on geometry: VolumeGeometry) -> Int {
+        let (right, lower) = (Double(geometry.dimensions.i), Double(geometry.dimensions.j))
+        return contours.filter(\.enclosesSomething).count { contour in
+            let indices = contour.points.map { geometry.continuousIndex(of: $0) }
+            return slice(of: indices, on: geometry) != nil
+                && indices.contains { $0.x < -1 || $0.x > right || $0.y < -1 || $0.y > lower }
+        }
     }
 
     /// The slice that a contour belongs to, and where it lies in slices.

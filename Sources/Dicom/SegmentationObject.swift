@@ -8,6 +8,7 @@ package struct SegmentationObject: Sendable {
     }
 
     package var sopInstanceUID: String
+    package var patient: PatientDigest?
     package var frameOfReferenceUID: String?
     package var referencedSeriesInstanceUIDs: [String]
     package var segments: [Segment]
@@ -45,6 +46,7 @@ package struct SegmentationObject: Sendable {
         let maximum = dataSet.integer(.maximumFractionalValue) ?? 1
         threshold = UInt8(clamping: max(1, (maximum + 1) / 2))
         sopInstanceUID = dataSet.string(.sopInstanceUID) ?? ""
+        patient = PatientDigest(dataSet)
         frameOfReferenceUID = dataSet.string(.frameOfReferenceUID)
         referencedSeriesInstanceUIDs = dataSet.sequence(.referencedSeriesSequence).compactMap {
             $0.string(.seriesInstanceUID)
@@ -101,14 +103,14 @@ package struct SegmentationObject: Sendable {
     /// The mask of a segment on a grid. Frames are matched to slices by position; a grid that differs in plane is
     /// sampled by nearest neighbour.
     ///
-    /// - Returns: the mask and how many frames lay on no slice of the grid.
+    /// - Returns: the mask and how many frames with a voxel lay on no slice of the grid.
     package func mask(ofSegment number: Int, on geometry: VolumeGeometry) -> (mask: Mask, framesOutside: Int) {
         var mask = Mask(geometry: geometry, repeating: 0)
         var outside = 0
         let plane = geometry.dimensions.i * geometry.dimensions.j
         for (position, frame) in frames.enumerated() where frame.segment == number {
             guard let (k, _) = place(of: frame, on: geometry) else {
-                outside += 1
+                if (0..<rows * columns).contains(where: { isSet(frame: position, $0) }) { outside += 1 }
                 continue
             }
             let target = slice(of: geometry, k)
@@ -162,6 +164,33 @@ package struct SegmentationObject: Sendable {
         return result
     }
 
+    /// Frames of a segment on a slice of the grid that have voxels beside its picture.
+    package func framesBeside(ofSegment number: Int, on geometry: VolumeGeometry) -> Int {
+        let (right, lower) = (Double(geometry.dimensions.i) - 0.49, Double(geometry.dimensions.j) - 0.49)
+        func isBeside(_ frame: VolumeGeometry, _ column: Int, _ row: Int) -> Bool {
+            let at = geometry.continuousIndex(of: frame.patientPoint(i: Double(column), j: Double(row), k: 0))
+            return !(at.x >= -0.51 && at.x <= right && at.y >= -0.51 && at.y <= lower)
+        }
+        let corners = [(0, 0), (columns - 1, 0), (0, rows - 1), (columns - 1, rows - 1)]
+        return frames.indices.count { position in
+            let frame = frames[position]
+            guard frame.segment == number, place(of: frame, on: geometry) != nil,
+                corners.contains(where: { isBeside(frame.geometry, $0, $1) })
+            else { return false }
+            return (0..<rows * columns).contains { pixel in
+                isSet(frame: position, pixel) && isBeside(frame.geometry, pixel % columns, pixel / columns)
+            }
+        }
+    }
+
+    /// The lowest and the highest slice index of its frames on a grid; nil where none is parallel to its slices.
+    package func slices(on geometry: VolumeGeometry) -> ClosedRange<Double>? {
+        let parallel = frames.filter { abs(dot($0.geometry.directionK, geometry.directionK)) > 0.999 }
+        let indices = parallel.map { geometry.continuousIndex(of: $0.geometry.origin).z }.filter(\.isFinite)
+        guard let low = indices.min(), let high = indices.max() else { return nil }
+        return low...high
+    }
+
     /// The slice of a grid that a frame belongs to, and where it lies in slices.
     private func place(of frame: Frame, on geometry: VolumeGeometry) -> (k: Int, index: Double)? {
         let index = geometry.continuousIndex(of: frame.geometry.origin).z
@@ -186,6 +215,7 @@ package struct SegmentationObject: Sendable {
         let isEven = steps.allSatisfy { abs(($0 / step).rounded() - $0 / step) < 0.02 }
         guard isEven else { return nil }
         var grid = first
+        grid.frameOfReferenceUID = frameOfReferenceUID ?? ""
         let slices = ((highest.0 - lowest.0) / step).rounded() + 1
         guard slices <= SegmentationObject.maximumSlices else { return nil }
         grid.dimensions.k = Int(slices)

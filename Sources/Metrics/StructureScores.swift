@@ -2,7 +2,8 @@ import Imaging
 import Platform
 
 /// How well one structure agrees with its reference. Undefined is nil (null in JSON), never NaN: with both masks empty
-/// everything but volumes and path length is nil; with one empty, overlaps are 0 and distances nil.
+/// everything but volumes and path length is nil; with one empty, overlaps are 0 and distances nil. A side that lies wholly
+/// outside of the grid has no known volume.
 package struct StructureScores: Codable, Sendable, Equatable {
     package var name: String
     package var dice: Double?
@@ -20,14 +21,14 @@ package struct StructureScores: Codable, Sendable, Equatable {
     package var averagePredictionToReferenceMM: Double?
     /// By tolerance; see `AddedPathLength`.
     package var addedPathLengthMM: [String: Double?]
-    package var volumeReferenceML: Double
-    package var volumePredictionML: Double
+    package var volumeReferenceML: Double?
+    package var volumePredictionML: Double?
     /// Prediction minus reference.
-    package var volumeDifferenceML: Double
+    package var volumeDifferenceML: Double?
     /// Of the reference; nil when it is empty.
     package var volumeDifferencePercent: Double?
-    package var falsePositiveML: Double
-    package var falseNegativeML: Double
+    package var falsePositiveML: Double?
+    package var falseNegativeML: Double?
     /// From the reference's centre of mass to the prediction's: length, and patient LPS vector.
     package var centreShiftMM: Double?
     package var centreShiftLPSMM: [Double]?
@@ -68,9 +69,12 @@ package struct StructureScores: Codable, Sendable, Equatable {
     }
 
     /// The definition behind the numbers, as it is printed beside them.
-    package static let definition =
+    ///
+    /// - Parameter grid: where both masks lie, for example `the grid of the CT`.
+    package static func definition(on grid: String) -> String {
         "surface Dice, HD95 and mean surface distance as google-deepmind/surface-distance defines them "
-        + "(surfel areas on the corner grid, tolerance inclusive), on the CT grid"
+            + "(surfel areas on the corner grid, tolerance inclusive), on \(grid)"
+    }
 
     private enum CodingKeys: String, CodingKey {
         case name, dice, jaccard, slices
@@ -136,6 +140,18 @@ package struct StructureScores: Codable, Sendable, Equatable {
         sliceDice = SliceDice(counts)
         guard withSlices else { return }
         slices = SliceScores.of(reference: reference, prediction: prediction, tolerancesMM: tolerancesMM)
+    }
+
+    /// Takes back what is not known of a side that lies wholly outside of the grid: its volume, and what follows from that.
+    /// Overlaps stay: they are 0 on any grid.
+    package mutating func forgetVolume(of side: ComparedSide) {
+        (volumeDifferenceML, volumeDifferencePercent) = (nil, nil)
+        switch side {
+        case .reference:
+            (volumeReferenceML, falseNegativeML) = (nil, nil)
+            for tolerance in addedPathLengthMM.keys { addedPathLengthMM[tolerance] = .some(nil) }
+        case .prediction: (volumePredictionML, falsePositiveML) = (nil, nil)
+        }
     }
 
     /// "2" for 2 mm, "2.5" for 2.5 mm.

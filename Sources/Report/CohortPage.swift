@@ -38,10 +38,22 @@ private func cohortHeader(_ cohort: CohortReport, _ charts: [OutcomeChart], _ no
         : "<p class=\"banner\"><strong>&#9888; Look at the trend of \(escaped(drifting.joined(separator: ", "))).</strong></p>"
     let list = notes.isEmpty ? "" : "<ul>\(notes.map { "<li>\(escaped($0))</li>" }.joined())</ul>"
     return """
-        <header><h1>Agreement with references</h1><p>\(words.joined(separator: ", ")).</p>\(list)\(drift)
+        <header><h1>Agreement with references</h1><p>\(words.joined(separator: ", ")).</p>\(warnings(cohort))\(list)\(drift)
         <p class="small">Definition: \(escaped(cohort.definition)). Undefined scores take no part in means and quartiles; they are \
-        counted. Intervals: 95 % bootstrap (\(cohort.bootstrap.resamples) resamples, seed \(cohort.bootstrap.seed)).</p>
+        counted. Intervals: 95 % bootstrap (\(cohort.bootstrap.resamples) resamples, seed \(cohort.bootstrap.seed)), from \
+        \(SampleSummary.fewestForInterval) cases on.</p>
         </header>
+        """
+}
+
+/// What makes scores doubtful, before them.
+private func warnings(_ cohort: CohortReport) -> String {
+    let told = cohort.cases.filter { !$0.warnings.isEmpty }
+    guard !told.isEmpty else { return "" }
+    let items = told.flatMap { one in one.warnings.map { "<li>\(escaped("\(one.name): \($0)"))</li>" } }
+    let words = told.count == 1 ? "1 case are" : "\(told.count) cases are"
+    return """
+        <div class="banner"><strong>&#9888; The scores of \(words) doubtful:</strong><ul>\(items.joined())</ul></div>
         """
 }
 
@@ -127,14 +139,17 @@ private func summaryTable(_ cohort: CohortReport) -> String {
     let rows = cohort.summary.flatMap { summary in
         measures.compactMap { measure -> [String]? in
             guard let sample = summary.measures[measure.key] else { return nil }
-            func pair(_ values: [Double?]?) -> String {
-                values.map { $0.map { score($0, digits: measure.digits) }.joined(separator: " to ") } ?? "&ndash;"
+            func pair(_ values: [Double?]) -> String {
+                values.map { score($0, digits: measure.digits) }.joined(separator: " to ")
+            }
+            func interval(_ values: [Double]?) -> String {
+                values.map(pair) ?? "n &lt; \(SampleSummary.fewestForInterval)"
             }
             return [
                 escaped(summary.name), escaped(measure.title), "\(sample.count)", "\(sample.undefined)",
-                score(sample.median, digits: measure.digits), pair(sample.medianConfidence95),
+                score(sample.median, digits: measure.digits), interval(sample.medianConfidence95),
                 pair([sample.lowerQuartile, sample.upperQuartile]), score(sample.mean, digits: measure.digits),
-                pair(sample.meanConfidence95), pair([sample.minimum, sample.maximum]),
+                interval(sample.meanConfidence95), pair([sample.minimum, sample.maximum]),
             ]
         }
     }

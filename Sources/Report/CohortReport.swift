@@ -24,7 +24,11 @@ package struct CohortReport: Codable, Sendable {
         package var structures: [StructureScores]
         package var unmatchedReference: [String]
         package var unmatchedPrediction: [String]
+        /// What makes its scores doubtful as a whole.
+        package var warnings: [String]
         package var findings: [String]
+        /// Whose grid it was compared on; nil where nothing was, and for cases that were read again.
+        package var gridSource: ComparisonGridSource?
         /// Why it could not be scored; nil when it was.
         package var fault: String?
 
@@ -34,6 +38,7 @@ package struct CohortReport: Codable, Sendable {
             structures: [StructureScores] = [],
             unmatchedReference: [String] = [],
             unmatchedPrediction: [String] = [],
+            warnings: [String] = [],
             findings: [String] = [],
             fault: String? = nil
         ) {
@@ -42,13 +47,15 @@ package struct CohortReport: Codable, Sendable {
             self.structures = structures
             self.unmatchedReference = unmatchedReference
             self.unmatchedPrediction = unmatchedPrediction
+            self.warnings = warnings
             self.findings = findings
             self.fault = fault
         }
 
         private enum CodingKeys: String, CodingKey {
-            case time, structures, findings, fault
+            case time, structures, warnings, findings, fault
             case name = "case"
+            case gridSource = "grid_source"
             case unmatchedReference = "unmatched_reference"
             case unmatchedPrediction = "unmatched_prediction"
         }
@@ -95,6 +102,7 @@ package struct CohortReport: Codable, Sendable {
         onlyReference: [String] = [],
         onlyPrediction: [String] = [],
         findings: [String] = [],
+        grids: Set<ComparisonGridSource> = [.ct],
         isComparableWithPublished: Bool = false
     ) {
         self.isComparableWithPublished = isComparableWithPublished
@@ -102,7 +110,7 @@ package struct CohortReport: Codable, Sendable {
         self.onlyReference = onlyReference
         self.onlyPrediction = onlyPrediction
         self.findings = findings
-        definition = StructureScores.definition
+        definition = StructureScores.definition(on: ComparisonGridSource.words(grids))
         bootstrap = Bootstrap()
         let scored = cases.flatMap { one in one.structures.map { (name: one.name, scores: $0) } }
         let byStructure = Dictionary(grouping: scored, by: \.scores.name).sorted { $0.key < $1.key }

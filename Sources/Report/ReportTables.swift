@@ -135,7 +135,7 @@ private func scoreTables(_ evaluation: CaseReport.Evaluation) -> String {
     let more = structureTable(["Structure"] + others.map(\.title), rows(others))
     return head + structureTable(["Structure"] + shown.map(\.title), rows(shown))
         + "<details><summary>All measures and their definitions</summary>\(more)\(definitions)</details>"
-        + "<p class=\"small\">Definition: \(escaped(StructureScores.definition)). A dash means undefined.</p>"
+        + "<p class=\"small\">Definition: \(escaped(StructureScores.definition(on: ComparisonGridSource.ct.words))). A dash means undefined.</p>"
 }
 
 private let definitions = """

@@ -9,7 +9,7 @@ struct EvaluateCommandTests {
             var dice: Double?
             var surface_dice: [String: Double?]
             var hausdorff_95_mm: Double?
-            var volume_reference_ml: Double
+            var volume_reference_ml: Double?
         }
         var structures: [Structure]
         var unmatched_reference: [String]
@@ -20,7 +20,9 @@ struct EvaluateCommandTests {
             var members: [String]
         }
         var derived: [Derived]?
+        var warnings: [String]
         var findings: [String]
+        var grid_source: String
         var grid_spacing_mm: [Double]
     }
 
@@ -67,12 +69,12 @@ struct EvaluateCommandTests {
             ]
             .volume_reference_ml
         }
-        let (left, right) = (try volume("Lung_L"), try volume("Lung_R"))
+        let (left, right) = (try #require(try volume("Lung_L")), try #require(try volume("Lung_R")))
         let missing = 2 * left / (2 * left + right)
         let toUnion = try scores("--reference", parts, "--prediction", union)
         #expect(toUnion.structures.map(\.name) == ["Lungs"])
         #expect(abs((toUnion.structures[0].dice ?? 0) - missing) < 1e-9)
-        #expect(abs(toUnion.structures[0].volume_reference_ml - left - right) < 1e-6)
+        #expect(abs((toUnion.structures[0].volume_reference_ml ?? 0) - left - right) < 1e-6)
         #expect(toUnion.derived == [.init(name: "Lungs", side: "reference", members: ["Lung_L", "Lung_R"])])
         #expect(toUnion.findings.contains { $0.contains("compared with the union of its Lung_L and Lung_R") })
         #expect(toUnion.unmatched_reference == ["Lung_L", "Lung_R"] && toUnion.unmatched_prediction.isEmpty)
@@ -204,7 +206,7 @@ struct EvaluateCommandTests {
             "--reference",
             other + "/truth/rtstruct.dcm",
             "--prediction",
-            own + "/truth/seg.dcm",
+            other + "/truth/seg.dcm",
             "--ct",
             own + "/ct",
             "--ct",
@@ -213,22 +215,66 @@ struct EvaluateCommandTests {
         #expect(zip(set.grid_spacing_mm, [6, 6, 9]).allSatisfy { abs($0 - $1) < 1e-6 })
     }
 
-    @Test("contours of another scan are scored with a word about it")
-    func otherScan() throws {
+    @Test("comma-separated values name what only one side has and what was found, and standard error does so, too")
+    func csvRemarks() throws {
         let place = try TemporaryFolder()
-        let own = try place.phantom("own", "--seed", "1")
-        let other = try place.phantom("other", "--seed", "2")
+        let truth = try place.phantom() + "/truth"
+        // The heart in the place of a lung: drawn on a part of the lung's slices.
+        let folder = "\(place.path)/side"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        for (from, to) in [("Heart", "Lung_L"), ("Esophagus", "Other, named")] {
+            try FileManager.default.copyItem(atPath: "\(truth)/\(from).nii.gz", toPath: "\(folder)/\(to).nii.gz")
+        }
+        let prediction = "\(truth)/Lung_L.nii.gz"
         let outcome = try Program.contourctl(
-            "evaluate",
-            "--reference",
-            other + "/truth/rtstruct.dcm",
-            "--prediction",
-            own + "/truth/rtstruct.dcm",
-            "--ct",
-            own + "/ct"
+            ["evaluate", "--reference", folder, "--prediction", prediction, "--csv"]
         )
-        #expect(outcome.status == 0)
-        #expect(outcome.output.contains("the reference lies in another Frame of Reference"))
-        #expect(!outcome.output.contains("the prediction lies in another"))
+        let lines = outcome.output.split(separator: "\n").map(String.init)
+        #expect(lines[0].hasSuffix(",remark"))
+        #expect(lines.contains { $0.hasPrefix("\"Other, named\",,") && $0.hasSuffix(",only in the reference") })
+        #expect(lines.contains { $0.hasPrefix(",") && $0.contains("Lung_L: the reference has slices") })
+        #expect(outcome.errors.contains("Lung_L: the reference has slices"))
+    }
+
+    @Test("a label map in a folder takes its names from --label, alone and beside masks")
+    func labelsInFolders() throws {
+        let place = try TemporaryFolder()
+        let truth = try place.phantom() + "/truth"
+        let (alone, beside) = ("\(place.path)/alone", "\(place.path)/beside")
+        for folder in [alone, beside] {
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            // Every organ of the phantom by a value of its own.
+            try FileManager.default.copyItem(atPath: "\(truth)/organs.nii.gz", toPath: "\(folder)/organs.nii.gz")
+        }
+        try FileManager.default.copyItem(atPath: "\(truth)/Lung_L.nii.gz", toPath: "\(beside)/Lung_L.nii.gz")
+        let file = "\(truth)/organs.nii.gz"
+        let named = ["--label", "First=1", "--label", "Second=2"]
+        for folder in [alone, beside] {
+            let outcome = try Program.contourctl(
+                ["evaluate", "--json", "--reference", folder, "--prediction", file] + named
+            )
+            try #require(outcome.status == 0, "\(outcome.errors)")
+            let result = try JSONDecoder().decode(Scores.self, from: Data(outcome.output.utf8))
+            let dice = Dictionary(uniqueKeysWithValues: result.structures.map { ($0.name, $0.dice) })
+            #expect(dice["First"] == 1 && dice["Second"] == 1, "\(folder): \(dice)")
+        }
+    }
+
+    @Test(
+        "a name that nothing has is an error with status 64 that names it",
+        arguments: [
+            ("--per-organ-tolerance", "nothing is called Hart"), ("--label", "no label map was read with Hart"),
+        ]
+    )
+    func unknownNames(_ option: String, _ words: String) throws {
+        let place = try TemporaryFolder()
+        let truth = try place.phantom() + "/truth"
+        let arguments = ["evaluate", "--reference", truth + "/rtstruct.dcm", "--prediction", truth + "/seg.dcm"]
+        let wrong = try Program.contourctl(arguments + [option, "Hart=1"])
+        #expect(wrong.status == 64 && wrong.output.isEmpty)
+        #expect(wrong.errors.contains("\(option): \(words)") && wrong.errors.contains("Heart"), "\(wrong.errors)")
+        // Any spelling of a name will do.
+        let outcome = try Program.contourctl(arguments + ["--per-organ-tolerance", "HEART=1"])
+        #expect(outcome.status == 0, "\(outcome.errors)")
     }
 }

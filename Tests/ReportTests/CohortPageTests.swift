@@ -86,6 +86,29 @@ struct CohortPageTests {
         #expect(open == ["html", "body"])
     }
 
+    @Test("what makes scores doubtful stands before them, with its case")
+    func warnings() throws {
+        var doubtful = cohort
+        doubtful.cases[1].warnings = ["the reference and the prediction are of different patients"]
+        let page = cohortHTML(doubtful)
+        let place = try #require(page.range(of: "b: the reference and the prediction are of different patients"))
+        #expect(place.lowerBound < (try #require(page.range(of: "<h2>"))).lowerBound)
+        #expect(!cohortHTML(cohort).contains("doubtful"))
+    }
+
+    @Test("three cases have no interval, and the table says why")
+    func noInterval() {
+        #expect(cohortHTML(cohort).contains("<td>n &lt; 5</td>"))
+    }
+
+    @Test("where limits lie near the mean their words do not lie over each other")
+    func chartWords() {
+        let near = cohortHTML(CohortReport(cases: []), charts: [chart(Array(repeating: 0.97, count: 21) + [0.2])])
+        #expect(near.contains(">limits<") && !near.contains(">mean<") && !near.contains(">limit<"))
+        let apart = cohortHTML(CohortReport(cases: []), charts: [chart((0..<22).map { $0 % 2 == 0 ? 0.95 : 0.97 })])
+        #expect(apart.contains(">mean<") && apart.contains(">limit<"))
+    }
+
     private func chart(_ values: [Double]) -> OutcomeChart {
         OutcomeChart(
             structure: "Lung_L",

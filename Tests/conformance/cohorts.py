@@ -27,6 +27,7 @@ def main():
                 for seed in (1, 2, 3)}
         one_case(checks, made[1])
         beyond_the_segmentation(checks, made[1], scratch)
+        of_different_scans(checks, made, scratch)
         by_series(checks, made, scratch)
         by_name(checks, scratch)
         one_broken(checks, scratch)
@@ -81,6 +82,45 @@ def beyond_the_segmentation(checks, made, scratch):
     checks.check("what it lacks costs", scores[0]["Body"][0] < 0.8 if "Body" in scores[0] else min(
         dice for dice, *_ in scores[0].values()) < 0.8, scores[0])
     checks.none("and nothing is said to lie outside", [f for f in answers[0]["findings"] if "on no slice" in f])
+
+
+def of_different_scans(checks, made, scratch):
+    """Objects that say whose they are and where they lie must belong together."""
+    (ct, truth), (_, other) = made[1], made[2]
+    for reference in ("rtstruct", "seg"):
+        for prediction in ("seg", "rtstruct"):
+            done = product.contourctl("evaluate", "--reference", f"{other}/{reference}.dcm", "--prediction",
+                                      f"{truth}/{prediction}.dcm", "--json")
+            checks.check(f"{reference} and {prediction} of two scans are refused",
+                         done.status == 65 and "E_OTHER_FRAME" in done.stderr and not done.stdout, f"{done.status} {done.stderr}")
+    patient = pydicom.dcmread(f"{truth}/seg.dcm")
+    patient.PatientID = "SECRET-4711"
+    patient.save_as(f"{scratch}/patient.dcm")
+    arguments = ["evaluate", "--reference", f"{scratch}/patient.dcm", "--prediction", f"{truth}/rtstruct.dcm"]
+    done = product.contourctl(*arguments, "--json")
+    answer = follows_schema(checks, "another patient", done.stdout)
+    checks.check("another patient is a warning in JSON and on standard error",
+                 any("different patients" in warning for warning in answer["warnings"]) and "different patients" in done.stderr
+                 and done.status == 0, f"{done.status} {done.stderr}")
+    shown = [done.stdout + done.stderr]
+    for form in ([], ["--csv"]):
+        done = product.contourctl(*arguments, *form)
+        shown.append(done.stdout + done.stderr)
+        checks.check(f"and in {form or 'text'}", "WARNING: " in done.stdout and "different patients" in done.stderr, done.stdout)
+    checks.none("no Patient ID is printed", [text for text in shown if "4711" in text or "PHANTOM" in text])
+    for side, name in (("approved", "patient.dcm"), ("made", None)):
+        os.makedirs(f"{scratch}/of-patients/{side}/case")
+        shutil.copy(f"{scratch}/{name}" if name else f"{truth}/rtstruct.dcm", f"{scratch}/of-patients/{side}/case")
+    page = f"{scratch}/patients.html"
+    done = product.contourctl("evaluate", "--reference", f"{scratch}/of-patients/approved", "--prediction",
+                              f"{scratch}/of-patients/made", "--json", "--html", page)
+    answer = follows_schema(checks, "a cohort with another patient", done.stdout)
+    with open(page, encoding="utf-8") as file:
+        html = file.read()
+    checks.check("so is one in a cohort, and its page says so first",
+                 answer["cases"][0]["warnings"] and "different patients" in done.stderr
+                 and 0 < html.find("different patients") < html.find("<h2>"), done.stderr)
+    checks.check("the definition names the grid", "on the grid of the reference" in answer["definition"], answer["definition"])
 
 
 def by_series(checks, made, scratch):

@@ -137,6 +137,8 @@ struct CohortPairs {
     private(set) var onlyPrediction: [String] = []
     /// What was left out of the folders and why.
     private(set) var findings: [String] = []
+    /// Cases of one name that were not matched, as they contour different series.
+    private(set) var differences: [String] = []
 
     /// - Throws: `SystemError` when a folder cannot be listed.
     init(of request: ComparisonRequest) throws(SystemError) {
@@ -168,6 +170,18 @@ struct CohortPairs {
         if open.count == 1 && free.count == 1 && pairs.isEmpty { match { !Self.areOfDifferentSeries($0, $1) } }
         pairs.sort { $0.reference.name < $1.reference.name }
         (onlyReference, onlyPrediction) = (open.map(\.name), free.map(\.name))
+        let isAlone = references.count == 1 && predictions.count == 1
+        differences = open.flatMap { reference in
+            free.filter { prediction in
+                (isAlone || Directory.name(of: reference.name) == Directory.name(of: prediction.name))
+                    && Self.areOfDifferentSeries(reference, prediction)
+            }.map { prediction in
+                """
+                \(reference.name) of the reference and \(prediction.name) of the prediction contour different series and \
+                were not matched
+                """
+            }
+        }
     }
 
     private static func areOfDifferentSeries(_ a: CohortCase, _ b: CohortCase) -> Bool {

@@ -14,7 +14,8 @@ package func comparesCohorts(_ request: ComparisonRequest) throws -> Bool {
 /// Scores every case that both folders have. A case that cannot be scored is told and costs no other.
 ///
 /// - Parameter progress: cases done, cases to do.
-/// - Throws: `SystemError` when a folder cannot be listed; `Fault` when no case has a partner.
+/// - Throws: `SystemError` when a folder cannot be listed; `Fault` when no case has a partner; `UnknownNames` when no case
+///   has a structure that the request names.
 package func compareCohorts(
     _ request: ComparisonRequest,
     progress: (Int, Int) -> Void = { _, _ in }
@@ -25,9 +26,11 @@ package func compareCohorts(
             .permanent,
             "E_NO_CASES",
             "No case of the reference has a partner: \(list(matched.onlyReference)) and \(list(matched.onlyPrediction)).",
-            hint: "Cases are matched by the series that they contour, or by the name of their folder or file."
+            hint: "Cases are matched by the series that they contour, or by the name of their folder or file.",
+            details: matched.differences
         )
     }
+    try checkNames(request, matched)
     let scan = request.ct.isEmpty ? nil : try SeriesScan(paths: request.ct, limits: AdmissionLimits())
     var cases: [CohortReport.Case] = []
     for (index, pair) in matched.pairs.enumerated() {
@@ -35,11 +38,13 @@ package func compareCohorts(
         cases.append(score(pair, request, scan))
     }
     progress(matched.pairs.count, matched.pairs.count)
+    let grids = Set(cases.compactMap(\.gridSource))
     return CohortReport(
         cases: cases,
         onlyReference: matched.onlyReference,
         onlyPrediction: matched.onlyPrediction,
-        findings: matched.findings,
+        findings: matched.findings + matched.differences,
+        grids: grids.isEmpty ? Set(ComparisonGridSource.allCases) : grids,
         isComparableWithPublished: matched.pairs.allSatisfy { PublicCollection(of: $0.reference.path) == .lctsc }
     )
 }
@@ -54,15 +59,20 @@ private func score(
     request.prediction = pair.prediction.path
     request.labels = request.labelsOfCases
     do {
-        let comparison = try compareStructures(request, scan: scan)
-        return CohortReport.Case(
+        let reference = try StructureSource(request.reference, labels: request.labels)
+        let prediction = try StructureSource(request.prediction, labels: request.labels)
+        let comparison = try compareStructures(request, reference, prediction, scan: scan)
+        var scored = CohortReport.Case(
             name: pair.reference.name,
             structures: comparison.structures,
             unmatchedReference: comparison.unmatchedReference,
             unmatchedPrediction: comparison.unmatchedPrediction,
+            warnings: comparison.warnings,
             findings: comparison.findings,
             fault: comparison.structures.isEmpty ? "no structure has one name on both sides" : nil
         )
+        scored.gridSource = comparison.gridSource
+        return scored
     } catch {
         let fault = classify(error)
         return CohortReport.Case(
@@ -70,6 +80,17 @@ private func score(
             fault: "\(fault.code): \(fault.message) \(fault.hint)"
         )
     }
+}
+
+/// Before anything is scored, as that may take hours. Names that are right are found in the first cases.
+private func checkNames(_ request: ComparisonRequest, _ matched: CohortPairs) throws(UnknownNames) {
+    var names = NamesAskedFor(request)
+    for path in matched.pairs.flatMap({ [$0.reference.path, $0.prediction.path] }) {
+        if names.areAllFound { return }
+        // One that cannot be read is told when its case is scored.
+        if let source = try? StructureSource(path, labels: request.labelsOfCases) { names.find(in: source) }
+    }
+    try names.check()
 }
 
 private func list(_ names: [String]) -> String {

@@ -35,7 +35,8 @@ private func draw(
 ) throws -> CasePicture? {
     let reference = try StructureSource(pair.reference.path, labels: request.labelsOfCases)
     let prediction = try StructureSource(pair.prediction.path, labels: request.labelsOfCases)
-    let geometry = try comparisonGrid(scan, reference, prediction)
+    let stack = try scan.map { try ctStack($0, reference, prediction) }
+    let geometry = try comparisonGrid(stack, reference, prediction).geometry
     let pairing = StructurePairing(reference: reference.names, prediction: prediction.names)
     let compared = pairing.pairs.first {
         comparedName(of: $0, reference.names, prediction.names).name == worst.structure
@@ -44,10 +45,12 @@ private func draw(
     let truth = try reference.union(of: compared.reference, on: geometry)
     let mask = try prediction.union(of: compared.prediction, on: geometry)
     var ct: Volume<Int16>?
-    if let scan, let stack = ctStacks(scan, reference, prediction).first {
+    if let stack {
         let series = try loadCTSeries(files: stack.files, threads: request.threads)
         if series.volume.geometry.dimensions == geometry.dimensions { ct = series.volume }
     }
     let name = "\(worst.name), \(worst.structure)"
-    return try worstPicture(name, ct: ct, prediction: mask, reference: truth)
+    var picture = try worstPicture(name, ct: ct, prediction: mask, reference: truth)
+    if ct == nil { picture?.caption += " (outlines alone: no CT was named, see --ct)" }
+    return picture
 }

@@ -1,21 +1,23 @@
 import Dicom
 import Imaging
+import Metrics
 
 /// The grid of the CT if there is one, otherwise that of the reference, otherwise that of the prediction. A Segmentation
-/// leaves out slices in which it has nothing, so its grid is made longer where contours of the other side go on.
+/// leaves out slices in which it has nothing, so its grid is made longer where the other side goes on.
 ///
-/// - Throws: `Fault` when no side has a grid or the CT is not the only one; `DicomError` when it is none that can be used.
+/// - Parameter ct: the stack that is meant, as `ctStack` finds it.
+/// - Throws: `Fault` when no side has a grid; `DicomError` when the CT's is none that can be used.
 func comparisonGrid(
-    _ scan: SeriesScan?,
+    _ ct: SeriesScan.Stack?,
     _ reference: StructureSource,
     _ prediction: StructureSource
-) throws -> VolumeGeometry {
-    if let scan { return try ctGrid(scan, reference, prediction) }
+) throws -> (geometry: VolumeGeometry, source: ComparisonGridSource) {
+    if let ct { return (try grid(of: ct), .ct) }
     if let grid = reference.grid {
-        return reference.mayLackSlices ? grid.reaching(prediction.contourSlices(on: grid)) : grid
+        return (reference.mayLackSlices ? grid.reaching(prediction.slices(on: grid)) : grid, .reference)
     }
     if let grid = prediction.grid {
-        return prediction.mayLackSlices ? grid.reaching(reference.contourSlices(on: grid)) : grid
+        return (prediction.mayLackSlices ? grid.reaching(reference.slices(on: grid)) : grid, .prediction)
     }
     throw Fault(
         .permanent,
@@ -25,12 +27,14 @@ func comparisonGrid(
     )
 }
 
-/// The grid of the CT that the reference refers to, or else the prediction; or of the only one.
-private func ctGrid(
+/// The scan that the reference refers to, or else the prediction; or the only one.
+///
+/// - Throws: `Fault` when there is none, or several.
+func ctStack(
     _ scan: SeriesScan,
     _ reference: StructureSource,
     _ prediction: StructureSource
-) throws -> VolumeGeometry {
+) throws(Fault) -> SeriesScan.Stack {
     let candidates = ctStacks(scan, reference, prediction)
     guard candidates.count == 1 else {
         throw Fault(
@@ -40,10 +44,14 @@ private func ctGrid(
             hint: "Name the folder of the one series that the contours were drawn on."
         )
     }
+    return candidates[0]
+}
+
+private func grid(of ct: SeriesScan.Stack) throws -> VolumeGeometry {
     let examination = examineStack(
-        candidates[0].headers,
+        ct.headers,
         limits: AdmissionLimits(),
-        seriesInstanceCount: candidates[0].seriesInstanceCount
+        seriesInstanceCount: ct.seriesInstanceCount
     )
     guard let geometry = examination.geometry, examination.gaps.isEmpty else {
         throw DicomError.refused(examination.findings)
@@ -53,7 +61,11 @@ private func ctGrid(
 
 /// The scans that the reference refers to, or else the prediction; of several that nobody refers to, as NIfTI names no
 /// series, the first with the grid of a side; or all.
-func ctStacks(_ scan: SeriesScan, _ reference: StructureSource, _ prediction: StructureSource) -> [SeriesScan.Stack] {
+private func ctStacks(
+    _ scan: SeriesScan,
+    _ reference: StructureSource,
+    _ prediction: StructureSource
+) -> [SeriesScan.Stack] {
     let stacks = scan.stacks.filter { !$0.key.isLocalizer }
     let meant = [reference, prediction].map { side in
         stacks.filter { side.referencedSeriesInstanceUIDs.contains($0.key.seriesInstanceUID) }

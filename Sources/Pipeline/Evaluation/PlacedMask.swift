@@ -1,25 +1,39 @@
 import Dicom
 import Imaging
+import Metrics
 
 /// A structure of a file as a mask on a grid, and what its contours or frames went through to become one.
 package struct PlacedMask: Sendable {
+    /// What it was made of.
+    package enum Piece: String, Sendable { case contour, frame, voxel }
+
     package var mask: Mask
+    package var piece: Piece
     /// Contours or frames that lie on no slice of the grid.
     package var outside = 0
+    /// Contours or frames that lie on slices of the grid, but in part or wholly beside its picture; voxels that lie outside
+    /// of the grid.
+    package var beside = 0
     /// Contours or frames that lie between slices.
     package var offSlice = OffSlice()
     /// Contours that enclose nothing or are damaged.
     package var leftOut = 0
 
+    /// Whether it has something and the grid nothing of it: its volume there is not known.
+    package var isOffGrid: Bool { outside + beside > 0 && !mask.voxels.contains { $0 != 0 } }
+
     /// What a reader of scores must know, one sentence each.
     ///
     /// - Parameters:
     ///   - name: of the structure.
-    ///   - side: `reference` or `prediction`.
     ///   - grid: whose slices these are, `CT` or `grid`.
-    func findings(_ name: String, of side: String, on grid: String) -> [String] {
+    func findings(_ name: String, of side: ComparedSide, on grid: String) -> [String] {
         var findings: [String] = []
         if outside > 0 { findings.append("\(name): \(counted(outside, side)) on no slice of the \(grid)") }
+        if beside > 0 {
+            let place = piece == .voxel ? "outside of" : "in part or wholly beside the picture of"
+            findings.append("\(name): \(counted(beside, side)) \(place) the \(grid), where nothing counts")
+        }
         if offSlice.count > 0 {
             let distance = (offSlice.farthestMM * 100).rounded() / 100
             findings.append(
@@ -32,7 +46,7 @@ package struct PlacedMask: Sendable {
         if leftOut > 0 {
             findings.append(
                 """
-                \(name): \(leftOut) \(leftOut == 1 ? "contour" : "contours") of the \(side) \(leftOut == 1 ? "is" : "are") \
+                \(name): \(leftOut) \(leftOut == 1 ? "contour" : "contours") of the \(side.rawValue) \(leftOut == 1 ? "is" : "are") \
                 open, a point or damaged, and left out
                 """
             )
@@ -43,7 +57,7 @@ package struct PlacedMask: Sendable {
             let rest = skipped.count > 10 ? " and \(skipped.count - 10) more" : ""
             findings.append(
                 """
-                \(name): the \(side) skips \(skipped.count) \(skipped.count == 1 ? "slice" : "slices") between slices \
+                \(name): the \(side.rawValue) skips \(skipped.count) \(skipped.count == 1 ? "slice" : "slices") between slices \
                 that it has (\(shown)\(rest), counted from 1)
                 """
             )
@@ -51,8 +65,18 @@ package struct PlacedMask: Sendable {
         return findings
     }
 
-    private func counted(_ count: Int, _ side: String) -> String {
-        count == 1 ? "1 contour of the \(side) lies" : "\(count) contours of the \(side) lie"
+    /// Said instead of a volume that nobody can know.
+    static func offGrid(_ name: String, of side: ComparedSide, on grid: String) -> String {
+        """
+        \(name): the \(side.rawValue) lies wholly outside of \(grid), so its volume is undefined there; was it drawn on this \
+        scan?
+        """
+    }
+
+    private func counted(_ count: Int, _ side: ComparedSide) -> String {
+        count == 1
+            ? "1 \(piece.rawValue) of the \(side.rawValue) lies"
+            : "\(count) \(piece.rawValue)s of the \(side.rawValue) lie"
     }
 
     /// Slices without a voxel between the first and the last that have one.

@@ -9,12 +9,28 @@ import Segmentation
 package struct ReferenceMasks {
     package enum Kind: String, Codable, Sendable { case rtStructureSet = "rtstruct", segmentation = "seg", nifti }
 
+    /// Who says what the values of a NIfTI file are.
+    package enum LabelStatement: Sendable {
+        /// Somebody said that this very file has these labels.
+        case ofThisFile
+        /// Somebody said that the label map of a folder has them, and there may be masks beside it.
+        case ofFolder
+        /// Nobody: they are what the model calls them.
+        case assumed
+    }
+
     package let kind: Kind
     package let sopInstanceUID: String?
     package let referencedSeriesInstanceUIDs: [String]
     /// Empty where the file names none, as NIfTI.
     package let frameOfReferenceUIDs: [String]
     package let names: [String]
+    /// Whose contours they are; nil where the file does not say, as NIfTI.
+    private(set) var patient: PatientDigest?
+    /// Whether it is a NIfTI file with several structures.
+    private(set) var isLabelMap = false
+    /// Labels that somebody named and this file has a structure for.
+    private(set) var labelsUsed: Set<String> = []
     /// The grid that the structures were drawn on; nil for an RT Structure Set, whose contours have none.
     package let grid: VolumeGeometry?
     /// Of an RT Structure Set (PS3.3 C.8.8.16): APPROVED, UNAPPROVED or REJECTED.
@@ -23,19 +39,23 @@ package struct ReferenceMasks {
     private(set) var defects: [Int: RTStructureDefect] = [:]
     /// ROI Numbers of contours that belong to no structure.
     private(set) var unknownROINumbers: [Int] = []
-    /// The lowest and the highest slice index of its contours on a grid; nil where it has frames or voxels instead.
-    private(set) var contourSlices: (VolumeGeometry) -> ClosedRange<Double>? = { _ in nil }
+    /// The lowest and the highest slice index of its contours or frames on a grid; nil for voxels.
+    private(set) var slices: (VolumeGeometry) -> ClosedRange<Double>? = { _ in nil }
     private let load: (Int, VolumeGeometry) throws -> PlacedMask
 
     /// - Parameters:
     ///   - path: the file; NIfTI by its name, everything else as DICOM.
     ///   - labels: names of the values of a NIfTI label map.
-    ///   - areStated: whether somebody said that this very file has these labels. If not, a file that holds 1 alone
-    ///     is the mask of a structure and named after its file: nothing is guessed.
+    ///   - statement: who says so. If nobody does so of this very file, one that holds 1 alone is the mask of a structure
+    ///     and named after its file: nothing is guessed.
     /// - Throws: `DicomError`, `StructureError`, `NiftiError`.
-    package init(contentsOf path: String, labels: [String: UInt8] = [:], areStated: Bool = true) throws {
+    package init(
+        contentsOf path: String,
+        labels: [String: UInt8] = [:],
+        statement: LabelStatement = .ofThisFile
+    ) throws {
         if Self.isNifti(path) {
-            try self.init(nifti: path, labels: labels, areStated: areStated)
+            try self.init(nifti: path, labels: labels, statement: statement)
             return
         }
         switch try InstanceHeader(contentsOf: path).kind {
@@ -53,18 +73,21 @@ package struct ReferenceMasks {
                 let offSlice = set.structures[index].offSlice(on: geometry)
                 return PlacedMask(
                     mask: mask,
+                    piece: .contour,
                     outside: outside,
+                    beside: set.structures[index].contoursBeside(on: geometry),
                     offSlice: offSlice,
                     leftOut: set.structures[index].contoursLeftOut
                 )
             }
+            patient = set.patient
             approvalStatus = set.approvalStatus
             defects = Dictionary(
                 set.structures.enumerated().compactMap { index, structure in structure.defect.map { (index, $0) } },
                 uniquingKeysWith: { first, _ in first }
             )
             unknownROINumbers = set.unknownROINumbers
-            contourSlices = { geometry in
+            slices = { geometry in
                 let contours = set.structures.flatMap(\.contours).filter { $0.points.count >= 3 }
                 let slices = contours.map { geometry.continuousIndex(of: $0.points[0]).z }.filter(\.isFinite)
                 guard let low = slices.min(), let high = slices.max() else { return nil }
@@ -83,8 +106,16 @@ package struct ReferenceMasks {
                 let number = object.segments[index].number
                 let (mask, outside) = object.mask(ofSegment: number, on: geometry)
                 let offSlice = object.offSlice(ofSegment: number, on: geometry)
-                return PlacedMask(mask: mask, outside: outside, offSlice: offSlice)
+                return PlacedMask(
+                    mask: mask,
+                    piece: .frame,
+                    outside: outside,
+                    beside: object.framesBeside(ofSegment: number, on: geometry),
+                    offSlice: offSlice
+                )
             }
+            patient = object.patient
+            slices = object.slices
         default:
             throw StructureError.unreadable(reason: "it is neither an RT Structure Set nor a Segmentation nor NIfTI")
         }
@@ -108,15 +139,17 @@ package struct ReferenceMasks {
         self.load = load
     }
 
-    private init(nifti path: String, labels: [String: UInt8], areStated: Bool) throws {
+    private init(nifti path: String, labels: [String: UInt8], statement: LabelStatement) throws {
         let volume = try NiftiFile.readLabels(path)
         let present = Set(volume.voxels).subtracting([0]).sorted()
         let file = Directory.name(of: path).components(separatedBy: ".nii")[0]
         let known = Dictionary(labels.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
         let isNamed = labels.keys.contains { StructureName($0) == StructureName(file) }
         // A mask without a voxel is one too: it says that nothing was found, and is scored so.
-        let isMask = present.count <= 1 && (labels.isEmpty || (isNamed || !areStated) && present.allSatisfy { $0 == 1 })
-        let expected = areStated ? Set(known.keys) : []
+        let isMask =
+            present.count <= 1
+            && (labels.isEmpty || (isNamed || statement != .ofThisFile) && present.allSatisfy { $0 == 1 })
+        let expected = statement == .assumed ? [] : Set(known.keys)
         let values: [(String, Set<UInt8>)] =
             isMask
             ? [(file, Set(present))]
@@ -132,9 +165,18 @@ package struct ReferenceMasks {
             let wanted = values[index].1
             let mask = Mask(geometry: volume.geometry, voxels: volume.voxels.map { wanted.contains($0) ? 1 : 0 })
             // Its header holds the grid in 32-bit numbers: the CT's own is meant.
-            if mask.isOn(geometry) { return PlacedMask(mask: Mask(geometry: geometry, voxels: mask.voxels)) }
-            return PlacedMask(mask: mask.resampledNearest(to: geometry, outside: 0, threads: 1))
+            if mask.isOn(geometry) {
+                return PlacedMask(mask: Mask(geometry: geometry, voxels: mask.voxels), piece: .voxel)
+            }
+            return PlacedMask(
+                mask: mask.resampledNearest(to: geometry, outside: 0, threads: 1),
+                piece: .voxel,
+                beside: mask.voxels(outsideOf: geometry)
+            )
         }
+        isLabelMap = !isMask
+        let names = Set(names.map(StructureName.init))
+        labelsUsed = Set(labels.keys).filter { names.contains(StructureName($0)) }
     }
 
     /// Whether its places are those of a CT: places in different Frames of Reference cannot be compared (PS3.3
@@ -161,6 +203,28 @@ package struct ReferenceMasks {
 extension Volume {
     /// Whether this volume's voxels are those of another grid, to a hundredth of a voxel.
     package func isOn(_ other: VolumeGeometry) -> Bool { geometry.isGrid(of: other) }
+}
+
+extension Mask {
+    /// How many of its voxels have their centre outside of another grid.
+    fileprivate func voxels(outsideOf grid: VolumeGeometry) -> Int {
+        let d = geometry.dimensions
+        let upper = Vector3(Double(grid.dimensions.i), Double(grid.dimensions.j), Double(grid.dimensions.k))
+        func isOutside(_ i: Int, _ j: Int, _ k: Int) -> Bool {
+            let at = grid.continuousIndex(of: geometry.patientPoint(i: Double(i), j: Double(j), k: Double(k)))
+            // Up to a hundredth of a voxel, as grids are compared.
+            return
+                !(at.x >= -0.51 && at.y >= -0.51 && at.z >= -0.51 && at.x <= upper.x - 0.49
+                && at.y <= upper.y - 0.49 && at.z <= upper.z - 0.49)
+        }
+        let ends = [[0, d.i - 1], [0, d.j - 1], [0, d.k - 1]]
+        let corners = ends[0].flatMap { i in ends[1].flatMap { j in ends[2].map { (i, j, $0) } } }
+        guard corners.contains(where: isOutside) else { return 0 }
+        let plane = d.i * d.j
+        return voxels.indices.count { n in
+            voxels[n] != 0 && isOutside(n % d.i, n % plane / d.i, n / plane)
+        }
+    }
 }
 
 extension VolumeGeometry {

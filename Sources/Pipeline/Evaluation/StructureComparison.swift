@@ -51,15 +51,20 @@ package struct StructureComparison: Codable, Sendable {
     package var unmatchedPrediction: [String]
     /// Structures that one side does not have, but their parts; nil where there is none.
     package var derived: [DerivedUnion]?
+    /// What makes the scores doubtful as a whole: another patient, another scan, a side that lies outside of the grid.
+    package var warnings: [String]
     /// What a reader of the scores must know.
     package var findings: [String]
-    /// Columns, rows and slices of the grid on which both were compared, and its spacing in mm.
+    /// Whose grid both were compared on.
+    package var gridSource: ComparisonGridSource
+    /// Columns, rows and slices of that grid, and its spacing in mm.
     package var gridDimensions: [Int]
     package var gridSpacingMM: [Double]
     package var definition: String
 
     private enum CodingKeys: String, CodingKey {
-        case structures, derived, findings, definition
+        case structures, derived, warnings, findings, definition
+        case gridSource = "grid_source"
         case unmatchedReference = "unmatched_reference"
         case unmatchedPrediction = "unmatched_prediction"
         case gridDimensions = "grid_dimensions"
@@ -72,33 +77,40 @@ package struct StructureComparison: Codable, Sendable {
 /// Both are laid on one grid: that of the CT when it is named, otherwise that of the reference, otherwise that of
 /// the prediction. Contours are filled once by the even-odd rule at voxel centres.
 ///
-/// - Throws: `Fault` with the file and what is wrong with it; `DicomError`, `SystemError`.
+/// - Throws: `Fault` with the file and what is wrong with it, or where the sides lie in different Frames of Reference;
+///   `UnknownNames`; `DicomError`, `SystemError`.
 package func compareStructures(_ request: ComparisonRequest) throws -> StructureComparison {
     let scan = request.ct.isEmpty ? nil : try SeriesScan(paths: request.ct, limits: AdmissionLimits())
-    return try compareStructures(request, scan: scan)
-}
-
-/// The same with the CT headers at hand.
-func compareStructures(_ request: ComparisonRequest, scan: SeriesScan?) throws -> StructureComparison {
     let reference = try StructureSource(request.reference, labels: request.labels)
     let prediction = try StructureSource(request.prediction, labels: request.labels)
-    let geometry = try comparisonGrid(scan, reference, prediction)
+    var names = NamesAskedFor(request)
+    names.find(in: reference)
+    names.find(in: prediction)
+    try names.check()
+    return try compareStructures(request, reference, prediction, scan: scan)
+}
+
+/// The same with both sides and the CT headers at hand.
+func compareStructures(
+    _ request: ComparisonRequest,
+    _ reference: StructureSource,
+    _ prediction: StructureSource,
+    scan: SeriesScan?
+) throws -> StructureComparison {
+    let ct = try scan.map { try ctStack($0, reference, prediction) }
+    let identity = try ComparedIdentity(reference: reference, prediction: prediction, ct: ct)
+    let (geometry, source) = try comparisonGrid(ct, reference, prediction)
     var result = StructureComparison(
         structures: [],
         unmatchedReference: [],
         unmatchedPrediction: [],
-        findings: [],
+        warnings: identity.warnings,
+        findings: identity.findings,
+        gridSource: source,
         gridDimensions: [geometry.dimensions.i, geometry.dimensions.j, geometry.dimensions.k],
         gridSpacingMM: [geometry.spacing.x, geometry.spacing.y, geometry.spacing.z],
-        definition: StructureScores.definition
+        definition: StructureScores.definition(on: source.words)
     )
-    for (side, source) in [("reference", reference), ("prediction", prediction)]
-    where source.liesElsewhere(than: geometry) {
-        result.findings.append(
-            "the \(side) lies in another Frame of Reference than the grid: it was drawn on another scan, "
-                + "and the scores mean nothing unless both were registered"
-        )
-    }
     let tolerances = Dictionary(
         request.toleranceByStructure.map { (StructureName($0.key), $0.value) },
         uniquingKeysWith: { first, _ in first }
@@ -114,19 +126,25 @@ func compareStructures(_ request: ComparisonRequest, scan: SeriesScan?) throws -
         }
         if let derived { result.derived = (result.derived ?? []) + [derived] }
         var masks: [Mask] = []
+        var offGrid: [ComparedSide] = []
         for (side, source, indices) in [
-            ("reference", reference, pair.reference), ("prediction", prediction, pair.prediction),
+            (ComparedSide.reference, reference, pair.reference), (.prediction, prediction, pair.prediction),
         ] {
-            masks.append(
-                try source.union(of: indices, on: geometry) { index, placed in
-                    guard told.insert("\(side) \(index)").inserted else { return }
-                    let words = derived == nil ? name : source.names[index]
-                    result.findings += placed.findings(words, of: side, on: "grid")
-                }
-            )
+            var isOffGrid = false
+            let mask = try source.union(of: indices, on: geometry) { index, placed in
+                isOffGrid = isOffGrid || placed.isOffGrid
+                guard told.insert("\(side.rawValue) \(index)").inserted else { return }
+                let words = derived == nil ? name : source.names[index]
+                result.findings += placed.findings(words, of: side, on: "grid")
+            }
+            masks.append(mask)
+            if isOffGrid, !mask.voxels.contains(where: { $0 != 0 }) {
+                offGrid.append(side)
+                result.warnings.append(PlacedMask.offGrid(name, of: side, on: result.gridSource.words))
+            }
         }
         if let told = partialReference(name, reference: masks[0], prediction: masks[1]) { result.findings.append(told) }
-        let scores = StructureScores(
+        var scores = StructureScores(
             name: name,
             reference: masks[0],
             prediction: masks[1],
@@ -134,6 +152,7 @@ func compareStructures(_ request: ComparisonRequest, scan: SeriesScan?) throws -
             withSlices: request.withSlices,
             threads: request.threads
         )
+        for side in offGrid { scores.forgetVolume(of: side) }
         result.structures.append(scores)
         guard derived == nil else { continue }
         let mismatch = try SideMismatch(

@@ -2,10 +2,13 @@ import Dicom
 import Foundation
 import Imaging
 import Platform
+import Segmentation
 
 /// One side of a comparison: a file, or a folder of NIfTI files.
 struct StructureSource {
     private let parts: [ReferenceMasks]
+    /// Index of a part and of one of its structures, for each of `names`.
+    private let places: [(part: Int, structure: Int)]
     let names: [String]
 
     init(_ path: String, labels: [String: UInt8]) throws {
@@ -21,58 +24,70 @@ struct StructureSource {
                     "Name an RT Structure Set, a Segmentation, a NIfTI file, or a folder with one NIfTI file a structure."
             )
         }
+        // Of one file alone it is clear which one is meant.
+        let statement: ReferenceMasks.LabelStatement = files.count == 1 ? .ofThisFile : .ofFolder
         let all = try files.map { file in
-            do { return try ReferenceMasks(contentsOf: file, labels: isFolder ? [:] : labels) } catch {
+            do { return try ReferenceMasks(contentsOf: file, labels: labels, statement: statement) } catch {
                 var fault = classify(error)
                 fault.message = "\(file): \(fault.message)"
                 throw fault
             }
         }
-        // A label map beside masks would say everything twice.
-        let masks = all.filter { $0.names.count == 1 }
-        parts = isFolder && !masks.isEmpty ? masks : all
-        names = parts.flatMap(\.names)
+        let masks = all.filter { !$0.isLabelMap }
+        guard isFolder, !masks.isEmpty, masks.count < all.count else {
+            parts = all
+            places = all.indices.flatMap { part in all[part].names.indices.map { (part, $0) } }
+            names = all.flatMap(\.names)
+            return
+        }
+        // A label map beside masks would say everything twice: it counts for what somebody named and no mask has, and
+        // only if it is clear which one is meant.
+        let maps = zip(files, all).filter { $0.1.isLabelMap }
+        let meant = maps.count == 1 ? maps : maps.filter { Self.isNamedLabels($0.0) }
+        let map = meant.count == 1 && !labels.isEmpty ? meant[0].1 : nil
+        parts = masks + [map].compactMap(\.self)
+        let masked = Set(masks.flatMap(\.names).map(StructureName.init))
+        let wanted = Set(labels.keys.map(StructureName.init)).subtracting(masked)
+        let added = map?.names.indices.filter { wanted.contains(StructureName(map?.names[$0] ?? "")) } ?? []
+        places =
+            masks.indices.flatMap { part in masks[part].names.indices.map { (part, $0) } }
+            + added.map { (masks.count, $0) }
+        names = masks.flatMap(\.names) + added.compactMap { map?.names[$0] }
     }
 
     /// Whether its grid may end where its structures end.
     var mayLackSlices: Bool { parts.first { $0.grid != nil }?.kind == .segmentation }
 
-    /// The lowest and the highest slice index of its contours on a grid; nil without contours.
-    func contourSlices(on geometry: VolumeGeometry) -> ClosedRange<Double>? {
-        let ranges = parts.compactMap { $0.contourSlices(geometry) }
+    /// The lowest and the highest slice index of its contours or frames on a grid; nil without any.
+    func slices(on geometry: VolumeGeometry) -> ClosedRange<Double>? {
+        let ranges = parts.compactMap { $0.slices(geometry) }
         guard let low = ranges.map(\.lowerBound).min(), let high = ranges.map(\.upperBound).max() else { return nil }
         return low...high
     }
 
     var grid: VolumeGeometry? { parts.compactMap(\.grid).first }
 
-    /// Whether it says that it lies in another Frame of Reference. NIfTI names none.
-    func liesElsewhere(than geometry: VolumeGeometry) -> Bool {
-        let frames = parts.flatMap(\.frameOfReferenceUIDs)
-        return !geometry.frameOfReferenceUID.isEmpty && !frames.isEmpty
-            && !frames.contains(geometry.frameOfReferenceUID)
-    }
+    var isDicom: Bool { parts.contains { $0.kind != .nifti } }
+
+    var frameOfReferenceUIDs: [String] { parts.flatMap(\.frameOfReferenceUIDs) }
 
     var referencedSeriesInstanceUIDs: [String] { parts.flatMap(\.referencedSeriesInstanceUIDs) }
 
+    var patients: Set<PatientDigest> { Set(parts.compactMap(\.patient)) }
+
+    /// Labels that were named and that a NIfTI file of this side has a structure for.
+    var labelsUsed: Set<String> { parts.reduce(into: []) { $0.formUnion($1.labelsUsed) } }
+
     /// Why a structure is none; nil where it is one.
     func defect(at index: Int) -> RTStructureDefect? {
-        var first = 0
-        for part in parts {
-            if index < first + part.names.count { return part.defects[index - first] }
-            first += part.names.count
-        }
-        return nil
+        let place = places[index]
+        return parts[place.part].defects[place.structure]
     }
 
     /// - Parameter index: into `names`.
     func mask(at index: Int, on geometry: VolumeGeometry) throws -> PlacedMask {
-        var first = 0
-        for part in parts {
-            if index < first + part.names.count { return try part.mask(at: index - first, on: geometry) }
-            first += part.names.count
-        }
-        preconditionFailure("names come from the parts")
+        let place = places[index]
+        return try parts[place.part].mask(at: place.structure, on: geometry)
     }
 
     /// What at least one of some structures has.
@@ -92,11 +107,13 @@ struct StructureSource {
         return union ?? Mask(geometry: geometry, repeating: 0)
     }
 
-    /// One file a structure; a label map beside them would say everything twice.
     private static func niftiFiles(in folder: String) throws -> [String] {
         try Directory.list(folder).filter {
-            $0.kind == .file && ($0.name.hasSuffix(".nii") || $0.name.hasSuffix(".nii.gz"))
+            $0.kind == .file && !$0.name.hasPrefix(".") && ReferenceMasks.isNifti($0.name)
         }
-        .map(\.name).filter { !$0.hasPrefix("labels.nii") }.map { "\(folder)/\($0)" }
+        .map { "\(folder)/\($0.name)" }
     }
+
+    /// As contourd calls the label map of a result.
+    private static func isNamedLabels(_ path: String) -> Bool { Directory.name(of: path).hasPrefix("labels.nii") }
 }

@@ -55,7 +55,7 @@ struct RunPictures {
         for path in referenceFiles {
             // A reference that cannot be read is already told by the findings of `evaluate`.
             guard
-                let reference = try? ReferenceMasks(contentsOf: path, labels: labels.labels, areStated: false),
+                let reference = try? ReferenceMasks(contentsOf: path, labels: labels.labels, statement: .assumed),
                 reference.kind.rawValue == evaluation.referenceKind,
                 reference.sopInstanceUID == evaluation.referenceSOPInstanceUID
             else { continue }

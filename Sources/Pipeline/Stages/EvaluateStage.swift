@@ -217,7 +217,7 @@ struct EvaluateStage: Stage {
         with evaluation: ReferenceEvaluation,
         _ facts: SeriesFacts
     ) throws -> ReferenceMasks {
-        let masks = try ReferenceMasks(contentsOf: path, labels: evaluation.labels.labels, areStated: false)
+        let masks = try ReferenceMasks(contentsOf: path, labels: evaluation.labels.labels, statement: .assumed)
         let series = facts.summary
         guard
             masks.liesIn(

@@ -59,25 +59,32 @@ struct ReferenceEvaluation {
             // Ours where we have a name for it.
             let name = pair.prediction.count == 1 ? names[pair.prediction[0]] : partner
             var reference = Mask(geometry: geometry, repeating: 0)
+            var isOffGrid = false
             for index in pair.reference {
                 let (file, place) = theirs[index]
                 let placed = try file.mask(at: place, on: geometry)
                 if told.insert(index).inserted {
-                    evaluation.findings += placed.findings(file.names[place], of: "reference", on: "CT")
+                    evaluation.findings += placed.findings(file.names[place], of: .reference, on: "CT")
                 }
+                isOffGrid = isOffGrid || placed.isOffGrid
                 reference.formUnion(placed.mask)
             }
             let prediction = labels.mask(ofLabels: pair.prediction.reduce(into: []) { $0.formUnion(values(of: $1)) })
             if let told = partialReference(name, reference: reference, prediction: prediction) {
                 evaluation.findings.append(told)
             }
-            let scores = StructureScores(
+            var scores = StructureScores(
                 name: name,
                 reference: reference,
                 prediction: prediction,
                 tolerancesMM: tolerancesMM,
                 threads: threads
             )
+            if isOffGrid, !reference.voxels.contains(where: { $0 != 0 }) {
+                scores.forgetVolume(of: .reference)
+                let grid = ComparisonGridSource.ct.words
+                evaluation.findings.append(PlacedMask.offGrid(name, of: .reference, on: grid))
+            }
             if derived == nil {
                 mismatches += [
                     SideMismatch(

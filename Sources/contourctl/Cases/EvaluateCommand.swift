@@ -19,8 +19,13 @@ struct EvaluateCommand: ParsableCommand {
             series that they contour, or by the name of their folder or file; what has no partner is named. The answer \
             has all scores, and for each structure median, mean, quartiles and 95 % bootstrap intervals, worst first.
 
-            \(StructureScores.definition). Two RT Structure Sets need the CT that they were drawn on (--ct). Undefined \
-            (a side is empty) is shown as -, and as null in JSON; it takes no part in means.
+            \(StructureScores.definition(on: "the grid of the CT, or without --ct of the reference")). Two RT Structure Sets \
+            need the CT that they were drawn on (--ct). Undefined (a side is empty) is shown as -, and as null in JSON; it \
+            takes no part in means. Slices are counted from 1 in texts and from 0 in JSON.
+
+            DICOM objects that lie in different Frames of Reference are refused. Different patients (by Patient ID, which is \
+            never printed), different series, and a side that lies wholly outside of the grid are warnings, also on standard \
+            error.
 
             EXAMPLES
               contourctl evaluate --reference approved.dcm --prediction rtstruct.dcm --ct ct
@@ -29,7 +34,8 @@ struct EvaluateCommand: ParsableCommand {
               contourctl evaluate --reference approved/ --prediction outbox/ --ct ct/ --html cohort.html --csv > all.csv
 
             EXIT STATUS
-              0 scored; 65 a file cannot be used, or no name matches; 66 a file is not there
+              0 scored; 64 a name in --label or --per-organ-tolerance is in no case; 65 a file cannot be used, no name \
+            matches, or the sides lie in different Frames of Reference; 66 a file is not there
             """
     )
 
@@ -91,10 +97,11 @@ struct EvaluateCommand: ParsableCommand {
                 throw CommandFailure(.dataError, "--html shows a cohort; reference and prediction are one case")
             }
             let comparison = try compareStructures(request)
+            tell(EvaluationText.warnings(comparison) + (csv ? comparison.findings : []))
             if json {
                 try printJSON(comparison)
             } else if csv {
-                print(EvaluationText.csv(comparison.structures))
+                print(EvaluationText.csv(comparison))
             } else {
                 print(EvaluationText.text(comparison))
             }
@@ -113,6 +120,7 @@ struct EvaluateCommand: ParsableCommand {
             bar.show(Double(done) / Double(max(1, all)), "\(done) of \(all) cases")
         }
         bar.end()
+        tell(EvaluationText.warnings(cohort))
         if json {
             try printJSON(cohort)
         } else if csv {
@@ -127,6 +135,11 @@ struct EvaluateCommand: ParsableCommand {
         guard cohort.cases.contains(where: { !$0.structures.isEmpty }) else {
             throw CommandFailure(.dataError, "no case could be scored")
         }
+    }
+
+    /// On standard error: whoever reads the numbers by a program sees it all the same.
+    private func tell(_ lines: [String]) {
+        for line in lines { FileHandle.standardError.write(Data("contourctl evaluate: \(line)\n".utf8)) }
     }
 
     private func request() throws -> ComparisonRequest {

@@ -14,11 +14,18 @@ enum EvaluationText {
         let notes =
             comparison.unmatchedReference.map { "only in the reference: \($0)" }
             + comparison.unmatchedPrediction.map { "only in the prediction: \($0)" } + comparison.findings
-        return ([table.text] + notes + [comparison.definition]).joined(separator: "\n")
+        return (warnings(comparison) + [table.text] + notes + [comparison.definition]).joined(separator: "\n")
+    }
+
+    /// What a reader must see before the scores.
+    static func warnings(_ comparison: StructureComparison) -> [String] { comparison.warnings.map { "WARNING: \($0)" } }
+
+    static func warnings(_ cohort: CohortReport) -> [String] {
+        cohort.cases.flatMap { one in one.warnings.map { "WARNING: \(one.name): \($0)" } }
     }
 
     static func text(_ cohort: CohortReport) -> String {
-        var lines: [String] = []
+        var lines = warnings(cohort)
         for structure in cohort.summary {
             lines.append("\(structure.name), \(structure.cases) cases")
             lines.append(table(of: structure, tolerances: cohort.tolerances))
@@ -48,37 +55,54 @@ enum EvaluationText {
         )
         for measure in Measure.summarised(tolerances: tolerances) {
             guard let summary = structure.measures[measure.key] else { continue }
-            func pair(_ values: [Double?]?) -> String {
-                guard let values else { return "-" }
-                return values.map { decimal($0, measure.digits) }.joined(separator: " to ")
+            func pair(_ values: [Double?]) -> String {
+                values.map { decimal($0, measure.digits) }.joined(separator: " to ")
+            }
+            func interval(_ values: [Double]?) -> String {
+                values.map(pair) ?? "n < \(SampleSummary.fewestForInterval)"
             }
             table.add([
                 measure.title, "\(summary.count)", "\(summary.undefined)", decimal(summary.median, measure.digits),
-                pair(summary.medianConfidence95), pair([summary.lowerQuartile, summary.upperQuartile]),
-                decimal(summary.mean, measure.digits), pair(summary.meanConfidence95),
+                interval(summary.medianConfidence95), pair([summary.lowerQuartile, summary.upperQuartile]),
+                decimal(summary.mean, measure.digits), interval(summary.meanConfidence95),
                 pair([summary.minimum, summary.maximum]),
             ])
         }
         return table.text
     }
 
-    /// One line for each structure.
-    static func csv(_ structures: [StructureScores]) -> String {
-        let measures = Measure.all(tolerances: Measure.tolerances(of: structures))
-        let head = (["structure"] + measures.map(\.key)).joined(separator: ",")
-        return ([head] + structures.map { line([$0.name], $0, measures) }).joined(separator: "\n")
+    /// One line for each structure, and one without scores for each structure that only one side has and each remark.
+    static func csv(_ comparison: StructureComparison) -> String {
+        let measures = Measure.all(tolerances: Measure.tolerances(of: comparison.structures))
+        let head = (["structure"] + measures.map(\.key) + ["remark"]).joined(separator: ",")
+        let remarks = remarks(
+            comparison.unmatchedReference,
+            comparison.unmatchedPrediction,
+            warnings(comparison) + comparison.findings
+        )
+        return
+            ([head] + comparison.structures.map { line([$0.name], $0, measures) + "," }
+            + remarks.map { remark([$0.structure], $0.text, measures.count) }).joined(separator: "\n")
     }
 
-    /// One line for each structure of each case; cases that could not be scored have a line without scores.
+    /// One line for each structure of each case; cases that could not be scored, what only one side has and remarks have a
+    /// line without scores.
     static func csv(_ cohort: CohortReport) -> String {
         let measures = Measure.all(tolerances: cohort.tolerances)
         var lines = [(["case", "structure"] + measures.map(\.key) + ["remark"]).joined(separator: ",")]
         for one in cohort.cases {
             lines += one.structures.map { line([one.name, $0.name], $0, measures) + "," }
-            if let fault = one.fault { lines.append(remark(one.name, fault, measures.count)) }
+            if let fault = one.fault { lines.append(remark([one.name, ""], fault, measures.count)) }
+            let remarks = remarks(
+                one.unmatchedReference,
+                one.unmatchedPrediction,
+                one.warnings.map { "WARNING: \($0)" } + one.findings
+            )
+            lines += remarks.map { remark([one.name, $0.structure], $0.text, measures.count) }
         }
-        lines += cohort.onlyReference.map { remark($0, "missing in the prediction", measures.count) }
-        lines += cohort.onlyPrediction.map { remark($0, "missing in the reference", measures.count) }
+        lines += cohort.onlyReference.map { remark([$0, ""], "missing in the prediction", measures.count) }
+        lines += cohort.onlyPrediction.map { remark([$0, ""], "missing in the reference", measures.count) }
+        lines += cohort.findings.map { remark(["", ""], $0, measures.count) }
         return lines.joined(separator: "\n")
     }
 
@@ -86,8 +110,17 @@ enum EvaluationText {
         (names.map(quoted) + measures.map { $0.value(scores).map { "\($0)" } ?? "" }).joined(separator: ",")
     }
 
-    private static func remark(_ name: String, _ text: String, _ count: Int) -> String {
-        ([quoted(name), ""] + Array(repeating: "", count: count) + [quoted(text)]).joined(separator: ",")
+    private static func remarks(
+        _ onlyReference: [String],
+        _ onlyPrediction: [String],
+        _ texts: [String]
+    ) -> [(structure: String, text: String)] {
+        onlyReference.map { ($0, "only in the reference") } + onlyPrediction.map { ($0, "only in the prediction") }
+            + texts.map { ("", $0) }
+    }
+
+    private static func remark(_ names: [String], _ text: String, _ count: Int) -> String {
+        (names.map(quoted) + Array(repeating: "", count: count) + [quoted(text)]).joined(separator: ",")
     }
 
     /// RFC 4180.

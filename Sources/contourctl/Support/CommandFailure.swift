@@ -7,6 +7,7 @@ import Platform
 /// Exit statuses, as sysexits.h names them.
 enum ExitStatus: Int32 {
     case success = 0
+    case usage = 64
     case dataError = 65
     case noInput = 66
     case unavailable = 69
@@ -54,6 +55,7 @@ struct CommandFailure: Error, CustomStringConvertible {
     init(_ error: any Error) {
         switch error {
         case let failure as CommandFailure: self = failure
+        case let error as UnknownNames: self.init(.usage, error.text)
         case let error as ConfigurationError: self.init(.configurationError, error.description)
         case let error as ControlError:
             switch error {
@@ -72,6 +74,21 @@ struct CommandFailure: Error, CustomStringConvertible {
             self.init(status, error.description)
         default: self.init(classify(error))
         }
+    }
+}
+
+extension UnknownNames {
+    /// With the options that the names were given to.
+    fileprivate var text: String {
+        func told(_ option: String, _ what: String, _ names: [String]) -> [String] {
+            names.isEmpty ? [] : ["\(option): \(what) \(names.joined(separator: ", "))"]
+        }
+        let wrong =
+            told("--label", "no label map was read with", labels)
+            + told("--per-organ-tolerance", "nothing is called", tolerances)
+        let hint =
+            labels.isEmpty ? "" : " A label is a value of a NIfTI label map; DICOM objects name their structures."
+        return "\(wrong.joined(separator: "; ")). There is: \(known.joined(separator: ", ")).\(hint)"
     }
 }
 
