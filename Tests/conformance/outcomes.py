@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 
+import jsonschema
 import pydicom
 from pydicom.uid import generate_uid
 
@@ -38,6 +39,7 @@ socket = "{0}/control.sock"
 group = ""
 """
 PATIENCE = 240
+SCHEMA = os.path.join(os.path.dirname(__file__), "../../docs/schemas/outcomes.schema.json")
 
 
 class Service:
@@ -196,11 +198,35 @@ def drawn_anew(checks, service, truth):
         checks.check("the report names the model that was used", not report["model"]["version"].startswith("9."))
 
 
+def follows_schema(checks, answer):
+    with open(SCHEMA, encoding="utf-8") as file:
+        schema = json.load(file)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    checks.none("the answer validates against outcomes.schema.json",
+                [f"{list(e.path)}: {e.message[:150]}" for e in validator.iter_errors(answer)])
+    # Beyond what so few outcomes show: a chart with its limits, one flagged.
+    full = json.loads(json.dumps(answer))
+    chart = full["charts"][0]["chart"]
+    chart.update(centre=0.97, spread=0.005, points=[{"value": 0.9, "weightedMean": 0.95, "flags": ["beyond limits", "drift"]}])
+    checks.check("a chart with limits does, too", validator.is_valid(full))
+    for name, spoil in {
+        "of an unknown status": lambda value: value["outcomes"][0].update(status="lost"),
+        "with a key that is not explained": lambda value: value.update(unknown=1),
+        "with a Dice above 1": lambda value: next(o for o in value["outcomes"] if "scores" in o)["scores"].update(dice=1.5),
+        "without its rule": lambda value: value.pop("rule"),
+    }.items():
+        bad = json.loads(json.dumps(answer))
+        spoil(bad)
+        checks.check(f"an answer {name} does not", not validator.is_valid(bad))
+
+
 def the_table(checks, service):
     done = service.outcomes("--all", "--json")
     if not checks.check("the table of outcomes can be asked for", done.status == 0, done.stderr):
         return
     answer = json.loads(done.stdout)
+    follows_schema(checks, answer)
     statuses = {o["structure"]: o["status"] for o in answer["outcomes"]}
     checks.check("the latest reference of a result counts", statuses.get("Lung_R") == "edited", statuses)
     checks.check("a chart collects its baseline", {c["chart"]["baseline"] for c in answer["charts"]} == {20})
