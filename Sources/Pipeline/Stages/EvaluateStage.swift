@@ -103,7 +103,9 @@ struct EvaluateStage: Stage {
             var findings: [CaseReport.Finding]
         }
         let kept = try base.decode(Kept.self, stage: .evaluate, "evaluation.json")
-        let ofReferences: Set = ["W_SIDES_SWAPPED", "W_OWN_RESULT", "W_REFERENCE_UNMATCHED", "W_REFERENCE_UNUSABLE"]
+        let ofReferences: Set = [
+            "W_SIDES_SWAPPED", "W_REFERENCE_DISAGREES", "W_OWN_RESULT", "W_REFERENCE_UNMATCHED", "W_REFERENCE_UNUSABLE",
+        ]
         return EvaluationFacts(
             structures: kept.structures,
             findings: kept.findings.filter { !ofReferences.contains($0.code) },
@@ -155,7 +157,8 @@ struct EvaluateStage: Stage {
             return
         }
         result.evaluations.append(scores)
-        result.findings.insert(contentsOf: mismatches.map(swapped), at: 0)
+        let disagreements = scores.disagreements(with: result.structures, except: Set(mismatches.map(\.own)))
+        result.findings.insert(contentsOf: mismatches.map(swapped) + disagreements, at: 0)
         guard scores.structures.isEmpty, defective.isEmpty, !changes.contains(where: { $0.status == .unedited }) else {
             return
         }

@@ -34,6 +34,7 @@ struct ReferenceEvaluation {
         )
         evaluation.approvalStatus = references[0].approvalStatus
         var changes: [StructureChange] = []
+        var scored: [String: StructureScores] = [:]
         var mismatches: [SideMismatch] = []
         let geometry = labels.volume.geometry
         let theirs = references.flatMap { reference in reference.names.indices.map { (reference, $0) } }
@@ -101,6 +102,7 @@ struct ReferenceEvaluation {
             }
             let change = StructureChange(scores, on: geometry)
             changes.append(change)
+            scored[name] = scores
             if !leavesOutUnedited || change.status != .unedited {
                 evaluation.structures.append(scores)
                 try show(name, prediction, reference)
@@ -120,6 +122,7 @@ struct ReferenceEvaluation {
                 let wanted = values(of: index)
                 return !merged.contains(names[index]) && labels.volume.voxels.contains { wanted.contains($0) }
             }
+            judgeUnions(&changes, scored, &evaluation)
             evaluation.changes = changes + removed.map { StructureChange(removed: names[$0]) }
         }
         return (evaluation, mismatches, unusable)
@@ -131,6 +134,36 @@ struct ReferenceEvaluation {
         guard pair.reference.count > 1 else { return false }
         let members = unions.first { $0.name == names[pair.prediction[0]] }?.members ?? []
         return changes.contains { $0.status == .unedited && members.contains($0.name) }
+    }
+
+    /// A union that looks unedited beside an edited part. Where it changed about as much as its parts, it was edited with
+    /// them, and only little for its size. Where it did not, nobody brought it up to date: it says nothing about ours, and is
+    /// not counted.
+    private func judgeUnions(
+        _ changes: inout [StructureChange],
+        _ scored: [String: StructureScores],
+        _ evaluation: inout CaseReport.Evaluation
+    ) {
+        func changed(_ change: StructureChange) -> Double { (change.addedML ?? 0) + (change.removedML ?? 0) }
+        for union in unions {
+            guard let index = changes.firstIndex(where: { $0.name == union.name && $0.status == .unedited }) else {
+                continue
+            }
+            let edited = changes.filter { union.members.contains($0.name) && $0.status == .edited }
+            guard !edited.isEmpty else { continue }
+            if changed(changes[index]) >= edited.map(changed).reduce(0, +) / 2, let scores = scored[union.name] {
+                changes[index].status = .edited
+                evaluation.structures.append(scores)
+            } else {
+                changes.remove(at: index)
+                evaluation.findings.append(
+                    """
+                    \(union.name) came back as it was delivered, although \(edited.map(\.name).joined(separator: " and ")) \
+                    \(edited.count == 1 ? "was" : "were") edited: it is out of date in the reference, and not counted
+                    """
+                )
+            }
+        }
     }
 
     /// Structures of ours that the reference has in a union alone.
