@@ -143,7 +143,7 @@ private func summaryTable(_ cohort: CohortReport) -> String {
                 values.map { score($0, digits: measure.digits) }.joined(separator: " to ")
             }
             func interval(_ values: [Double]?) -> String {
-                values.map(pair) ?? "n &lt; \(SampleSummary.fewestForInterval)"
+                values.map(pair) ?? "n&nbsp;&lt;&nbsp;\(SampleSummary.fewestForInterval)"
             }
             return [
                 escaped(summary.name), escaped(measure.title), "\(sample.count)", "\(sample.undefined)",

@@ -5,7 +5,7 @@ import Foundation
 struct ModelCardBrief {
     /// First paragraph of `Intended use`.
     let intendedUse: String?
-    /// Sources of `Training data`, each with its licence, and how they were labelled.
+    /// Sources of `Training data`, and the first sentence about how they were labelled.
     let sources: [String]
     let labelling: String?
     /// Entries of `Limits`.
@@ -27,9 +27,10 @@ struct ModelCardBrief {
         let rows = data.drop { !$0.hasPrefix("| cases | source |") }.dropFirst(2).prefix { $0.hasPrefix("|") }
         sources = rows.compactMap { row in
             let cells = row.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
-            return cells.count >= 3 ? "\(cells[1]) (\(cells[2]))" : nil
+            return cells.count >= 2 ? cells[1] : nil
         }
-        labelling = Self.paragraphs(data).first { !$0.hasPrefix("|") && !$0.hasPrefix("Divided by patient") }
+        let words = Self.paragraphs(data).first { !$0.hasPrefix("|") && !$0.hasPrefix("Divided by patient") }
+        labelling = words?.components(separatedBy: ". ").first
         limits = (sections["Limits"] ?? []).filter { $0.hasPrefix("- ") }.map { String($0.dropFirst(2)) }
     }
 
@@ -37,13 +38,14 @@ struct ModelCardBrief {
         lines.split(separator: "").map { $0.joined(separator: " ") }
     }
 
-    /// - Parameter trainingCases: how many there were.
-    func html(trainingCases: Int) -> String {
-        let learned =
-            [sources.isEmpty ? "" : "\(trainingCases) cases: \(sources.joined(separator: ", ")).", labelling ?? ""]
-            .filter { !$0.isEmpty }.joined(separator: " ")
-        let told = [("Intended use", intendedUse ?? ""), ("Training data", learned)].filter { !$0.1.isEmpty }
-        let list = limits.map { "<li>\(escaped($0))</li>" }.joined()
-        return (told.isEmpty ? "" : facts(told)) + (list.isEmpty ? "" : "<h3>Limits</h3><ul>\(list)</ul>")
+    /// Facts for a list; the card has licences, citations and the rest.
+    var told: [(String, String)] {
+        let learned = [sources.joined(separator: ", "), labelling ?? ""].filter { !$0.isEmpty }
+        return [("Intended use", intendedUse ?? ""), ("Training data", learned.map(sentence).joined(separator: " "))]
+            .filter { !$0.1.isEmpty }
+    }
+
+    var limitsHTML: String {
+        limits.isEmpty ? "" : "<h3>Limits</h3><ul>\(limits.map { "<li>\(escaped($0))</li>" }.joined())</ul>"
     }
 }

@@ -109,13 +109,13 @@ private func about(_ report: CaseReport) -> String {
 
 private func model(_ report: CaseReport, card: String?) -> String {
     guard let model = report.model else { return "" }
-    let brief = card.map { ModelCardBrief($0).html(trainingCases: model.trainingCases) } ?? ""
+    let brief = card.map(ModelCardBrief.init)
     let text = card.map { "<details><summary>Model card</summary><pre>\(escaped($0))</pre></details>" } ?? ""
+    let named = [("Name", "\(model.name) \(model.version)"), ("Summary", model.summary), ("Digest", model.digest)]
     return "<section><h2>Model</h2>"
-        + facts([
-            ("Name", "\(model.name) \(model.version)"), ("Summary", model.summary), ("Digest", model.digest),
-            ("Training cases", "\(model.trainingCases)"),
-        ]) + brief + text + "</section>"
+        + facts(named + [("Training cases", "\(model.trainingCases)")] + (brief?.told ?? []))
+        + (brief?.limitsHTML ?? "")
+        + text + "</section>"
 }
 
 private func provenance(_ report: CaseReport) -> String {

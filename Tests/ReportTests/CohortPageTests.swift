@@ -98,7 +98,7 @@ struct CohortPageTests {
 
     @Test("three cases have no interval, and the table says why")
     func noInterval() {
-        #expect(cohortHTML(cohort).contains("<td>n &lt; 5</td>"))
+        #expect(cohortHTML(cohort).contains("<td>n&nbsp;&lt;&nbsp;5</td>"))
     }
 
     @Test("where limits lie near the mean their words do not lie over each other")

@@ -87,7 +87,7 @@ struct ReportPageTests {
             | *a-* | First <collection> | CC BY 4.0 | Somebody |
             | *b-* | Second | CC0 | Nobody |
 
-            Drawn by one person.
+            Drawn by one person in README.md words. Every week.
 
             | case | role | slices | remark |
             |---|---|---|---|
@@ -101,7 +101,7 @@ struct ReportPageTests {
         let page = reportHTML(report(everyText: "TEXT"), pictures: [], modelCard: card)
         for text in [
             "<dt>Intended use</dt><dd>A first contour of both lungs.</dd>",
-            "cases: First &lt;collection&gt; (CC BY 4.0), Second (CC0). Drawn by one person.",
+            "<dd>First &lt;collection&gt;, Second. Drawn by one person in README.md words.</dd>",
             "<h3>Limits</h3><ul><li>Not for children.</li><li>Not a medical device.</li></ul>",
         ] { #expect(page.contains(text), "\(text)") }
         let plain = reportHTML(report(everyText: "TEXT"), pictures: [], modelCard: "# Of another kind")

@@ -196,6 +196,16 @@ def drawn_anew(checks, service, truth):
         checks.check("it is scored without pixels and with another model installed",
                      {s["name"] for s in report["evaluation"]["structures"]} >= {"Lung_L", "Lung_R"}, codes(report))
         checks.check("the report names the model that was used", not report["model"]["version"].startswith("9."))
+        folder = service.delivered(".evaluation-4")
+        with open(f"{folder}/report.html", encoding="utf-8") as file:
+            page = file.read()
+        # Unless the pixels were still there: they are deleted when the service gets round to it.
+        if "outlines alone" in page:
+            checks.check("its page says that the CT is gone, and shows all three planes all the same",
+                         "The CT cannot be shown" in page
+                         and all(f'<figure class="{plane}"' in page for plane in ("axial", "coronal", "sagittal")))
+        else:
+            checks.check("its page does not say that the CT is gone while it shows it", "cannot be shown" not in page)
 
 
 def follows_schema(checks, answer):

@@ -27,7 +27,7 @@ enum EvaluationText {
     static func text(_ cohort: CohortReport) -> String {
         var lines = warnings(cohort)
         for structure in cohort.summary {
-            lines.append("\(structure.name), \(structure.cases) cases")
+            lines.append("\(structure.name), \(structure.cases) \(structure.cases == 1 ? "case" : "cases")")
             lines.append(table(of: structure, tolerances: cohort.tolerances))
             lines.append("worst first:")
             for one in cohort.worst.filter({ $0.structure == structure.name }).prefix(5) {
