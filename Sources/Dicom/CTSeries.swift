@@ -154,7 +154,7 @@ struct CTSeriesLoader: Sendable {
         let size = geometry.dimensions.i * geometry.dimensions.j
         let outcomes = Slots<Result<HUCounts, SliceFailure>>(count: slices.count)
         let voxels = [Int16](unsafeUninitializedCapacity: size * slices.count) { buffer, initialized in
-            buffer.initialize(repeating: HounsfieldConversion.airHU)
+            // Each slice is written as a whole by its thread; where one fails, the voxels are not used.
             initialized = buffer.count
             let output = SendableBuffer(buffer)
             parallelFor(slices.count, threads: threads) { range in

@@ -53,16 +53,18 @@ package struct HounsfieldConversion: Sendable, Hashable {
     func convert(_ stored: [Int32], into output: UnsafeMutableBufferPointer<Int16>, limits: AdmissionLimits) -> HUCounts
     {
         var counts = HUCounts()
-        for index in stored.indices {
-            guard let value = hounsfield(stored[index]) else {
-                output[index] = Self.airHU
-                counts.padded += 1
-                continue
-            }
-            output[index] = value
-            counts.add(Double(value), limits)
-        }
+        for index in stored.indices { output[index] = hounsfield(stored[index], counting: &counts, limits) }
         return counts
+    }
+
+    /// The rescaled value, air for padding, and one more of its kind.
+    func hounsfield(_ stored: Int32, counting counts: inout HUCounts, _ limits: AdmissionLimits) -> Int16 {
+        guard let value = hounsfield(stored) else {
+            counts.padded += 1
+            return Self.airHU
+        }
+        counts.add(Double(value), limits)
+        return value
     }
 }
 

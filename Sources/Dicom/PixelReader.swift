@@ -28,10 +28,44 @@ package struct PixelReader: ~Copyable {
 
     /// The stored values of one frame (0-based), row by row, with the sign that Pixel Representation gives.
     package func storedValues(frame: Int) throws(DicomError) -> [Int32] {
-        guard header.frames.indices.contains(frame) else { throw DicomError.corrupt(reason: "no such frame") }
+        try checkIndex(frame)
         if syntax.isJPEG2000 { return try jpeg2000Values(frame: frame) }
-        let bytes = try decodedBytes(frame: frame)
+        var bytes: [UInt8] = []
+        try decode(frame: frame, into: &bytes)
         return header.bitsAllocated == 8 ? values(bytes, UInt8.self) : values(bytes, UInt16.self)
+    }
+
+    /// Hounsfield units of one frame (0-based) and what they look like.
+    ///
+    /// - Parameters:
+    ///   - table: kept from frame to frame; made anew where it does not fit.
+    ///   - bytes: working memory, kept from frame to frame.
+    func hounsfield(
+        frame: Int,
+        by conversion: HounsfieldConversion,
+        limits: AdmissionLimits,
+        table: inout HounsfieldTable?,
+        bytes: inout [UInt8],
+        into output: UnsafeMutableBufferPointer<Int16>
+    ) throws(DicomError) -> HUCounts {
+        try checkIndex(frame)
+        // A JPEG 2000 stream has a sign and a precision of its own.
+        if syntax.isJPEG2000 {
+            return conversion.convert(try jpeg2000Values(frame: frame), into: output, limits: limits)
+        }
+        let format = HounsfieldTable.Format(header)
+        if table?.conversion != conversion || table?.format != format {
+            table = HounsfieldTable(conversion, format, limits: limits)
+        }
+        try decode(frame: frame, into: &bytes)
+        return bytes.withUnsafeBytes { [table] raw in
+            header.bitsAllocated == 8
+                ? table!.convert(raw, of: UInt8.self, into: output) : table!.convert(raw, of: UInt16.self, into: output)
+        }
+    }
+
+    private func checkIndex(_ frame: Int) throws(DicomError) {
+        guard header.frames.indices.contains(frame) else { throw DicomError.corrupt(reason: "no such frame") }
     }
 
     private static func check(_ header: InstanceHeader) throws(DicomError) {
@@ -50,33 +84,30 @@ package struct PixelReader: ~Copyable {
         }
     }
 
-    private func decodedBytes(frame: Int) throws(DicomError) -> [UInt8] {
+    private func decode(frame: Int, into bytes: inout [UInt8]) throws(DicomError) {
         let size = header.rows * header.columns * header.bitsAllocated / 8
         guard cdcm_frame_size(shim.handle) == size else {
             throw DicomError.corrupt(reason: "the frame size does not match the header")
         }
         // DCMTK may write whole words: room for one more than an odd number of 8-bit pixels.
-        var bytes = [UInt8](repeating: 0, count: size + size % 2)
+        if bytes.count != size + size % 2 { bytes = [UInt8](repeating: 0, count: size + size % 2) }
         let status = bytes.withUnsafeMutableBytes {
             cdcm_decode_frame(shim.handle, UInt32(frame), $0.baseAddress, size)
         }
         guard status == CDCM_OK else { throw ShimFile.error(status, transferSyntax: header.transferSyntaxUID) }
-        return bytes
     }
 
-    /// Bits Stored up to High Bit of each word, sign extended; other bits may hold overlays (PS3.5 section 8.1.1).
+    /// The value of each word.
     private func values<Word: FixedWidthInteger & UnsignedInteger & BitwiseCopyable>(
         _ bytes: [UInt8],
         _: Word.Type
     ) -> [Int32] {
-        let shift = Int32(header.highBit + 1 - header.bitsStored)
-        let unused = Int32(32 - header.bitsStored)
-        let isSigned = header.pixelRepresentation == 1
+        let format = HounsfieldTable.Format(header)
         return bytes.withUnsafeBytes { raw in
             (0..<header.rows * header.columns).map { index in
-                let word = raw.loadUnaligned(fromByteOffset: index * MemoryLayout<Word>.size, as: Word.self)
-                let bits = (UInt32(word) >> UInt32(shift)) << UInt32(unused)
-                return isSigned ? Int32(bitPattern: bits) >> unused : Int32(bits >> UInt32(unused))
+                format.storedValue(
+                    UInt32(raw.loadUnaligned(fromByteOffset: index * MemoryLayout<Word>.size, as: Word.self))
+                )
             }
         }
     }

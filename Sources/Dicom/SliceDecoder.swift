@@ -15,6 +15,8 @@ struct SliceDecoder {
         progress: (Int) -> Void
     ) {
         var open: OpenReader?
+        var table: HounsfieldTable?
+        var bytes: [UInt8] = []
         for k in range {
             let slice = slices[k]
             do throws(DicomError) {
@@ -22,7 +24,7 @@ struct SliceDecoder {
                 if open?.header != slice.header { open = nil }
                 if open == nil { open = try OpenReader(header: slice.header, path: images[slice.header].path) }
                 let target = UnsafeMutableBufferPointer(rebasing: output.buffer[k * size..<(k + 1) * size])
-                outcomes[k] = .success(try convert(open!, slice, into: target))
+                outcomes[k] = .success(try convert(open!, slice, &table, &bytes, into: target))
             } catch {
                 outcomes[k] = .failure(SliceFailure(error: error, slice: name(slice)))
                 return
@@ -38,6 +40,8 @@ struct SliceDecoder {
     private func convert(
         _ open: OpenReader,
         _ slice: ExaminedSlice,
+        _ table: inout HounsfieldTable?,
+        _ bytes: inout [UInt8],
         into target: UnsafeMutableBufferPointer<Int16>
     ) throws(DicomError) -> HUCounts {
         let header = open.reader.header
@@ -48,7 +52,14 @@ struct SliceDecoder {
         guard let conversion = HounsfieldConversion(header, frame: slice.frame, limits: limits) else {
             throw DicomError.missingAttribute(.rescaleSlope)
         }
-        return conversion.convert(try open.reader.storedValues(frame: slice.frame), into: target, limits: limits)
+        return try open.reader.hounsfield(
+            frame: slice.frame,
+            by: conversion,
+            limits: limits,
+            table: &table,
+            bytes: &bytes,
+            into: target
+        )
     }
 }
 

@@ -39,36 +39,40 @@ package func traceContours(of mask: Mask, slice k: Int) -> [PlanarPolygon] {
     EdgeTracer(mask: mask, slice: k).polygons()
 }
 
-/// Follows the directed voxel edges between inside and outside from corner to corner.
+/// Follows the directed voxel edges between inside and outside from corner to corner, in the box around what is inside.
 private struct EdgeTracer {
     /// Directions along +i, +j, -i, -j.
     private static let steps = [(1, 0), (0, 1), (-1, 0), (0, -1)]
-    let columns: Int
-    let rows: Int
+    /// First column and row of the box.
+    private let firstColumn: Int
+    private let firstRow: Int
+    /// Corners of the lattice in a row of the box: one more than voxels.
+    private let corners: Int
     /// Outgoing edges of each lattice corner, a bit a direction.
     private var edges: [UInt8]
 
     init(mask: Mask, slice k: Int) {
-        columns = mask.geometry.dimensions.i
-        rows = mask.geometry.dimensions.j
-        edges = Array(repeating: 0, count: (columns + 1) * (rows + 1))
-        let start = columns * rows * k
-        mask.voxels.withUnsafeBufferPointer { voxels in
+        let (columns, rows) = (mask.geometry.dimensions.i, mask.geometry.dimensions.j)
+        let slice = mask.voxels[columns * rows * k..<columns * rows * (k + 1)]
+        (firstColumn, firstRow, corners, edges) = slice.withUnsafeBufferPointer { voxels in
+            guard let box = SliceBox(voxels, columns: columns, rows: rows) else { return (0, 0, 0, []) }
+            let corners = box.columns.count + 1
+            var edges = [UInt8](repeating: 0, count: corners * (box.rows.count + 1))
             func inside(_ i: Int, _ j: Int) -> Bool {
-                i >= 0 && i < columns && j >= 0 && j < rows && voxels[start + j * columns + i] != 0
+                box.columns.contains(i) && box.rows.contains(j) && voxels[j * columns + i] != 0
             }
-            for j in 0..<rows {
-                for i in 0..<columns where inside(i, j) {
-                    if !inside(i, j - 1) { edges[corner(i, j)] |= 1 }
-                    if !inside(i + 1, j) { edges[corner(i + 1, j)] |= 2 }
-                    if !inside(i, j + 1) { edges[corner(i + 1, j + 1)] |= 4 }
-                    if !inside(i - 1, j) { edges[corner(i, j + 1)] |= 8 }
+            for j in box.rows {
+                for i in box.columns where voxels[j * columns + i] != 0 {
+                    let corner = (j - box.rows.lowerBound) * corners + i - box.columns.lowerBound
+                    if !inside(i, j - 1) { edges[corner] |= 1 }
+                    if !inside(i + 1, j) { edges[corner + 1] |= 2 }
+                    if !inside(i, j + 1) { edges[corner + corners + 1] |= 4 }
+                    if !inside(i - 1, j) { edges[corner + corners] |= 8 }
                 }
             }
+            return (box.columns.lowerBound, box.rows.lowerBound, corners, edges)
         }
     }
-
-    private func corner(_ i: Int, _ j: Int) -> Int { j * (columns + 1) + i }
 
     func polygons() -> [PlanarPolygon] {
         var left = edges
@@ -92,11 +96,14 @@ private struct EdgeTracer {
         repeat {
             left[at] &= ~(1 << UInt8(direction))
             let step = EdgeTracer.steps[direction]
-            at += step.0 + step.1 * (columns + 1)
+            at += step.0 + step.1 * corners
             let next = turn(direction, available: at == start ? left[at] | 1 << UInt8(first) : left[at])
             if next != direction {
                 points.append(
-                    PlanarPoint(i: Double(at % (columns + 1)) - 0.5, j: Double(at / (columns + 1)) - 0.5)
+                    PlanarPoint(
+                        i: Double(firstColumn + at % corners) - 0.5,
+                        j: Double(firstRow + at / corners) - 0.5
+                    )
                 )
             }
             direction = next
@@ -111,5 +118,37 @@ private struct EdgeTracer {
             return candidate
         }
         return direction
+    }
+}
+
+/// The columns and rows of a slice between which all of its voxels lie.
+private struct SliceBox {
+    let columns: Range<Int>
+    let rows: Range<Int>
+
+    /// `nil` where every voxel is 0.
+    init?(_ voxels: UnsafeBufferPointer<UInt8>, columns: Int, rows: Int) {
+        var (left, right) = (columns, -1)
+        var (top, bottom) = (rows, -1)
+        for j in 0..<rows {
+            let row = UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: voxels[j * columns..<(j + 1) * columns]))
+            guard let first = SliceBox.firstFilled(row) else { continue }
+            (top, bottom) = (min(top, j), j)
+            left = min(left, first)
+            var last = columns - 1
+            while last > right, row[last] == 0 { last -= 1 }
+            right = max(right, last)
+        }
+        guard bottom >= 0 else { return nil }
+        self.columns = left..<right + 1
+        self.rows = top..<bottom + 1
+    }
+
+    /// The first voxel that is not 0, looked for eight at a time: most rows are empty.
+    private static func firstFilled(_ row: UnsafeRawBufferPointer) -> Int? {
+        var i = 0
+        while i + 8 <= row.count, row.loadUnaligned(fromByteOffset: i, as: UInt64.self) == 0 { i += 8 }
+        while i < row.count, row[i] == 0 { i += 1 }
+        return i < row.count ? i : nil
     }
 }

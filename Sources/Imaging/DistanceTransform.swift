@@ -124,9 +124,27 @@ private struct ParabolaEnvelope: ~Copyable {
         }
     }
 
+    /// Transforms one line of squared distances in place.
+    ///
+    /// A place of height 0 stays 0, and no parabola from beyond it is lower than its own: the line falls apart into the
+    /// runs between such places, each with the zeros at its ends.
     func transform(_ line: UnsafeMutablePointer<Double>) {
+        var begin = 0
+        while begin < length {
+            if line[begin] == 0 {
+                begin += 1
+                continue
+            }
+            var end = begin + 1
+            while end < length, line[end] != 0 { end += 1 }
+            transform(line, max(begin - 1, 0)..<min(end + 1, length))
+            begin = end
+        }
+    }
+
+    private func transform(_ line: UnsafeMutablePointer<Double>, _ run: Range<Int>) {
         var last = -1
-        for q in 0..<length {
+        for q in run {
             let height = line[q]
             guard height.isFinite else { continue }
             let x = Double(q) * spacing
@@ -145,7 +163,7 @@ private struct ParabolaEnvelope: ~Copyable {
         }
         guard last >= 0 else { return }
         var parabola = 0
-        for q in 0..<length {
+        for q in run {
             let x = Double(q) * spacing
             while parabola < last, starts[parabola + 1] < x { parabola += 1 }
             // Steps first: 5 steps of 0.6 are 3, the difference of two products is only nearly that.
