@@ -76,6 +76,8 @@ package struct HUCounts: Codable, Sendable, Hashable {
     package var impossible = 0
     package var other = 0
 
+    package init() {}
+
     package var valid: Int { air + softTissue + impossible + other }
 
     mutating func add(_ value: Double, _ limits: AdmissionLimits) {
