@@ -65,6 +65,18 @@ package struct Graph: Sendable {
         return [Output(value: output, weight: rest)] + auxiliaryOutputs
     }
 
+    /// Whether a network that sees a part of a picture gives the same there, but near the edges of the part: no operator
+    /// takes statistics over a whole sample or cuts by its size.
+    package var isLocal: Bool {
+        nodes.allSatisfy { node in
+            if let norm = node.operation as? Normalization {
+                if case .batch = norm.group { return true }
+                return false
+            }
+            return !(node.operation is CentreCrop)
+        }
+    }
+
     /// Nodes that a result depends on, in order.
     func needed(for result: Int) -> [Int] {
         var isNeeded = [Bool](repeating: false, count: nodes.count)

@@ -26,17 +26,23 @@ package final class InferenceSession {
     /// Shape of the result of one sample.
     package var outputShape: FeatureShape { plan.shapes[graph.output] }
 
+    /// For sessions of other sizes; nil where the network runs operator by operator.
+    package var packedWeights: PackedWeights? { blocked?.packed }
+
     /// Bytes of the planned memory.
     package var memoryBytes: Int { blocked?.memoryBytes ?? arena.count * MemoryLayout<Float>.size }
 
-    /// - Parameter usesChannelBlocks: false runs operator by operator even where fast kernels exist: the reference that
-    ///   they are checked against.
+    /// - Parameters:
+    ///   - usesChannelBlocks: false runs operator by operator even where fast kernels exist: the reference that they
+    ///     are checked against.
+    ///   - packed: `packedWeights` of a session of the same network for inputs of another size.
     package init(
         network: Network,
         batch: Int,
         extent: Axes,
         threads: Int,
-        usesChannelBlocks: Bool = true
+        usesChannelBlocks: Bool = true,
+        packed: PackedWeights? = nil
     ) throws(NetworkError) {
         graph = network.graph
         self.batch = batch
@@ -44,7 +50,13 @@ package final class InferenceSession {
         plan = try InferencePlan(graph: network.graph, batch: batch, extent: extent)
         blocked =
             usesChannelBlocks
-            ? BlockedInference(network: network, batch: batch, shapes: plan.shapes, threads: threads) : nil
+            ? BlockedInference(
+                network: network,
+                batch: batch,
+                shapes: plan.shapes,
+                threads: threads,
+                packed: packed
+            ) : nil
         arena = ValueMemory(count: blocked == nil ? plan.arenaCount : 0)
         guard blocked == nil else {
             (work, tensors) = ([], [])

@@ -35,6 +35,8 @@ package struct CaseReport: Codable, Sendable {
     /// Scores against a reference; nil when there was none.
     package var evaluation: Evaluation?
     package var fault: FaultSummary?
+    /// Where the network was run; nil without contours, and in results kept from before there was cropping.
+    package var crop: CropSummary?
     package var stages: [StageTime]
     /// SHA-256 of every delivered file but the report itself, by name.
     package var files: [String: String]
@@ -238,6 +240,38 @@ package struct CaseReport: Codable, Sendable {
             self.message = message
             self.hint = hint
             self.details = details
+        }
+    }
+
+    /// Which part of the model's grid the network was run on; indices from 0.
+    package struct CropSummary: Codable, Sendable {
+        /// Columns, rows and slices of the grid.
+        package var grid: [Int]
+        /// First and last of the region in which structures could be found.
+        package var columns: [Int]
+        package var rows: [Int]
+        package var slices: [Int]
+        /// Voxels that the network saw, in all passes, each as often as it saw it; and without cropping.
+        package var computedVoxels: Int
+        package var wholeGridVoxels: Int
+        /// Slices that were run again on their whole picture, because a structure came near the edge of its crop.
+        package var widenedSlices: Int
+        /// Why it was the whole grid: `notAsked`, `noBody`, `nothingSuspected` or `leavesBody`; nil where it was not.
+        package var wholeGrid: String?
+
+        package init(
+            grid: [Int],
+            columns: [Int],
+            rows: [Int],
+            slices: [Int],
+            computedVoxels: Int,
+            wholeGridVoxels: Int,
+            widenedSlices: Int,
+            wholeGrid: String?
+        ) {
+            (self.grid, self.columns, self.rows, self.slices) = (grid, columns, rows, slices)
+            (self.computedVoxels, self.wholeGridVoxels) = (computedVoxels, wholeGridVoxels)
+            (self.widenedSlices, self.wholeGrid) = (widenedSlices, wholeGrid)
         }
     }
 

@@ -118,17 +118,34 @@ private func model(_ report: CaseReport, card: String?) -> String {
         + text + "</section>"
 }
 
+/// Counted from 1, as the slices of structures are.
+private func text(of crop: CaseReport.CropSummary) -> String {
+    let share = Double(crop.computedVoxels) / Double(crop.wholeGridVoxels) * 100
+    let amount = "\(number(share, digits: 0)) % of the voxels of its grid"
+    let reasons = [
+        "notAsked": "the model asks for no crop", "noBody": "no patient was seen",
+        "nothingSuspected": "a coarse look saw no structure", "leavesBody": "a structure went on beyond the body",
+    ]
+    if let reason = crop.wholeGrid { return "the whole grid (\(reasons[reason] ?? reason)): \(amount)" }
+    let ranges = [("columns", crop.columns), ("rows", crop.rows), ("slices", crop.slices)]
+    let box = zip(ranges, crop.grid).map { "\($0.0) \($0.1[0] + 1) to \($0.1[1] + 1) of \($1)" }
+    let widened = crop.widenedSlices > 0 ? "; \(crop.widenedSlices) slices again on the whole picture" : ""
+    return "\(box.joined(separator: ", ")): \(amount)\(widened)"
+}
+
 private func provenance(_ report: CaseReport) -> String {
     let stages = report.stages.map { stage in
         [escaped(stage.stage), number(stage.seconds, digits: 2), number(stage.peakMemoryMB, digits: 0)]
     }
     let files = report.files.sorted { $0.key < $1.key }.map { [escaped($0), "<code>\(escaped($1))</code>"] }
     var body = "<section><h2>How it was made</h2>"
-    body += facts([
-        ("contourd", report.softwareVersion), ("Made at", report.createdAt),
-        ("Revision", report.revision.map { "\($0)" } ?? "none"),
-        ("Configuration digest", report.configurationDigest ?? "none"),
-    ])
+    body += facts(
+        [
+            ("contourd", report.softwareVersion), ("Made at", report.createdAt),
+            ("Revision", report.revision.map { "\($0)" } ?? "none"),
+            ("Configuration digest", report.configurationDigest ?? "none"),
+        ] + (report.crop.map { [("Network run on", text(of: $0))] } ?? [])
+    )
     if !stages.isEmpty { body += table(["Stage", "Seconds", "Peak memory, MiB"], stages) }
     if !files.isEmpty {
         body += "<details><summary>SHA-256 of files</summary>\(table(["File", "SHA-256"], files))</details>"

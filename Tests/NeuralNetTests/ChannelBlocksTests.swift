@@ -144,6 +144,16 @@ struct ChannelBlocksTests {
         let two = try InferenceSession(network: network, batch: 2, height: 48, width: 32, threads: 2)
         _ = two.run(input)
         #expect(two.run(input) == once)
+        // Weights that were packed for another size are the same.
+        let small = try InferenceSession(network: network, batch: 1, height: 16, width: 16, threads: 1)
+        let shared = try InferenceSession(
+            network: network,
+            batch: 2,
+            extent: Axes(height: 48, width: 32),
+            threads: 1,
+            packed: #require(small.packedWeights)
+        )
+        #expect(shared.run(input) == once)
     }
 
     @Test("batch norm before the activation is folded into the weights")

@@ -127,12 +127,15 @@ enum SmallModel {
     /// Writes the package, with its weights changed.
     static func package(
         in folder: String,
+        crop: CropDescription = .standard,
         change: WeightChange = { _, _ in }
     ) throws -> ModelPackage {
         var network = trained.network
         for name in network.parameters.keys.sorted() { change(name, &network.parameters[name]!) }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        try StrictJSON.encode(trained.description).write(to: URL(fileURLWithPath: folder + "/model.json"))
+        var description = trained.description
+        description.input.crop = crop
+        try StrictJSON.encode(description).write(to: URL(fileURLWithPath: folder + "/model.json"))
         try network.safetensors().write(to: URL(fileURLWithPath: folder + "/weights.safetensors"))
         try trained.card.write(to: URL(fileURLWithPath: folder + "/MODEL_CARD.md"))
         return try ModelPackage(contentsOf: folder)
@@ -146,9 +149,9 @@ final class Workbench {
     var export = ExportOptions()
     var threads = 2
 
-    init(_ change: WeightChange = { _, _ in }) throws {
+    init(crop: CropDescription = .standard, _ change: WeightChange = { _, _ in }) throws {
         folder = try Folder()
-        model = try SmallModel.package(in: folder.file("model"), change: change)
+        model = try SmallModel.package(in: folder.file("model"), crop: crop, change: change)
     }
 
     var output: String { folder.file("out") }

@@ -30,6 +30,30 @@ struct ReportPageTests {
         #expect(!page.contains("href="))
     }
 
+    @Test("the page says where the network was run, counted from 1, and why everywhere")
+    func crop() {
+        var report = report(everyText: "plain")
+        #expect(!reportHTML(report, pictures: [], modelCard: nil).contains("Network run on"))
+        report.crop = CaseReport.CropSummary(
+            grid: [192, 160, 100],
+            columns: [16, 175],
+            rows: [32, 143],
+            slices: [9, 59],
+            computedVoxels: 1_024_000,
+            wholeGridVoxels: 3_072_000,
+            widenedSlices: 0,
+            wholeGrid: nil
+        )
+        let page = reportHTML(report, pictures: [], modelCard: nil)
+        let place = "columns 17 to 176 of 192, rows 33 to 144 of 160, slices 10 to 60 of 100: 33 % of the voxels"
+        #expect(page.contains(place) && !page.contains("again on the whole picture"))
+        report.crop?.widenedSlices = 3
+        #expect(reportHTML(report, pictures: [], modelCard: nil).contains("; 3 slices again on the whole picture"))
+        report.crop?.wholeGrid = "nothingSuspected"
+        let all = reportHTML(report, pictures: [], modelCard: nil)
+        #expect(all.contains("the whole grid (a coarse look saw no structure): 33 % of the voxels"))
+    }
+
     @Test("every element that is opened is closed")
     func wellFormed() throws {
         let page = reportHTML(report(everyText: "a<b&c"), pictures: [], modelCard: "x")

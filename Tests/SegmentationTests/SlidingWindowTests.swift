@@ -62,8 +62,10 @@ struct SlidingWindowTests {
         let scores = try SlidingWindow(input: Self.input(patch), patch: patch).scores(
             of: volume,
             session: session,
-            firstChannel: 1
-        ) { progress.append($0) }
+            firstChannel: 1,
+            body: { nil },
+            rule: DecisionRule(OutputDescription(activation: .softmax, emptyMessage: ""))
+        ) { progress.append($0) }.scores
         #expect(scores.count == 1 && progress.last == 1 && progress == progress.sorted())
         for (score, hu) in zip(scores[0], volume.voxels) {
             let scaled = (min(max(hu, -1000), 400) + 1000) / 1400

@@ -1,5 +1,11 @@
 import Platform
 
+/// Weights as the kernels read them, by node; they do not depend on the size of the input.
+package struct PackedWeights {
+    fileprivate var weights: [Int: ValueMemory] = [:]
+    fileprivate var epilogues: [Int: BlockEpilogue] = [:]
+}
+
 /// Runs a network whose operators all have fast kernels. Values lie in channel blocks between the first convolution
 /// and the head; concatenations are never made. Not thread-safe: one owner at a time.
 final class BlockedInference {
@@ -8,14 +14,21 @@ final class BlockedInference {
     private let batch: Int
     private let threads: Int
     private let arena: ValueMemory
-    private var weights: [Int: ValueMemory] = [:]
-    private var epilogues: [Int: BlockEpilogue] = [:]
+    private(set) var packed: PackedWeights
 
     /// Bytes of the planned memory.
     var memoryBytes: Int { arena.count * MemoryLayout<Float>.size }
 
     /// nil where an operator of the network has no fast kernel.
-    init?(network: Network, batch: Int, shapes: [FeatureShape], threads: Int) {
+    ///
+    /// - Parameter packed: the weights of the same network from a plan for inputs of another size.
+    init?(
+        network: Network,
+        batch: Int,
+        shapes: [FeatureShape],
+        threads: Int,
+        packed: PackedWeights? = nil
+    ) {
         guard let plan = BlockedPlan(graph: network.graph, batch: batch, shapes: shapes) else { return nil }
         self.plan = plan
         self.network = network
@@ -23,7 +36,10 @@ final class BlockedInference {
         self.threads = threads
         // The kernels read whole groups of places: at the end of the last value too.
         arena = ValueMemory(count: plan.arenaCount + OutputPanel.rows * ChannelBlocks.width)
-        for step in plan.steps { prepare(step) }
+        self.packed = packed ?? PackedWeights()
+        if packed == nil {
+            for step in plan.steps { prepare(step) }
+        }
     }
 
     /// Both N C H W.
@@ -49,17 +65,19 @@ final class BlockedInference {
         let after = step.normAfter.map { network.normMap($0) }
         var bias = network.parameters[name + ".bias"]?.values
         if let before { bias = before.shift.indices.map { before.shift[$0] + (bias?[$0] ?? 0) * before.scale[$0] } }
-        epilogues[node] = BlockEpilogue(
+        packed.epilogues[node] = BlockEpilogue(
             channels: channels,
             bias: bias,
             slope: step.slope,
             scale: after?.scale,
             shift: after?.shift
         )
-        weights[node] = ValueMemory(copying: packed(step.kernel, weight, outChannels: channels, scale: before?.scale))
+        packed.weights[node] = ValueMemory(
+            copying: pack(step.kernel, weight, outChannels: channels, scale: before?.scale)
+        )
     }
 
-    private func packed(
+    private func pack(
         _ kernel: BlockedPlan.Kernel,
         _ weight: [Float],
         outChannels: Int,
@@ -112,8 +130,8 @@ final class BlockedInference {
                 batch: batch
             ).forward(
                 input,
-                weights: weights[node]!.pointer,
-                epilogue: epilogues[node]!,
+                weights: packed.weights[node]!.pointer,
+                epilogue: packed.epilogues[node]!,
                 memory(step.result),
                 threads: threads
             )
@@ -129,8 +147,8 @@ final class BlockedInference {
                 batch: batch
             ).forward(
                 sources,
-                weights: weights[node]!.pointer,
-                epilogue: epilogues[node]!,
+                weights: packed.weights[node]!.pointer,
+                epilogue: packed.epilogues[node]!,
                 .init(values: memory(step.result), pooled: pooled.map(memory)),
                 threads: threads
             )
@@ -144,8 +162,8 @@ final class BlockedInference {
                 batch: batch
             ).forward(
                 memory(source),
-                weights: weights[node]!.pointer,
-                epilogue: epilogues[node]!,
+                weights: packed.weights[node]!.pointer,
+                epilogue: packed.epilogues[node]!,
                 memory(step.result),
                 threads: threads
             )
@@ -164,8 +182,8 @@ final class BlockedInference {
                 activation: activation
             ).forward(
                 memory(source),
-                weights: weights[node]!.pointer,
-                bias: epilogues[node]!.bias,
+                weights: packed.weights[node]!.pointer,
+                bias: packed.epilogues[node]!.bias,
                 output,
                 threads: threads
             )

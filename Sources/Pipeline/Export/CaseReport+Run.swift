@@ -10,7 +10,7 @@ func caseReport(
     _ folder: RunFolder
 ) throws -> CaseReport {
     let findings = result.evaluation.findings
-    return CaseReport(
+    var report = CaseReport(
         verdict: findings.contains { $0.severity == .review } ? .review : .delivered,
         softwareVersion: result.request.softwareVersion,
         createdAt: RunJSON.text(of: result.request.createdAt),
@@ -25,6 +25,23 @@ func caseReport(
         stages: try stageTimes(of: folder),
         files: [:]
     )
+    report.crop = result.segmentation.crop.map(CaseReport.CropSummary.init)
+    return report
+}
+
+extension CaseReport.CropSummary {
+    init(_ crop: CropUse) {
+        self.init(
+            grid: crop.grid,
+            columns: [crop.region.columns.lowerBound, crop.region.columns.upperBound - 1],
+            rows: [crop.region.rows.lowerBound, crop.region.rows.upperBound - 1],
+            slices: [crop.region.slices.lowerBound, crop.region.slices.upperBound - 1],
+            computedVoxels: crop.computedVoxels,
+            wholeGridVoxels: crop.wholeGridVoxels,
+            widenedSlices: crop.widenedSlices,
+            wholeGrid: crop.wholeGrid?.rawValue
+        )
+    }
 }
 
 func modelSummary(of model: ModelPackage) -> CaseReport.ModelSummary {

@@ -7,6 +7,8 @@ struct SegmentationFacts: Codable {
     var labels: [String: UInt8]
     var structures: [StructureResult]
     var findings: [SegmentationFinding]
+    /// nil in what was kept before there was cropping.
+    var crop: CropUse?
 }
 
 /// Runs the network and writes the label map on the CT grid.
@@ -25,7 +27,8 @@ struct SegmentStage: Stage {
         let facts = SegmentationFacts(
             labels: result.labelMap.labels,
             structures: result.structures,
-            findings: result.findings
+            findings: result.findings,
+            crop: result.crop
         )
         try RunJSON.encode(facts).write(to: URL(fileURLWithPath: output + "/segmentation.json"))
         // A reference may come months later, when the package is another one.

@@ -8,11 +8,15 @@ package struct ScoreVolume: Sendable {
     /// One volume a structure, in the order of the labels (label 1 first); `i + ni * (j + nj * k)`.
     package var scores: [[Float]]
     package let rule: DecisionRule
+    /// What the network was run on; elsewhere the scores are 0.
+    package let crop: CropUse
 
-    package init(geometry: VolumeGeometry, scores: [[Float]], rule: DecisionRule) {
+    /// - Parameter crop: nil when the network was run on everything, without a search.
+    package init(geometry: VolumeGeometry, scores: [[Float]], rule: DecisionRule, crop: CropUse? = nil) {
         self.geometry = geometry
         self.scores = scores
         self.rule = rule
+        self.crop = crop ?? CropUse(geometry.dimensions)
     }
 }
 
@@ -31,6 +35,19 @@ package struct DecisionRule: Sendable, Equatable {
     /// number never wins.
     @inline(__always)
     package func label(_ count: Int, _ score: (Int) -> Float) -> UInt8 {
+        let (best, decisive) = decide(count, score)
+        return decisive > threshold ? UInt8(best + 1) : 0
+    }
+
+    /// Whether a structure may be near: a fifth of the threshold is reached.
+    @inline(__always)
+    package func suspects(_ count: Int, _ score: (Int) -> Float) -> Bool {
+        decide(count, score).decisive > threshold / 5
+    }
+
+    /// The channel with the highest score, and the score that the threshold is for.
+    @inline(__always)
+    private func decide(_ count: Int, _ score: (Int) -> Float) -> (best: Int, decisive: Float) {
         var best = -1
         var bestScore = -Float.infinity
         var sum: Float = 0
@@ -39,8 +56,7 @@ package struct DecisionRule: Sendable, Equatable {
             sum += value
             if value > bestScore { (best, bestScore) = (channel, value) }
         }
-        let decisive = activation == .softmax ? sum : bestScore
-        return decisive > threshold ? UInt8(best + 1) : 0
+        return (best, activation == .softmax ? sum : bestScore)
     }
 }
 

@@ -62,7 +62,8 @@ package func judge(
     return SegmentationResult(
         labelMap: LabelMap(volume: labels, labels: names),
         structures: structures,
-        findings: findings
+        findings: findings,
+        crop: scores.crop
     )
 }
 

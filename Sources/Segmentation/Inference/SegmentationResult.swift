@@ -7,11 +7,18 @@ package struct SegmentationResult: Sendable {
     /// One for each ROI of the model, in its order.
     package var structures: [StructureResult]
     package var findings: [SegmentationFinding]
+    package var crop: CropUse
 
-    package init(labelMap: LabelMap, structures: [StructureResult], findings: [SegmentationFinding]) {
+    package init(
+        labelMap: LabelMap,
+        structures: [StructureResult],
+        findings: [SegmentationFinding],
+        crop: CropUse
+    ) {
         self.labelMap = labelMap
         self.structures = structures
         self.findings = findings
+        self.crop = crop
     }
 
     /// Whether at least one structure was found.

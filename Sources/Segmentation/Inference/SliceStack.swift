@@ -5,9 +5,15 @@ import Imaging
 struct SliceStack: Sendable {
     let input: InputDescription
 
-    /// Writes the channels for slice k, each `rows * columns` long, i fastest.
-    func write(slice k: Int, of volume: Volume<Float>, into out: UnsafeMutableBufferPointer<Float>) {
-        let plane = volume.geometry.planeCount
+    /// Writes the channels for some columns and rows of slice k, each `rows * columns` long, i fastest.
+    func write(
+        slice k: Int,
+        columns: Range<Int>,
+        rows: Range<Int>,
+        of volume: Volume<Float>,
+        into out: UnsafeMutableBufferPointer<Float>
+    ) {
+        let d = volume.geometry.dimensions
         let last = Double(volume.geometry.dimensions.k - 1)
         let step = input.neighbourDistanceMM / volume.geometry.spacing.z
         for channel in 0..<input.channels {
@@ -16,10 +22,14 @@ struct SliceStack: Sendable {
             let lower = Int(inside)
             let upper = min(lower + 1, Int(last))
             let weight = Float(inside - Double(lower))
-            for n in 0..<plane {
-                let a = volume.voxels[lower * plane + n]
-                let value = weight == 0 ? a : a + (volume.voxels[upper * plane + n] - a) * weight
-                out[channel * plane + n] = scaled(value)
+            var place = channel * rows.count * columns.count
+            for j in rows {
+                let (a, b) = (d.i * (j + d.j * lower), d.i * (j + d.j * upper))
+                for i in columns {
+                    let value = volume.voxels[a + i]
+                    out[place] = scaled(weight == 0 ? value : value + (volume.voxels[b + i] - value) * weight)
+                    place += 1
+                }
             }
         }
     }

@@ -36,39 +36,109 @@ package struct SlidingWindow {
         }
     }
 
-    /// The network's output channels from `firstChannel` on, one volume each, `i + ni * (j + nj * k)`.
+    /// First voxel of a window.
+    typealias Corner = (i: Int, j: Int, k: Int)
+
+    /// The network's output channels from `firstChannel` on, one volume each, `i + ni * (j + nj * k)`, and where it was
+    /// run.
     ///
-    /// - Parameter progress: called with 0...1 after each patch; what it throws ends the work.
+    /// With `input.crop` the network is first run on the fewest windows that cover the body, then on all others that
+    /// overlap what may be a structure, with a margin, until no more of it shows. There every voxel has all of its
+    /// windows, and so the value that it has without a crop but for the order of the sum. Where nothing is suspected all
+    /// windows are run.
+    ///
+    /// - Parameters:
+    ///   - body: the box around the patient, asked for with a crop alone.
+    ///   - progress: called with 0...1 after each patch; what it throws ends the work.
     package func scores(
         of volume: Volume<Float>,
         session: InferenceSession,
         firstChannel: Int,
+        body: () -> GridBox?,
+        rule: DecisionRule,
         progress: (Double) throws -> Void
-    ) throws -> [[Float]] {
+    ) throws -> (scores: [[Float]], crop: CropUse) {
         let d = volume.geometry.dimensions
-        let overlap = patch.overlap
-        let corners = Self.starts(length: d.k, patch: patch.slices, overlap: overlap).flatMap { k in
-            Self.starts(length: d.j, patch: patch.rows, overlap: overlap).flatMap { j in
-                Self.starts(length: d.i, patch: patch.columns, overlap: overlap).map { i in (i: i, j: j, k: k) }
+        let all = corners(d)
+        var sums = WindowSums(d, channels: session.outputShape.channels - firstChannel)
+        func run(_ corners: [Corner]) throws {
+            var tensor = Tensor(shape: [1, 1, patch.slices, patch.rows, patch.columns])
+            for corner in corners {
+                fill(&tensor, from: volume, corner)
+                add(session.run(tensor), firstChannel, corner, d, to: &sums)
+                sums.windows += 1
+                try progress(min(1, Double(sums.windows) / Double(all.count)))
             }
         }
-        let channels = session.outputShape.channels - firstChannel
-        var sums = [[Float]](repeating: [Float](repeating: 0, count: d.voxelCount), count: channels)
-        var totals = [Float](repeating: 0, count: d.voxelCount)
-        var tensor = Tensor(shape: [1, 1, patch.slices, patch.rows, patch.columns])
-        for (number, corner) in corners.enumerated() {
-            fill(&tensor, from: volume, corner)
-            let result = session.run(tensor)
-            add(result, firstChannel, corner, d, to: &sums, &totals)
-            try progress(Double(number + 1) / Double(corners.count))
+        var region: GridBox?
+        var reason = CropUse.WholeGrid.notAsked
+        var rest = all
+        if case .structures(let marginMM, _) = input.crop {
+            reason = .noBody
+            if let body = body()?.grown(byMM: marginMM, in: volume.geometry) {
+                let coarse = Set(covering(d).map(Self.key))
+                var wanted = rest.filter { coarse.contains(Self.key($0)) && box(of: $0).overlaps(body) }
+                repeat {
+                    try run(wanted)
+                    let done = Set(wanted.map(Self.key))
+                    rest.removeAll { done.contains(Self.key($0)) }
+                    region = sums.box(where: rule.suspects)?.grown(byMM: marginMM, in: volume.geometry)
+                        .intersection(body)
+                    wanted = rest.filter { corner in region.map { box(of: corner).overlaps($0) } ?? false }
+                } while !wanted.isEmpty
+                reason = .nothingSuspected
+            }
         }
-        for channel in sums.indices {
-            for n in totals.indices { sums[channel][n] /= totals[n] }
-        }
-        return sums
+        if region == nil { try run(rest) }
+        try progress(1)
+        let crop = CropUse(
+            d,
+            region: region ?? GridBox(of: d),
+            computedVoxels: sums.windows * patch.slices * patch.rows * patch.columns,
+            wholeGridVoxels: all.count * patch.slices * patch.rows * patch.columns,
+            wholeGrid: region == nil ? reason : nil
+        )
+        return (sums.means, crop)
     }
 
-    private func fill(_ tensor: inout Tensor, from volume: Volume<Float>, _ corner: (i: Int, j: Int, k: Int)) {
+    private static func key(_ corner: Corner) -> [Int] { [corner.i, corner.j, corner.k] }
+
+    /// The voxels of the grid that a window shows.
+    private func box(of corner: Corner) -> GridBox {
+        GridBox(
+            columns: corner.i..<corner.i + patch.columns,
+            rows: corner.j..<corner.j + patch.rows,
+            slices: corner.k..<corner.k + patch.slices
+        )
+    }
+
+    /// All windows of a grid.
+    private func corners(_ d: Dimensions) -> [Corner] {
+        corners(
+            Self.starts(length: d.i, patch: patch.columns, overlap: patch.overlap),
+            Self.starts(length: d.j, patch: patch.rows, overlap: patch.overlap),
+            Self.starts(length: d.k, patch: patch.slices, overlap: patch.overlap)
+        )
+    }
+
+    /// The fewest of them that cover the grid.
+    private func covering(_ d: Dimensions) -> [Corner] {
+        func fewest(_ length: Int, _ side: Int) -> [Int] {
+            let starts = Self.starts(length: length, patch: side, overlap: patch.overlap)
+            var chosen = [starts[0]]
+            while let last = chosen.last, last != starts.last {
+                chosen.append(starts.last { $0 > last && $0 <= last + side } ?? starts[starts.count - 1])
+            }
+            return chosen
+        }
+        return corners(fewest(d.i, patch.columns), fewest(d.j, patch.rows), fewest(d.k, patch.slices))
+    }
+
+    private func corners(_ columns: [Int], _ rows: [Int], _ slices: [Int]) -> [Corner] {
+        slices.flatMap { k in rows.flatMap { j in columns.map { i in (i: i, j: j, k: k) } } }
+    }
+
+    private func fill(_ tensor: inout Tensor, from volume: Volume<Float>, _ corner: Corner) {
         let d = volume.geometry.dimensions
         let stack = SliceStack(input: input)
         var n = 0
@@ -88,10 +158,9 @@ package struct SlidingWindow {
     private func add(
         _ result: Tensor,
         _ firstChannel: Int,
-        _ corner: (i: Int, j: Int, k: Int),
+        _ corner: Corner,
         _ d: Dimensions,
-        to sums: inout [[Float]],
-        _ totals: inout [Float]
+        to sums: inout WindowSums
     ) {
         let (slices, rows, columns) = (
             Self.weights(patch: patch.slices), Self.weights(patch: patch.rows), Self.weights(patch: patch.columns)
@@ -102,14 +171,51 @@ package struct SlidingWindow {
                 let source = (z * patch.rows + y) * patch.columns
                 let target = ((corner.k + z) * d.j + corner.j + y) * d.i + corner.i
                 let weight = slices[z] * rows[y]
-                for x in 0..<patch.columns { totals[target + x] += weight * columns[x] }
-                for channel in sums.indices {
+                for x in 0..<patch.columns { sums.weights[target + x] += weight * columns[x] }
+                for channel in sums.scores.indices {
                     let from = (firstChannel + channel) * size + source
                     for x in 0..<patch.columns {
-                        sums[channel][target + x] += weight * columns[x] * result.values[from + x]
+                        sums.scores[channel][target + x] += weight * columns[x] * result.values[from + x]
                     }
                 }
             }
         }
+    }
+}
+
+/// Weighted scores of all windows so far.
+private struct WindowSums {
+    var scores: [[Float]]
+    var weights: [Float]
+    var windows = 0
+    private let d: Dimensions
+
+    init(_ d: Dimensions, channels: Int) {
+        self.d = d
+        scores = [[Float]](repeating: [Float](repeating: 0, count: d.voxelCount), count: channels)
+        weights = [Float](repeating: 0, count: d.voxelCount)
+    }
+
+    /// 0 where no window was.
+    var means: [[Float]] {
+        scores.map { sums in zip(sums, weights).map { $1 > 0 ? $0 / $1 : 0 } }
+    }
+
+    /// The box around all voxels whose mean scores meet a condition; nil where none does.
+    func box(where holds: (_ count: Int, _ score: (Int) -> Float) -> Bool) -> GridBox? {
+        var builder = BoxBuilder()
+        for k in 0..<d.k {
+            for j in 0..<d.j {
+                let line = d.i * (j + d.j * k)
+                func matches(_ i: Int) -> Bool {
+                    let weight = weights[line + i]
+                    return weight > 0 && holds(scores.count) { scores[$0][line + i] / weight }
+                }
+                guard let first = (0..<d.i).first(where: matches), let last = (first..<d.i).last(where: matches)
+                else { continue }
+                builder.include(columns: first...last, row: j, slice: k)
+            }
+        }
+        return builder.box
     }
 }

@@ -30,6 +30,8 @@ package struct InputDescription: Codable, Sendable, Equatable {
     /// Makes the network one of three dimensions that sees the volume in patches; without it the network sees whole
     /// slices.
     package var patch: Patch?
+    /// Which part of the grid the network is run on.
+    package var crop: CropDescription
 
     package init(
         plane: Plane = .axial,
@@ -41,7 +43,8 @@ package struct InputDescription: Codable, Sendable, Equatable {
         neighbourDistanceMM: Double = 5,
         centre: Centre = .body,
         windowHU: ClosedInterval,
-        patch: Patch? = nil
+        patch: Patch? = nil,
+        crop: CropDescription = .standard
     ) {
         self.plane = plane
         self.columns = columns
@@ -53,6 +56,23 @@ package struct InputDescription: Codable, Sendable, Equatable {
         self.centre = centre
         self.windowHU = windowHU
         self.patch = patch
+        self.crop = crop
+    }
+
+    /// `crop` may be missing: packages made before there was cropping say nothing about it.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        plane = try container.decode(Plane.self, forKey: .plane)
+        columns = try container.decode(Int.self, forKey: .columns)
+        rows = try container.decode(Int.self, forKey: .rows)
+        pixelSpacingMM = try container.decode(Double.self, forKey: .pixelSpacingMM)
+        sliceSpacing = try container.decode(SliceSpacing.self, forKey: .sliceSpacing)
+        neighbourSlices = try container.decode(Int.self, forKey: .neighbourSlices)
+        neighbourDistanceMM = try container.decode(Double.self, forKey: .neighbourDistanceMM)
+        centre = try container.decode(Centre.self, forKey: .centre)
+        windowHU = try container.decode(ClosedInterval.self, forKey: .windowHU)
+        patch = try container.decodeIfPresent(Patch.self, forKey: .patch)
+        crop = try container.decodeIfPresent(CropDescription.self, forKey: .crop) ?? .standard
     }
 
     /// The block of voxels that a network of three dimensions sees at once. Where the volume has fewer slices, the

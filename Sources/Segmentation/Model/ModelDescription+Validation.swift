@@ -93,6 +93,10 @@ extension InputDescription {
         guard windowHU.lower < windowHU.upper, windowHU.lower >= -32768, windowHU.upper <= 32767 else {
             return problem("windowHU", "lower below upper, both within 16 bits")
         }
+        if case .structures(let marginMM, let coarseMM) = crop {
+            guard (0...500).contains(marginMM) else { return problem("crop.marginMM", "0 to 500 mm") }
+            guard (0.1...200).contains(coarseMM) else { return problem("crop.coarseMM", "0.1 to 200 mm") }
+        }
         return nil
     }
 

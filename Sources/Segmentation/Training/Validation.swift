@@ -21,6 +21,7 @@ struct ValidationScores {
             let scores = try scoreVolume(
                 of: item.inputVolume(),
                 network: network,
+                architecture: configuration.architecture,
                 input: configuration.input,
                 output: configuration.output,
                 threads: threads,
