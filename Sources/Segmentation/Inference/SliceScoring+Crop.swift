@@ -5,8 +5,9 @@ extension SliceScoring {
     /// Scores all slices, or those and that part of each where the structures are.
     ///
     /// A coarse pass over slices at a distance sees the body alone and finds what may be a structure. Each slice between
-    /// two of them is then run on the box around that in both, with a margin. What is found must keep a distance from the
-    /// edges of its box; a slice where it does not is run again on its whole picture, as are all where nothing was
+    /// two of them is then run on a box around that, with a margin in all directions: a coarse slice that is as near along
+    /// the normal widens the box, so that the tip of a structure is seen as widely as its middle. What is found must keep a
+    /// distance from the edges of its box; a slice where it does not is run again on its whole picture, as are all where nothing was
     /// suspected or a structure leaves the slices that show the body.
     mutating func run(
         cropping crop: CropDescription,
@@ -30,7 +31,8 @@ extension SliceScoring {
         guard suspected.contains(where: { $0 != nil }) else {
             return try runWhole(.nothingSuspected, d) { try progress(share + (1 - share) * $0) }
         }
-        let second = Self.jobs(between: coarse, suspected) { around in
+        let reach = Int(marginMM / geometry.spacing.z)
+        let second = Self.jobs(between: coarse, suspected, reach: reach) { around in
             around.grown(byMM: marginMM, in: geometry).intersection(body).aligned(to: multiple)
         }
         try run(second) { try progress(share + (1 - share) * $0) }
@@ -51,16 +53,19 @@ extension SliceScoring {
         return use
     }
 
-    /// The slices between each two coarse ones, on the box that `crop` makes of what both show; none where they show
-    /// nothing.
+    /// The slices between each two coarse ones, on the box that `crop` makes of what those and others at most `reach`
+    /// slices away show; none where the two show nothing.
     private static func jobs(
         between coarse: [Int],
         _ suspected: [GridBox?],
+        reach: Int,
         crop: (GridBox) -> GridBox
     ) -> [Job] {
         (1..<coarse.count).flatMap { index -> [Job] in
-            let (before, after) = (suspected[index - 1], suspected[index])
-            guard let around = before?.union(after) ?? after else { return [] }
+            guard suspected[index - 1] != nil || suspected[index] != nil else { return [] }
+            let near = coarse[index - 1] - reach...coarse[index] + reach
+            let boxes = zip(coarse, suspected).compactMap { near.contains($0) ? $1 : nil }
+            guard let around = boxes.reduce(nil, { $1.union($0) }) else { return [] }
             let box = crop(around)
             return (coarse[index - 1] + 1..<coarse[index]).map { Job($0, in: box) }
         }
