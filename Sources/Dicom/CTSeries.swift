@@ -87,10 +87,15 @@ struct CTSeriesLoader: Sendable {
         guard valueFindings.allSatisfy({ $0.severity == .warning }) else {
             throw DicomError.refused(examination.findings + valueFindings)
         }
+        var attributes = first.reference
+        if kept.contains(where: { $0.header.isLossy == true }) {
+            // The images need not agree, and some do not say it.
+            attributes.dataSet.set(.lossyImageCompression, .CS, "01")
+        }
         return CTSeries(
             volume: Volume(geometry: geometry, voxels: voxels),
             slices: examination.slices.map { reference($0, of: kept[$0.header].header) },
-            reference: first.reference,
+            reference: attributes,
             header: first.header,
             counts: counts,
             findings: examination.findings + valueFindings,
@@ -106,7 +111,7 @@ struct CTSeriesLoader: Sendable {
             limits: limits,
             seriesInstanceCount: seriesInstanceCount
         )
-        examination.findings += repeatFindings + examineIdentities(kept)
+        examination.findings += repeatFindings + examineIdentities(kept) + examineSources(kept)
         return (kept, examination)
     }
 

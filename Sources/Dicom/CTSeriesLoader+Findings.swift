@@ -95,6 +95,33 @@ extension CTSeriesLoader {
         ]
     }
 
+    /// What the products cannot be better than.
+    func examineSources(_ images: [CTImageFile]) -> [AdmissionFinding] {
+        var findings: [AdmissionFinding] = []
+        let lossy = images.count { $0.header.isLossy == true }
+        if lossy > 0 {
+            findings.append(
+                AdmissionFinding(
+                    .warning,
+                    "W_LOSSY",
+                    "\(lossy) of \(images.count) images were compressed with losses.",
+                    hint: "Contours are only as good as the images: where there are original ones, send those."
+                )
+            )
+        }
+        if images.contains(where: { $0.header.hasUnknownText == true }) {
+            findings.append(
+                AdmissionFinding(
+                    .warning,
+                    "W_CHARACTER_SET",
+                    "Text of the header is in no character set that the images declare; it was read as Latin-1.",
+                    hint: "Compare the patient's name in the results with that of the images before you import them."
+                )
+            )
+        }
+        return findings
+    }
+
     /// Do the values look like a CT of a patient in Hounsfield units?
     func examineValues(_ counts: HUCounts, _ images: [CTImageFile]) -> [AdmissionFinding] {
         var findings: [AdmissionFinding] = []
@@ -139,4 +166,17 @@ extension CTSeriesLoader {
         }
         return nil
     }
+}
+
+/// Whether images of one Series are of several patients or studies, whatever stacks it is divided into.
+package func identityFindings(_ headers: [InstanceHeader]) -> [AdmissionFinding] {
+    guard Set(headers.compactMap(\.identityMark)).count > 1 else { return [] }
+    return [
+        AdmissionFinding(
+            .refusal,
+            "E_SEVERAL_PATIENTS",
+            "The images of the series do not agree about the patient or the study.",
+            hint: "Check the export: images of different patients or studies are mixed in one Series."
+        )
+    ]
 }

@@ -4,6 +4,8 @@
 /// kind asked for. Pixel Data is not kept here when it is compressed; `PixelReader` decodes it.
 package struct DataSet: Hashable, Sendable {
     private var elements: [Tag: DataElement] = [:]
+    /// The patient's name or ID held bytes of no declared character set when the data set was read.
+    package var hasUnknownText = false
 
     package init() {}
 

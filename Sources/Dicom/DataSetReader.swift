@@ -51,6 +51,11 @@ private final class DataSetBuilder {
     func element(_ tag: Tag, _ vr: UnsafePointer<CChar>?, _ kind: cdcm_kind, _ bytes: UnsafeRawBufferPointer) {
         let vr = vr.flatMap { VR(rawValue: String(cString: $0)) } ?? .UN
         put(DataElement(vr, value(vr, kind, bytes)), at: tag)
+        if [.patientName, .patientID].contains(tag), items.isEmpty, bytes.contains(where: { $0 >= 0x80 }),
+            decoder?.isDeclared == false || String(validating: bytes, as: UTF8.self) == nil && decoder == nil
+        {
+            root.hasUnknownText = true
+        }
         // Comes first in its group, before any text.
         if tag == .specificCharacterSet, !isUnicode, items.isEmpty {
             decoder = ISO2022(charsets: root.strings(.specificCharacterSet))
@@ -98,9 +103,15 @@ private final class DataSetBuilder {
         return stride(from: 0, to: words.count - words.count % 2, by: 2).map { Tag(words[$0], words[$0 + 1]) }
     }
 
+    /// Bytes above 0x7F that no character set explains are read as Latin-1: a character that may be another one, not none.
+    private func unicode(_ bytes: UnsafeRawBufferPointer) -> String {
+        if let text = String(validating: bytes, as: UTF8.self) { return text }
+        return String(String.UnicodeScalarView(bytes.map { UnicodeScalar($0) }))
+    }
+
     /// Padding at the end goes; leading spaces stay, the value is kept as it was sent.
     private func texts(_ vr: VR, _ bytes: UnsafeRawBufferPointer) -> [String] {
-        let text = decoder?.decode(bytes[...]) ?? String(decoding: bytes, as: UTF8.self)
+        let text = decoder?.decode(bytes[...]) ?? unicode(bytes)
         let pieces = vr.isSingleText ? [text[...]] : text.split(separator: "\\", omittingEmptySubsequences: false)
         let texts = pieces.map { piece in
             String(

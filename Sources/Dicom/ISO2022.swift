@@ -9,7 +9,12 @@ struct ISO2022 {
     private enum Set {
         case ascii, jisX0208, jisX0212
         case none, latin1, katakana, ksX1001, gb2312
+
+        var isDouble: Bool { self == .jisX0208 || self == .jisX0212 }
     }
+
+    /// Backslash, caret, equals sign and the ends of lines.
+    private static let delimiters: [UInt8] = [0x5C, 0x5E, 0x3D, 0x0A, 0x0D]
 
     private let initialUpper: Set
 
@@ -20,6 +25,12 @@ struct ISO2022 {
         case "ISO_IR 100": initialUpper = .latin1
         default: initialUpper = .none
         }
+    }
+
+    /// Whether bytes above 0x7F mean something before the first escape sequence.
+    var isDeclared: Bool {
+        if case .none = initialUpper { return false }
+        return true
     }
 
     func decode(_ bytes: Slice<UnsafeRawBufferPointer>) -> String {
@@ -38,10 +49,17 @@ struct ISO2022 {
             }
             let isUpper = byte >= 0x80
             let run = rest.prefix { $0 != 0x1B && ($0 >= 0x80) == isUpper }
-            append(run, isUpper ? upper : lower, &converters, to: &text)
             rest = rest.dropFirst(run.count)
+            // Characters of two bytes leave one over where a delimiter ends them (PS3.5 6.1.2.5.3): ASCII begins with it.
+            let isDelimited =
+                lower.isDouble && !isUpper && run.count % 2 == 1 && run.last.map(Self.delimiters.contains) == true
+            append(isDelimited ? run.dropLast() : run, isUpper ? upper : lower, &converters, to: &text)
+            if isDelimited, let delimiter = run.last {
+                text.append(delimiter)
+                lower = .ascii
+            }
             // PS3.5 6.1.2.5.3: a delimiter or the end of a line switches back; only ASCII runs can hold one.
-            if !isUpper, lower == .ascii, run.contains(where: { [0x5C, 0x5E, 0x3D, 0x0A, 0x0D].contains($0) }),
+            if !isUpper, lower == .ascii, run.contains(where: Self.delimiters.contains),
                 upper == .katakana || upper == .latin1
             {
                 upper = initialUpper
@@ -74,7 +92,9 @@ struct ISO2022 {
         to text: inout [UInt8]
     ) {
         switch set {
-        case .ascii, .none: text += run
+        case .ascii: text += run
+        // No set was declared: no text gets lost where it is read as the most common one.
+        case .none: for byte in run { text += byte < 0x80 ? [byte] : [0xC0 | byte >> 6, 0x80 | byte & 0x3F] }
         case .jisX0208: converters.append(run.map { $0 > 0x20 ? $0 | 0x80 : $0 }, from: "EUC-JP", to: &text)
         case .jisX0212:
             converters.append(pairs(run).flatMap { [0x8F] + $0.map { $0 | 0x80 } }, from: "EUC-JP", to: &text)

@@ -30,6 +30,9 @@ extension InstanceHeader {
         try checkIdentity()
         readPlace(dataSet)
         readAcquisition(dataSet)
+        isLossy = dataSet.string(.lossyImageCompression).map { $0 == "01" } ?? TransferSyntax.isLossy(transferSyntaxUID)
+        hasUnknownText = dataSet.hasUnknownText ? true : nil
+        identityMark = Self.identityMark(dataSet)
         try readPixelDescription(dataSet)
         referencedSeriesInstanceUIDs = Self.referencedSeries(dataSet)
     }
@@ -45,6 +48,16 @@ extension InstanceHeader {
             if uid.isEmpty { throw DicomError.missingAttribute(tag) }
             if !UID.isUsable(uid) { throw DicomError.invalidUID(tag) }
         }
+    }
+
+    /// Six hexadecimal digits, and other ones in every Series.
+    private static func identityMark(_ dataSet: DataSet) -> String {
+        let tags: [Tag] = [.patientID, .patientName, .patientBirthDate, .patientSex, .studyInstanceUID]
+        let values =
+            tags.map { dataSet.strings($0).joined(separator: "\\") } + [dataSet.string(.seriesInstanceUID) ?? ""]
+        let text = values.map { "\($0.utf8.count):\($0)" }.joined(separator: ",")
+        let hexadecimal = "0123456789abcdef".map { $0 }
+        return String(SHA1.digest(Array(text.utf8)).prefix(6).map { hexadecimal[Int($0 & 0xF)] })
     }
 
     /// Headers are stored and sent: no value needs more than the longest that its VR allows (LO and its like, 64).

@@ -53,6 +53,12 @@ package struct InstanceHeader: Codable, Sendable, Hashable {
     package var convolutionKernel: String?
     /// Peak kilovoltage of the tube.
     package var kvp: Double?
+    /// The pixels were compressed with losses at some time (PS3.3 C.7.6.1.1.5).
+    package var isLossy: Bool?
+    /// Equal for images of one patient and study. It names nobody: too short to be tried against names.
+    package var identityMark: String?
+    /// Text of the header is in no character set that it declares.
+    package var hasUnknownText: Bool?
     /// Values of Derivation Code Sequence (0008,9215) in the coding scheme DCM.
     package var derivationCodes: [String]?
 

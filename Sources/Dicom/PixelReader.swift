@@ -89,6 +89,12 @@ package struct PixelReader: ~Copyable {
         guard cdcm_frame_size(shim.handle) == size else {
             throw DicomError.corrupt(reason: "the frame size does not match the header")
         }
+        if syntax == .rleLossless {
+            let (segments, pixels) = (header.bitsAllocated / 8, header.rows * header.columns)
+            try withCompressedFrame(frame) { code throws(DicomError) in
+                try RunLengthCode.check(code, segments: segments, pixels: pixels)
+            }
+        }
         // DCMTK may write whole words: room for one more than an odd number of 8-bit pixels.
         if bytes.count != size + size % 2 { bytes = [UInt8](repeating: 0, count: size + size % 2) }
         let status = bytes.withUnsafeMutableBytes {
@@ -115,6 +121,19 @@ package struct PixelReader: ~Copyable {
     /// Archives write signed pixels into unsigned streams and the reverse; the stream's own sign is right where
     /// it is signed, otherwise the header's sign is applied at the stream's precision, as pydicom does.
     private func jpeg2000Values(frame: Int) throws(DicomError) -> [Int32] {
+        let (columns, rows) = (header.columns, header.rows)
+        let decoded = try withCompressedFrame(frame) { bytes throws(DicomError) in
+            try JPEG2000.decode(bytes, columns: columns, rows: rows)
+        }
+        guard header.pixelRepresentation == 1, !decoded.isSigned else { return decoded.values }
+        let unused = Int32(32 - decoded.precision)
+        return decoded.values.map { ($0 << unused) >> unused }
+    }
+
+    private func withCompressedFrame<Result>(
+        _ frame: Int,
+        _ body: (UnsafeRawBufferPointer) throws(DicomError) -> Result
+    ) throws(DicomError) -> Result {
         var bytes: UnsafeMutablePointer<UInt8>?
         var length = 0
         let status = cdcm_compressed_frame(
@@ -127,13 +146,6 @@ package struct PixelReader: ~Copyable {
         )
         defer { cdcm_free(bytes) }
         guard status == CDCM_OK else { throw ShimFile.error(status, transferSyntax: header.transferSyntaxUID) }
-        let decoded = try JPEG2000.decode(
-            UnsafeRawBufferPointer(start: bytes, count: length),
-            columns: header.columns,
-            rows: header.rows
-        )
-        guard header.pixelRepresentation == 1, !decoded.isSigned else { return decoded.values }
-        let unused = Int32(32 - decoded.precision)
-        return decoded.values.map { ($0 << unused) >> unused }
+        return try body(UnsafeRawBufferPointer(start: bytes, count: length))
     }
 }

@@ -1,5 +1,5 @@
 /// What our own products repeat from the CT, copied exactly: Patient, General Study, Patient Study, Frame of
-/// Reference and the names of the equipment-independent modules. Holds patient data: it stays in the work
+/// Reference, lossy compression, and the names of the equipment-independent modules. Holds patient data: it stays in the work
 /// folder and the products, and is never logged.
 package struct ReferenceAttributes: Sendable, Hashable {
     /// Only attributes of `ReferenceAttributes.copiedTags`, text as Unicode.
@@ -43,5 +43,6 @@ package struct ReferenceAttributes: Sendable, Hashable {
         .frameOfReferenceUID, .positionReferenceIndicator,
         .seriesInstanceUID, .seriesNumber, .seriesDescription, .acquisitionDate, .acquisitionTime, .contentDate,
         .contentTime, .patientPosition, .modality,
+        .lossyImageCompression, .lossyImageCompressionRatio, .lossyImageCompressionMethod,
     ]
 }

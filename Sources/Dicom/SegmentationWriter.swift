@@ -35,7 +35,7 @@ package struct SegmentationWriter: Sendable {
         var dataSet = product.commonModules(
             sopClassUID: SOPClass.segmentation,
             modality: "SEG",
-            seriesDescription: "contourd: automatic segmentation, NOT REVIEWED"
+            seriesDescription: product.revised("contourd: automatic segmentation, NOT REVIEWED")
         )
         putImage(frames.count, into: &dataSet)
         dataSet.set(.segmentSequence, sequence: filled.enumerated().map { segment($0 + 1, $1.description) })
@@ -75,11 +75,23 @@ package struct SegmentationWriter: Sendable {
         dataSet.set(.bitsStored, .US, integer: 1)
         dataSet.set(.highBit, .US, integer: 0)
         dataSet.set(.pixelRepresentation, .US, integer: 0)
-        dataSet.set(.lossyImageCompression, .CS, "00")
+        putLossyCompression(into: &dataSet)
         dataSet.set(.segmentationType, .CS, "BINARY")
         dataSet.set(.contentLabel, .CS, "SEGMENTATION")
-        dataSet.set(.contentDescription, .LO, "Automatic, not reviewed")
+        dataSet.set(.contentDescription, .LO, product.revised("Automatic, not reviewed"))
         dataSet.set(.contentCreatorName, .PN, nil)
+    }
+
+    /// What was lost before is not found again: once 01, always 01 (PS3.3 C.7.6.1.1.5, C.8.20.2).
+    private func putLossyCompression(into dataSet: inout DataSet) {
+        let source = product.reference.dataSet
+        guard source.string(.lossyImageCompression) == "01" else {
+            return dataSet.set(.lossyImageCompression, .CS, "00")
+        }
+        dataSet.copy(
+            [.lossyImageCompression, .lossyImageCompressionRatio, .lossyImageCompressionMethod],
+            from: source
+        )
     }
 
     private func segment(_ number: Int, _ structure: StructureDescription) -> DataSet {

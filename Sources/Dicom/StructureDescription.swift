@@ -78,6 +78,8 @@ package struct ProductDescription: Sendable {
     /// DICOM date and time of the result: of the CT's Series or of the delivery recorded once.
     package var date: String
     package var time: String
+    /// From 1; a later one takes the place of those before it.
+    package var revision = 1
 
     package init(
         reference: ReferenceAttributes,
@@ -125,11 +127,15 @@ package struct ProductDescription: Sendable {
         return dataSet
     }
 
+    /// Which revision this is, for people: nothing for the first.
+    func revised(_ text: String) -> String { revision > 1 ? "\(text), revision \(revision)" : text }
+
     /// Of what is kept of the CT, the part that describes patient, study and frame of reference.
     private static let copiedTags = ReferenceAttributes.copiedTags.filter {
         ![
             .seriesInstanceUID, .seriesNumber, .seriesDescription, .acquisitionDate, .acquisitionTime, .contentDate,
             .contentTime, .patientPosition, .modality,
+            .lossyImageCompression, .lossyImageCompressionRatio, .lossyImageCompressionMethod,
         ].contains($0)
     }
 

@@ -152,6 +152,8 @@ extension Tag {
     package static let rescaleSlope = Tag(0x0028, 0x1053)
     package static let rescaleType = Tag(0x0028, 0x1054)
     package static let lossyImageCompression = Tag(0x0028, 0x2110)
+    package static let lossyImageCompressionRatio = Tag(0x0028, 0x2112)
+    package static let lossyImageCompressionMethod = Tag(0x0028, 0x2114)
     package static let pixelMeasuresSequence = Tag(0x0028, 0x9110)
     package static let pixelValueTransformationSequence = Tag(0x0028, 0x9145)
     package static let modalityLUTSequence = Tag(0x0028, 0x3000)

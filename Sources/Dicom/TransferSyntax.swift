@@ -16,6 +16,11 @@ package enum TransferSyntax: String, Sendable, CaseIterable {
 
     package var uid: String { rawValue }
 
+    /// Whether pixels in this syntax have lost something, where the header does not say.
+    static func isLossy(_ uid: String) -> Bool {
+        [jpegBaseline, jpegExtended, jpegLSNearLossless, jpeg2000].map(\.uid).contains(uid)
+    }
+
     /// Decoded by OpenJPEG rather than by DCMTK.
     var isJPEG2000: Bool { self == .jpeg2000 || self == .jpeg2000Lossless }
 }

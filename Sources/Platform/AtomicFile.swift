@@ -126,7 +126,7 @@ package enum Directory {
     package struct Entry: Hashable, Sendable {
         package enum Kind: Sendable {
             case file, folder, other
-            /// Its name is not UTF-8: a `String` cannot name it, only tell of it.
+            /// Its name is not UTF-8: no path leads to it. What is no ASCII in it is told as `%FC`.
             case unnameable
         }
         package var name: String
@@ -146,13 +146,21 @@ package enum Directory {
             }
             let (name, isExact) = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) {
-                    (String(cString: $0), String(validatingCString: $0) != nil)
+                    String(validatingCString: $0).map { ($0, true) } ?? (escaped($0), false)
                 }
             }
             if name == "." || name == ".." { continue }
             entries.append(Entry(name: name, kind: isExact ? kind(of: name, in: dirfd(stream)) : .unnameable))
         }
         return entries.sorted { $0.name < $1.name }
+    }
+
+    private static func escaped(_ name: UnsafePointer<CChar>) -> String {
+        var text = ""
+        for byte in UnsafeBufferPointer(start: name, count: strlen(name)).map({ UInt8(bitPattern: $0) }) {
+            text += byte < 0x80 ? String(UnicodeScalar(byte)) : "%" + String(byte, radix: 16, uppercase: true)
+        }
+        return text
     }
 
     /// By the folder's descriptor: the whole path may be longer than the kernel takes.

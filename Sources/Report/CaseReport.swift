@@ -162,7 +162,7 @@ package struct CaseReport: Codable, Sendable {
         }
     }
 
-    package struct Finding: Codable, Sendable {
+    package struct Finding: Codable, Sendable, Equatable {
         package enum Severity: String, Codable, Sendable { case review, note }
         package var severity: Severity
         package var code: String

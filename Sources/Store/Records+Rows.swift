@@ -26,6 +26,7 @@ extension InstanceRecord {
         storedPath = row["stored_path"]
         movingFrom = row["moving_from"]
         header = row["header"]
+        claims = row["claims"]
         digest = row["digest"]
         code = row["code"]
         reason = row["reason"]

@@ -49,11 +49,28 @@ package struct InstanceRecord: Codable, Sendable, Equatable {
     package var movingFrom: String?
     /// The header as JSON, opaque here.
     package var header: String?
+    /// What the header of a damaged file still says, as JSON, opaque here.
+    package var claims: String?
     package var digest: String?
     package var code: String?
     package var reason: String?
     package var attempts: Int
     package var receivedAt: Int64
+}
+
+/// What a damaged file says that it is.
+package struct InstanceClaims: Sendable, Equatable {
+    /// Empty where it says nothing, as is the next.
+    package var seriesInstanceUID: String
+    package var sopInstanceUID: String
+    /// All of it, as JSON, opaque here.
+    package var header: String
+
+    package init(seriesInstanceUID: String, sopInstanceUID: String, header: String) {
+        self.seriesInstanceUID = seriesInstanceUID
+        self.sopInstanceUID = sopInstanceUID
+        self.header = header
+    }
 }
 
 /// One passage of one stack through the stages.

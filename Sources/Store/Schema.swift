@@ -19,6 +19,9 @@ extension Store {
         migrator.registerMigration("5: contouring once") { db in
             try db.execute(sql: version5)
         }
+        migrator.registerMigration("6: damaged images") { db in
+            try db.execute(sql: version6)
+        }
         return migrator
     }
 
@@ -162,5 +165,12 @@ extension Store {
     private static let version5 = """
         CREATE UNIQUE INDEX run_once ON run(series_id, kind, stack, revision, model, IFNULL(base_run_id, 0))
             WHERE state <> 'cancelled';
+        """
+
+    /// What the header of a damaged file still says: its Series (empty where that is not known), and all of it.
+    private static let version6 = """
+        ALTER TABLE instance ADD COLUMN claimed_series_uid TEXT;
+        ALTER TABLE instance ADD COLUMN claims TEXT;
+        CREATE INDEX instance_by_claim ON instance(claimed_series_uid) WHERE claimed_series_uid IS NOT NULL;
         """
 }

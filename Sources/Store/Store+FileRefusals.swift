@@ -1,7 +1,7 @@
 internal import GRDB
 
 extension Store {
-    /// Files that were set aside, or that may not be read, and whose sender was not told. Of a conflict in a Series that
+    /// Files that were set aside, or that may or can not be read, and whose sender was not told. Of a conflict in a Series that
     /// is arriving, the refusal of the Series will tell.
     package func untoldFiles() throws(StoreError) -> [InstanceRecord] {
         try read { db in
@@ -9,7 +9,7 @@ extension Store {
                 db,
                 sql: """
                     SELECT * FROM instance WHERE told = 0
-                        AND (state = 'quarantined' OR (state = 'ignored' AND code = 'E_PERMISSION'))
+                        AND (state = 'quarantined' OR (state = 'ignored' AND code IN ('E_PERMISSION', 'E_NAME')))
                         AND NOT (conflict = 1 AND EXISTS (SELECT 1 FROM series
                             WHERE series.id = series_id AND series.state = 'collecting'))
                     ORDER BY id

@@ -69,16 +69,24 @@ extension Store {
     }
 
     /// The file will be moved to `storedPath` and used for nothing.
+    ///
+    /// - Parameter claims: what a damaged file says that it is.
     package func beginQuarantine(
         _ number: Int64,
         code: String,
         reason: String,
-        storedPath: String
+        storedPath: String,
+        claims: InstanceClaims? = nil
     ) throws(StoreError) -> InstanceRecord {
         try write { db in
             try db.execute(
-                sql: "UPDATE instance SET state = 'taking', code = ?, reason = ?, stored_path = ? WHERE id = ?",
-                arguments: [code, reason, storedPath, number]
+                sql: """
+                    UPDATE instance SET state = 'taking', code = ?, reason = ?, stored_path = ?, claimed_series_uid = ?,
+                        claims = ?, sop_instance_uid = COALESCE(?, sop_instance_uid) WHERE id = ?
+                    """,
+                arguments: [
+                    code, reason, storedPath, claims?.seriesInstanceUID, claims?.header, claims?.sopInstanceUID, number,
+                ]
             )
             return try instance(number, db)
         }
@@ -90,7 +98,8 @@ extension Store {
             try db.execute(
                 sql: """
                     UPDATE instance SET state = 'parsing', series_id = NULL, sop_instance_uid = NULL, header = NULL,
-                        digest = NULL, stored_path = NULL, code = NULL, reason = NULL WHERE id = ?
+                        digest = NULL, stored_path = NULL, code = NULL, reason = NULL, claimed_series_uid = NULL,
+                        claims = NULL WHERE id = ?
                     """,
                 arguments: [number]
             )
@@ -163,15 +172,23 @@ extension Store {
     }
 
     /// An image or a reference that we hold under this UID.
-    package func receivedInstance(sopInstanceUID: String) throws(StoreError) -> InstanceRecord? {
+    ///
+    /// - Parameter series: of an image; one with the same UID in another Series is another image, although the standard
+    ///   knows no such thing.
+    package func receivedInstance(
+        sopInstanceUID: String,
+        inSeries series: String? = nil
+    ) throws(StoreError) -> InstanceRecord? {
         try read { db in
             try Row.fetchOne(
                 db,
                 sql: """
-                    SELECT * FROM instance WHERE sop_instance_uid = ? AND state IN ('image', 'reference')
-                    ORDER BY id LIMIT 1
+                    SELECT instance.* FROM instance LEFT JOIN series ON series.id = instance.series_id
+                    WHERE sop_instance_uid = ? AND (instance.state = 'reference' OR instance.state = 'image'
+                        AND (? IS NULL OR series_instance_uid = ?))
+                    ORDER BY instance.id LIMIT 1
                     """,
-                arguments: [sopInstanceUID]
+                arguments: [sopInstanceUID, series, series]
             ).map { try InstanceRecord(row: $0) }
         }
     }
@@ -193,7 +210,7 @@ extension Store {
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT * FROM instance WHERE (state = 'ignored' AND code <> 'E_PERMISSION') OR left_behind = 1
+                    SELECT * FROM instance WHERE (state = 'ignored' AND code NOT IN ('E_PERMISSION', 'E_NAME')) OR left_behind = 1
                     ORDER BY id
                     """
             )
@@ -207,7 +224,7 @@ extension Store {
             let rows = try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT series_id, COUNT(*) AS count FROM instance WHERE series_id IS NOT NULL
+                    SELECT series_id, COUNT(DISTINCT sop_instance_uid) AS count FROM instance WHERE series_id IS NOT NULL
                         AND state IN ('image', 'deleted') GROUP BY series_id
                     """
             )

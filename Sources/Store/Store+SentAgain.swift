@@ -160,7 +160,7 @@ extension Store {
     }
 
     /// Whether contours of the Series were delivered, or are about to be.
-    private func wasDelivered(_ series: Int64, _ db: Database) throws -> Bool {
+    func wasDelivered(_ series: Int64, _ db: Database) throws -> Bool {
         try Bool.fetchOne(
             db,
             sql: """

@@ -117,6 +117,24 @@ struct CompletenessTests {
         }
     }
 
+    @Test("Two patients in one series are refused also where it is divided")
+    func patients() throws {
+        let other = headers.map { header in
+            var header = header
+            header.frameOfReferenceUID = "1.2.3"
+            header.sopInstanceUID += ".2"
+            return header
+        }
+        #expect(try sealed(headers + other).stacks.allSatisfy { $0.identities.isEmpty })
+        let strangers = other.map { header in
+            var header = header
+            header.identityMark = "other"
+            return header
+        }
+        let stacks = try sealed(headers + strangers).stacks
+        #expect(stacks.map { $0.identities.map(\.code) } == [["E_SEVERAL_PATIENTS"], ["E_SEVERAL_PATIENTS"]])
+    }
+
     @Test("What is not one stack is divided: another pixel grid, another frame of reference, another acquisition")
     func division() throws {
         for change: (inout InstanceHeader) -> Void in [

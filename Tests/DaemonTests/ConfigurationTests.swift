@@ -55,6 +55,9 @@ struct ConfigurationTests {
             says: "0 or more"
         )
         expect("[series]\nmarker = 7\n", line: 2, key: "series.marker", says: "text in quotes")
+        for ending in ["dcm", ".DCM", "1", "001", ".ima", "a/b"] {
+            expect("[series]\nmarker = \"\(ending)\"\n", line: 2, key: "series.marker", says: "that no image has")
+        }
         expect("work = 3\n", line: 1, key: "work", says: "section")
         expect("[inbox]\npolling = \"sometimes\"\n", line: 2, key: "inbox.polling", says: "")
         expect("[export]\ntolerances_mm = []\n", line: 2, key: "export.tolerances_mm", says: "at least one")

@@ -129,14 +129,27 @@ struct InboxScannerTests {
         _ = try inbox.file("other/2")
         var scanner = InboxScanner()
         var listing = scan(&scanner, at: 0)
-        #expect(listing.markers.map(\.folder) == [inbox.path + "/study"])
+        #expect(listing.markers.isEmpty, "it may still be written")
         #expect(scanner.isWaiting(below: inbox.path + "/study"))
         listing = scan(&scanner, at: 2)
+        #expect(listing.markers.map(\.folder) == [inbox.path + "/study"])
         scanner.forget(try #require(listing.ready.last))
         unlink(inbox.path + "/study/deep/1")
         #expect(!scanner.isWaiting(below: inbox.path + "/study"))
         #expect(scanner.isWaiting(below: inbox.path))
         #expect(!scanner.isWaiting(below: inbox.path + "/stud"), "a neighbour with a shorter name")
+    }
+
+    @Test("Files under names of unfinished ones are waiting, those that are left are not")
+    func waiting() throws {
+        _ = try inbox.file("a/.IM1.x7Gq", "half")
+        _ = try inbox.file("a/notes", "text")
+        _ = try inbox.file("a/.done")
+        var scanner = InboxScanner()
+        _ = scan(&scanner, at: 0)
+        scanner.leave(try #require(scan(&scanner, at: 2).ready.first))
+        #expect(scanner.waiting.map(\.path) == [inbox.path + "/a/.IM1.x7Gq"])
+        #expect(!scanner.isWaiting(below: inbox.path + "/a"), "a marker waits for no hidden file")
     }
 
     @Test("An inbox that is away for a moment loses nothing of what was left in it")
@@ -158,7 +171,7 @@ struct InboxScannerTests {
         let name = Array(inbox.path.utf8CString.dropLast() + [CChar(bitPattern: 0x2F), CChar(bitPattern: 0xFC), 0])
         #expect(name.withUnsafeBufferPointer { $0.baseAddress.map { mkdir($0, 0o700) } } == 0)
         var scanner = InboxScanner()
-        #expect(scan(&scanner, at: 0).unnameable == 1)
+        #expect(scan(&scanner, at: 0).nameless == [inbox.path + "/%FC"])
         #expect(name.withUnsafeBufferPointer { $0.baseAddress.map { rmdir($0) } } == 0)
     }
 

@@ -1,4 +1,5 @@
 import Daemon
+import Dicom
 import Foundation
 import Logging
 import Pipeline
@@ -176,7 +177,8 @@ struct TestSeries {
     /// In the order of their slices.
     let files: [String]
 
-    init(seed: UInt64 = 1, slices: Int = 9) throws {
+    /// - Parameter promises: the headers tell how many images there are.
+    init(seed: UInt64 = 1, slices: Int = 9, promises: Bool = true) throws {
         folder = try TemporaryFolder()
         let request = PhantomRequest(
             seed: seed,
@@ -192,6 +194,11 @@ struct TestSeries {
         uid = written.seriesInstanceUID
         let ct = folder.path + "/phantom/ct"
         files = try Directory.list(ct).map { "\(ct)/\($0.name)" }
+        for path in promises ? [] : files {
+            var file = try DicomFile(contentsOf: path)
+            file.dataSet.remove(.imagesInAcquisition)
+            try file.write(to: path, transferSyntax: .explicitVRLittleEndian)
+        }
     }
 
     var reference: String { folder.path + "/phantom/truth/rtstruct.dcm" }

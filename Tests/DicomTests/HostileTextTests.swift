@@ -26,6 +26,29 @@ struct HostileTextTests {
         #expect(try read([esc, 0x21, esc] + Array("$B;3".utf8) + [esc] + Array("(B!".utf8)) == "\u{FFFD}!山!")
     }
 
+    @Test("a delimiter after characters of two bytes switches back to ASCII, as pydicom relies on")
+    func delimiters() throws {
+        let name = [esc] + Array("$B;3ED^".utf8) + [esc] + Array("$BB@O:=".utf8)
+        #expect(try read(name) == "山田^太郎=")
+    }
+
+    @Test("bytes above 0x7F in no declared character set keep their letters as Latin-1, and a name of them is marked")
+    func undeclared() throws {
+        let latin1 = Array("M".utf8) + [0xFC] + Array("ller".utf8)
+        #expect(try read(latin1, charset: "") == "Müller")
+        #expect(try read(latin1, charset: "ISO_IR 999") == "Müller")
+        let folder = try TemporaryFolder()
+        for (charset, isMarked) in [("", true), ("ISO_IR 100", false), ("NONE", true)] {
+            var file = RawFile()
+            file.add(0x0008, 0x0005, "CS", charset)
+            file.add(0x0010, 0x0010, "PN", Data(latin1))
+            try file.bytes.write(to: URL(fileURLWithPath: folder.file("n.dcm")))
+            let dataSet = try DicomFile(contentsOf: folder.file("n.dcm")).dataSet
+            #expect(dataSet.strings(.patientName) == ["Müller"], "\(charset)")
+            #expect(dataSet.hasUnknownText == isMarked, "\(charset)")
+        }
+    }
+
     @Test(
         "a megabyte of escape sequences is read in the time of a megabyte",
         arguments: [

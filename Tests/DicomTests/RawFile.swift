@@ -3,6 +3,7 @@ import Foundation
 /// A DICOM file byte by byte, in Explicit VR Little Endian: for what our own writer refuses to write.
 struct RawFile {
     private var dataSet = Data()
+    var transferSyntax = "1.2.840.10008.1.2.1"
 
     /// Elements must come in ascending order of their tags.
     mutating func add(_ group: UInt16, _ element: UInt16, _ vr: String, _ value: Data) {
@@ -34,10 +35,19 @@ struct RawFile {
     }
 
     var bytes: Data {
-        let syntax = Data("1.2.840.10008.1.2.1\0".utf8)
+        var syntax = Data(transferSyntax.utf8)
+        if syntax.count % 2 == 1 { syntax.append(0) }
         var meta = Data([2, 0, 0x10, 0]) + Data("UI".utf8) + number(UInt16(syntax.count)) + syntax
         meta = Data([2, 0, 0, 0]) + Data("UL".utf8) + number(UInt16(4)) + number(UInt32(meta.count)) + meta
         return Data(count: 128) + Data("DICM".utf8) + meta + dataSet
+    }
+
+    /// Pixel Data of one frame in one fragment, with an empty offset table (PS3.5 A.4); nothing may follow.
+    mutating func addCompressedPixels(_ fragment: Data) {
+        dataSet += number(UInt16(0x7FE0)) + number(UInt16(0x0010)) + Data("OB".utf8) + Data([0, 0, 255, 255, 255, 255])
+        dataSet += Data([0xFE, 0xFF, 0, 0xE0, 0, 0, 0, 0, 0xFE, 0xFF, 0, 0xE0]) + number(UInt32(fragment.count))
+        dataSet += fragment
+        dataSet += Data([0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0])
     }
 
     private func number<Number: FixedWidthInteger>(_ value: Number) -> Data {

@@ -82,6 +82,29 @@ struct StructureTests {
         ]
     }()
 
+    @Test("A Segmentation of lossy images says so (PS3.3 C.7.6.1.1.5); later revisions say which they are")
+    func sources() throws {
+        let geometry = Self.geometries[0]
+        var product = Self.product(geometry)
+        let structures = [(Self.description("Lung_L"), Self.speckle(geometry, seed: 1))]
+        var file = try SegmentationWriter(product: product, geometry: geometry).dataSet(structures)
+        #expect(file.string(.lossyImageCompression) == "00" && file[.lossyImageCompressionRatio] == nil)
+        product.reference.dataSet.set(.lossyImageCompression, .CS, "01")
+        product.reference.dataSet.set(.lossyImageCompressionRatio, .DS, double: 8)
+        product.reference.dataSet.set(.lossyImageCompressionMethod, .CS, "ISO_14495_1")
+        product.revision = 2
+        file = try SegmentationWriter(product: product, geometry: geometry).dataSet(structures)
+        #expect(file.string(.lossyImageCompression) == "01")
+        #expect(file.string(.lossyImageCompressionMethod) == "ISO_14495_1")
+        #expect(file.string(.seriesDescription) == "contourd: automatic segmentation, NOT REVIEWED, revision 2")
+        let writer = RTStructureSetWriter(product: product, geometry: geometry, label: "contourd r2")
+        let set = try writer.dataSet(structures)
+        #expect(set[.lossyImageCompression] == nil)
+        #expect(set.string(.structureSetLabel) == "contourd r2")
+        #expect(set.string(.structureSetDescription)?.contains("takes the place of the former ones") == true)
+        #expect((set.string(.seriesDescription) ?? "").utf8.count <= 64)
+    }
+
     @Test(
         "contours of any mask come back as the mask, in any orientation, with keyholes and as XOR",
         arguments: HoleProfile.allCases

@@ -51,6 +51,33 @@ struct LateReferenceTests {
         return path
     }
 
+    @Test("One of another patient is a finding to look at, and is not scored; another Frame of Reference is told")
+    func otherPatient() throws {
+        func changed(_ change: (inout DataSet) -> Void) throws -> String {
+            let path = try edited(["Lung_L": (10.0, 1)], approval: "APPROVED")
+            var file = try DicomFile(contentsOf: path)
+            change(&file.dataSet)
+            try file.write(to: path, transferSyntax: .implicitVRLittleEndian)
+            return path
+        }
+        let stranger = try report(against: try changed { $0.set(.patientID, .LO, "SOMEBODY ELSE") })
+        #expect(stranger.evaluation == nil && stranger.verdict == .review)
+        let finding = try #require(stranger.findings.first { $0.code == "W_REFERENCE_UNUSABLE" })
+        #expect(finding.severity == .review && finding.message.contains("Patient ID is not that of the CT"))
+        let moved = try report(
+            against: try changed { dataSet in
+                var frames = dataSet.sequence(.referencedFrameOfReferenceSequence)
+                for index in frames.indices { frames[index].set(.frameOfReferenceUID, .UI, "2.25.1") }
+                dataSet.set(.referencedFrameOfReferenceSequence, sequence: frames)
+                var rois = dataSet.sequence(.structureSetROISequence)
+                for index in rois.indices { rois[index].set(.referencedFrameOfReferenceUID, .UI, "2.25.1") }
+                dataSet.set(.structureSetROISequence, sequence: rois)
+                dataSet.set(.frameOfReferenceUID, .UI, "2.25.1")
+            }
+        )
+        #expect(moved.evaluation?.findings.contains { $0.contains("different Frames of Reference") } == true)
+    }
+
     private func report(against reference: String) throws -> CaseReport {
         var request = try base.request()
         request.kind = .evaluation

@@ -43,6 +43,28 @@ struct ScanTests {
         #expect(scan.ignored.allSatisfy { !$0.reason.isEmpty })
     }
 
+    @Test("a damaged image is missed in its series; others that cannot be read are a finding of the series beside them")
+    func damaged() throws {
+        let folder = try Folder()
+        let images = try SmallPhantom.write(1, to: folder.file("in/p1"), withTruth: false)
+        try SmallPhantom.write(2, to: folder.file("in/p2"), withTruth: false)
+        let last = try contents(images[29])
+        try last.dropLast(500).write(to: URL(fileURLWithPath: images[29]))
+        try last.prefix(400).write(to: URL(fileURLWithPath: folder.file("in/p1/ct/cut")))
+        try Data("text".utf8).write(to: URL(fileURLWithPath: folder.file("in/p1/ct/notes")))
+        let stacks = try SeriesScan(paths: [folder.file("in")], limits: AdmissionLimits()).stacks
+        let first = try #require(stacks.first { $0.files.contains(images[0]) })
+        #expect(first.files.count == 29 && first.refusals.map(\.code) == ["E_DAMAGED_IMAGES"])
+        #expect(first.refusals[0].sliceDetails == ["image 30: E_TRUNCATED"])
+        #expect(first.unreadFinding?.details == ["1 x E_TRUNCATED"])
+        let second = try #require(stacks.first { !$0.files.contains(images[0]) })
+        #expect(second.refusals.isEmpty && second.unreadFinding == nil)
+        // The same image whole beside it: nothing is missing.
+        try last.write(to: URL(fileURLWithPath: folder.file("in/p1/ct/again")))
+        let again = try SeriesScan(paths: [folder.file("in/p1")], limits: AdmissionLimits()).stacks
+        #expect(again.map(\.files.count) == [30] && again[0].refusals.isEmpty)
+    }
+
     @Test("a name that is not UTF-8 is told, not passed over")
     func unnameable() throws {
         let folder = try Folder()

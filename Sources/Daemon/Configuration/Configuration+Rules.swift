@@ -25,7 +25,10 @@ extension Configuration {
                     series.incompleteAfterSeconds >= series.quietSeconds, "series.incomplete_after_seconds",
                     "at least series.quiet_seconds"
                 ),
-                (!series.marker.isEmpty && !series.marker.contains("/"), "series.marker", "a file name"),
+                (
+                    isUsableMarker(series.marker), "series.marker",
+                    "a file name, or an ending, of at least 3 characters that no image has"
+                ),
                 (!models.names.isEmpty, "models.names", "at least one model"),
                 (Set(models.names).count == models.names.count, "models.names", "each model once"),
                 (isUsableName(outbox.name), "outbox.name", "a folder name with {series} in it and no /"),
@@ -83,6 +86,13 @@ extension Configuration {
         let rest = ["{series}", "{model}"].reduce(name) { $0.replacingOccurrences(of: $1, with: "") }
         return name.contains("{series}") && !rest.contains { "/{}".contains($0) } && !name.hasPrefix(".")
             && name.utf8.count < 120
+    }
+
+    /// An ending that images have would speak for their folder while they still come.
+    private func isUsableMarker(_ marker: String) -> Bool {
+        let ending = marker.lowercased().split(separator: ".").last ?? ""
+        return marker.count >= 3 && !marker.contains("/") && ending.contains(where: \.isLetter)
+            && !["dcm", "dicom", "dic", "ima", "img", "image"].contains(ending)
     }
 
     /// Whether a result of this name would look like a refusal, or like a later revision of another.

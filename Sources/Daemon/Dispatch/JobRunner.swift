@@ -117,7 +117,7 @@ package struct JobRunner {
                     context.updateStatus()
                 case .done: return end(child, nil)
                 case .fault(let fault): return end(child, fault)
-                case .header: continue
+                case .header, .damaged: continue
                 }
             case .ended: return ended(child)
             case .nothing:

@@ -31,20 +31,20 @@ struct Assembler {
 
     /// Looks at every Series that is arriving.
     /// - Returns: seconds until one of them must be looked at again; nil when none is arriving.
-    mutating func assemble() throws -> Double? {
+    mutating func assemble(beside waiting: [WaitingFile]) throws -> Double? {
         let arriving = try context.store.collectingSeries()
         examined = examined.filter { number, _ in arriving.contains { $0.number == number } }
         arrivals = arrivals.filter { number, _ in arriving.contains { $0.number == number } }
         var next: Double?
         for series in arriving {
             if context.isStopping { break }
-            if let wait = try assemble(series) { next = min(next ?? wait, wait) }
+            if let wait = try assemble(series, waiting) { next = min(next ?? wait, wait) }
             context.liveness.beat(.intake)
         }
         return next
     }
 
-    private mutating func assemble(_ series: SeriesRecord) throws -> Double? {
+    private mutating func assemble(_ series: SeriesRecord, _ waiting: [WaitingFile]) throws -> Double? {
         let settings = context.current
         let limits = settings.configuration.series
         let quiet = quietSeconds(series, atMost: limits.quietSeconds)
@@ -53,12 +53,20 @@ struct Assembler {
             try wait(series, for: "more images; the last one came less than \(text(limits.quietSeconds)) s ago")
             return limits.quietSeconds - quiet
         }
-        if !series.marker, quiet < limits.incompleteAfterSeconds, let missing = try missing(in: series, settings) {
+        let unread = try UnreadFiles(of: series, images: images(of: series), waiting: waiting, in: context)
+        if !series.marker, quiet < limits.incompleteAfterSeconds,
+            let missing = try unread.missing ?? missing(in: series, settings)
+        {
             try wait(
                 series,
                 for: "\(missing); refused after \(text(limits.incompleteAfterSeconds)) s without them",
                 isNews: true
             )
+            return limits.incompleteAfterSeconds - quiet
+        }
+        if quiet < limits.incompleteAfterSeconds, let reason = unread.reasonToWait {
+            let end = "; contoured without after \(text(limits.incompleteAfterSeconds)) s"
+            try wait(series, for: reason + end, isNews: true)
             return limits.incompleteAfterSeconds - quiet
         }
         let fresh = context.withPresentModels(settings)
@@ -72,7 +80,7 @@ struct Assembler {
             conflicts: context.store.openConflicts(ofSeries: series.number),
             limits: settings.configuration.admission
         )
-        try seal(series, stacks, fresh)
+        try seal(series, stacks, unread, fresh)
         return nil
     }
 
@@ -138,7 +146,12 @@ struct Assembler {
         }
     }
 
-    private func seal(_ series: SeriesRecord, _ stacks: SealedStacks, _ settings: ServiceContext.Settings) throws {
+    private func seal(
+        _ series: SeriesRecord,
+        _ stacks: SealedStacks,
+        _ unread: UnreadFiles,
+        _ settings: ServiceContext.Settings
+    ) throws {
         let factory = RunFactory(context: context, settings: settings, series: series)
         let references = try context.store.references(toSeriesInstanceUID: series.seriesInstanceUID)
         let runs = try stacks.stacks.flatMap { stack in
@@ -147,7 +160,8 @@ struct Assembler {
                     for: stack,
                     localizersSetAside: stacks.localizersSetAside,
                     model: $0,
-                    references: references
+                    references: references,
+                    unread: unread
                 )
             }
         }
@@ -159,7 +173,8 @@ struct Assembler {
         let fields = JournalFields(series: series.number)
         if let first = made.first {
             let images = stacks.stacks.reduce(0) { $0 + $1.instances.count }
-            let state = stacks.missing.map { "is taken although it is not complete (\($0))" } ?? "is complete"
+            let missing = stacks.missing ?? unread.missing
+            let state = missing.map { "is taken although it is not complete (\($0))" } ?? "is complete"
             let parts = stacks.stacks.count == 1 ? "" : " in \(stacks.stacks.count) parts"
             context.logger.event(
                 .seriesSealed,
@@ -189,6 +204,8 @@ package struct SealedStacks {
         package var conflicts: [InstanceRecord]
         package var seriesInstanceCount: Int
         package var headers: [InstanceHeader]
+        /// The Series is of several patients.
+        package var identities: [AdmissionFinding] = []
         /// What of the Series it is, when that has several stacks.
         package var part: StackPart?
     }
@@ -210,6 +227,7 @@ package struct SealedStacks {
         let places = stackParts(of: parts, headers: headers)
         localizersSetAside = scans.isEmpty ? 0 : all.filter(\.key.isLocalizer).reduce(0) { $0 + $1.indices.count }
         let count = Set(headers.map(\.sopInstanceUID)).count
+        let identities = identityFindings(headers)
         for (index, part) in parts.enumerated() {
             let own = part.indices.map { headers[$0] }
             let uids = Set(own.map(\.sopInstanceUID))
@@ -226,6 +244,7 @@ package struct SealedStacks {
                     conflicts: conflicts.filter { uids.contains($0.sopInstanceUID ?? "") },
                     seriesInstanceCount: count,
                     headers: own,
+                    identities: identities,
                     part: places[index]
                 )
             )

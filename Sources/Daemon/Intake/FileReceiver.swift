@@ -55,7 +55,8 @@ struct FileReceiver {
                 return try quarantine(
                     instance,
                     code: "E_PARSER_CRASHED",
-                    reason: "contourd ended \(Self.maximumInterruptions) times while it read this file."
+                    reason: "contourd ended \(Self.maximumInterruptions) times while it read this file.",
+                    of: DamagedHeader(contentsOf: file.path)
                 )
             }
             return try read(file, instance, mayGrow: mayGrow)
@@ -77,18 +78,24 @@ struct FileReceiver {
                 try context.store.giveBackParsing(instance.number)
                 return .gone
             case .crashed(let how): crash = how
-            case .fault(let fault): return try judge(fault, instance, mayGrow: mayGrow)
+            case .fault(let fault, let header): return try judge(fault, header, instance, mayGrow: mayGrow)
             case .header(let header, let digest): return try take(instance, header, digest: digest)
             }
         }
         return try quarantine(
             instance,
             code: "E_PARSER_CRASHED",
-            reason: "Reading the file crashed the reader (\(crash))."
+            reason: "Reading the file crashed the reader (\(crash)).",
+            of: DamagedHeader(contentsOf: file.path)
         )
     }
 
-    private func judge(_ fault: Fault, _ instance: InstanceRecord, mayGrow: Bool) throws -> Outcome {
+    private func judge(
+        _ fault: Fault,
+        _ header: DamagedHeader,
+        _ instance: InstanceRecord,
+        mayGrow: Bool
+    ) throws -> Outcome {
         switch fault.code {
         case "E_TRUNCATED" where mayGrow:
             try context.store.giveBackParsing(instance.number)
@@ -96,7 +103,8 @@ struct FileReceiver {
         case "E_NOT_DICOM": return .left(try leave(instance, code: fault.code, reason: "It is no DICOM file."))
         case "E_CANNOT_OPEN", "E_PERMISSION": return .denied(try deny(instance))
         default:
-            return try quarantine(instance, code: fault.code, reason: "\(fault.message) \(fault.hint)")
+            let reason = "\(fault.message) \(fault.hint)"
+            return try quarantine(instance, code: fault.code, reason: reason, of: header)
         }
     }
 
@@ -119,9 +127,11 @@ struct FileReceiver {
         }
         let isImage = header.kind == .ctImage
         // Another version of an image of the same Series is taken: which one counts is decided when it lies with us.
-        if let earlier = try whole(context.store.receivedInstance(sopInstanceUID: header.sopInstanceUID)),
-            try earlier.digest == digest || !isImage || !holdsImage(earlier, ofSeries: header.seriesInstanceUID)
-        {
+        let known = try context.store.receivedInstance(
+            sopInstanceUID: header.sopInstanceUID,
+            inSeries: isImage ? header.seriesInstanceUID : nil
+        )
+        if let earlier = try whole(known), earlier.digest == digest || !isImage || earlier.state != .image {
             return try judgeRepeat(instance, of: earlier, digest: digest)
         }
         let json = String(decoding: try JSONEncoder().encode(header), as: UTF8.self)
@@ -139,16 +149,14 @@ struct FileReceiver {
         return try finishOrGiveBack(taking)
     }
 
-    /// A stored file that somebody wrote to since it was taken is no version of anything: the new one takes its place.
+    /// A stored file that somebody wrote to since it was taken, or that is gone, is no version of anything: the new one takes its place.
     private func whole(_ earlier: InstanceRecord?) throws -> InstanceRecord? {
-        guard let earlier, try TakenFiles.isChanged(earlier) else { return earlier }
+        guard let earlier else { return nil }
+        // What came again is removed from the inbox: it must lie with us.
+        let isGone = earlier.movingFrom == nil && !Directory.exists(earlier.storedPath ?? "")
+        guard try isGone || TakenFiles.isChanged(earlier) else { return earlier }
         try TakenFiles.setAside(earlier, "It was sent again.", isTold: true, in: context)
         return nil
-    }
-
-    private func holdsImage(_ instance: InstanceRecord, ofSeries uid: String) throws -> Bool {
-        guard instance.state == .image, let series = instance.seriesNumber else { return false }
-        return try context.store.series(series).seriesInstanceUID == uid
     }
 
     /// The same bytes under the same UID are dropped; what belongs elsewhere is set aside.
@@ -181,10 +189,29 @@ struct FileReceiver {
         return .repeated(opened: opened)
     }
 
-    private func quarantine(_ instance: InstanceRecord, code: String, reason: String) throws -> Outcome {
+    /// - Parameter header: what a damaged file still says; nil for one that is whole.
+    private func quarantine(
+        _ instance: InstanceRecord,
+        code: String,
+        reason: String,
+        of header: DamagedHeader? = nil
+    ) throws -> Outcome {
         let target = "\(context.state.quarantine)/\(instance.number).dcm"
+        let claims = try header.map { header in
+            InstanceClaims(
+                seriesInstanceUID: header.seriesInstanceUID,
+                sopInstanceUID: header.sopInstanceUID,
+                header: String(decoding: try JSONEncoder().encode(header), as: UTF8.self)
+            )
+        }
         return try finishOrGiveBack(
-            context.store.beginQuarantine(instance.number, code: code, reason: reason, storedPath: target)
+            context.store.beginQuarantine(
+                instance.number,
+                code: code,
+                reason: reason,
+                storedPath: target,
+                claims: claims
+            )
         )
     }
 
@@ -226,8 +253,19 @@ struct FileReceiver {
         )
     }
 
-    /// What stands for a folder where a file has its size and times.
+    /// A file or folder with a name that no `String` holds: its owner is told, too.
+    func deny(nameless path: String) throws {
+        let instance = try context.store.beginParsing(inboxPath: path, snapshot: Self.namelessSnapshot)
+        _ = try leave(
+            instance,
+            code: "E_NAME",
+            reason: "Its name is not UTF-8, so contourd does not look at it. Rename it (convmv does it for many)."
+        )
+    }
+
+    /// What stands for a folder where a file has its size and times, and for something without a usable name.
     static let folderSnapshot = "folder"
+    static let namelessSnapshot = "nameless"
 
     private func forget(_ instance: InstanceRecord) throws -> Outcome {
         try context.store.forgetInstance(instance.number)

@@ -20,6 +20,20 @@ package struct InboxFile: Sendable, Equatable {
         self.path = path
         self.snapshot = snapshot
     }
+
+    /// Whether it holds too little to be anything but a sign. An image that somebody named like a marker is an image.
+    var looksLikeMarker: Bool {
+        guard let size = snapshot.split(separator: " ").first.flatMap({ Int($0) }), size <= 1024 else { return false }
+        return size < 132 || !mayBeDicom
+    }
+
+    /// Whether it begins as a DICOM file does (PS3.10 7.1), as far as it goes. One that cannot be read may.
+    var mayBeDicom: Bool {
+        guard let file = FileHandle(forReadingAtPath: path) else { return true }
+        defer { try? file.close() }  // it was only read
+        guard let start = try? file.read(upToCount: 132), start.count == 132 else { return true }
+        return start.suffix(4).elementsEqual("DICM".utf8)
+    }
 }
 
 /// Lists the inbox and remembers how long each file has not changed.
@@ -29,13 +43,37 @@ package struct InboxScanner {
     private struct Seen {
         var snapshot: String
         var since: Instant
+        /// When something of this name was seen first, whatever it looked like then.
+        var firstSeen: Instant
+        var kind: Kind
         /// Not to be looked at earlier.
         var notBefore: Instant?
         /// Left where it is until it changes.
         var isLeft = false
+        /// It was listed: a marker is waited for no more.
+        var wasListed = false
     }
 
-    private var seen: [String: Seen] = [:]
+    private enum Kind {
+        case file, marker
+        /// It has a name under which programs write what is not finished.
+        case unfinished
+    }
+
+    /// A path by its bytes: two that look alike (`ü` as one character or as two) are equal as `String`.
+    private struct PathKey: Hashable {
+        let path: String
+
+        init(_ path: String) { self.path = path }
+
+        static func == (left: PathKey, right: PathKey) -> Bool { left.path.utf8.elementsEqual(right.path.utf8) }
+
+        func hash(into hasher: inout Hasher) {
+            for byte in path.utf8 { hasher.combine(byte) }
+        }
+    }
+
+    private var seen: [PathKey: Seen] = [:]
     /// Empty folders that have not changed for long, and since when we know.
     private var empty: [String: Instant] = [:]
     /// How long a folder is seen empty before it is cleared away: the clock that its age is told by may have been set.
@@ -60,8 +98,8 @@ package struct InboxScanner {
         package var devices: [UInt: String] = [:]
         /// Folders that may not be listed.
         package var closedFolders: [SystemError] = []
-        /// Names that are not UTF-8.
-        package var unnameable = 0
+        /// Files and folders with names that are not UTF-8.
+        package var nameless: [String] = []
         /// Folders in which nothing has lain for a day: their files were taken, and nobody sends more.
         package var deserted: [String] = []
         /// Files that were left in the inbox and are there no more.
@@ -81,7 +119,7 @@ package struct InboxScanner {
     ) -> Listing {
         self.settle = settle
         var listing = Listing()
-        var present: Set<String> = []
+        var present: Set<PathKey> = []
         let known = empty
         empty = [:]
         collect(inbox, isInbox: true, marker, now, into: &listing, &present, onProgress)
@@ -90,38 +128,54 @@ package struct InboxScanner {
             if let first = known[folder], first.duration(to: now) >= Self.watch { listing.deserted.append(folder) }
         }
         listing.deserted.sort()
-        for (path, file) in seen where !present.contains(path) {
-            if file.isLeft { listing.vanished.append(path) }
-            seen[path] = nil
+        for (key, file) in seen where !present.contains(key) {
+            if file.isLeft, file.kind == .file { listing.vanished.append(key.path) }
+            seen[key] = nil
         }
         return listing
     }
 
     /// The file is left in the inbox until it changes.
     package mutating func leave(_ file: InboxFile, now: Instant = .now) {
-        seen[file.path] = Seen(snapshot: file.snapshot, since: now, isLeft: true)
+        let first = seen[PathKey(file.path)]?.firstSeen ?? now
+        seen[PathKey(file.path)] = Seen(
+            snapshot: file.snapshot,
+            since: now,
+            firstSeen: first,
+            kind: .file,
+            isLeft: true
+        )
     }
 
     /// The file is looked at again when it changes, or after a while.
     package mutating func postpone(_ file: InboxFile, for wait: Duration, now: Instant = .now) {
-        seen[file.path]?.notBefore = now + wait
+        seen[PathKey(file.path)]?.notBefore = now + wait
     }
 
     /// The file is in the inbox no more.
-    package mutating func forget(_ file: InboxFile) { seen[file.path] = nil }
+    package mutating func forget(_ file: InboxFile) { seen[PathKey(file.path)] = nil }
 
     /// How long a file has been as it is.
     package func age(of file: InboxFile, now: Instant = .now) -> Duration {
-        seen[file.path]?.since.duration(to: now) ?? .zero
+        seen[PathKey(file.path)]?.since.duration(to: now) ?? .zero
     }
 
     /// Whether something below a folder may still become a received file.
     package func isWaiting(below folder: String) -> Bool {
-        seen.contains { path, file in !file.isLeft && path.hasPrefix(folder + "/") }
+        seen.contains { key, file in file.kind == .file && !file.isLeft && key.path.hasPrefix(folder + "/") }
+    }
+
+    /// Files that may still become received ones, or whose writer will give them another name, and when each was seen
+    /// first.
+    package var waiting: [(path: String, firstSeen: Instant)] {
+        seen.filter { $0.value.kind != .marker && !$0.value.isLeft }.map { ($0.key.path, $0.value.firstSeen) }
     }
 
     /// When the next file is to be looked at; nil when none waits.
-    package var nextLook: Instant? { seen.values.lazy.filter { !$0.isLeft }.map(due).min() }
+    package var nextLook: Instant? {
+        seen.values.lazy.filter { $0.kind == .file && !$0.isLeft || $0.kind == .marker && !$0.wasListed }.map(due)
+            .min()
+    }
 
     private func due(_ file: Seen) -> Instant { max(file.since + settle, file.notBefore ?? file.since) }
 
@@ -131,7 +185,7 @@ package struct InboxScanner {
         _ marker: String,
         _ now: Instant,
         into listing: inout Listing,
-        _ present: inout Set<String>,
+        _ present: inout Set<PathKey>,
         _ onProgress: () -> Void
     ) {
         listing.folders.append(folder)
@@ -142,38 +196,44 @@ package struct InboxScanner {
             // A folder that vanished meanwhile is no news; the inbox itself is.
             if error.code != ENOENT || isInbox { listing.closedFolders.append(error) }
             // What was seen in it is kept: it may be away for a moment (a share that is mounted again).
-            for path in seen.keys where path.hasPrefix(folder + "/") { present.insert(path) }
+            for key in seen.keys where key.path.hasPrefix(folder + "/") { present.insert(key) }
             return
         }
         if entries.isEmpty && !isInbox && age > 86400 { empty[folder] = now }
-        for entry in entries where !Self.isIgnored(entry.name) || entry.name.hasSuffix(marker) {
+        for entry in entries {
             let path = folder + "/" + entry.name
             guard path.utf8.count < Int(PATH_MAX) else {
                 // Nothing below can be opened; one word for the whole folder.
                 listing.closedFolders.append(SystemError("open", code: ENAMETOOLONG, path: folder))
                 return
             }
+            let isIgnored = Self.isIgnored(entry.name)
             switch entry.kind {
-            case .folder:
+            case .folder where !isIgnored:
                 collect(path, isInbox: false, marker, now, into: &listing, &present, onProgress)
             case .file:
                 guard let file = InboxFile(at: path) else { continue }
-                if entry.name.hasSuffix(marker) {
-                    listing.markers.append(Marker(file: file, folder: folder))
-                } else {
-                    present.insert(path)
-                    judge(file, now, &listing)
+                present.insert(PathKey(path))
+                let isMarker = entry.name.hasSuffix(marker) && file.looksLikeMarker
+                if note(file, isMarker ? .marker : isIgnored ? .unfinished : .file, now) {
+                    seen[PathKey(path)]?.wasListed = true
+                    if isMarker { listing.markers.append(Marker(file: file, folder: folder)) }
+                    if !isMarker, !isIgnored { listing.ready.append(file) }
                 }
-            case .unnameable: listing.unnameable += 1
-            case .other: continue
+            case .unnameable where !isIgnored: listing.nameless.append(path)
+            case .folder, .unnameable, .other: continue
             }
         }
     }
 
-    private mutating func judge(_ file: InboxFile, _ now: Instant, _ listing: inout Listing) {
-        if seen[file.path]?.snapshot != file.snapshot { seen[file.path] = Seen(snapshot: file.snapshot, since: now) }
-        guard let known = seen[file.path], !known.isLeft, due(known) <= now else { return }
-        listing.ready.append(file)
+    /// - Returns: whether it did not change for the settle time, and is not to be left or looked at later.
+    private mutating func note(_ file: InboxFile, _ kind: Kind, _ now: Instant) -> Bool {
+        let known = seen[PathKey(file.path)]
+        if let known, known.snapshot == file.snapshot, known.kind == kind { return !known.isLeft && due(known) <= now }
+        let first = known?.firstSeen ?? now
+        let fresh = Seen(snapshot: file.snapshot, since: now, firstSeen: first, kind: kind)
+        seen[PathKey(file.path)] = fresh
+        return due(fresh) <= now
     }
 
     /// - Returns: seconds since something came into the folder or left it.

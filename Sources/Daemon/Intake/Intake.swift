@@ -10,6 +10,9 @@ package final class Intake {
     /// A file that does not grow while its writer keeps it open is told of after this time.
     private static let longWriting = Duration.seconds(60)
 
+    /// For so long files are received before series and markers are looked at.
+    private static let longestRound = Duration.seconds(5)
+
     private let context: ServiceContext
     private let receiver: FileReceiver
     private var assembler: Assembler
@@ -26,7 +29,7 @@ package final class Intake {
     private var scannedInbox = ""
     /// Files that may not be taken: asked for again without reading them.
     private var denied: [String: String] = [:]
-    /// Folders that may not be listed.
+    /// Folders that may not be listed, and what has a name that is not UTF-8.
     private var closedFolders: Set<String> = []
     /// Markers that were obeyed but could not be removed.
     private var obeyed: [String: String] = [:]
@@ -41,7 +44,8 @@ package final class Intake {
             scanner.leave(InboxFile(path: file.inboxPath, snapshot: file.snapshot))
         }
         let ignored = try context.store.instances(in: .ignored)
-        closedFolders = Set(ignored.filter { $0.snapshot == FileReceiver.folderSnapshot }.map(\.inboxPath))
+        let marks = [FileReceiver.folderSnapshot, FileReceiver.namelessSnapshot]
+        closedFolders = Set(ignored.filter { marks.contains($0.snapshot) }.map(\.inboxPath))
     }
 
     /// Completes what a crash interrupted, and lists the inbox once. Runs before READY.
@@ -117,7 +121,7 @@ package final class Intake {
         if hint == .writing, !isDirty { context.intakeWake.wait(seconds: 0.2, also: []) }
         if .now >= nextScan(configuration) { try scan(configuration) }
         let wait = Instant.now.duration(to: nextScan(configuration)).seconds
-        let next = try assembler.assemble() ?? wait
+        let next = try assembler.assemble(beside: waitingFiles()) ?? wait
         try moveAside()
         return max(0.01, min(wait, next))
     }
@@ -138,8 +142,15 @@ package final class Intake {
         for folder in listing.deserted { rmdir(folder) }
         var touched = try completeTaking()
         var open = 0
-        for file in listing.ready {
+        let start = Instant.now
+        let files = Dictionary(grouping: listing.ready, by: \.mayBeDicom)
+        for file in (files[true] ?? []) + (files[false] ?? []) {
             if context.isStopping { return }
+            // A mountain of junk must keep no series and no new file waiting: the rest is listed again.
+            if start.duration(to: .now) > Self.longestRound {
+                isDirty = true
+                break
+            }
             // inotify tells who wrote while we watched; the kernel, where it tells, also who had opened it before.
             if watcher.isOpen(file.path) || FileWriters.areAny(file.path) == true {
                 scanner.postpone(file, for: .seconds(1))
@@ -161,6 +172,14 @@ package final class Intake {
         teller.tell()
     }
 
+    /// What lies in the inbox and was not read so far, by the clock of the wall.
+    private func waitingFiles() -> [WaitingFile] {
+        let (now, wall) = (Instant.now, context.store.now())
+        return scanner.waiting.map { file in
+            WaitingFile(path: file.path, since: wall - Int64(file.firstSeen.duration(to: now).seconds * 1000))
+        }
+    }
+
     /// Folders that may not be listed are noted as files are; those that may be by now are forgotten.
     private func noteFolders(_ listing: InboxScanner.Listing) throws {
         var closed: Set<String> = []
@@ -168,6 +187,12 @@ package final class Intake {
             guard let path = error.path, path != scannedInbox else { continue }
             closed.insert(path)
             if !closedFolders.contains(path) { teller.note(try receiver.deny(folder: path, error)) }
+        }
+        for path in listing.nameless {
+            closed.insert(path)
+            guard !closedFolders.contains(path) else { continue }
+            try receiver.deny(nameless: path)
+            context.wakeDispatchers()
         }
         try context.store.forgetLeft(closedFolders.subtracting(closed).sorted())
         closedFolders = closed
@@ -235,6 +260,10 @@ package final class Intake {
         obeyed = obeyed.filter { path, _ in markers.contains { $0.file.path == path } }
         for marker in markers
         where obeyed[marker.file.path] != marker.file.snapshot && !scanner.isWaiting(below: marker.folder) {
+            // Whoever still writes to it may be writing an image.
+            guard !watcher.isOpen(marker.file.path), FileWriters.areAny(marker.file.path) != true,
+                InboxFile(at: marker.file.path) == marker.file
+            else { continue }
             try context.store.mark(try context.store.collectingSeries(fromFolder: marker.folder))
             // Left there it would speak for the next scan in this folder, too.
             if unlink(marker.file.path) != 0 { obeyed[marker.file.path] = marker.file.snapshot }

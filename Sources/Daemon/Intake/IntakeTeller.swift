@@ -67,17 +67,17 @@ struct IntakeTeller {
 
     mutating func note(_ listing: InboxScanner.Listing, polls: Bool) {
         tellOfInbox(listing.closedFolders.first { $0.path == context.configuration.folders.inbox })
-        if listing.unnameable > unnameable {
+        if listing.nameless.count > unnameable {
             context.logger.event(
                 .fileUnreadable,
                 """
-                \(listing.unnameable) files or folders in the inbox have names that are not UTF-8 and are not looked \
+                \(listing.nameless.count) files or folders in the inbox have names that are not UTF-8 and are not looked \
                 at; rename them (convmv does it for many)
                 """,
                 JournalFields(fault: "E_NAME")
             )
         }
-        unnameable = listing.unnameable
+        unnameable = listing.nameless.count
         if polls && !self.polls {
             context.logger.event(
                 .inboxPolled,

@@ -13,12 +13,15 @@ struct RunFactory {
         for stack: SealedStacks.Stack,
         localizersSetAside: Int,
         model: ModelChoice,
-        references: [InstanceRecord]
+        references: [InstanceRecord],
+        unread: UnreadFiles
     ) throws -> NewRun {
         let configuration = settings.configuration
         let digest = try configurationDigest(admission: configuration.admission, export: configuration.export)
         let files = stack.instances.sorted { ($0.storedPath ?? "") < ($1.storedPath ?? "") } + stack.conflicts
-        let content = files.map { "\($0.sopInstanceUID ?? "") \($0.digest ?? "")" }.sorted()
+        let content =
+            files.map { "\($0.sopInstanceUID ?? "") \($0.digest ?? "")" }.sorted()
+            + unread.damaged.map { "damaged \($0.number)" }
         var request = RunRequest(
             seriesNumber: series.number,
             revision: 0,
@@ -37,6 +40,8 @@ struct RunFactory {
         request.fileDigests = digests(of: files + references)
         request.seriesInstanceCount = stack.seriesInstanceCount
         request.describe(stack: stack.headers, part: stack.part, localizersSetAside: localizersSetAside)
+        request.refusals = try stack.identities + unread.refusals()
+        request.dropFindings = try unread.findings(ofSeries: series)
         let base = configuration.deliveredName(stack: stack.name, model: model.name)
         let template = request
         return NewRun(

@@ -111,7 +111,7 @@ struct TakenFiles {
                 "file \(file.number) was written to after it was taken; it was read again",
                 JournalFields(series: file.seriesNumber)
             )
-        case .fault(let fault): try setAside(file, "It cannot be used as it is now (\(fault.code)).")
+        case .fault(let fault, _): try setAside(file, "It cannot be used as it is now (\(fault.code)).")
         case .crashed(let how): try setAside(file, "As it is now it crashes the reader (\(how)).")
         }
         return .changed

@@ -14,7 +14,7 @@ final class HeaderReader {
 
     enum Result {
         case header(InstanceHeader, digest: String)
-        case fault(Fault)
+        case fault(Fault, DamagedHeader)
         /// The worker died on this file.
         case crashed(String)
         /// The service is stopping.
@@ -44,7 +44,7 @@ final class HeaderReader {
     private func answer(_ line: Data) -> Result {
         switch try? JSONDecoder().decode(WorkerReply.self, from: line) {  // nil: another version's worker
         case .header(let header, let digest): return .header(header, digest: digest)
-        case .fault(let fault): return .fault(fault)
+        case .damaged(let fault, let header): return .fault(fault, header)
         default:
             child?.kill()
             _ = end()

@@ -6,8 +6,8 @@ import Synchronization
 
 /// The worker side: reads requests from standard input and answers on standard output until its input ends.
 ///
-/// Untrusted bytes are parsed here and nowhere else; a file that crashes the parser ends this process, not the
-/// service. When the service dies, its end of the pipe closes and the worker ends at once.
+/// Untrusted bytes are parsed here; a file that crashes the parser ends this process, not the service, which looks at no
+/// more of it than `DamagedHeader` does. When the service dies, its end of the pipe closes and the worker ends at once.
 package enum Worker {
     package static func run(memoryLimitMB: Int) {
         takeName("contourd-worker")
@@ -41,7 +41,7 @@ package enum Worker {
             let header = try InstanceHeader(contentsOf: path)
             return .header(header, digest: try SHA256Digest.hex(ofFile: path))
         } catch {
-            return .fault(classify(error))
+            return .damaged(classify(error), DamagedHeader(contentsOf: path))
         }
     }
 

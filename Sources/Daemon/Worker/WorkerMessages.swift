@@ -15,4 +15,6 @@ enum WorkerReply: Codable, Sendable {
     case header(InstanceHeader, digest: String)
     case done
     case fault(Fault)
+    /// A file that cannot be used, and what its header still says.
+    case damaged(Fault, DamagedHeader)
 }

@@ -88,8 +88,14 @@ struct ExportStage: Stage {
             {
                 let path = output + "/rtstruct.dcm"
                 let product = product("rtstruct", 9001, result, reference)
-                try RTStructureSetWriter(product: product, geometry: geometry, holes: result.request.export.holes)
-                    .write(masks, to: path)
+                let revision = result.request.revision
+                try RTStructureSetWriter(
+                    product: product,
+                    geometry: geometry,
+                    holes: result.request.export.holes,
+                    // 16 characters at most.
+                    label: revision == 1 ? "contourd auto" : "contourd r\(revision)"
+                ).write(masks, to: path)
                 try context.report(0.3, "comparing the RT Structure Set")
                 return try gate.checkRTStructureSet(at: path, masks)
             }
@@ -117,7 +123,7 @@ struct ExportStage: Stage {
         _ reference: ReferenceAttributes
     ) -> ProductDescription {
         let moment = DicomMoment(result.request.createdAt)
-        return ProductDescription(
+        var product = ProductDescription(
             reference: reference,
             slices: result.facts.slices,
             seriesInstanceUID: result.identity.seriesInstanceUID(of: name),
@@ -128,6 +134,8 @@ struct ExportStage: Stage {
             date: moment.date,
             time: moment.time
         )
+        product.revision = result.request.revision
+        return product
     }
 
     private func writeNifti(of result: RunResult, _ output: String, _ context: StageContext) throws {

@@ -8,7 +8,7 @@ package func writeRefusal(_ fault: Fault, request: RunRequest, to folder: RunFol
     report.revision = request.revision
     report.configurationDigest = request.configurationDigest
     report.series = request.series
-    report.findings = seriesFindings(request.series, localizersSetAside: request.localizersSetAside)
+    report.findings = seriesFindings(request, request.series)
     let subject = request.seriesNumber == 0 ? RefusalSubject.input : .series(number: request.seriesNumber)
     try write(report, name: request.deliveredName, of: subject, to: folder)
 }

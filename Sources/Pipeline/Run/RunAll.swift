@@ -116,6 +116,8 @@ package struct DirectRun: Sendable {
             threads: threads
         )
         request.seriesInstanceCount = stack.seriesInstanceCount
+        request.refusals = stack.refusals
+        request.dropFindings = stack.unreadFinding.map { [$0] }
         request.describe(stack: stack.headers, part: stack.part, localizersSetAside: stack.localizersSetAside)
         return request
     }

@@ -50,6 +50,10 @@ package struct RunRequest: Codable, Sendable, Equatable {
     package var series: CaseReport.SeriesSummary?
     /// Localizers of the Series that are not among `dicomFiles`.
     package var localizersSetAside: Int?
+    /// Why the Series is refused, whatever this stack of it is like.
+    package var refusals: [AdmissionFinding]?
+    /// What was found beside the images when they came.
+    package var dropFindings: [CaseReport.Finding]?
     /// The Run folder whose results an evaluation scores.
     package var baseRunDirectory: String?
     /// SHA-256 of files by path, as they were taken: a file with other bytes is not used. Files that are not named are not

@@ -1,12 +1,30 @@
 import Dicom
 import Foundation
 import Platform
+import Report
 
 /// A file that is used for nothing, and why.
 package struct IgnoredFile: Codable, Sendable, Equatable {
     package var path: String
     package var code: String
     package var reason: String
+    /// What the beginning of a damaged file says, or of which Series an object of another kind is; nil for others.
+    package var header: DamagedHeader?
+
+    /// Whether its bytes can be handed on.
+    package var canBeCopied: Bool { !["E_NAME", "E_CANNOT_OPEN", "E_PERMISSION"].contains(code) }
+
+    init(path: String, code: String, reason: String, header: DamagedHeader? = nil) {
+        self.path = path
+        self.code = code
+        self.reason = reason
+        self.header = header
+    }
+
+    /// Whether it may be an image that is missing now.
+    var mayBeSlice: Bool {
+        !["W_DICOMDIR", "W_NOT_A_FILE", "E_NOT_DICOM"].contains(code) && header?.isSlice != false
+    }
 }
 
 /// What a set of files and folders holds for contouring.
@@ -25,6 +43,12 @@ package struct SeriesScan: Sendable {
         package var part: StackPart?
         /// Localizers of the Series that are not in this stack.
         package var localizersSetAside: Int
+        /// The Series is of several patients.
+        package var identities: [AdmissionFinding] = []
+        /// Files that say that they are images of the Series, and are damaged.
+        package var damaged: [IgnoredFile] = []
+        /// Files beside its images that could not be read, and may be some.
+        package var unread: [IgnoredFile] = []
     }
 
     /// An object that contours Series.
@@ -66,20 +90,58 @@ package struct SeriesScan: Sendable {
                         IgnoredFile(path: path, code: "W_DICOMDIR", reason: "an index of other files; not needed")
                     )
                 case .otherDicom(let sopClass):
-                    ignored.append(
-                        IgnoredFile(path: path, code: "W_NOT_CT", reason: "no CT image (SOP Class \(sopClass))")
-                    )
+                    var known = DamagedHeader()
+                    known.seriesInstanceUID = header.seriesInstanceUID
+                    let reason = "no CT image (SOP Class \(sopClass))"
+                    ignored.append(IgnoredFile(path: path, code: "W_NOT_CT", reason: reason, header: known))
                 }
             } catch {
-                ignored.append(IgnoredFile(path: path, code: error.code, reason: "\(error.message) \(error.hint)"))
+                ignored.append(
+                    IgnoredFile(
+                        path: path,
+                        code: error.code,
+                        reason: "\(error.message) \(error.hint)",
+                        header: error == .notDicom ? nil : DamagedHeader(contentsOf: path)
+                    )
+                )
             }
         }
         stacks = Self.stacks(headers, images, limits)
+        noteUnread(roots: paths)
+    }
+
+    /// Tells each stack what may be missing in it.
+    private mutating func noteUnread(roots: [String]) {
+        let suspects = ignored.filter(\.mayBeSlice)
+        guard !suspects.isEmpty else { return }
+        let isOnlySeries = Set(stacks.map(\.key.seriesInstanceUID)).count == 1
+        for index in stacks.indices {
+            let stack = stacks[index]
+            let uids = Set(
+                stacks.filter { $0.key.seriesInstanceUID == stack.key.seriesInstanceUID }.flatMap(\.headers)
+                    .map(\.sopInstanceUID)
+            )
+            let surroundings = Set(stack.files.map(Directory.parent)).map { folder in
+                let root = roots.first { folder == $0 || folder.hasPrefix($0 + "/") } ?? folder
+                return Surroundings(ofImagesIn: folder, root: root)
+            }
+            for file in suspects {
+                let series = file.header?.seriesInstanceUID ?? ""
+                if series == stack.key.seriesInstanceUID, file.code == "W_NOT_CT" {
+                    stacks[index].unread.append(file)
+                } else if series == stack.key.seriesInstanceUID {
+                    if !uids.contains(file.header?.sopInstanceUID ?? "") { stacks[index].damaged.append(file) }
+                } else if series.isEmpty, isOnlySeries || surroundings.contains(where: { $0.contain(file.path) }) {
+                    stacks[index].unread.append(file)
+                }
+            }
+        }
     }
 
     private static func stacks(_ headers: [InstanceHeader], _ files: [String], _ limits: AdmissionLimits) -> [Stack] {
         let counts = Dictionary(grouping: headers, by: \.seriesInstanceUID)
             .mapValues { Set($0.map(\.sopInstanceUID)).count }
+        let identities = Dictionary(grouping: headers, by: \.seriesInstanceUID).mapValues(identityFindings)
         let parts = Dicom.stacks(of: headers, limits: limits)
         let places = stackParts(of: parts, headers: headers)
         return parts.enumerated().map { index, part in
@@ -92,7 +154,8 @@ package struct SeriesScan: Sendable {
                 seriesInstanceCount: counts[uid] ?? 0,
                 name: stackName(of: index, among: parts.map(\.key)),
                 part: places[index],
-                localizersSetAside: part.key.isLocalizer ? 0 : localizers.reduce(0) { $0 + $1.indices.count }
+                localizersSetAside: part.key.isLocalizer ? 0 : localizers.reduce(0) { $0 + $1.indices.count },
+                identities: identities[uid] ?? []
             )
         }
     }
@@ -155,4 +218,19 @@ package func stackName(of index: Int, among keys: [StackKey]) -> String {
     let base = key.seriesInstanceUID + (key.isLocalizer && hasScans ? "-localizer" : "")
     guard siblings.count > 1, let number = siblings.firstIndex(of: index) else { return base }
     return "\(base)-s\(number + 1)"
+}
+
+extension SeriesScan.Stack {
+    /// What is wrong with the Series as a whole.
+    package var refusals: [AdmissionFinding] {
+        let names = damaged.map { "\(($0.header ?? DamagedHeader()).name): \($0.code)" }
+        return identities + (names.isEmpty ? [] : [.damagedImages(names)])
+    }
+
+    /// Of the rest: how many there are of each kind. Their names may be those of patients.
+    package var unreadFinding: CaseReport.Finding? {
+        guard !unread.isEmpty else { return nil }
+        let codes = Dictionary(grouping: unread, by: \.code).sorted { $0.key < $1.key }
+        return .filesNotRead(unread.count, details: codes.map { "\($0.value.count) x \($0.key)" })
+    }
 }

@@ -48,9 +48,10 @@ extension RunRequest {
     }
 }
 
-/// What a reader must know about the rest of the Series: its other parts, and the localizers that were set aside.
-func seriesFindings(_ series: CaseReport.SeriesSummary?, localizersSetAside: Int?) -> [CaseReport.Finding] {
-    var findings: [CaseReport.Finding] = []
+/// What a reader must know about the rest of the Series: its other parts, the localizers that were set aside, and
+/// what came beside it.
+func seriesFindings(_ request: RunRequest, _ series: CaseReport.SeriesSummary?) -> [CaseReport.Finding] {
+    var findings = request.dropFindings ?? []
     func note(_ code: String, _ message: String, _ hint: String) {
         findings.append(
             .init(severity: .note, code: code, structure: nil, message: message, hint: hint, details: [])
@@ -63,7 +64,7 @@ func seriesFindings(_ series: CaseReport.SeriesSummary?, localizersSetAside: Int
             "Its images are no single stack; each part has a result of its own."
         )
     }
-    if let count = localizersSetAside, count > 0 {
+    if let count = request.localizersSetAside, count > 0 {
         note(
             "W_LOCALIZERS_SET_ASIDE",
             "The series also holds \(count) localizer \(count == 1 ? "image" : "images"), not used.",

@@ -91,7 +91,7 @@ struct EvaluateStage: Stage {
         return EvaluationFacts(
             structures: structures,
             findings: findings(facts, segmentation, structures)
-                + seriesFindings(facts.summary, localizersSetAside: request.localizersSetAside),
+                + seriesFindings(request, facts.summary),
             evaluations: []
         )
     }
@@ -138,12 +138,18 @@ struct EvaluateStage: Stage {
             }
         }
         guard !references.isEmpty,
-            let (scores, mismatches, defective) = usable(
+            case (var scores, let mismatches, let defective)? = usable(
                 into: &result,
                 { try evaluation.score(against: references, leavingOutUnedited: isLate, show: show) }
             )
         else {
             return
+        }
+        let frames = references.flatMap(\.frameOfReferenceUIDs)
+        if let frame = facts.summary.frameOfReferenceUID, !frames.isEmpty, !frames.contains(frame) {
+            scores.findings.append(
+                "the reference and the CT name different Frames of Reference but one series; the series was believed"
+            )
         }
         // Before the rest: what is scored below does not hold these.
         result.findings += defective.map { unusable($0, orphans: references.flatMap(\.unknownROINumbers)) }
@@ -235,6 +241,16 @@ struct EvaluateStage: Stage {
                 hint: "Score it with the CT that it was drawn on."
             )
         }
+        let patient = masks.patient?.mark(inSeries: series.seriesInstanceUID)
+        if let own = facts.patientMark, let patient, own != patient {
+            throw Fault(
+                .permanent,
+                "E_OTHER_PATIENT",
+                "Its Patient ID is not that of the CT.",
+                hint:
+                    "Check whose contours they are. Sets that were anonymised apart from the CT can be scored as NIfTI."
+            )
+        }
         return masks
     }
 
@@ -242,9 +258,10 @@ struct EvaluateStage: Stage {
     private func usable<Value>(into result: inout EvaluationFacts, _ read: () throws -> Value) -> Value? {
         do { return try read() } catch {
             let fault = classify(error)
+            let isMixUp = ["E_OTHER_FRAME", "E_OTHER_PATIENT"].contains(fault.code)
             result.findings.append(
                 .init(
-                    severity: .note,
+                    severity: isMixUp ? .review : .note,
                     code: "W_REFERENCE_UNUSABLE",
                     structure: nil,
                     message: "A reference could not be used: \(fault.message)",
@@ -285,7 +302,8 @@ struct EvaluateStage: Stage {
         }
         let admitted = facts.findings.map { finding in
             CaseReport.Finding(
-                severity: ["W_EXTENT_NOT_PROVABLE", "W_THICK_SLICES"].contains(finding.code) ? .note : .review,
+                severity: ["W_EXTENT_NOT_PROVABLE", "W_THICK_SLICES", "W_LOSSY"].contains(finding.code)
+                    ? .note : .review,
                 code: finding.code,
                 structure: nil,
                 message: finding.message,

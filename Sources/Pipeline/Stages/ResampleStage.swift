@@ -12,6 +12,8 @@ struct SeriesFacts: Codable {
     var findings: [AdmissionFinding]
     /// Patient x (LPS, mm) of the middle of the body: what left and right are judged by.
     var bodyCentreX: Double
+    /// Whose CT it is, to be compared with that of references; nil where it does not say.
+    var patientMark: String?
 }
 
 /// Decodes the CT, tests whether it is one trustworthy volume, and resamples it to the model's grid.
@@ -19,6 +21,7 @@ struct ResampleStage: Stage {
     static let name = StageName.resample
 
     func run(_ request: RunRequest, _ folder: RunFolder, output: String, _ context: StageContext) throws {
+        if let refusals = request.refusals, !refusals.isEmpty { throw try refusal(of: request, refusals) }
         let model = try loadModel(of: request)
         let files = try UnchangedFiles(
             request.dicomFiles,
@@ -45,6 +48,18 @@ struct ResampleStage: Stage {
         try context.report(1, "done")
     }
 
+    /// All reasons in one answer: a sender who mends one shall not learn of the next thereafter.
+    private func refusal(of request: RunRequest, _ refusals: [AdmissionFinding]) throws(DicomError) -> DicomError {
+        let examination = try examineCTSeries(
+            files: request.dicomFiles,
+            limits: request.admission,
+            seriesInstanceCount: request.seriesInstanceCount
+        )
+        // What the images themselves say of it has more details.
+        let told = Set(examination.refusals.map(\.code))
+        return .refused(examination.refusals + refusals.filter { !told.contains($0.code) })
+    }
+
     private func facts(of series: CTSeries, _ request: RunRequest) -> SeriesFacts {
         let geometry = series.volume.geometry
         let digest = series.volume.voxels.withUnsafeBytes { bytes -> String in
@@ -64,7 +79,8 @@ struct ResampleStage: Stage {
             summary: summary,
             slices: series.slices,
             findings: series.findings,
-            bodyCentreX: bodyCentreX(of: series.volume)
+            bodyCentreX: bodyCentreX(of: series.volume),
+            patientMark: PatientDigest(series.reference.dataSet)?.mark(inSeries: summary.seriesInstanceUID)
         )
     }
 

@@ -123,7 +123,14 @@ private struct StackExplanation: Encodable {
             seriesInstanceCount: stack.seriesInstanceCount
         )
         name = stack.name
-        outcome = isSetAside ? .setAside : examination.isAcceptable ? .contoured : .refused
+        let known = Set(examination.findings.map(\.code))
+        findings = examination.findings + stack.refusals.filter { !known.contains($0.code) }
+        if let unread = stack.unreadFinding {
+            findings.append(
+                AdmissionFinding(.warning, unread.code, unread.message, hint: unread.hint, details: unread.details)
+            )
+        }
+        outcome = isSetAside ? .setAside : findings.refusals.isEmpty ? .contoured : .refused
         images = stack.headers.reduce(0) { $0 + max(1, $1.numberOfFrames) }
         (columns, rows) = (stack.key.columns, stack.key.rows)
         spacingMM = examination.geometry.map {
@@ -136,7 +143,6 @@ private struct StackExplanation: Encodable {
         // A slice that leaves a gap is one of those that the headers promise.
         missingSlices = max(examination.gaps.reduce(0) { $0 + $1.missingSlices }, examination.promisedSlices)
         missingParts = examination.missingParts
-        findings = examination.findings
     }
 
     var text: String {

@@ -11,10 +11,11 @@ struct SubmitCommand: ParsableCommand {
         discussion: """
             Copies the CT images, RT Structure Sets and Segmentations below INPUT into the inbox, as one folder that \
             appears whole, and tells the service that it is complete: it starts at once instead of waiting for more. \
+            Damaged files that may be images go with them, so that the service does not take the rest for the whole. \
             The input is only read. Whoever may write to the inbox may submit.
 
             EXIT STATUS
-              0 handed over (with --wait: delivered); 65 refused (--wait); 66 no CT series in the input; 75 held or \
+              0 handed over (with --wait: delivered); 65 files beside the images cannot be read, or refused (--wait); 66 no CT series in the input; 75 held or \
             cancelled (--wait); 77 you may not write to the inbox
             """
     )
@@ -37,7 +38,8 @@ struct SubmitCommand: ParsableCommand {
             let scan = try SeriesScan(paths: inputs, limits: configuration.admission) { done, all in
                 bar.show(Double(done) / Double(max(all, 1)), "reading headers")
             }
-            let files = scan.stacks.flatMap(\.files) + scan.references.map(\.path)
+            let damaged = try damaged(in: scan, bar)
+            let files = scan.stacks.flatMap(\.files) + scan.references.map(\.path) + damaged
             guard !files.isEmpty else {
                 bar.end()
                 throw CommandFailure(
@@ -49,15 +51,35 @@ struct SubmitCommand: ParsableCommand {
             let sent = try submission.send(files) { bar.show($0, "copying") }
             bar.end()
             let uids = Set(scan.stacks.map(\.key.seriesInstanceUID)).sorted()
-            let ignored = scan.ignored.isEmpty ? "" : "; \(scan.ignored.count) other files were left out"
+            let leftOut = scan.ignored.count - damaged.count
+            let ignored = leftOut == 0 ? "" : "; \(leftOut) other files were left out"
             if !json { print("\(counted(files.count, "file")) of \(uids.count) series handed over\(ignored)") }
             let found = wait ? try follow(uids, sent) : [:]
             if json {
                 let series = uids.map { Handed.Series($0, found[$0]) }
-                try printJSON(Handed(files: files.count, leftOut: scan.ignored.count, series: series))
+                try printJSON(Handed(files: files.count, leftOut: leftOut, series: series))
             }
             for end in found.values.sorted(by: { $0.number < $1.number }) { try SeriesEnd(end.state)?.exit() }
         }
+    }
+
+    /// Damaged files that may be images: the service must know of them, or it would take the rest for the whole.
+    /// - Throws: what names those that cannot be copied.
+    private func damaged(in scan: SeriesScan, _ bar: ProgressBar) throws -> [String] {
+        let suspects = Dictionary(
+            scan.stacks.flatMap { $0.damaged + $0.unread }.map { ($0.path, $0) },
+            uniquingKeysWith: { first, _ in first }
+        ).values.sorted { $0.path < $1.path }
+        let lost = suspects.filter { !$0.canBeCopied }
+        guard lost.isEmpty else {
+            bar.end()
+            let lines = lost.map { "\n  \($0.path): \($0.reason)" }.joined()
+            throw CommandFailure(
+                .dataError,
+                "\(counted(lost.count, "file")) beside the images cannot be read; nothing was handed over.\(lines)"
+            )
+        }
+        return suspects.map(\.path)
     }
 
     /// What `--json` prints.

@@ -1,0 +1,79 @@
+import Dicom
+import Platform
+import Report
+
+/// Where a file lies that may have been sent with the images of a folder: in that folder or below it, or in a folder
+/// beside it, as exports divide a series. What lies in the root itself, where everybody drops, has no folders beside it.
+package struct Surroundings {
+    private let folder: String
+    private let isRoot: Bool
+
+    package init(ofImagesIn folder: String, root: String) {
+        let above = Directory.parent(of: folder)
+        isRoot = folder == root
+        self.folder = isRoot || above == root ? folder : above
+    }
+
+    package func contain(_ path: String) -> Bool {
+        isRoot ? Directory.parent(of: path) == folder : path.hasPrefix(folder + "/")
+    }
+}
+
+extension CaseReport.Finding {
+    /// Files came with the images and could not be read.
+    package static func filesNotRead(_ count: Int, details: [String]) -> CaseReport.Finding {
+        let kept = details.prefix(AdmissionFinding.maximumDetails)
+        return CaseReport.Finding(
+            severity: .review,
+            code: "W_FILES_NOT_READ",
+            structure: nil,
+            message: """
+                \(count) \(count == 1 ? "file" : "files") came with the images and could not be read, or \
+                \(count == 1 ? "is" : "are") no CT: the scan may be incomplete.
+                """,
+            hint: "Compare the number of slices with the archive; if some are missing, send those files again.",
+            details: kept + (details.count > kept.count ? ["and \(details.count - kept.count) more"] : [])
+        )
+    }
+
+    /// Images of another Series have the same SOP Instance UIDs.
+    package static func reusedUIDs(_ count: Int) -> CaseReport.Finding {
+        CaseReport.Finding(
+            severity: .review,
+            code: "W_REUSED_UIDS",
+            structure: nil,
+            message: """
+                \(count) \(count == 1 ? "image has a SOP Instance UID" : "images have SOP Instance UIDs") of another \
+                series: programs may show the contours on the wrong one.
+                """,
+            hint: "Have the system that copied the series export it with UIDs of its own.",
+            details: []
+        )
+    }
+}
+
+extension AdmissionFinding {
+    /// Part of a scan came once more, after its images had been deleted.
+    package static func notSentAgain(_ count: Int) -> AdmissionFinding {
+        AdmissionFinding(
+            .refusal,
+            "E_NOT_SENT_AGAIN",
+            "\(count) images of the series that were contoured before, and deleted after their time, did not come again.",
+            hint: "Send the whole series. If it has fewer images now, export it with UIDs of its own."
+        )
+    }
+
+    /// Images of the series came damaged.
+    /// - Parameter images: one line each.
+    package static func damagedImages(_ images: [String]) -> AdmissionFinding {
+        AdmissionFinding(
+            .refusal,
+            "E_DAMAGED_IMAGES",
+            images.count == 1
+                ? "An image of the series came damaged: without it the scan is not complete."
+                : "\(images.count) images of the series came damaged: without them the scan is not complete.",
+            hint: "Send them again, whole; the others are kept.",
+            details: images
+        )
+    }
+}
