@@ -6,8 +6,7 @@ import Segmentation
 /// The synthetic patients of a recipe. A case is made when the cache asks for it: only then it costs anything.
 package func generatedCases(_ generator: GeneratorConfiguration, rois: [TrainingROI]) -> [TrainingCaseSource] {
     let labels = labelsByOrgan(rois)
-    let names = generatedNames(generator)
-    return (names.training + names.validation).enumerated().map { index, name in
+    return (generator.trainingNames + generator.validationNames).enumerated().map { index, name in
         let seed = generator.firstSeed &+ UInt64(index)
         return TrainingCaseSource(
             name: name,
@@ -22,15 +21,6 @@ package func generatedCases(_ generator: GeneratorConfiguration, rois: [Training
             )
         }
     }
-}
-
-/// The generated cases by what they are for, in the order of their seeds.
-func generatedNames(_ generator: GeneratorConfiguration) -> (training: [String], validation: [String]) {
-    func name(_ role: String, _ index: Int) -> String { "generated-\(role)-\(generator.firstSeed &+ UInt64(index))" }
-    return (
-        (0..<generator.count).map { name("training", $0) },
-        (generator.count..<(generator.count + generator.validationCount)).map { name("validation", $0) }
-    )
 }
 
 /// Name pattern of the generated cases that only validate.

@@ -127,8 +127,7 @@ private func prepareCases(
     )
     let split = divide(found.sources, configuration)
     found.sources += generatedCases(configuration.generator, rois: configuration.rois)
-    let names = generatedNames(configuration.generator)
-    let generated = Set(names.training + names.validation)
+    let generated = Set(configuration.generator.trainingNames + configuration.generator.validationNames)
     let cache = CaseCache(
         directory: request.workDirectory + "/cache",
         input: configuration.input,
@@ -180,8 +179,7 @@ private func divide(_ sources: [TrainingCaseSource], _ configuration: TrainingCo
     // With generated patients that validate, no real ones are drawn for it.
     if generator.validationCount > 0 { roles.validation.append(generatedValidationPattern) }
     var result = split(sources.map { ($0.name, $0.patient) }, configuration: roles, seed: configuration.seed)
-    let generated = generatedNames(generator)
-    result.training += generated.training
-    result.validation += generated.validation
+    result.training += generator.trainingNames
+    result.validation += generator.validationNames
     return result
 }

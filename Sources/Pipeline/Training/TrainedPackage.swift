@@ -45,7 +45,11 @@ struct TrainedPackage {
         let weights = try outcome.network.safetensors()
         try AtomicFile.write(StrictJSON.encode(description), to: partial + "/model.json")
         try AtomicFile.write(weights, to: partial + "/weights.safetensors")
-        var evaluation = TrainingEvaluation(prepared: prepared, threads: request.threads)
+        var evaluation = TrainingEvaluation(
+            prepared: prepared,
+            configuration: request.configuration,
+            threads: request.threads
+        )
         if request.scoresCases {
             try evaluation.score(ModelPackage(contentsOf: partial), progress)
             let cohort = evaluation.cohort

@@ -8,14 +8,15 @@ import Segmentation
 /// package as it was written, clean-up and acceptance, scores on the CT's grid.
 struct TrainingEvaluation {
     let prepared: PreparedCases
+    let configuration: TrainingConfiguration
     let threads: Int
     private(set) var rows: [ModelCard.ScoreRow] = []
     private var cases: [CohortReport.Case] = []
     /// The worst case of each structure so far; the voxels of no other are kept.
     private var worst: [String: (surfaceDice: Double, picture: CasePicture)] = [:]
 
-    init(prepared: PreparedCases, threads: Int) {
-        (self.prepared, self.threads) = (prepared, threads)
+    init(prepared: PreparedCases, configuration: TrainingConfiguration, threads: Int) {
+        (self.prepared, self.configuration, self.threads) = (prepared, configuration, threads)
     }
 
     /// The role whose cases make the cohort: the first that has any.
@@ -23,11 +24,14 @@ struct TrainingEvaluation {
         [.test, .validation].first { !prepared.names($0).isEmpty } ?? .training
     }
 
-    /// Scores the test and the validation cases; where none tests, the training cases too.
+    /// Scores the test and the validation cases; where none tests, the training cases too. Generated patients that were
+    /// trained on are scored only where there is nothing else: they are many, and say the least.
     mutating func score(_ model: ModelPackage, _ progress: (TrainingProgress) throws -> Void) throws {
+        let generated = Set(configuration.generator.trainingNames)
         for source in prepared.sources {
             guard let itsRole = prepared.records.first(where: { $0.name == source.name })?.role,
-                role != .test || itsRole != .training
+                role != .test || itsRole != .training,
+                role == .training || !generated.contains(source.name)
             else { continue }
             try progress(TrainingProgress(phase: .finishing, item: source.name))
             let item = try source.load()

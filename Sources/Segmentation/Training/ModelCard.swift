@@ -138,7 +138,15 @@ package struct ModelCard: Sendable {
         let fold = folds > 0 ? ", fold \(configuration.split.fold) of \(folds)" : ""
         lines += ["Divided by patient, seed \(summary.seed)\(fold): \(counts.joined(separator: ", ")).", ""]
         lines += ["| case | role | slices | remark |", "|---|---|---|---|"]
-        lines += records.map { "| \($0.name) | \($0.role.rawValue) | \($0.slices) | \($0.remark) |" }
+        let names = configuration.generator.trainingNames
+        let generated = records.filter { [names = Set(names)] in names.contains($0.name) && $0.role == .training }
+        let others = records.filter { !generated.contains($0) }
+        lines += others.map { "| \($0.name) | \($0.role.rawValue) | \($0.slices) | \($0.remark) |" }
+        // Hundreds of rows that differ in a number would hide the others.
+        if let first = names.first, let last = names.last, !generated.isEmpty {
+            let slices = generated.reduce(0) { $0 + $1.slices }
+            lines.append("| \(first) to \(last) | training | \(slices) | \(generated.count) generated patients |")
+        }
         return lines.joined(separator: "\n")
     }
 

@@ -112,6 +112,14 @@ package struct GeneratorConfiguration: Codable, Sendable, Equatable {
         self.columns = columns
         self.maximumSlices = maximumSlices
     }
+
+    /// Names of the cases to train on, in the order of their seeds.
+    package var trainingNames: [String] { (0..<count).map { name("training", $0) } }
+
+    /// Names of the cases that only validate, in the order of their seeds.
+    package var validationNames: [String] { (count..<count + validationCount).map { name("validation", $0) } }
+
+    private func name(_ role: String, _ index: Int) -> String { "generated-\(role)-\(firstSeed &+ UInt64(index))" }
 }
 
 /// Each sample draws its own values; a probability decides whether a change happens at all. Left and right are
