@@ -132,6 +132,29 @@ struct JudgementTests {
         let result = judge(labels: onWide, scores: scores, input: input, description: description)
         #expect(result.findings.contains { $0.code == "W_CROPPED" && $0.structure == "Lung_L" })
     }
+
+    @Test("a speck at the edge of the picture that clean-up removes crops nothing")
+    func cleanedSpeck() {
+        let labels = Self.boxes([(1, 15..<25, 5..<25, 1..<11), (1, 39..<40, 5..<7, 1..<2)])
+        var wide = Self.geometry
+        wide.dimensions.i += 10
+        var onWide = Volume<UInt8>(geometry: wide, repeating: 0)
+        for k in 0..<wide.dimensions.k {
+            for j in 0..<wide.dimensions.j {
+                for i in 0..<Self.geometry.dimensions.i { onWide[i, j, k] = labels[i, j, k] }
+            }
+        }
+        let description = Self.recipe.modelDescription(training: nil)
+        let scores = ScoreVolume(
+            geometry: Self.geometry,
+            scores: (1...2).map { l in labels.voxels.map { $0 == UInt8(l) ? 1 : 0 } },
+            rule: DecisionRule(description.output)
+        )
+        let input = Volume<Float>(geometry: Self.geometry, repeating: -800)
+        let result = judge(labels: onWide, scores: scores, input: input, description: description)
+        #expect(result.structures[0].found)
+        #expect(!result.findings.contains { $0.code == "W_CROPPED" })
+    }
 }
 
 @Suite("Connected pieces by runs")

@@ -69,9 +69,11 @@ private func nearestLabel(_ labels: Volume<UInt8>, _ point: Vector3) -> UInt8 {
 }
 
 /// A finding for each structure that touches the in-plane border of the model's grid where the CT goes on.
+///
+/// - Parameter labels: on the CT's grid, after clean-up: what that took away was not cropped.
 func croppedFindings(
     scores: ScoreVolume,
-    ct: VolumeGeometry,
+    labels: Volume<UInt8>,
     structures: [StructureResult]
 ) -> [SegmentationFinding] {
     let d = scores.geometry.dimensions
@@ -93,7 +95,12 @@ func croppedFindings(
                     j: Double(j + border.outward.1),
                     k: Double(k)
                 )
-                if ct.contains(beyond) { touches.insert(Int(label)) }
+                let here = scores.geometry.patientPoint(i: Double(i), j: Double(j), k: Double(k))
+                if labels.geometry.contains(beyond),
+                    nearestLabel(labels, labels.geometry.continuousIndex(of: here)) == UInt8(label)
+                {
+                    touches.insert(Int(label))
+                }
             }
         }
     }

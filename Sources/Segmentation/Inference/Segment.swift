@@ -57,7 +57,7 @@ package func judge(
         }
         structures.append(structure)
     }
-    findings += croppedFindings(scores: scores, ct: labels.geometry, structures: structures)
+    findings += croppedFindings(scores: scores, labels: labels, structures: structures)
     if !structures.contains(where: \.found) { findings.insert(.nothing(description.output.emptyMessage), at: 0) }
     return SegmentationResult(
         labelMap: LabelMap(volume: labels, labels: names),
