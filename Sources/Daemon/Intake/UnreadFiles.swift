@@ -2,7 +2,6 @@ import Dicom
 import Foundation
 import Pipeline
 import Platform
-import Report
 import Store
 
 /// A file in the inbox that was not read so far, or not to its end.
@@ -90,10 +89,10 @@ struct UnreadFiles {
     }
 
     /// What the report of the Series tells of the rest.
-    func findings(ofSeries series: SeriesRecord) throws -> [CaseReport.Finding] {
+    func findings(ofSeries series: SeriesRecord) throws -> [DropFinding] {
         let files = (unknown + denied + strangers).map { "file \($0.number): \($0.code ?? "")" }
         let open = waiting.isEmpty ? [] : ["\(waiting.count) not written to the end"]
-        var findings: [CaseReport.Finding] = []
+        var findings: [DropFinding] = []
         let count = files.count + waiting.count
         if count > 0 { findings.append(.filesNotRead(count, details: files + open)) }
         let reused = try context.store.reusedUIDs(inSeries: series.number)

@@ -53,7 +53,7 @@ package struct RunRequest: Codable, Sendable, Equatable {
     /// Why the Series is refused, whatever this stack of it is like.
     package var refusals: [AdmissionFinding]?
     /// What was found beside the images when they came.
-    package var dropFindings: [CaseReport.Finding]?
+    package var dropFindings: [DropFinding]?
     /// The Run folder whose results an evaluation scores.
     package var baseRunDirectory: String?
     /// SHA-256 of files by path, as they were taken: a file with other bytes is not used. Files that are not named are not

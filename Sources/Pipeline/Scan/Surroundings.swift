@@ -19,11 +19,14 @@ package struct Surroundings {
     }
 }
 
-extension CaseReport.Finding {
+/// What was found beside the images of a Series; the report tells it as its own.
+package typealias DropFinding = CaseReport.Finding
+
+extension DropFinding {
     /// Files came with the images and could not be read.
-    package static func filesNotRead(_ count: Int, details: [String]) -> CaseReport.Finding {
+    package static func filesNotRead(_ count: Int, details: [String]) -> DropFinding {
         let kept = details.prefix(AdmissionFinding.maximumDetails)
-        return CaseReport.Finding(
+        return DropFinding(
             severity: .review,
             code: "W_FILES_NOT_READ",
             structure: nil,
@@ -37,8 +40,8 @@ extension CaseReport.Finding {
     }
 
     /// Images of another Series have the same SOP Instance UIDs.
-    package static func reusedUIDs(_ count: Int) -> CaseReport.Finding {
-        CaseReport.Finding(
+    package static func reusedUIDs(_ count: Int) -> DropFinding {
+        DropFinding(
             severity: .review,
             code: "W_REUSED_UIDS",
             structure: nil,
