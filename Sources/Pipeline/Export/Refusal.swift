@@ -8,7 +8,12 @@ package func writeRefusal(_ fault: Fault, request: RunRequest, to folder: RunFol
     report.revision = request.revision
     report.configurationDigest = request.configurationDigest
     report.series = request.series
-    report.findings = seriesFindings(request, request.series)
+    // There are no contours that could be reviewed.
+    report.findings = seriesFindings(request, request.series).map { finding in
+        var note = finding
+        note.severity = .note
+        return note
+    }
     let subject = request.seriesNumber == 0 ? RefusalSubject.input : .series(number: request.seriesNumber)
     try write(report, name: request.deliveredName, of: subject, to: folder)
 }
