@@ -64,7 +64,7 @@ struct InstanceHeaderTests {
         #expect(throws: DicomError.truncated) { try InstanceHeader(contentsOf: without) }
     }
 
-    @Test("a file that ends in its meta information is damaged, not another kind of file", arguments: [132, 140, 200, 300])
+    @Test("a file that ends in its meta information is damaged, not of another kind", arguments: [132, 140, 200, 300])
     func cutMetaInformation(_ size: Int) throws {
         let folder = try TemporaryFolder()
         let whole = try Data(contentsOf: URL(fileURLWithPath: SmallCT.write(SmallCT.dataSets(), to: folder)[0]))
