@@ -68,10 +68,8 @@ cdcm_status readTransferSyntax(cdcm_file &file) {
     DcmMetaInfo meta;
     const OFCondition condition = meta.loadFile(OFFilename(file.path.c_str()));
     if (condition.bad()) {
-        // The preamble says DICOM: what follows was cut off or damaged, and may have been an image of a scan.
-        const cdcm_status status = cdcm::statusOf(condition);
         cdcm::remember("the file meta information cannot be read");
-        return status == CDCM_NOT_DICOM ? CDCM_CORRUPT : status;
+        return CDCM_NOT_DICOM;
     }
     OFString uid;
     if (meta.findAndGetOFString(DCM_TransferSyntaxUID, uid).good()) file.transferSyntax = uid.c_str();
