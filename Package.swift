@@ -51,7 +51,7 @@ let package = Package(
         // Ground.
         .target(name: "Platform", dependencies: ["CLinux"]),
         // Space.
-        .target(name: "Imaging", dependencies: ["Platform"]),
+        .target(name: "Imaging", dependencies: ["Platform"], swiftSettings: simd),
         // Numbers.
         .target(name: "Metrics", dependencies: ["Imaging", "Platform"]),
         .target(name: "NeuralNet", dependencies: ["COpenBLAS", "Platform"], swiftSettings: simd),
