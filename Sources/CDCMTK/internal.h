@@ -15,6 +15,8 @@ struct cdcm_file {
     std::string transferSyntax;
     std::string path;
     uint64_t size = 0;
+    // Where the file meta information ends by its own group length (PS3.10 7.1); 0 where that is not given.
+    uint64_t metaEnd = 0;
     bool textUnconverted = false;
     // Where the next frame of encapsulated pixel data begins, so that reading frames in order does
     // not search from the first fragment each time.

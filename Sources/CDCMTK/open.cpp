@@ -40,7 +40,7 @@ cdcm_status checkPreamble(cdcm_file &file) {
         return CDCM_CANNOT_OPEN;
     }
     struct stat status {};
-    char head[132];
+    unsigned char head[144];
     ssize_t count = -1;
     if (::fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode)) {
         do {
@@ -56,9 +56,19 @@ cdcm_status checkPreamble(cdcm_file &file) {
         cdcm::remember(cause == EINVAL ? "not a regular file" : std::strerror(cause));
         return CDCM_CANNOT_OPEN;
     }
-    if (count < ssize_t(sizeof head) || std::memcmp(head + 128, "DICM", 4) != 0) {
+    if (count < 132) {
+        cdcm::remember("too short for a DICOM preamble");
+        return CDCM_TOO_SHORT;
+    }
+    if (std::memcmp(head + 128, "DICM", 4) != 0) {
         cdcm::remember("no DICOM preamble");
         return CDCM_NOT_DICOM;
+    }
+    // (0002,0000) UL, 4 bytes: explicit VR little endian, always.
+    static const unsigned char groupLength[] = {2, 0, 0, 0, 'U', 'L', 4, 0};
+    if (count == ssize_t(sizeof head) && std::memcmp(head + 132, groupLength, sizeof groupLength) == 0) {
+        file.metaEnd = sizeof head + (uint64_t(head[140]) | uint64_t(head[141]) << 8 | uint64_t(head[142]) << 16 |
+                                      uint64_t(head[143]) << 24);
     }
     return CDCM_OK;
 }
@@ -69,7 +79,10 @@ cdcm_status readTransferSyntax(cdcm_file &file) {
     const OFCondition condition = meta.loadFile(OFFilename(file.path.c_str()));
     if (condition.bad()) {
         cdcm::remember("the file meta information cannot be read");
-        return CDCM_NOT_DICOM;
+        if (::access(file.path.c_str(), R_OK) != 0) return CDCM_CANNOT_OPEN;
+        // The prefix says DICOM: what follows was cut off, and may still come, or is damaged.
+        const bool isCut = file.size < 144 || file.size < file.metaEnd;
+        return isCut || cdcm::statusOf(condition) == CDCM_TRUNCATED ? CDCM_TRUNCATED : CDCM_CORRUPT;
     }
     OFString uid;
     if (meta.findAndGetOFString(DCM_TransferSyntaxUID, uid).good()) file.transferSyntax = uid.c_str();

@@ -86,8 +86,8 @@ extension DicomError {
     func asRefusal(naming name: String) -> DicomError {
         switch self {
         case .cannotOpen, .outOfMemory, .cancelled, .dictionaryMissing, .refused, .cannotWrite: self
-        case .notDicom, .truncated, .corrupt, .unsupportedTransferSyntax, .unsupportedImage, .missingAttribute,
-            .invalidUID:
+        case .notDicom, .tooShort, .truncated, .corrupt, .unsupportedTransferSyntax, .unsupportedImage,
+            .missingAttribute, .invalidUID:
             .refused([AdmissionFinding(.refusal, code, message, hint: hint, details: [name])])
         }
     }

@@ -87,7 +87,7 @@ struct CommandLineTests {
         #expect(stacks.map { $0["outcome"] as? String } == ["contoured"])
         let ignored = try #require(answer["ignored"] as? [[String: Any]])
         #expect(
-            ignored.contains { $0["code"] as? String == "E_NOT_DICOM" && "\($0["path"] ?? "")".hasSuffix("notes.txt") }
+            ignored.contains { $0["code"] as? String == "E_TOO_SHORT" && "\($0["path"] ?? "")".hasSuffix("notes.txt") }
         )
         let references = try #require(answer["references"] as? [[String: Any]])
         #expect(Set(references.compactMap { $0["kind"] as? String }) == ["RT Structure Set", "Segmentation"])

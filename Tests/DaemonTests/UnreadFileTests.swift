@@ -135,6 +135,56 @@ struct UnreadFileTests {
         #expect(service.log.texts(.seriesWaiting).isEmpty)
     }
 
+    @Test("An empty file that is named like the images is waited for, then told in the report; another one is a sign")
+    func empty() throws {
+        let service = try TestService { $0.series.incompleteAfterSeconds = 8 }
+        let series = try TestSeries(promises: false)
+        try Directory.create(service.inbox + "/a")
+        for (index, file) in series.files.enumerated() {
+            try FileManager.default.copyItem(atPath: file, toPath: "\(service.inbox)/a/IM\(index)")
+        }
+        try write(Data(), to: service.inbox + "/a/IM99")
+        try write(Data(), to: service.inbox + "/a/COMPLETE")
+        try service.runIntake(until: { try runs(service, series).count == 1 })
+        #expect(service.log.texts(.seriesWaiting).contains { $0.contains("1 file that came with its images") })
+        let finding = try #require(try request(try #require(runs(service, series).first)).dropFindings?.first)
+        #expect(finding.code == "W_FILES_NOT_READ" && finding.severity == .review)
+        #expect(finding.details.count == 1 && finding.details[0].hasSuffix("E_TOO_SHORT"))
+        #expect(try Data(contentsOf: URL(fileURLWithPath: service.inbox + "/a/IM99")).isEmpty)
+    }
+
+    @Test("An empty file that grows into an image in the meantime is an image")
+    func emptyThatGrows() throws {
+        let service = try TestService { $0.series.incompleteAfterSeconds = 600 }
+        let series = try TestSeries(promises: false)
+        try Directory.create(service.inbox + "/a")
+        for (index, file) in series.files.enumerated() where index < 8 {
+            try FileManager.default.copyItem(atPath: file, toPath: "\(service.inbox)/a/IM\(index)")
+        }
+        try write(Data(), to: service.inbox + "/a/IM8")
+        var isSent = false
+        try service.runIntake(until: {
+            if !isSent, !service.log.texts(.seriesWaiting).isEmpty {
+                #expect(try runs(service, series).isEmpty)
+                try write(try bytes(series, 8), to: service.inbox + "/a/IM8")
+                isSent = true
+            }
+            return try runs(service, series).count == 1
+        })
+        let request = try request(try #require(runs(service, series).first))
+        #expect(isSent && request.dicomFiles.count == 9 && request.dropFindings == [])
+    }
+
+    @Test("A file that ends in its meta information is set aside after its time, and told", arguments: [140, 300])
+    func cutMetaInformation(_ size: Int) throws {
+        let service = try TestService(), series = try TestSeries(promises: false)
+        try series.drop(0..<8, into: service.inbox + "/a")
+        try write(try bytes(series, 8).prefix(size), to: service.inbox + "/a/cut")
+        try service.runIntake(until: { try runs(service, series).count == 1 })
+        let finding = try #require(try request(try #require(runs(service, series).first)).dropFindings?.first)
+        #expect(finding.code == "W_FILES_NOT_READ" && finding.details.map { $0.hasSuffix("E_TRUNCATED") } == [true])
+    }
+
     @Test("A file beside the images that may not be read is waited for, then told in the report")
     func denied() throws {
         let service = try TestService { $0.series.incompleteAfterSeconds = 8 }

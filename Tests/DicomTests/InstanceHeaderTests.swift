@@ -64,12 +64,20 @@ struct InstanceHeaderTests {
         #expect(throws: DicomError.truncated) { try InstanceHeader(contentsOf: without) }
     }
 
+    @Test("a file that ends in its meta information is incomplete, not another kind", arguments: [132, 140, 200, 300])
+    func cutMetaInformation(_ size: Int) throws {
+        let folder = try TemporaryFolder()
+        let whole = try Data(contentsOf: URL(fileURLWithPath: SmallCT.write(SmallCT.dataSets(), to: folder)[0]))
+        try whole.prefix(size).write(to: URL(fileURLWithPath: folder.file("cut")))
+        #expect(throws: DicomError.truncated) { try InstanceHeader(contentsOf: folder.file("cut")) }
+    }
+
     @Test("what is not DICOM says so, and nothing that is no regular file is opened")
     func notDicom() throws {
         let folder = try TemporaryFolder()
         try Data("hello".utf8).write(to: URL(fileURLWithPath: folder.file("a")))
         try Data(count: 4096).write(to: URL(fileURLWithPath: folder.file("b")))
-        #expect(throws: DicomError.notDicom) { try InstanceHeader(contentsOf: folder.file("a")) }
+        #expect(throws: DicomError.tooShort) { try InstanceHeader(contentsOf: folder.file("a")) }
         #expect(throws: DicomError.notDicom) { try InstanceHeader(contentsOf: folder.file("b")) }
         #expect(throws: DicomError.cannotOpen(reason: "not a regular file")) {
             try InstanceHeader(contentsOf: folder.path)

@@ -11,7 +11,7 @@ import Testing
 struct FaultTests {
     static let table: [(any Error & Sendable, Fault.Kind, String)] = [
         (DicomError.truncated, .permanent, "E_TRUNCATED"),
-        (DicomError.notDicom, .permanent, "E_NOT_DICOM"),
+        (DicomError.notDicom, .permanent, "E_NOT_DICOM"), (DicomError.tooShort, .permanent, "E_TOO_SHORT"),
         (DicomError.corrupt(reason: "x"), .permanent, "E_CORRUPT"),
         (DicomError.invalidUID(.sopInstanceUID), .permanent, "E_INVALID_UID"),
         (DicomError.unsupportedTransferSyntax(uid: "1.2"), .permanent, "E_TRANSFER_SYNTAX"),

@@ -23,7 +23,8 @@ struct ScanTests {
             }
         }
         try FileManager.default.moveItem(atPath: folder.file("p1/truth/rtstruct.dcm"), toPath: folder.file("in/RS"))
-        for (name, text) in [("Thumbs.db", "x"), (".hidden", "x"), ("notes.txt", "notes"), ("empty", "")] {
+        let junk = String(repeating: "x", count: 500)
+        for (name, text) in [("Thumbs.db", junk), (".hidden", "x"), ("notes.txt", "notes"), ("empty", "")] {
             try Data(text.utf8).write(to: URL(fileURLWithPath: folder.file("in/" + name)))
         }
         symlink("/etc/passwd", folder.file("in/link"))
@@ -36,8 +37,8 @@ struct ScanTests {
         let ignored = Dictionary(uniqueKeysWithValues: scan.ignored.map { (Directory.name(of: $0.path), $0.code) })
         #expect(
             ignored == [
-                "Thumbs.db": "E_NOT_DICOM", "notes.txt": "E_NOT_DICOM", "empty": "E_NOT_DICOM", "link": "W_NOT_A_FILE",
-                "pipe": "W_NOT_A_FILE",
+                "Thumbs.db": "E_NOT_DICOM", "notes.txt": "E_TOO_SHORT", "empty": "E_TOO_SHORT",
+                "link": "W_NOT_A_FILE", "pipe": "W_NOT_A_FILE",
             ]
         )
         #expect(scan.ignored.allSatisfy { !$0.reason.isEmpty })
@@ -52,11 +53,14 @@ struct ScanTests {
         try last.dropLast(500).write(to: URL(fileURLWithPath: images[29]))
         try last.prefix(400).write(to: URL(fileURLWithPath: folder.file("in/p1/ct/cut")))
         try Data("text".utf8).write(to: URL(fileURLWithPath: folder.file("in/p1/ct/notes")))
+        // A copy that failed at once is named like the images.
+        try Data().write(to: URL(fileURLWithPath: images[0] + ".part"))
+        try Data().write(to: URL(fileURLWithPath: folder.file("in/p1/ct/9" + Directory.name(of: images[0]))))
         let stacks = try SeriesScan(paths: [folder.file("in")], limits: AdmissionLimits()).stacks
         let first = try #require(stacks.first { $0.files.contains(images[0]) })
         #expect(first.files.count == 29 && first.refusals.map(\.code) == ["E_DAMAGED_IMAGES"])
         #expect(first.refusals[0].sliceDetails == ["image 30: E_TRUNCATED"])
-        #expect(first.unreadFinding?.details == ["1 x E_TRUNCATED"])
+        #expect(first.unreadFinding?.details == ["1 x E_TOO_SHORT", "1 x E_TRUNCATED"])
         let second = try #require(stacks.first { !$0.files.contains(images[0]) })
         #expect(second.refusals.isEmpty && second.unreadFinding == nil)
         // The same image whole beside it: nothing is missing.

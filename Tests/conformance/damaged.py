@@ -98,11 +98,13 @@ def last_is_cut(folder):
     cut(slice_path(folder, -1))
 
 
-def last_is_a_stump(folder):
+def last_is_a_stump(size):
     """Not even its series is left."""
-    without_promise(folder)
-    with open(slice_path(folder, -1), "r+b") as file:
-        file.truncate(500)
+    def change(folder):
+        without_promise(folder)
+        os.truncate(slice_path(folder, -1), size)
+
+    return change
 
 
 def other_patient(folder):
@@ -177,7 +179,9 @@ DAMAGES = [
     ("a whole series", lambda folder: None, 0, None),
     ("a cut last slice that headers promise", lambda folder: cut(slice_path(folder, -1)), 65, "E_MISSING_END_SLICES"),
     ("a cut last slice that nothing promises", last_is_cut, 65, "E_DAMAGED_IMAGES"),
-    ("a last slice of which little is left", last_is_a_stump, 0, "W_FILES_NOT_READ"),
+    ("a last slice of which little is left", last_is_a_stump(500), 0, "W_FILES_NOT_READ"),
+    ("a last slice cut in its meta information", last_is_a_stump(200), 0, "W_FILES_NOT_READ"),
+    ("a last slice of which nothing came", last_is_a_stump(0), 0, "W_FILES_NOT_READ"),
     ("a missing slice", lambda folder: os.remove(slice_path(folder, 5)), 65, "E_MISSING_SLICE"),
     ("a slice of another patient", other_patient, 65, "E_SEVERAL_PATIENTS"),
     ("a slice twice", lambda folder: shutil.copyfile(slice_path(folder, 5), f"{folder}/again.dcm"), 0,

@@ -18,6 +18,7 @@ typedef enum {
     CDCM_OUT_OF_MEMORY = 6,
     CDCM_CANNOT_WRITE = 7,
     CDCM_EXCEPTION = 8,     // an exception of the library, caught at this border
+    CDCM_TOO_SHORT = 9,     // fewer bytes than preamble and prefix
 } cdcm_status;
 
 /// How the bytes handed to `element` are to be understood; numbers are in native byte order.

@@ -101,6 +101,9 @@ struct FileReceiver {
             try context.store.giveBackParsing(instance.number)
             return .truncated
         case "E_NOT_DICOM": return .left(try leave(instance, code: fault.code, reason: "It is no DICOM file."))
+        case "E_TOO_SHORT":
+            // Most are signs of other programs; those that are named like images are missed beside them.
+            return .left(try leave(instance, code: fault.code, reason: "\(fault.message) \(fault.hint)"))
         case "E_CANNOT_OPEN", "E_PERMISSION": return .denied(try deny(instance))
         default:
             let reason = "\(fault.message) \(fault.hint)"

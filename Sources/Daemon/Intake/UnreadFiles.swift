@@ -22,7 +22,7 @@ struct UnreadFiles {
     private var notSentAgain = 0
     /// Files in quarantine whose Series nobody knows.
     private var unknown: [InstanceRecord] = []
-    /// Files in the inbox that may not be read, or have no usable name.
+    /// Files in the inbox that may not be read, have no usable name, or are named like images and hold nothing.
     private var denied: [InstanceRecord] = []
     /// Objects that name the Series and are no CT images.
     private var strangers: [InstanceRecord] = []
@@ -48,7 +48,10 @@ struct UnreadFiles {
         unknown = try unread.filter { file in
             try file.state == .quarantined && Self.header(file).isSlice && Directory.exists(file.storedPath ?? "")
         }
-        denied = unread.filter { $0.state == .ignored }
+        let names = ImageNames(of: images.map(\.inboxPath))
+        denied = unread.filter { file in
+            file.state == .ignored && (file.code != "E_TOO_SHORT" || names.fit(file.inboxPath))
+        }
         strangers = try context.store.otherKinds(inSeries: series.seriesInstanceUID)
         notSentAgain = try context.store.imagesNotSentAgain(ofSeries: series.number)
         let known = Set(denied.map(\.inboxPath))

@@ -83,7 +83,7 @@ struct CohortCases {
                     seriesInstanceUIDs: masks.referencedSeriesInstanceUIDs,
                     isSegmentation: header.kind == .segmentation
                 )
-            } catch DicomError.notDicom {
+            } catch DicomError.notDicom, DicomError.tooShort {
                 return nil  // reports and notes lie beside contours
             } catch {
                 findings.append("\(relative(path)): \(classify(error).message)")

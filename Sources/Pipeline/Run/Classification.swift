@@ -70,8 +70,8 @@ private func classify(_ error: DicomError) -> Fault {
         case .cannotOpen, .outOfMemory, .cannotWrite: .transient
         case .dictionaryMissing: .operator
         case .cancelled: .interrupted
-        case .notDicom, .truncated, .corrupt, .unsupportedTransferSyntax, .unsupportedImage, .missingAttribute,
-            .invalidUID, .refused:
+        case .notDicom, .tooShort, .truncated, .corrupt, .unsupportedTransferSyntax, .unsupportedImage,
+            .missingAttribute, .invalidUID, .refused:
             .permanent
         }
     var details: [String] = []

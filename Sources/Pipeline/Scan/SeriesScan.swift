@@ -121,11 +121,12 @@ package struct SeriesScan: Sendable {
                 stacks.filter { $0.key.seriesInstanceUID == stack.key.seriesInstanceUID }.flatMap(\.headers)
                     .map(\.sopInstanceUID)
             )
+            let names = ImageNames(of: stack.files)
             let surroundings = Set(stack.files.map(Directory.parent)).map { folder in
                 let root = roots.first { folder == $0 || folder.hasPrefix($0 + "/") } ?? folder
                 return Surroundings(ofImagesIn: folder, root: root)
             }
-            for file in suspects {
+            for file in suspects where file.code != "E_TOO_SHORT" || names.fit(file.path) {
                 let series = file.header?.seriesInstanceUID ?? ""
                 if series == stack.key.seriesInstanceUID, file.code == "W_NOT_CT" {
                     stacks[index].unread.append(file)

@@ -19,6 +19,31 @@ package struct Surroundings {
     }
 }
 
+/// How the files of a scan are named. What holds too little to say what it is, is told from the signs and notes of other
+/// programs by that: a failed copy of an image is named like the others, but for its number.
+package struct ImageNames {
+    private let patterns: Set<String>
+
+    package init(of paths: [String]) { patterns = Set(paths.map(Self.pattern)) }
+
+    package func fit(_ path: String) -> Bool { patterns.contains(Self.pattern(path)) }
+
+    /// The name with each number in it as one sign; of a name with a usual ending of DICOM files that alone.
+    private static func pattern(_ path: String) -> String {
+        let name = Directory.name(of: path).lowercased()
+        if let ending = [".dcm", ".dicom", ".ima"].first(where: name.hasSuffix) { return ending }
+        var pattern = ""
+        for character in name {
+            guard character.isNumber else {
+                pattern.append(character)
+                continue
+            }
+            if pattern.last != "#" { pattern.append("#") }
+        }
+        return pattern
+    }
+}
+
 /// What was found beside the images of a Series; the report tells it as its own.
 package typealias DropFinding = CaseReport.Finding
 
