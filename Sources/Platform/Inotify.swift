@@ -12,15 +12,19 @@ package final class Inotify: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Watches one folder; watching it again changes nothing.
+    /// Watches one folder, and whether it is moved or removed itself; watching it again changes nothing.
     /// - Returns: the watch's number, the same for the same folder.
     @discardableResult
     package func watch(_ folder: String) throws(SystemError) -> Int32 {
         let mask = UInt32(
             IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_ATTRIB | IN_ONLYDIR
+                | IN_MOVE_SELF | IN_DELETE_SELF
         )
         return try syscall("inotify_add_watch", path: folder) { inotify_add_watch(descriptor, folder, mask) }
     }
+
+    /// Ends a watch; one that ended with its folder is none already.
+    package func unwatch(_ watch: Int32) { inotify_rm_watch(descriptor, watch) }
 
     /// What happened to a name in a watched folder, or to all of them.
     package enum Event: Sendable, Equatable {

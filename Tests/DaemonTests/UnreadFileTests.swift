@@ -147,7 +147,8 @@ struct UnreadFileTests {
         try write(Data(), to: service.inbox + "/a/COMPLETE")
         try service.runIntake(until: { try runs(service, series).count == 1 })
         #expect(service.log.texts(.seriesWaiting).contains { $0.contains("1 file that came with its images") })
-        let finding = try #require(try request(try #require(runs(service, series).first)).dropFindings?.first)
+        let run = try #require(try runs(service, series).first)
+        let finding = try #require(try request(run).dropFindings?.first)
         #expect(finding.code == "W_FILES_NOT_READ" && finding.severity == .review)
         #expect(finding.details.count == 1 && finding.details[0].hasSuffix("E_TOO_SHORT"))
         #expect(try Data(contentsOf: URL(fileURLWithPath: service.inbox + "/a/IM99")).isEmpty)
@@ -181,7 +182,8 @@ struct UnreadFileTests {
         try series.drop(0..<8, into: service.inbox + "/a")
         try write(try bytes(series, 8).prefix(size), to: service.inbox + "/a/cut")
         try service.runIntake(until: { try runs(service, series).count == 1 })
-        let finding = try #require(try request(try #require(runs(service, series).first)).dropFindings?.first)
+        let run = try #require(try runs(service, series).first)
+        let finding = try #require(try request(run).dropFindings?.first)
         #expect(finding.code == "W_FILES_NOT_READ" && finding.details.map { $0.hasSuffix("E_TRUNCATED") } == [true])
     }
 

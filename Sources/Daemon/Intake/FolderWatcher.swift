@@ -89,6 +89,8 @@ struct FolderWatcher {
         watches = present
         let current = Set(present.values)
         open = open.filter { current.contains($0.watch) }
+        // What was moved away would go on telling of itself.
+        for watch in known.subtracting(current) { inotify.unwatch(watch) }
         return !current.isSubset(of: known)
     }
 }

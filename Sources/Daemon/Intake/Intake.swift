@@ -24,6 +24,8 @@ package final class Intake {
     /// Something happened in the inbox that no scan has looked at yet.
     private var isDirty = true
     private var polls = false
+    /// The inbox itself cannot be listed: it was moved away, or is not mounted.
+    private var isInboxAway = false
     /// READY was told: before that, a start that takes long asks for more time.
     private var isReady = false
     private var scannedInbox = ""
@@ -129,7 +131,8 @@ package final class Intake {
     private func nextScan(_ configuration: Configuration) -> Instant {
         // A burst of hints, and a big inbox on a slow disk, must not make us list without a pause.
         if isDirty { return lastScan + max(.milliseconds(200), scanTime) }
-        let interval = polls ? configuration.inbox.pollSeconds : configuration.inbox.scanSeconds
+        // Nothing tells when an inbox comes back.
+        let interval = polls || isInboxAway ? configuration.inbox.pollSeconds : configuration.inbox.scanSeconds
         let regular = lastScan + .seconds(interval)
         return min(regular, max(scanner.nextLook ?? regular, lastScan + max(.milliseconds(50), scanTime)))
     }
@@ -207,6 +210,7 @@ package final class Intake {
             marker: configuration.series.marker,
             settle: .seconds(configuration.inbox.settleSeconds)
         ) { context.liveness.beat(.intake) }
+        isInboxAway = listing.closedFolders.contains { $0.path == scannedInbox }
         if watcher.watch(listing.folders) { isDirty = true }
         lastScan = .now
         scanTime = start.duration(to: lastScan)

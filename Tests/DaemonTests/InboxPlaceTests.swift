@@ -1,0 +1,121 @@
+import Daemon
+import Foundation
+import Glibc
+import Pipeline
+import Platform
+import Store
+import Synchronization
+import Testing
+
+@Suite("Where files lie, and where they lay", .enabled(if: TestService.program != nil, "contourd is not built"))
+struct InboxPlaceTests {
+    @Test("An inbox that is moved away is missed at once; the one in its place is watched, and its files are taken")
+    func movedInbox() throws {
+        let service = try TestService {
+            $0.inbox.scanSeconds = 600; $0.inbox.pollSeconds = 0.2
+        }
+        let series = try TestSeries()
+        let away = service.folder.path + "/away"
+        var step = 0
+        try service.runIntake(until: {
+            if step == 0 {
+                // The first listing watches it.
+                usleep(500_000)
+                #expect(rename(service.inbox, away) == 0)
+                step = 1
+            }
+            let told = service.log.texts(.intakeTrouble)
+            if step == 1, !told.isEmpty {
+                #expect(told.count == 1 && told[0].contains("the inbox cannot be listed"))
+                try series.drop(into: service.inbox + "/a")
+                step = 2
+            }
+            return try runs(service, series).count == 1
+        })
+        #expect(step == 2)
+    }
+
+    @Test("Two names that look alike and differ in their bytes are two files, and both are taken")
+    func composedAndDecomposed() throws {
+        let service = try TestService(), series = try TestSeries()
+        let names = ["M\u{FC}ller", "Mu\u{308}ller"].map { service.inbox + "/" + $0 }
+        for (index, file) in series.files.enumerated() {
+            try copy(file, to: names[index % 2], name: "\u{E4}\(index / 2)")
+        }
+        try service.runIntake(until: { try runs(service, series).count == 1 })
+        let run = try #require(try runs(service, series).first)
+        #expect(try request(run).dicomFiles.count == 9)
+    }
+
+    @Test("An image whose stored copy is gone is taken again: what was sent is never removed without a copy")
+    func goneCopy() throws {
+        let first = try TestService(), series = try TestSeries()
+        try series.drop(into: first.inbox + "/a")
+        try first.runIntake(until: { try runs(first, series).count == 1 })
+        let gone = try #require(try images(first, series).first { $0.storedPath != nil })
+        let digest = try SHA256Digest.hex(ofFile: gone.storedPath ?? "")
+        let index = try #require(try series.files.firstIndex { try SHA256Digest.hex(ofFile: $0) == digest })
+        try FileManager.default.removeItem(atPath: gone.storedPath ?? "")
+        let service = try first.restarted()
+        try series.drop([index], into: service.inbox + "/b")
+        try service.runIntake(until: { try !Directory.exists(service.inbox + "/b/IM\(index)") })
+        let stored = try images(service, series).filter { Directory.exists($0.storedPath ?? "") }
+        #expect(stored.count == 9)
+        #expect(try stored.contains { try SHA256Digest.hex(ofFile: $0.storedPath ?? "") == digest })
+    }
+
+    @Test("Part of a delivered series, sent again after its images were deleted, is refused until the rest came, too")
+    func notSentAgain() throws {
+        let days = Mutex<Int64>(0)
+        let now: @Sendable () -> Int64 = { TestService.wallClock() + days.withLock { $0 } * 86_400_000 }
+        let first = try TestService(change: { $0.work.keepPixelsDays = 7 }, now: now)
+        let series = try TestSeries(promises: false)
+        try series.drop(into: first.inbox + "/a")
+        try first.runIntake(until: { try runs(first, series).count == 1 })
+        try deliver(first)
+        days.withLock { $0 = 9 }
+        try Retention(context: first.context).clean()
+        #expect(try images(first, series).isEmpty)
+        let second = try first.restarted()
+        try series.drop(0..<8, into: second.inbox + "/b")
+        try second.runIntake(until: { try runs(second, series).count == 2 })
+        let short = try request(try #require(runs(second, series).last))
+        #expect(short.refusals?.map(\.code) == ["E_NOT_SENT_AGAIN"])
+        #expect(short.dicomFiles.count == 8)
+        let third = try second.restarted()
+        try series.drop([8], into: third.inbox + "/c")
+        try third.runIntake(until: { try runs(third, series).count == 3 })
+        let whole = try request(try #require(runs(third, series).last))
+        #expect(whole.refusals == [] && whole.dicomFiles.count == 9)
+    }
+
+    /// Ends the waiting run as its last stage would.
+    private func deliver(_ service: TestService) throws {
+        let (job, run) = try #require(try service.store.claim())
+        _ = try service.store.finish(job.number, .completed(nextStage: nil, verdict: "delivered"))
+        try service.store.finishDelivery(run: run.number)
+    }
+
+    private func copy(_ file: String, to folder: String, name: String) throws {
+        // By the kernel: Foundation may compose names.
+        mkdir(folder, 0o755)
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: file))
+        let descriptor = open("\(folder)/\(name)", O_CREAT | O_WRONLY | O_EXCL, 0o644)
+        #expect(bytes.withUnsafeBytes { write(descriptor, $0.baseAddress!, $0.count) } == bytes.count)
+        close(descriptor)
+    }
+
+    private func request(_ run: RunRecord) throws -> RunRequest {
+        try RunJSON.decode(RunRequest.self, from: Data(run.request.utf8))
+    }
+
+    private func images(_ service: TestService, _ series: TestSeries) throws -> [InstanceRecord] {
+        let record = try service.store.series(seriesInstanceUID: series.uid)
+        return try record.map { try service.store.instances(ofSeries: $0.number).filter { $0.state == .image } } ?? []
+    }
+
+    private func runs(_ service: TestService, _ series: TestSeries) throws -> [RunRecord] {
+        try service.store.series(seriesInstanceUID: series.uid).map { try service.store.runs(ofSeries: $0.number) }
+            ?? []
+    }
+}
