@@ -52,8 +52,18 @@ struct ConfigurationTests {
             "[admission]\nspacing_tolerance_mm = -1\n",
             line: 2,
             key: "admission.spacing_tolerance_mm",
-            says: "0 or more"
+            says: "0 to 0.5"
         )
+        // Limits that would let everything pass.
+        for (key, value) in [
+            ("minimum_slices", "0"), ("spacing_tolerance_mm", "inf"), ("spacing_tolerance_fraction", "0.21"),
+            ("grid_tolerance_mm", "nan"), ("thick_slice_ratio", "0.5"), ("tilt_tolerance_degrees", "90"),
+            ("orientation_tolerance_degrees", "6.0"), ("maximum_impossible_fraction", "1.0"),
+            ("possible_hu", "[-1e9, 1e9]"), ("undeclared_padding_hu", "0.0"), ("maximum_pixel_ratio", "100.0"),
+        ] {
+            expect("[admission]\n\(key) = \(value)\n", line: 2, key: "admission.\(key)", says: "")
+        }
+        expect("[export]\nminimum_round_trip_dice = 0.5\n", line: 2, key: "export.minimum_round_trip_dice", says: "0.9")
         expect("[series]\nmarker = 7\n", line: 2, key: "series.marker", says: "text in quotes")
         for ending in ["dcm", ".DCM", "1", "001", ".ima", "a/b"] {
             expect("[series]\nmarker = \"\(ending)\"\n", line: 2, key: "series.marker", says: "that no image has")

@@ -1,4 +1,3 @@
-import Dicom
 import Foundation
 import Platform
 
@@ -22,8 +21,8 @@ extension Configuration {
                 ((0...86400).contains(inbox.truncatedAfterSeconds), "inbox.truncated_after_seconds", "0 to 86400"),
                 ((0.1...86400).contains(series.quietSeconds), "series.quiet_seconds", "0.1 to 86400"),
                 (
-                    series.incompleteAfterSeconds >= series.quietSeconds, "series.incomplete_after_seconds",
-                    "at least series.quiet_seconds"
+                    (series.quietSeconds...2_592_000).contains(series.incompleteAfterSeconds),
+                    "series.incomplete_after_seconds", "at least series.quiet_seconds, at most 2592000 (30 days)"
                 ),
                 (
                     isUsableMarker(series.marker), "series.marker",
@@ -47,7 +46,7 @@ extension Configuration {
                     work.memoryLimitMB == 0 || work.memoryLimitMB >= 1024, "work.memory_limit_mb", "0 or at least 1024"
                 ),
                 ((10...86400).contains(work.stallSeconds), "work.stall_seconds", "10 to 86400"),
-                (work.keepPixelsDays >= 0, "work.keep_pixels_days", "0 or more"),
+                ((0...36_500).contains(work.keepPixelsDays), "work.keep_pixels_days", "0 to 36500"),
                 (
                     work.keepLabelMapsDays == 0
                         || work.keepLabelMapsDays > 0 && work.keepLabelMapsDays >= work.keepPixelsDays,
@@ -61,10 +60,10 @@ extension Configuration {
                     control.socket.hasPrefix("/") && control.socket.utf8.count < 100, "control.socket",
                     "an absolute path"
                 ),
-                ((0...1).contains(export.minimumRoundTripDice), "export.minimum_round_trip_dice", "0 to 1"),
+                ((0.9...1).contains(export.minimumRoundTripDice), "export.minimum_round_trip_dice", "0.9 to 1"),
                 (
-                    !export.tolerancesMM.isEmpty && export.tolerancesMM.allSatisfy { $0 > 0 }, "export.tolerances_mm",
-                    "at least one, all above 0"
+                    !export.tolerancesMM.isEmpty && export.tolerancesMM.allSatisfy { $0 > 0 && $0 <= 100 },
+                    "export.tolerances_mm", "at least one, all above 0 and at most 100"
                 ),
             ] + admissionRules
         return rules.first { !$0.0 }.map { ($0.1, "must be \($0.2)") }
@@ -98,52 +97,5 @@ extension Configuration {
     /// Whether a result of this name would look like a refusal, or like a later revision of another.
     private func mimicsContourd(_ name: String) -> Bool {
         name.contains(#/(\.refused|-[rs][0-9]+|-localizer)$/#)
-    }
-
-    /// What a CT may be like: limits that no CT could keep, or that would let everything pass, are mistakes.
-    private var admissionRules: [(Bool, String, String)] {
-        let limits = admission
-        func atLeast(_ value: Double, _ least: Double, _ key: String) -> (Bool, String, String) {
-            (value >= least, "admission.\(key)", least == 0 ? "0 or more" : "at least \(least)")
-        }
-        func fraction(_ value: Double, _ key: String) -> (Bool, String, String) {
-            ((0...1).contains(value), "admission.\(key)", "0 to 1")
-        }
-        return [
-            (limits.minimumSlices >= 1, "admission.minimum_slices", "at least 1"),
-            (limits.minimumMatrix >= 1, "admission.minimum_matrix", "at least 1"),
-            (
-                limits.maximumMatrix >= limits.minimumMatrix, "admission.maximum_matrix",
-                "at least admission.minimum_matrix"
-            ),
-            (limits.maximumVoxels >= 1, "admission.maximum_voxels", "at least 1"),
-            (limits.minimumSliceSpacingMM > 0, "admission.minimum_slice_spacing_mm", "above 0"),
-            (
-                limits.maximumSliceSpacingMM >= limits.minimumSliceSpacingMM, "admission.maximum_slice_spacing_mm",
-                "at least admission.minimum_slice_spacing_mm"
-            ),
-            atLeast(limits.spacingToleranceMM, 0, "spacing_tolerance_mm"),
-            fraction(limits.spacingToleranceFraction, "spacing_tolerance_fraction"),
-            atLeast(limits.gridToleranceMM, 0, "grid_tolerance_mm"),
-            atLeast(limits.duplicatePositionToleranceMM, 0, "duplicate_position_tolerance_mm"),
-            atLeast(limits.lateralShiftToleranceMM, 0, "lateral_shift_tolerance_mm"),
-            atLeast(limits.tiltToleranceDegrees, 0, "tilt_tolerance_degrees"),
-            atLeast(limits.orientationToleranceDegrees, 0, "orientation_tolerance_degrees"),
-            (limits.minimumPixelSpacingMM > 0, "admission.minimum_pixel_spacing_mm", "above 0"),
-            (
-                limits.maximumPixelSpacingMM >= limits.minimumPixelSpacingMM, "admission.maximum_pixel_spacing_mm",
-                "at least admission.minimum_pixel_spacing_mm"
-            ),
-            fraction(limits.pixelSpacingToleranceFraction, "pixel_spacing_tolerance_fraction"),
-            atLeast(limits.squarePixelRatio, 1, "square_pixel_ratio"),
-            (
-                limits.maximumPixelRatio >= limits.squarePixelRatio, "admission.maximum_pixel_ratio",
-                "at least admission.square_pixel_ratio"
-            ),
-            (limits.maximumMissingLeadingNumbers >= 0, "admission.maximum_missing_leading_numbers", "0 or more"),
-            fraction(limits.maximumImpossibleFraction, "maximum_impossible_fraction"),
-            fraction(limits.minimumAirFraction, "minimum_air_fraction"),
-            fraction(limits.minimumSoftTissueFraction, "minimum_soft_tissue_fraction"),
-        ]
     }
 }
