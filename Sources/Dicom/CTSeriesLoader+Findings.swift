@@ -109,6 +109,20 @@ extension CTSeriesLoader {
                 )
             )
         }
+        let nameless: [Tag] = [.patientID, .patientName].filter { tag in
+            images.contains { ($0.reference.dataSet.string(tag) ?? "").isEmpty }
+        }
+        if !nameless.isEmpty {
+            let words = nameless.map { $0 == .patientID ? "Patient ID" : "Patient's Name" }
+            findings.append(
+                AdmissionFinding(
+                    .warning,
+                    "W_NO_PATIENT",
+                    "Images have no \(words.joined(separator: " and no ")), and neither have the results.",
+                    hint: "Before you import them, make sure whose they are: they may end up with another patient."
+                )
+            )
+        }
         if images.contains(where: { $0.header.hasUnknownText == true }) {
             findings.append(
                 AdmissionFinding(

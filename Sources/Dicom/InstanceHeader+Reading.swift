@@ -132,6 +132,10 @@ extension InstanceHeader {
             // Samples and bits beyond these are refused when the pixels are read.
             let bits = rows * columns * min(max(samplesPerPixel, 1), 4) * min(max(bitsAllocated, 1), 64)
             if pixels.length < UInt64((bits * frames.count + 7) / 8) { throw DicomError.truncated }
+            // Slices that nobody would look at: which frames the header means cannot be told.
+            if pixels.length >= UInt64((bits * (frames.count + 1) + 7) / 8) {
+                throw DicomError.corrupt(reason: "the pixel data hold more frames than the header says")
+            }
         }
     }
 

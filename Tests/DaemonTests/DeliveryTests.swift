@@ -133,6 +133,19 @@ struct DeliveryTests {
         #expect(try delivered(service) == ["1.2.3", "1.2.3-r2"])
     }
 
+    @Test("Without an outbox results wait, and are delivered when it is back")
+    func outboxAway() throws {
+        let service = try TestService()
+        _ = try finishedRun(service, uid: "1.1")
+        rename(service.outbox, service.outbox + ".away")
+        #expect(try !deliver(service))
+        let told = service.log.texts(.deliveryFailed)
+        #expect(told.count == 1 && told[0].contains("The outbox is not there."))
+        rename(service.outbox + ".away", service.outbox)
+        #expect(try deliver(service))
+        #expect(try delivered(service) == ["1.1"])
+    }
+
     @Test("One result that cannot be delivered keeps no other waiting, and is told once")
     func oneFails() throws {
         let service = try TestService()

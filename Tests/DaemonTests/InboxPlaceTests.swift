@@ -27,12 +27,14 @@ struct InboxPlaceTests {
             let told = service.log.texts(.intakeTrouble)
             if step == 1, !told.isEmpty {
                 #expect(told.count == 1 && told[0].contains("the inbox cannot be listed"))
+                #expect(stops(service).map(\.kind) == [.inboxAway] && stops(service).first?.code == "E_INBOX")
                 try series.drop(into: service.inbox + "/a")
                 step = 2
             }
             return try runs(service, series).count == 1
         })
         #expect(step == 2)
+        #expect(stops(service).isEmpty)
     }
 
     @Test("Two names that look alike and differ in their bytes are two files, and both are taken")
@@ -58,7 +60,7 @@ struct InboxPlaceTests {
         try FileManager.default.removeItem(atPath: gone.storedPath ?? "")
         let service = try first.restarted()
         try series.drop([index], into: service.inbox + "/b")
-        try service.runIntake(until: { try !Directory.exists(service.inbox + "/b/IM\(index)") })
+        try service.runIntake(until: { !Directory.exists(service.inbox + "/b/IM\(index)") })
         let stored = try images(service, series).filter { Directory.exists($0.storedPath ?? "") }
         #expect(stored.count == 9)
         #expect(try stored.contains { try SHA256Digest.hex(ofFile: $0.storedPath ?? "") == digest })
@@ -87,6 +89,12 @@ struct InboxPlaceTests {
         try third.runIntake(until: { try runs(third, series).count == 3 })
         let whole = try request(try #require(runs(third, series).last))
         #expect(whole.refusals == [] && whole.dicomFiles.count == 9)
+    }
+
+    private func stops(_ service: TestService) -> [ServiceStatus.Stop] {
+        let controller = Controller(store: service.store, state: service.context.state, context: service.context)
+        guard case .status(let status) = controller.handle(.status) else { return [] }
+        return status.stops
     }
 
     /// Ends the waiting run as its last stage would.

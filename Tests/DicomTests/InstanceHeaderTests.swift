@@ -64,6 +64,20 @@ struct InstanceHeaderTests {
         #expect(throws: DicomError.truncated) { try InstanceHeader(contentsOf: without) }
     }
 
+    @Test("pixel data with a whole frame more than the header says is damaged; padding to an even length is not")
+    func longPixelData() throws {
+        let folder = try TemporaryFolder()
+        var dataSet = try SmallCT.dataSets()[0]
+        let pixels = try #require(dataSet.bytes(.pixelData))
+        dataSet.set(.pixelData, .OW, bytes: pixels + [0, 0])
+        _ = try InstanceHeader(contentsOf: SmallCT.write([dataSet], to: folder)[0])
+        dataSet.set(.pixelData, .OW, bytes: pixels + pixels)
+        let path = try SmallCT.write([dataSet], to: folder)[0]
+        #expect(throws: DicomError.corrupt(reason: "the pixel data hold more frames than the header says")) {
+            try InstanceHeader(contentsOf: path)
+        }
+    }
+
     @Test("a file that ends in its meta information is incomplete, not another kind", arguments: [132, 140, 200, 300])
     func cutMetaInformation(_ size: Int) throws {
         let folder = try TemporaryFolder()

@@ -21,6 +21,22 @@ struct LoadingTests {
         }
     }
 
+    @Test("images without Patient ID or name are told, for nobody could tell whose the results are")
+    func withoutPatient() throws {
+        let folder = try TemporaryFolder()
+        let written = try writeCTSeries(volume: SmallCT.volume(), to: folder.path)
+        for (tags, words) in [
+            ([Tag.patientID], "no Patient ID,"), ([.patientName], "no Patient's Name,"),
+            ([.patientID, .patientName], "no Patient ID and no Patient's Name,"),
+        ] {
+            var dataSets = try written.files.map { try DicomFile(contentsOf: $0).dataSet }
+            for k in dataSets.indices { for tag in tags { dataSets[k].remove(tag) } }
+            let findings = try loadCTSeries(files: try SmallCT.write(dataSets, to: folder)).findings
+            #expect(findings.map(\.code) == ["W_NO_PATIENT"])
+            #expect(findings.first?.message.contains(words) == true)
+        }
+    }
+
     @Test("all eight sign combinations of the axial axes keep their geometry", arguments: 0..<8)
     func signs(_ number: Int) throws {
         let folder = try TemporaryFolder()

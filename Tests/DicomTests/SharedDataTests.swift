@@ -23,7 +23,8 @@ struct SharedDataTests {
             #expect(
                 [series.slices[0], series.slices[series.slices.count - 1]].map(\.sopInstanceUID) == golden.instances
             )
-            #expect(series.findings.map(\.code) == ["W_EXTENT_NOT_PROVABLE"], "\(golden.folder)")
+            // Two of them were anonymised by leaving out the name, or the ID, too.
+            #expect(Set(series.findings.map(\.code)).subtracting(["W_NO_PATIENT"]) == ["W_EXTENT_NOT_PROVABLE"])
         }
     }
 

@@ -55,7 +55,7 @@ struct ScanTests {
         try Data("text".utf8).write(to: URL(fileURLWithPath: folder.file("in/p1/ct/notes")))
         // A copy that failed at once is named like the images.
         try Data().write(to: URL(fileURLWithPath: images[0] + ".part"))
-        try Data().write(to: URL(fileURLWithPath: folder.file("in/p1/ct/9" + Directory.name(of: images[0]))))
+        try Data().write(to: URL(fileURLWithPath: folder.file("in/p1/ct/slice9.DCM")))
         let stacks = try SeriesScan(paths: [folder.file("in")], limits: AdmissionLimits()).stacks
         let first = try #require(stacks.first { $0.files.contains(images[0]) })
         #expect(first.files.count == 29 && first.refusals.map(\.code) == ["E_DAMAGED_IMAGES"])

@@ -45,7 +45,9 @@ package struct ServiceStatus: Codable, Sendable {
     package var working: [WorkingJob]
 
     package struct Stop: Codable, Sendable, Equatable {
-        package enum Kind: String, Codable, Sendable { case pausedByFault, held, notDelivered, pausedByOperator }
+        package enum Kind: String, Codable, Sendable {
+            case pausedByFault, held, notDelivered, inboxAway, pausedByOperator
+        }
         package var kind: Kind
         /// Of the fault; nil for an operator's pause.
         package var code: String?

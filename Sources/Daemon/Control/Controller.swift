@@ -89,7 +89,7 @@ package struct Controller: Sendable {
             pauses.map { ServiceStatus.Stop($0) } + held.map { ServiceStatus.Stop(holding: $0.series, $0.fault) }
             + Dictionary(grouping: undelivered, by: \.code).sorted { $0.key < $1.key }.map {
                 ServiceStatus.Stop(undelivered: $0.value)
-            }
+            } + (context?.inboxTrouble.withLock { $0 }.map { [ServiceStatus.Stop(inboxAway: $0)] } ?? [])
         return all.filter { $0.kind != .pausedByOperator } + all.filter { $0.kind == .pausedByOperator }
     }
 

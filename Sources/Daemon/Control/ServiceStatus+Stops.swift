@@ -49,6 +49,18 @@ extension ServiceStatus.Stop {
         )
     }
 
+    /// Nothing new is taken.
+    init(inboxAway reason: String) {
+        self.init(
+            kind: .inboxAway,
+            code: "E_INBOX",
+            reason: sentence("The inbox cannot be listed (\(reason))"),
+            hint: "Mount it, or put it back, and run contourctl check. It is tried again every few seconds.",
+            command: "",
+            series: []
+        )
+    }
+
     private static let resume = "contourctl resume"
 
     /// Hints of faults end in the command that resumes; here it has a place of its own.

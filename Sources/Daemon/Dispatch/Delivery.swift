@@ -38,6 +38,14 @@ package struct Delivery {
 
     private func deliver(_ run: RunRecord) throws {
         let outbox = context.configuration.folders.outbox
+        guard Directory.isFolder(outbox) else {
+            throw Fault(
+                .operator,
+                "E_OUTBOX",
+                "The outbox is not there.",
+                hint: "Mount it, or make it again; it is tried again every few seconds."
+            )
+        }
         var run = run
         if run.deliverySource == nil { run = try prepare(run, outbox: outbox) }
         guard let source = run.deliverySource else { return }

@@ -12,7 +12,6 @@ struct IntakeTeller {
     private var leftBehind = 0
     /// What was told last, so that a lasting trouble is told once.
     private var troubles: Set<String> = []
-    private var isInboxClosed = false
     private var unnameable = 0
     private var polls = false
     private var stillOpen = 0
@@ -156,8 +155,12 @@ struct IntakeTeller {
     }
 
     private mutating func tellOfInbox(_ error: SystemError?) {
-        defer { isInboxClosed = error != nil }
-        guard let error, !isInboxClosed else { return }
+        let isKnown = context.inboxTrouble.withLock { trouble in
+            defer { trouble = error?.reason }
+            return trouble != nil
+        }
+        guard let error, !isKnown else { return }
+        context.updateStatus()
         context.logger.event(
             .intakeTrouble,
             "the inbox cannot be listed (\(error.reason)); mount it, or run contourctl check. It is tried again",

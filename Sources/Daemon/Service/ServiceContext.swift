@@ -29,6 +29,9 @@ package final class ServiceContext: Sendable {
     /// Why runs are not delivered yet, by run number, as far as it was told.
     let undelivered = Mutex<[Int64: Undelivered]>([:])
 
+    /// Why the inbox cannot be listed; nil while it can.
+    let inboxTrouble = Mutex<String?>(nil)
+
     /// A result that cannot be brought into the outbox just now.
     struct Undelivered: Sendable, Equatable {
         var series: Int64
@@ -131,8 +134,10 @@ package final class ServiceContext: Sendable {
             "series \(job.seriesNumber) \(job.stage) \(Int((job.progress.withLock { $0 } * 100).rounded())) %"
         }
         let blocked = Set(undelivered.withLock { $0.values.map(\.code) }).sorted().joined(separator: ", ")
+        let isInboxAway = inboxTrouble.withLock { $0 != nil }
         let head =
-            (blocked.isEmpty ? "" : "CANNOT DELIVER (\(blocked)), see contourctl status; ")
+            (isInboxAway ? "NOTHING NEW IS TAKEN (E_INBOX), see contourctl status; " : "")
+            + (blocked.isEmpty ? "" : "CANNOT DELIVER (\(blocked)), see contourctl status; ")
             + (working.isEmpty ? "idle" : working.joined(separator: ", "))
         manager.status("\(head); \(counted(waiting, "job")) waiting, \(collecting) series arriving")
     }

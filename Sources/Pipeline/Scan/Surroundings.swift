@@ -24,23 +24,18 @@ package struct Surroundings {
 package struct ImageNames {
     private let patterns: Set<String>
 
-    package init(of paths: [String]) { patterns = Set(paths.map(Self.pattern)) }
+    package init(of paths: [String]) { patterns = Set(paths.map { Self.pattern(Directory.name(of: $0)) }) }
 
-    package func fit(_ path: String) -> Bool { patterns.contains(Self.pattern(path)) }
+    /// A usual ending of DICOM files says enough.
+    package func fit(_ path: String) -> Bool {
+        let name = Directory.name(of: path)
+        return [".dcm", ".dicom", ".ima"].contains(where: name.lowercased().hasSuffix)
+            || patterns.contains(Self.pattern(name))
+    }
 
-    /// The name with each number in it as one sign; of a name with a usual ending of DICOM files that alone.
-    private static func pattern(_ path: String) -> String {
-        let name = Directory.name(of: path).lowercased()
-        if let ending = [".dcm", ".dicom", ".ima"].first(where: name.hasSuffix) { return ending }
-        var pattern = ""
-        for character in name {
-            guard character.isNumber else {
-                pattern.append(character)
-                continue
-            }
-            if pattern.last != "#" { pattern.append("#") }
-        }
-        return pattern
+    /// The name with each number in it as one sign, and each digest (eight and more hexadecimal digits), too.
+    private static func pattern(_ name: String) -> String {
+        name.lowercased().replacing(#/[0-9a-f]{8,}|[0-9]+/#, with: "#").replacing(#/#+/#, with: "#")
     }
 }
 

@@ -302,7 +302,7 @@ struct EvaluateStage: Stage {
         }
         let admitted = facts.findings.map { finding in
             CaseReport.Finding(
-                severity: ["W_EXTENT_NOT_PROVABLE", "W_THICK_SLICES", "W_LOSSY"].contains(finding.code)
+                severity: ["W_EXTENT_NOT_PROVABLE", "W_THICK_SLICES", "W_LOSSY", "W_NO_PATIENT"].contains(finding.code)
                     ? .note : .review,
                 code: finding.code,
                 structure: nil,

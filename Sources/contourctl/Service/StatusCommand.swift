@@ -48,6 +48,7 @@ struct StatusCommand: ParsableCommand {
             case .pausedByFault, .pausedByOperator: "the queue is PAUSED: \(code)"
             case .notDelivered:
                 "\(seriesList(stop.series)) \(stop.series.count == 1 ? "is" : "are") finished but NOT DELIVERED: \(code)"
+            case .inboxAway: "nothing new is TAKEN: \(code)"
             case .held where stop.series.count == 1: "series \(stop.series[0]) is HELD: \(code)"
             case .held: "\(seriesList(stop.series)) are HELD: \(code)"
             }
