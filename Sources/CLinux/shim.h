@@ -16,3 +16,9 @@ static inline int linux_return_lease(int file) { return fcntl(file, 1024, F_UNLC
 
 // prctl(2) with PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL.
 static inline int linux_clear_ambient_capabilities(void) { return prctl(47, 4, 0, 0, 0); }
+
+// CPUID, and whether the kernel keeps the wide registers (XGETBV).
+static inline int linux_cpu_has_avx2_and_fma(void) {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
