@@ -85,14 +85,15 @@ package struct ModelCard: Sendable {
     }
 
     private var use: String {
-        """
-        ## Intended use
+        let stated = configuration.card.intendedUse
+        return """
+            ## Intended use
 
-        \(configuration.card.intendedUse)
+            \(stated.isEmpty ? "The recipe states none (`card.intendedUse`): not for patients." : stated)
 
-        Structures: \(configuration.rois.map(\.roi.name).joined(separator: ", ")); derived: \
-        \(configuration.derivedROIs.map(\.name).joined(separator: ", ")).
-        """
+            Structures: \(configuration.rois.map(\.roi.name).joined(separator: ", ")); derived: \
+            \(configuration.derivedROIs.map(\.name).joined(separator: ", ")).
+            """
     }
 
     private var network: String {
@@ -197,7 +198,9 @@ package struct ModelCard: Sendable {
     }
 
     private var limits: String {
-        (["## Limits", ""] + configuration.card.limits.map { "- \($0)" }).joined(separator: "\n")
+        let stated = configuration.card.limits
+        let lines = stated.isEmpty ? ["The recipe states none (`card.limits`): where it fails is not known."] : stated
+        return (["## Limits", ""] + lines.map { "- \($0)" }).joined(separator: "\n")
     }
 }
 
