@@ -42,6 +42,7 @@ struct ContourCtl: ParsableCommand {
 
     /// The parser's own `help` answers for any word.
     static func main() {
+        CPUFeatures.require()
         let words = CommandLine.arguments.dropFirst()
         if words.first == "help" {
             let known = Set(configuration.subcommands.map { $0._commandName } + ["help"])
@@ -55,14 +56,5 @@ struct ContourCtl: ParsableCommand {
             }
         }
         main(nil)
-    }
-
-    func validate() throws {
-        guard CPUFeatures.hasAVX2AndFMA else {
-            throw CommandFailure(
-                .unavailable,
-                "contourd needs a processor with AVX2 and FMA (Intel Haswell or AMD Excavator, or later)."
-            )
-        }
     }
 }

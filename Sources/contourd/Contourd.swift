@@ -39,9 +39,7 @@ struct Contourd: ParsableCommand {
     var memoryLimitMB = 0
 
     func run() throws {
-        guard CPUFeatures.hasAVX2AndFMA else {
-            Self.fail("contourd needs a processor with AVX2 and FMA (Intel Haswell or AMD Excavator, or later).", 69)
-        }
+        CPUFeatures.require()
         if worker { return Worker.run(memoryLimitMB: memoryLimitMB) }
         signal(SIGPIPE, SIG_IGN)
         // Workers parse untrusted bytes: what the unit lets us do is not for them.
