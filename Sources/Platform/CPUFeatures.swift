@@ -5,7 +5,7 @@ import Glibc
 package enum CPUFeatures {
     /// The network's kernels are compiled for AVX2 and FMA; without them they would stop at an illegal instruction.
     /// Asked of the processor itself: under an emulator /proc/cpuinfo tells of the machine below.
-    private static var hasAVX2AndFMA: Bool { linux_cpu_has_avx2_and_fma() != 0 }
+    package static var hasAVX2AndFMA: Bool { linux_cpu_has_avx2_and_fma() != 0 }
 
     /// Ends a program with status 69 (`EX_UNAVAILABLE`, sysexits.h) and a text on standard error where they are missing.
     /// To be called before anything else.
