@@ -34,6 +34,17 @@ is "contourctl show files names them" "*moved_study*" "$(x contourctl show files
 as bob 077 "setfacl -R -m u:contourd:rwX $inbox/moved_study"
 eventually "after that they are taken and contoured" 60 "test -e $outbox/$(uid 3)/rtstruct.dcm"
 
+# The last slice may not be read, and no header tells that there is one more.
+ninth=$(phantom 9)
+dcmodify -nb -q -ea "(0020,1002)" "$work/phantom-9/ct/"*
+as bob 077 "mkdir -p $inbox/ends && ls $ninth/ct/* | head -n 11 | xargs -I{} cp {} $inbox/ends/
+    cp \$(ls $ninth/ct/* | tail -n 1) ~/last && chmod 600 ~/last && mv ~/last $inbox/ends/last"
+eventually "a last slice that may not be read is waited for" 20 "contourctl show $(uid 9) | grep -q 'to be readable'"
+is "nothing is delivered without it" 0 "$(xs "ls -d $outbox/$(uid 9)* 2>/dev/null | wc -l")"
+as bob 077 "setfacl -m u:contourd:rw $inbox/ends/last"
+eventually "once it may, the scan is contoured" 60 "test -e $outbox/$(uid 9)/rtstruct.dcm"
+is "with that slice" 1 "$(xs "grep -c '\"images\" *: *12,' $outbox/$(uid 9)/report.json")"
+
 for user in alice bob; do
     fails "$user reads every file of a result" 0 runuser -u $user -- sh -c "cat $outbox/$(uid 2)/* >/dev/null"
 done
