@@ -61,7 +61,10 @@ uninstall: ## remove what install put there (configuration and data stay)
 	rm -f $(DESTDIR)$(PREFIX)/bin/contourd $(DESTDIR)$(PREFIX)/bin/contourctl $(DESTDIR)$(PREFIX)/bin/contour-bench
 	rm -f $(DESTDIR)$(UNITDIR)/system/contourd.service $(DESTDIR)$(SYSUSERSDIR)/contourd.conf
 	rm -f $(DESTDIR)$(TMPFILESDIR)/contourd.conf $(DESTDIR)$(UNITDIR)/catalog/contourd.catalog
-	rm -rf $(DESTDIR)$(PREFIX)/share/contourd $(DESTDIR)$(PREFIX)/lib/contourd
+	rm -rf $(DESTDIR)$(PREFIX)/lib/contourd
+# Models that others put there stay.
+	for model in $(notdir $(wildcard $(MODELS)/*)); do rm -rf "$(DESTDIR)$(PREFIX)/share/contourd/models/$$model"; done
+	-rmdir --ignore-fail-on-non-empty $(DESTDIR)$(PREFIX)/share/contourd/models $(DESTDIR)$(PREFIX)/share/contourd
 	cd docs/man && for page in *.[158]; do rm -f $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$page; done
 
 format: ## format the Swift sources in place

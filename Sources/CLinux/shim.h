@@ -1,6 +1,7 @@
 // Linux calls that Swift's Glibc module leaves out.
 #pragma once
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -21,4 +22,10 @@ static inline int linux_clear_ambient_capabilities(void) { return prctl(47, 4, 0
 static inline int linux_cpu_has_avx2_and_fma(void) {
     __builtin_cpu_init();
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+// Whether everything that was printed has reached its place; stdout is a variable that Swift does not let us touch.
+static inline int linux_is_output_complete(void) {
+    const int failed = ferror(stdout);
+    return fflush(stdout) == 0 && !failed;
 }

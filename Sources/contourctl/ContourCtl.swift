@@ -56,5 +56,9 @@ struct ContourCtl: ParsableCommand {
             }
         }
         main(nil)
+        guard StandardOutput.isComplete() else {
+            CommandFailure(.inputOutputError, "what was printed could not be written; is the disk full?")
+                .end(command: configuration.commandName ?? "contourctl")
+        }
     }
 }

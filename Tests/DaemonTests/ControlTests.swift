@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import Platform
 import Store
+import Synchronization
 import Testing
 
 @Suite("Control socket")
@@ -200,6 +201,29 @@ struct ControlTests {
                 #expect(start.duration(to: .now) < .seconds(5))
                 close(raw)
             }
+        }
+    }
+
+    @Test("A client that sends a byte now and then keeps nobody else waiting for long, and no stop either")
+    func drippingClient() throws {
+        let service = try TestService()
+        try serve(service) { client in
+            let raw = try connect(to: service.context.configuration.control.socket)
+            let isOver = Atomic<Bool>(false)
+            let thread = Thread {
+                while !isOver.load(ordering: .relaxed) {
+                    _ = send(raw, "x", 1, Int32(MSG_NOSIGNAL))
+                    usleep(200_000)
+                }
+            }
+            thread.start()
+            usleep(300_000)
+            let start = ContinuousClock.now
+            _ = try client.ask(.list)
+            #expect(start.duration(to: .now) < .seconds(5))
+            isOver.store(true, ordering: .relaxed)
+            usleep(300_000)
+            close(raw)
         }
     }
 

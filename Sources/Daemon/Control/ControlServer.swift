@@ -4,6 +4,9 @@ import Platform
 /// Answers `contourctl` on a Unix socket: one request and one reply, a JSON object on a line each. Who may connect
 /// is said by the mode and the group of the socket.
 package struct ControlServer {
+    /// For a whole request, and for a whole answer.
+    private static let patience = Duration.seconds(2)
+
     let context: ServiceContext
     private let path: String
     private let listener: FileDescriptorBox
@@ -51,12 +54,9 @@ package struct ControlServer {
     }
 
     private func serve(_ connection: FileDescriptorBox, _ controller: Controller) {
-        // A client that says nothing must not keep the others waiting.
-        var patience = timeval(tv_sec: 2, tv_usec: 0)
-        let size = socklen_t(MemoryLayout<timeval>.size)
-        setsockopt(connection.raw, SOL_SOCKET, SO_RCVTIMEO, &patience, size)
-        setsockopt(connection.raw, SOL_SOCKET, SO_SNDTIMEO, &patience, size)
-        guard let line = readSocketLine(connection.raw, limit: 65536) else { return }
+        // A client that says nothing, or a byte now and then, must not keep the others waiting.
+        let asked = ContinuousClock.now + Self.patience
+        guard let line = readSocketLine(connection.raw, limit: 65536, until: asked) else { return }
         let reply: ControlReply
         do {
             reply = controller.handle(try JSONDecoder().decode(ControlRequest.self, from: line))
@@ -64,7 +64,9 @@ package struct ControlServer {
             reply = .failed("the request was not understood; are contourd and contourctl of one version?")
         }
         // Our own plain types; an answer that cannot be sent has nobody to hear it.
-        if let data = try? JSONEncoder().encode(reply) { writeSocketLine(connection.raw, data) }
+        if let data = try? JSONEncoder().encode(reply) {
+            writeSocketLine(connection.raw, data, until: .now + Self.patience)
+        }
     }
 }
 
@@ -96,11 +98,14 @@ func withSocketAddress<Result>(
     }
 }
 
-/// One line without its end; nil when the other side ends or is silent too long.
-func readSocketLine(_ raw: Int32, limit: Int) -> Data? {
+/// One line without its end; nil when the other side ends, or is silent or not done too long (`errno` is EAGAIN then).
+///
+/// - Parameter deadline: for the whole line; nil: the socket's own limit for each part of it.
+func readSocketLine(_ raw: Int32, limit: Int, until deadline: ContinuousClock.Instant? = nil) -> Data? {
     var data = Data()
     var block = [UInt8](repeating: 0, count: 65536)
     while data.count <= limit {
+        guard isReady(raw, POLLIN, until: deadline) else { return nil }
         let count = read(raw, &block, block.count)
         if count < 0 && errno == EINTR { continue }
         guard count > 0 else { return nil }
@@ -110,15 +115,35 @@ func readSocketLine(_ raw: Int32, limit: Int) -> Data? {
     return nil
 }
 
-func writeSocketLine(_ raw: Int32, _ line: Data) {
+/// - Parameter deadline: as for `readSocketLine`.
+func writeSocketLine(_ raw: Int32, _ line: Data, until deadline: ContinuousClock.Instant? = nil) {
     let bytes = line + [0x0A]
     bytes.withUnsafeBytes { buffer in
         var done = 0
+        // With a deadline no call may wait for the whole rest.
+        let flags = Int32(MSG_NOSIGNAL) | (deadline == nil ? 0 : Int32(MSG_DONTWAIT))
         while done < buffer.count {
-            let count = send(raw, buffer.baseAddress! + done, buffer.count - done, Int32(MSG_NOSIGNAL))
+            guard isReady(raw, POLLOUT, until: deadline) else { return }
+            let count = send(raw, buffer.baseAddress! + done, buffer.count - done, flags)
             if count < 0 && errno == EINTR { continue }
             guard count > 0 else { return }
             done += count
         }
+    }
+}
+
+/// Waits until a socket can be read or written, at most until a deadline; without one it is left to the call itself.
+private func isReady(_ raw: Int32, _ events: Int32, until deadline: ContinuousClock.Instant?) -> Bool {
+    guard let deadline else { return true }
+    while true {
+        let left = ContinuousClock.now.duration(to: deadline)
+        guard left > .zero else {
+            errno = EAGAIN
+            return false
+        }
+        var entry = pollfd(fd: raw, events: Int16(events), revents: 0)
+        let count = poll(&entry, 1, Int32((left.seconds * 1000).rounded(.up)))
+        if count > 0 { return true }
+        if count < 0, errno != EINTR { return false }
     }
 }

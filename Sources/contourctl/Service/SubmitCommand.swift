@@ -15,8 +15,8 @@ struct SubmitCommand: ParsableCommand {
             The input is only read. Whoever may write to the inbox may submit.
 
             EXIT STATUS
-              0 handed over (with --wait: delivered); 65 files beside the images cannot be read, or refused (--wait); 66 no CT series in the input; 75 held or \
-            cancelled (--wait); 77 you may not write to the inbox
+              0 handed over (with --wait: delivered); 65 files beside the images cannot be read, or refused (--wait); 66 no CT series in the input; 69 the service does not \
+            run (--wait): it takes them when it is started; 75 held or cancelled (--wait); 77 you may not write to the inbox
             """
     )
 
@@ -113,6 +113,7 @@ struct SubmitCommand: ParsableCommand {
         var ends: [String: SeriesSummary] = [:]
         while ends.count < uids.count, !interruption.isRequested {
             Thread.sleep(forTimeInterval: 0.5)
+            _ = try options.runningStatus()
             if Directory.exists(marker) { continue }
             for uid in uids where ends[uid] == nil {
                 guard case .show(let details) = try options.ask(.find(seriesInstanceUID: uid)) else { continue }

@@ -31,7 +31,7 @@ struct WatchCommand: ParsableCommand {
             var told: [Int64: String] = [:]
             if let series { _ = try options.ask(.show(series)) }  // tells at once that there is none
             while !interruption.isRequested {
-                let status = try runningStatus()
+                let status = try options.runningStatus()
                 guard case .list(let all) = try options.ask(.list) else { return }
                 for item in all where series == nil || item.number == series {
                     let line = text(item)
@@ -51,13 +51,6 @@ struct WatchCommand: ParsableCommand {
             }
             bar.end()
         }
-    }
-
-    private func runningStatus() throws -> ServiceStatus {
-        guard case .status(let status) = try options.ask(.status), status.isRunning else {
-            throw CommandFailure(.unavailable, "contourd is not running: systemctl start contourd")
-        }
-        return status
     }
 
     private func text(_ item: SeriesSummary) -> String {

@@ -92,6 +92,18 @@ extension UnknownNames {
     }
 }
 
+extension CommandFailure {
+    /// Tells it on standard error and ends the program.
+    func end(command: String) -> Never {
+        tell(command: command)
+        exit(status.rawValue)
+    }
+
+    fileprivate func tell(command: String) {
+        FileHandle.standardError.write(Data("\(command): \(description)\n".utf8))
+    }
+}
+
 /// Makes the folder of a command's results.
 /// - Throws: `CommandFailure` with status 73, or 77 where it is a matter of permissions.
 func createOutput(_ folder: String) throws(CommandFailure) {
@@ -111,9 +123,7 @@ extension ParsableCommand {
             throw status
         } catch {
             let failure = CommandFailure(error)
-            FileHandle.standardError.write(
-                Data("contourctl \(Self._commandName): \(failure.description)\n".utf8)
-            )
+            failure.tell(command: "contourctl \(Self._commandName)")
             throw ExitCode(failure.status.rawValue)
         }
     }

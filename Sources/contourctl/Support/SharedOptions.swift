@@ -29,6 +29,14 @@ extension ConfigurationOptions {
         if case .failed(let reason) = reply { throw ControlError.failed(reason) }
         return reply
     }
+
+    /// - Throws: `CommandFailure` with status 69 when no service runs: nothing would ever change.
+    func runningStatus() throws -> ServiceStatus {
+        guard case .status(let status) = try ask(.status), status.isRunning else {
+            throw CommandFailure(.unavailable, "contourd is not running: systemctl start contourd")
+        }
+        return status
+    }
 }
 
 extension ModelCatalog {
