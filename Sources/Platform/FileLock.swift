@@ -24,6 +24,13 @@ package final class FileLock: Sendable {
         file = opened
     }
 
+    /// Whether the locked file or folder is the one that a path leads to now: it may have been removed and made anew.
+    package func isHeld(at path: String) -> Bool {
+        var (locked, there) = (stat(), stat())
+        return fstat(file.raw, &locked) == 0 && stat(path, &there) == 0
+            && locked.st_dev == there.st_dev && locked.st_ino == there.st_ino
+    }
+
     private static func take(_ raw: Int32, path: String, until end: ContinuousClock.Instant) throws(SystemError) {
         while true {
             do throws(SystemError) {

@@ -56,7 +56,9 @@ package struct DirectRun: Sendable {
         let folder = RunFolder(path: "\(output)/.\(stack.name).work")
         var outcome = RunOutcome(name: stack.name, output: nil, verdict: .failed, fault: nil, seconds: 0)
         do {
-            try Directory.remove(folder.path)
+            let lock = try claim(folder)
+            defer { withExtendedLifetime(lock) {} }
+            for left in try Directory.list(folder.path) { try Directory.remove("\(folder.path)/\(left.name)") }
             let request = try request(for: stack, references: references)
             try folder.write(request)
             do throws(Fault) {
@@ -77,6 +79,27 @@ package struct DirectRun: Sendable {
         }
         outcome.seconds = start.duration(to: .now).seconds
         return outcome
+    }
+
+    /// Makes the work folder and locks it: another program must not work on this series in this output folder. nil where
+    /// the file system knows no such locks.
+    private func claim(_ folder: RunFolder) throws -> FileLock? {
+        while true {
+            try Directory.create(folder.path)
+            let lock: FileLock?
+            do { lock = try FileLock(folder: folder.path) } catch {
+                if error.code == ENOENT { continue }  // the other one ended between the two calls
+                guard error.code == EWOULDBLOCK else { throw error }
+                throw Fault(
+                    .transient,
+                    "E_BUSY",
+                    "Another contourctl run contours this series in this output folder.",
+                    hint: "Wait for its end, or name another output folder."
+                )
+            }
+            guard let lock else { return nil }
+            if lock.isHeld(at: folder.path) { return lock }
+        }
     }
 
     private func runStages(
