@@ -120,8 +120,6 @@ struct DistanceLines: ~Copyable {
     func replaceByRoots(_ values: UnsafeMutablePointer<Double>) {
         let padded = line + DistanceLines.reach
         padded.update(from: values, count: length)
-        // A call may have left zeros there.
-        for n in length..<length + DistanceLines.lanes { padded[n] = .infinity }
         var i = 0
         while i < length {
             guard let lowest = lookAround(at: padded + i) else {

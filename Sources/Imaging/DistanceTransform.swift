@@ -3,8 +3,7 @@ import Platform
 /// The exact Euclidean distance, mm, from every place of a grid to the nearest of the given places.
 ///
 /// One axis after the other: along k by counting steps, then along j and i the lowest of the parabolas that stand on the
-/// squares so far (`DistanceLines`). Infinity everywhere when nothing is given. Steps are kept in 16 bits and squares in a slice at a time, for the time goes to memory: the
-/// distances themselves are written once.
+/// squares so far (`DistanceLines`). Infinity everywhere when nothing is given.
 ///
 /// - Parameter features: non-zero at the places to measure from; index order i, j, k.
 /// - Precondition: fewer than 65535 slices.

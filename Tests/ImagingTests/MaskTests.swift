@@ -98,6 +98,35 @@ struct DistanceTransformTests {
         }
     }
 
+    @Test(
+        "far places and lines of any length have the distances of their definition",
+        arguments: [
+            Dimensions(i: 257, j: 3, k: 2), Dimensions(i: 3, j: 261, k: 2), Dimensions(i: 130, j: 131, k: 1),
+            Dimensions(i: 9, j: 8, k: 300),
+        ]
+    )
+    func farPlaces(_ dimensions: Dimensions) {
+        let spacing = Vector3(0.7, 0.9, 1.3)
+        // Alone in a corner: farther than anybody looks step by step; and a few in the middle.
+        for places in [[0], [0, 5, dimensions.voxelCount / 2, dimensions.voxelCount / 2 + 1]] {
+            var features = [UInt8](repeating: 0, count: dimensions.voxelCount)
+            for place in places { features[place] = 1 }
+            func point(_ n: Int) -> Vector3 {
+                let (i, j, k) = (n % dimensions.i, n / dimensions.i % dimensions.j, n / dimensions.i / dimensions.j)
+                return Vector3(Double(i), Double(j), Double(k)) * spacing
+            }
+            let found = euclideanDistance(to: features, dimensions: dimensions, spacing: spacing, threads: 2)
+            var worst = 0.0
+            for n in 0..<dimensions.voxelCount {
+                let expected =
+                    places.map { ((point($0) - point(n)) * (point($0) - point(n))).sum().squareRoot() }.min()
+                    ?? .infinity
+                worst = max(worst, abs(found[n] - expected))
+            }
+            #expect(worst <= 1e-11)
+        }
+    }
+
     @Test("without a place to measure from every distance is infinite")
     func empty() {
         let dimensions = Dimensions(i: 3, j: 4, k: 5)
