@@ -31,7 +31,7 @@ struct InboxPlaceTests {
                 try series.drop(into: service.inbox + "/a")
                 step = 2
             }
-            return try runs(service, series).count == 1
+            return try service.runs(of: series).count == 1
         })
         #expect(step == 2)
         #expect(stops(service).isEmpty)
@@ -44,8 +44,8 @@ struct InboxPlaceTests {
         for (index, file) in series.files.enumerated() {
             try copy(file, to: names[index % 2], name: "\u{E4}\(index / 2)")
         }
-        try service.runIntake(until: { try runs(service, series).count == 1 })
-        let run = try #require(try runs(service, series).first)
+        try service.runIntake(until: { try service.runs(of: series).count == 1 })
+        let run = try #require(try service.runs(of: series).first)
         #expect(try request(run).dicomFiles.count == 9)
     }
 
@@ -53,15 +53,15 @@ struct InboxPlaceTests {
     func goneCopy() throws {
         let first = try TestService(), series = try TestSeries()
         try series.drop(into: first.inbox + "/a")
-        try first.runIntake(until: { try runs(first, series).count == 1 })
-        let gone = try #require(try images(first, series).first { $0.storedPath != nil })
+        try first.runIntake(until: { try first.runs(of: series).count == 1 })
+        let gone = try #require(try first.images(of: series).first { $0.storedPath != nil })
         let digest = try SHA256Digest.hex(ofFile: gone.storedPath ?? "")
         let index = try #require(try series.files.firstIndex { try SHA256Digest.hex(ofFile: $0) == digest })
         try FileManager.default.removeItem(atPath: gone.storedPath ?? "")
         let service = try first.restarted()
         try series.drop([index], into: service.inbox + "/b")
         try service.runIntake(until: { !Directory.exists(service.inbox + "/b/IM\(index)") })
-        let stored = try images(service, series).filter { Directory.exists($0.storedPath ?? "") }
+        let stored = try service.images(of: series).filter { Directory.exists($0.storedPath ?? "") }
         #expect(stored.count == 9)
         #expect(try stored.contains { try SHA256Digest.hex(ofFile: $0.storedPath ?? "") == digest })
     }
@@ -73,21 +73,21 @@ struct InboxPlaceTests {
         let first = try TestService(change: { $0.work.keepPixelsDays = 7 }, now: now)
         let series = try TestSeries(promises: false)
         try series.drop(into: first.inbox + "/a")
-        try first.runIntake(until: { try runs(first, series).count == 1 })
+        try first.runIntake(until: { try first.runs(of: series).count == 1 })
         try deliver(first)
         days.withLock { $0 = 9 }
         try Retention(context: first.context).clean()
-        #expect(try images(first, series).isEmpty)
+        #expect(try first.images(of: series).isEmpty)
         let second = try first.restarted()
         try series.drop(0..<8, into: second.inbox + "/b")
-        try second.runIntake(until: { try runs(second, series).count == 2 })
-        let short = try request(try #require(runs(second, series).last))
+        try second.runIntake(until: { try second.runs(of: series).count == 2 })
+        let short = try request(try #require(second.runs(of: series).last))
         #expect(short.refusals?.map(\.code) == ["E_NOT_SENT_AGAIN"])
         #expect(short.dicomFiles.count == 8)
         let third = try second.restarted()
         try series.drop([8], into: third.inbox + "/c")
-        try third.runIntake(until: { try runs(third, series).count == 3 })
-        let whole = try request(try #require(runs(third, series).last))
+        try third.runIntake(until: { try third.runs(of: series).count == 3 })
+        let whole = try request(try #require(third.runs(of: series).last))
         #expect(whole.refusals == [] && whole.dicomFiles.count == 9)
     }
 
@@ -115,15 +115,5 @@ struct InboxPlaceTests {
 
     private func request(_ run: RunRecord) throws -> RunRequest {
         try RunJSON.decode(RunRequest.self, from: Data(run.request.utf8))
-    }
-
-    private func images(_ service: TestService, _ series: TestSeries) throws -> [InstanceRecord] {
-        let record = try service.store.series(seriesInstanceUID: series.uid)
-        return try record.map { try service.store.instances(ofSeries: $0.number).filter { $0.state == .image } } ?? []
-    }
-
-    private func runs(_ service: TestService, _ series: TestSeries) throws -> [RunRecord] {
-        try service.store.series(seriesInstanceUID: series.uid).map { try service.store.runs(ofSeries: $0.number) }
-            ?? []
     }
 }

@@ -15,7 +15,7 @@ struct IntakeTests {
         symlink(series.files[0], service.inbox + "/Mustermann/link")
         mkfifo(service.inbox + "/Mustermann/pipe", 0o600)
         let digests = try series.files.map { try SHA256Digest.hex(ofFile: $0) }.sorted()
-        try service.runIntake(until: { try runs(service, series).count == 1 })
+        try service.runIntake(until: { try service.runs(of: series).count == 1 })
         let record = try #require(try service.store.series(seriesInstanceUID: series.uid))
         #expect(record.state == "sealed")
         let images = try service.store.instances(ofSeries: record.number)
@@ -55,10 +55,10 @@ struct IntakeTests {
                 step = 3
             }
             // Whether it was still in time for the first run is another matter on a machine that is busy.
-            return try images(service, series).count == series.files.count
+            return try service.images(of: series).count == series.files.count
         })
         #expect(step == 3)
-        let taken = try images(service, series).map { try SHA256Digest.hex(ofFile: $0.storedPath ?? "") }
+        let taken = try service.images(of: series).map { try SHA256Digest.hex(ofFile: $0.storedPath ?? "") }
         #expect(taken.sorted() == (try series.files.map { try SHA256Digest.hex(ofFile: $0) }.sorted()))
     }
 
@@ -70,7 +70,7 @@ struct IntakeTests {
         try Data(try Data(contentsOf: URL(fileURLWithPath: series.files[0])).prefix(3000))
             .write(to: URL(fileURLWithPath: service.inbox + "/Mustermann_Erika/cut"))
         try service.runIntake(until: {
-            try runs(service, series).count == 1 && !service.log.texts(.fileQuarantined).isEmpty
+            try service.runs(of: series).count == 1 && !service.log.texts(.fileQuarantined).isEmpty
         })
         let all = service.log.lines.flatMap { [$0.text] + $0.fields.values }.joined(separator: "\n")
         for secret in ["Mustermann", "Brief", "cut", service.folder.path, series.uid, "PHANTOM", "Phantom"] {
@@ -83,11 +83,11 @@ struct IntakeTests {
     func lateSlice() throws {
         let service = try TestService(), series = try TestSeries(slices: 10)
         try series.drop(0..<9, into: service.inbox + "/a")
-        try service.runIntake(until: { try runs(service, series).count == 1 })
+        try service.runIntake(until: { try service.runs(of: series).count == 1 })
         let again = try service.restarted()
         try series.drop([9], into: again.inbox + "/b")
-        try again.runIntake(until: { try runs(again, series).count == 2 })
-        let revisions = try runs(again, series)
+        try again.runIntake(until: { try again.runs(of: series).count == 2 })
+        let revisions = try again.runs(of: series)
         #expect(revisions.map(\.revision) == [1, 2])
         #expect(revisions.map(\.deliveredName) == [series.uid, "\(series.uid)-r2"])
         #expect(revisions[0].contentDigest != revisions[1].contentDigest)
@@ -97,7 +97,7 @@ struct IntakeTests {
     func repeats() throws {
         let service = try TestService(), series = try TestSeries()
         try series.drop(into: service.inbox + "/a")
-        try service.runIntake(until: { try runs(service, series).count == 1 })
+        try service.runIntake(until: { try service.runs(of: series).count == 1 })
         let again = try service.restarted()
         try series.drop(into: again.inbox + "/again")
         var bytes = try Data(contentsOf: URL(fileURLWithPath: series.files[0]))
@@ -108,7 +108,7 @@ struct IntakeTests {
             let files = try Directory.list(again.inbox + "/again")
             return files.isEmpty && !again.log.texts(.fileQuarantined).isEmpty
         })
-        #expect(try runs(again, series).count == 1)
+        #expect(try again.runs(of: series).count == 1)
         #expect(again.log.texts(.fileRepeated).first?.hasPrefix("9 files") == true)
         let set = try #require(try again.store.instances(in: .quarantined).first)
         #expect(set.code == "E_CONFLICTING_INSTANCES")
@@ -164,10 +164,10 @@ struct IntakeTests {
                     try series.drop([4], into: service.inbox + "/late")
                     isSent = true
                 }
-                return try runs(service, series).count == 1
+                return try service.runs(of: series).count == 1
             }
         )
-        #expect(try runs(service, series).map(\.revision) == [1])
+        #expect(try service.runs(of: series).map(\.revision) == [1])
     }
 
     @Test("A marker ends the wait at once, is removed, and its empty folder with it")
@@ -179,7 +179,7 @@ struct IntakeTests {
         try series.drop(into: service.inbox + "/study/CT")
         try Data().write(to: URL(fileURLWithPath: service.inbox + "/study/.done"))
         try service.runIntake(until: {
-            try runs(service, series).count == 1 && !Directory.exists(service.inbox + "/study")
+            try service.runs(of: series).count == 1 && !Directory.exists(service.inbox + "/study")
         })
         #expect(Directory.exists(service.inbox))
     }
@@ -198,7 +198,7 @@ struct IntakeTests {
         try series.drop(1..<9, into: service.inbox, prefix: "b")
         try series.drop([0], into: service.inbox, prefix: "a-killer")
         try service.runIntake(until: {
-            try !service.store.instances(in: .quarantined).isEmpty && runs(service, series).count == 1
+            try !service.store.instances(in: .quarantined).isEmpty && service.runs(of: series).count == 1
         })
         let set = try #require(try service.store.instances(in: .quarantined).first)
         #expect(set.code == "E_PARSER_CRASHED")
@@ -223,17 +223,7 @@ struct IntakeTests {
         let intake = Unchecked(try Intake(service.context))
         try intake.value.recover()
         try series.drop(into: service.inbox)
-        try service.run({ intake.value.run() }, until: { try runs(service, series).count == 1 })
+        try service.run({ intake.value.run() }, until: { try service.runs(of: series).count == 1 })
         #expect(service.log.texts(.inboxPolled).count == 1)
-    }
-
-    private func images(_ service: TestService, _ series: TestSeries) throws -> [InstanceRecord] {
-        let record = try service.store.series(seriesInstanceUID: series.uid)
-        return try record.map { try service.store.instances(ofSeries: $0.number).filter { $0.state == .image } } ?? []
-    }
-
-    private func runs(_ service: TestService, _ series: TestSeries) throws -> [RunRecord] {
-        try service.store.series(seriesInstanceUID: series.uid).map { try service.store.runs(ofSeries: $0.number) }
-            ?? []
     }
 }

@@ -213,3 +213,16 @@ struct TestSeries {
 
     func drop(into folder: String) throws { try drop(files.indices, into: folder) }
 }
+
+extension TestService {
+    /// Runs of a Series, the oldest first; none before it is known.
+    func runs(of series: TestSeries) throws -> [RunRecord] {
+        try store.series(seriesInstanceUID: series.uid).map { try store.runs(ofSeries: $0.number) } ?? []
+    }
+
+    /// Images of a Series that are stored.
+    func images(of series: TestSeries) throws -> [InstanceRecord] {
+        let record = try store.series(seriesInstanceUID: series.uid)
+        return try record.map { try store.instances(ofSeries: $0.number).filter { $0.state == .image } } ?? []
+    }
+}

@@ -21,13 +21,13 @@ struct UnreadFileTests {
         try service.runIntake(until: {
             let told = service.log.texts(.seriesWaiting)
             if !isSent, told.contains(where: { $0.contains("1 image (9) that came damaged; refused after 600 s") }) {
-                #expect(try runs(service, series).isEmpty)
+                #expect(try service.runs(of: series).isEmpty)
                 try series.drop([8], into: service.inbox + "/b")
                 isSent = true
             }
-            return try runs(service, series).count == 1
+            return try service.runs(of: series).count == 1
         })
-        let run = try #require(try runs(service, series).first)
+        let run = try #require(try service.runs(of: series).first)
         #expect(try request(run).refusals == [] && request(run).dicomFiles.count == 9)
     }
 
@@ -36,8 +36,8 @@ struct UnreadFileTests {
         let service = try TestService(), series = try TestSeries(promises: false)
         try series.drop(0..<8, into: service.inbox + "/a")
         try write(try bytes(series, 8).dropLast(1000), to: service.inbox + "/a/last")
-        try service.runIntake(until: { try runs(service, series).count == 1 })
-        let request = try request(try #require(try runs(service, series).first))
+        try service.runIntake(until: { try service.runs(of: series).count == 1 })
+        let request = try request(try #require(try service.runs(of: series).first))
         #expect(request.refusals?.map(\.code) == ["E_DAMAGED_IMAGES"])
         #expect(request.refusals?.first?.sliceDetails.first?.hasPrefix("image 9: file ") == true)
         #expect(request.refusals?.first?.sliceDetails.first?.hasSuffix("E_TRUNCATED") == true)
@@ -53,8 +53,8 @@ struct UnreadFileTests {
         try series.drop(0..<8, into: service.inbox + "/a")
         try write(try bytes(series, 8).dropLast(1000), to: service.inbox + "/a/last")
         try write(Data(), to: service.inbox + "/a/.done")
-        try service.runIntake(until: { try runs(service, series).count == 1 })
-        #expect(try request(try #require(runs(service, series).first)).refusals?.map(\.code) == ["E_DAMAGED_IMAGES"])
+        try service.runIntake(until: { try service.runs(of: series).count == 1 })
+        #expect(try request(try #require(service.runs(of: series).first)).refusals?.map(\.code) == ["E_DAMAGED_IMAGES"])
     }
 
     @Test("A file damaged before it says whose it is, or without a usable name, is a finding to look at, and is told")
@@ -69,8 +69,8 @@ struct UnreadFileTests {
         }
         #expect(source.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress!, $0.count) } == source.count)
         close(descriptor)
-        try service.runIntake(until: { try runs(service, series).count == 1 })
-        let request = try request(try #require(runs(service, series).first))
+        try service.runIntake(until: { try service.runs(of: series).count == 1 })
+        let request = try request(try #require(service.runs(of: series).first))
         #expect(request.refusals == [])
         let finding = try #require(request.dropFindings?.first)
         #expect(finding.code == "W_FILES_NOT_READ" && finding.severity == .review)
@@ -98,16 +98,16 @@ struct UnreadFileTests {
             }
             let told = service.log.texts(.seriesWaiting)
             if step == 1, told.contains(where: { $0.contains("to be written to the end") }) {
-                #expect(try runs(service, series).isEmpty)
+                #expect(try service.runs(of: series).isEmpty)
                 append(source.dropFirst(3000))
                 close(writer)
                 step = 2
             }
-            return try runs(service, series).count == 1
+            return try service.runs(of: series).count == 1
         })
         #expect(step == 2)
-        #expect(try request(try #require(runs(service, series).first)).dicomFiles.count == 9)
-        #expect(try request(try #require(runs(service, series).first)).dropFindings == [])
+        #expect(try request(try #require(service.runs(of: series).first)).dicomFiles.count == 9)
+        #expect(try request(try #require(service.runs(of: series).first)).dropFindings == [])
     }
 
     @Test("Junk, objects of other kinds and what lay there long ago are no reason to wait or to warn")
@@ -130,8 +130,8 @@ struct UnreadFileTests {
         try series.drop(into: service.inbox + "/a")
         let denied = try service.store.beginParsing(inboxPath: service.inbox + "/b/new", snapshot: "1")
         try service.store.endInstance(denied.number, as: .ignored, code: "E_PERMISSION", reason: "no")
-        try service.runIntake(until: { try runs(service, series).count == 1 })
-        #expect(try request(try #require(runs(service, series).first)).dropFindings == [])
+        try service.runIntake(until: { try service.runs(of: series).count == 1 })
+        #expect(try request(try #require(service.runs(of: series).first)).dropFindings == [])
         #expect(service.log.texts(.seriesWaiting).isEmpty)
     }
 
@@ -145,9 +145,9 @@ struct UnreadFileTests {
         }
         try write(Data(), to: service.inbox + "/a/IM99")
         try write(Data(), to: service.inbox + "/a/COMPLETE")
-        try service.runIntake(until: { try runs(service, series).count == 1 })
+        try service.runIntake(until: { try service.runs(of: series).count == 1 })
         #expect(service.log.texts(.seriesWaiting).contains { $0.contains("1 file that came with its images") })
-        let run = try #require(try runs(service, series).first)
+        let run = try #require(try service.runs(of: series).first)
         let finding = try #require(try request(run).dropFindings?.first)
         #expect(finding.code == "W_FILES_NOT_READ" && finding.severity == .review)
         #expect(finding.details.count == 1 && finding.details[0].hasSuffix("E_TOO_SHORT"))
@@ -166,13 +166,13 @@ struct UnreadFileTests {
         var isSent = false
         try service.runIntake(until: {
             if !isSent, !service.log.texts(.seriesWaiting).isEmpty {
-                #expect(try runs(service, series).isEmpty)
+                #expect(try service.runs(of: series).isEmpty)
                 try write(try bytes(series, 8), to: service.inbox + "/a/IM8")
                 isSent = true
             }
-            return try runs(service, series).count == 1
+            return try service.runs(of: series).count == 1
         })
-        let request = try request(try #require(runs(service, series).first))
+        let request = try request(try #require(service.runs(of: series).first))
         #expect(isSent && request.dicomFiles.count == 9 && request.dropFindings == [])
     }
 
@@ -181,8 +181,8 @@ struct UnreadFileTests {
         let service = try TestService(), series = try TestSeries(promises: false)
         try series.drop(0..<8, into: service.inbox + "/a")
         try write(try bytes(series, 8).prefix(size), to: service.inbox + "/a/cut")
-        try service.runIntake(until: { try runs(service, series).count == 1 })
-        let run = try #require(try runs(service, series).first)
+        try service.runIntake(until: { try service.runs(of: series).count == 1 })
+        let run = try #require(try service.runs(of: series).first)
         let finding = try #require(try request(run).dropFindings?.first)
         #expect(finding.code == "W_FILES_NOT_READ" && finding.details.map { $0.hasSuffix("E_TRUNCATED") } == [true])
     }
@@ -194,9 +194,9 @@ struct UnreadFileTests {
         let file = try service.store.beginParsing(inboxPath: service.inbox + "/a/IM99", snapshot: "1")
         try service.store.endInstance(file.number, as: .ignored, code: "E_PERMISSION", reason: "no")
         try series.drop(into: service.inbox + "/a")
-        try service.runIntake(until: { try runs(service, series).count == 1 })
+        try service.runIntake(until: { try service.runs(of: series).count == 1 })
         #expect(service.log.texts(.seriesWaiting).contains { $0.contains("file \(file.number), to be readable") })
-        let findings = try request(try #require(runs(service, series).first)).dropFindings
+        let findings = try request(try #require(service.runs(of: series).first)).dropFindings
         #expect(findings?.map(\.details) == [["file \(file.number): E_PERMISSION"]])
     }
 
@@ -207,16 +207,16 @@ struct UnreadFileTests {
         for (index, file) in series.files.enumerated() {
             try FileManager.default.copyItem(atPath: file, toPath: "\(service.inbox)/a/CT.\(index).dcm.done")
         }
-        try service.runIntake(until: { try runs(service, series).count == 1 })
-        #expect(try request(try #require(runs(service, series).first)).dicomFiles.count == 9)
+        try service.runIntake(until: { try service.runs(of: series).count == 1 })
+        #expect(try request(try #require(service.runs(of: series).first)).dicomFiles.count == 9)
     }
 
     @Test("Images with the SOP Instance UIDs of another series are a series of their own, with a finding")
     func reusedUIDs() throws {
         let service = try TestService(), series = try TestSeries(promises: false)
         try series.drop(into: service.inbox + "/a")
-        try service.runIntake(until: { try runs(service, series).count == 1 })
-        #expect(try request(try #require(runs(service, series).first)).dropFindings == [])
+        try service.runIntake(until: { try service.runs(of: series).count == 1 })
+        #expect(try request(try #require(service.runs(of: series).first)).dropFindings == [])
         let again = try service.restarted()
         let uid = series.uid + ".2"
         try Directory.create(again.inbox + "/b")
@@ -244,10 +244,5 @@ struct UnreadFileTests {
 
     private func request(_ run: RunRecord) throws -> RunRequest {
         try RunJSON.decode(RunRequest.self, from: Data(run.request.utf8))
-    }
-
-    private func runs(_ service: TestService, _ series: TestSeries) throws -> [RunRecord] {
-        try service.store.series(seriesInstanceUID: series.uid).map { try service.store.runs(ofSeries: $0.number) }
-            ?? []
     }
 }

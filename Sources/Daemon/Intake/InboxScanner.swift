@@ -31,6 +31,7 @@ package struct InboxFile: Sendable, Equatable {
     var mayBeDicom: Bool {
         guard let file = FileHandle(forReadingAtPath: path) else { return true }
         defer { try? file.close() }  // it was only read
+        // A file that cannot be read, or not yet so far, may be anything.
         guard let start = try? file.read(upToCount: 132), start.count == 132 else { return true }
         return start.suffix(4).elementsEqual("DICM".utf8)
     }

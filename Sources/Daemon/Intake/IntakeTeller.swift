@@ -174,7 +174,7 @@ struct IntakeTeller {
         guard troubles.insert(fault.code).inserted else { return }
         context.logger.event(
             .intakeTrouble,
-            "a file stays in the inbox for now: \(fault.message) \(fault.hint)",
+            "a file stays in the inbox until it can be taken: \(fault.message) \(fault.hint)",
             JournalFields(fault: fault.code)
         )
     }

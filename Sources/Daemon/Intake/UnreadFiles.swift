@@ -75,7 +75,8 @@ struct UnreadFiles {
     var missing: String? {
         if notSentAgain > 0 { return "\(notSentAgain) images of the scan that were not sent again" }
         guard !damaged.isEmpty else { return nil }
-        let numbers = damaged.compactMap { (try? Self.header($0))?.instanceNumber }.sorted()  // told where it is known
+        // A header that cannot be decoded says no number; the image is counted all the same.
+        let numbers = damaged.compactMap { (try? Self.header($0))?.instanceNumber }.sorted()
         let names = numbers.isEmpty ? "" : " (\(numbers.prefix(5).map(String.init).joined(separator: ", ")))"
         return "\(damaged.count) \(damaged.count == 1 ? "image" : "images")\(names) that came damaged"
     }
