@@ -105,6 +105,26 @@ struct CommandLineTests {
         #expect(outcome.output.contains("would wait for 1 more slice first"))
     }
 
+    @Test("run refuses an output folder in its input, says so in JSON when there is no CT, and knows no such model")
+    func runRefusals() throws {
+        let place = try TemporaryFolder()
+        try FileManager.default.createDirectory(atPath: place.path + "/in", withIntermediateDirectories: true)
+        let inside = try Program.contourctl("run", place.path + "/in", "--output", place.path + "/in/out")
+        #expect(inside.status == 64 && inside.errors.contains("lies in the input"))
+        let empty = try Program.contourctl("run", place.path + "/in", "--output", place.path + "/out", "--json")
+        #expect(empty.status == 66 && empty.errors.contains("there is no CT image"))
+        #expect((try empty.json() as? [String: Any])?["outcomes"] as? [String] == [])
+        let model = try Program.contourctl("run", place.path, "--output", "/nowhere", "--model", "nosuch")
+        #expect(model.status == 66 && model.errors.contains("no model `nosuch`"))
+    }
+
+    @Test("a folder in place of the configuration file is told as such, with 78")
+    func configurationFolder() throws {
+        let place = try TemporaryFolder()
+        let folder = try Program.contourctl("status", "--config", place.path)
+        #expect(folder.status == 78 && folder.errors.contains("is a folder; name the file"))
+    }
+
     @Test("a path that is not there ends with status 66 and names the path")
     func missingInput() throws {
         let outcome = try Program.contourctl("explain", "/nowhere/at/all")

@@ -28,6 +28,27 @@ struct ConfigurationTests {
         #expect(try parse("# nothing\n[series]\n") == Configuration())
     }
 
+    @Test("The digest changes with any value, and with nothing else")
+    func digest() throws {
+        var other = Configuration()
+        #expect(try other.digest() == parse("# nothing\n").digest())
+        other.work.stallSeconds += 1
+        #expect(try other.digest() != Configuration().digest())
+    }
+
+    @Test("The socket is known from a file whatever else is wrong in it, but from TOML only")
+    func socketOfInvalidFile() throws {
+        let folder = try TemporaryFolder()
+        func socket(_ text: String) throws -> String? {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: folder.path + "/c.toml"))
+            return Configuration.controlSocket(of: folder.path + "/c.toml")
+        }
+        #expect(try socket("[nonsense]\nx = 1\n[control]\nsocket = \"/run/x\"\n") == "/run/x")
+        #expect(try socket("[work]\nworkers = 99\n") == Configuration().control.socket)
+        #expect(try socket("[work\n") == nil)
+        #expect(Configuration.controlSocket(of: folder.path + "/none") == nil)
+    }
+
     @Test("A mistake is told with file, line and key")
     func mistakes() {
         expect("[series]\n\nquiet_second = 3.0\n", line: 3, key: "series.quiet_second", says: "unknown key")

@@ -62,8 +62,14 @@ struct ControlTests {
         let service = try TestService()
         try serve(service) { client in
             _ = try client.ask(.pause)
-            guard case .status(let status) = try client.ask(.status) else { return }
+            guard case .done(let again) = try client.ask(.pause), case .status(let status) = try client.ask(.status)
+            else {
+                Issue.record("no answer")
+                return
+            }
+            #expect(again == "The queue is paused already.")
             #expect(status.stops.map(\.kind) == [.pausedByOperator])
+            #expect(try status.configuration?.digest == service.context.configuration.digest())
             _ = try client.ask(.resume)
             #expect(try service.store.pauses().isEmpty)
         }

@@ -1,4 +1,5 @@
 import Foundation
+import Pipeline
 import Platform
 import Segmentation
 internal import TOMLKit
@@ -24,6 +25,9 @@ extension Configuration {
         _ path: String,
         findsModels: Bool = false
     ) throws(ConfigurationError) -> Configuration {
+        guard !Directory.isFolder(path) else {
+            throw ConfigurationError(path: path, line: nil, key: "", message: "is a folder; name the file")
+        }
         let data: Data
         do { data = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
             throw ConfigurationError(
@@ -47,6 +51,17 @@ extension Configuration {
         if findsModels { try text.findModels(of: configuration) }
         return configuration
     }
+
+    /// The socket that a file names, whatever else is wrong in it; nil when it is no TOML. The default where it names none.
+    package static func controlSocket(of path: String) -> String? {
+        // What is wrong with the file is told by `read`.
+        guard let text = try? String(contentsOfFile: path, encoding: .utf8), let table = try? TOMLTable(string: text)
+        else { return nil }
+        return table["control"]?.table?["socket"]?.string ?? Configuration().control.socket
+    }
+
+    /// Of everything that can be set.
+    package func digest() throws -> String { SHA256Digest.hex(of: try RunJSON.encode(self)) }
 }
 
 /// TOML on its way to a `Configuration`.

@@ -34,6 +34,11 @@ package struct ControlClient: Sendable {
     }
 
     package func ask(_ request: ControlRequest) throws -> ControlReply {
+        try askService(request) ?? askStore(request)
+    }
+
+    /// - Returns: nil when no service listens.
+    package func askService(_ request: ControlRequest) throws -> ControlReply? {
         let path = configuration.control.socket
         let raw = try syscall("socket") { socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0) }
         let connection = FileDescriptorBox(raw)
@@ -43,7 +48,7 @@ package struct ControlClient: Sendable {
             }
         } catch {
             guard error.code != EACCES else { throw ControlError.notAllowed(path) }
-            return try askStore(request)
+            return nil
         }
         setTimeout(of: raw, seconds: patienceSeconds)
         writeSocketLine(connection.raw, try JSONEncoder().encode(request))

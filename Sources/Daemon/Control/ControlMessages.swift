@@ -43,6 +43,14 @@ package struct ServiceStatus: Codable, Sendable {
     package var quarantinedFiles: Int
     package var ignoredFiles: Int
     package var working: [WorkingJob]
+    /// What the service runs with; nil when none runs.
+    package var configuration: RunningConfiguration?
+
+    package struct RunningConfiguration: Codable, Sendable {
+        /// The file that it was read from; nil: the defaults.
+        package var path: String?
+        package var digest: String
+    }
 
     package struct Stop: Codable, Sendable, Equatable {
         package enum Kind: String, Codable, Sendable {

@@ -41,6 +41,8 @@ package struct Controller: Sendable {
             case .retry(let number): return .done(try retry(number))
             case .cancel(let number): return .done(try cancel(number))
             case .pause:
+                let isPaused = try store.pauses().contains { if case .byOperator = $0 { true } else { false } }
+                guard !isPaused else { return .done("The queue is paused already.") }
                 try store.pause(.byOperator)
                 context?.logger.event(.queuePaused, "the queue was paused by an operator")
                 return .done("The queue is paused; what runs is finished.")
@@ -74,7 +76,8 @@ package struct Controller: Sendable {
             arrivingSeries: try store.collectingSeries().count,
             quarantinedFiles: try store.instances(in: .quarantined).count,
             ignoredFiles: try store.instances(in: .ignored).count,
-            working: (working ?? []).sorted { $0.series < $1.series }
+            working: (working ?? []).sorted { $0.series < $1.series },
+            configuration: try context.map { .init(path: $0.configurationPath, digest: try $0.configuration.digest()) }
         )
     }
 

@@ -24,15 +24,18 @@ struct RunCommand: ParsableCommand {
               contourctl run ct --output results --model ./models/lungs --json
 
             EXIT STATUS
-              0 all series contoured (also with findings to look at); 65 a series was refused; 66 no CT series in the \
-            input; 70, 73, 75, 77 the work failed, see contourctl --help; 130 interrupted
+              0 all series contoured (also with findings to look at); 64 wrong use; 65 a series was refused; 66 no CT series \
+            in the input, or no such model; 70, 73, 75, 77 the work failed, see contourctl --help; 130 interrupted
             """
     )
 
     @Argument(help: ArgumentHelp("DICOM files or folders.", valueName: "input"))
     var inputs: [String]
 
-    @Option(name: .shortAndLong, help: ArgumentHelp("Folder for the results; made if it is missing.", valueName: "dir"))
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp("Folder for the results, outside of the input; made if it is missing.", valueName: "dir")
+    )
     var output: String
 
     @Option(
@@ -64,12 +67,16 @@ struct RunCommand: ParsableCommand {
         try exiting {
             let configuration = try options.read()
             let model = try ModelCatalog(configuration).package(nameOrFolder: model ?? configuration.models.names[0])
+            try refuseOutputInInput()
             let bar = ProgressBar(isQuiet: json)
             let scan = try SeriesScan(paths: inputs, limits: configuration.admission) { done, all in
                 bar.show(Double(done) / Double(max(all, 1)), "reading headers")
             }
             let stacks = contourable(scan.stacks)
-            guard !stacks.isEmpty else { throw noSeries(scan, bar) }
+            guard !stacks.isEmpty else {
+                if json { try printJSON(RunSummary(outcomes: [], ignored: scan.ignored)) }
+                throw noSeries(scan, bar)
+            }
             let references = try ReferenceChoice(scan: scan, given: reference, stackCount: stacks.count)
             try createOutput(output)
             let work = DirectRun(
@@ -96,6 +103,15 @@ struct RunCommand: ParsableCommand {
             bar.end()
             try tell(outcomes, scan)
         }
+    }
+
+    /// The next run would read the results as input, and score them against themselves.
+    private func refuseOutputInInput() throws(CommandFailure) {
+        func place(_ path: String) -> String { URL(fileURLWithPath: path).resolvingSymlinksInPath().path + "/" }
+        guard let input = inputs.first(where: { Directory.isFolder($0) && place(output).hasPrefix(place($0)) }) else {
+            return
+        }
+        throw CommandFailure(.usage, "\(output) lies in the input \(input), which is only read; name another --output")
     }
 
     /// Localizers beside a scan are set aside; alone they are refused with that reason.

@@ -8,7 +8,8 @@ struct CheckCommand: ParsableCommand {
         abstract: "Check an installation: configuration, models, folders, permissions, space.",
         discussion: """
             Run it as root: only root can tell what the service's user may do with its folders, which is left out otherwise \
-            (with --user YOUR-NAME it is about you, for a service that runs as you). Nothing is changed.
+            (with --user YOUR-NAME it is about you, for a service that runs as you). Where systemd runs, what the unit hides \
+            from the service is told, too, and whether the service runs with what the file says. Nothing is changed.
 
             EXIT STATUS
               0 all is well, or only warnings; 78 something must be changed
@@ -26,7 +27,7 @@ struct CheckCommand: ParsableCommand {
     func run() throws {
         try exiting {
             let configuration = try options.read()
-            let checks = InstallationCheck(configuration: configuration, givenUser: user).run()
+            let checks = InstallationCheck(configuration: configuration, path: options.path, givenUser: user).run()
             if json {
                 try printJSON(checks)
             } else {

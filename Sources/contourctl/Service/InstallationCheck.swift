@@ -6,6 +6,8 @@ import Segmentation
 /// What `contourctl check` looks at.
 struct InstallationCheck {
     let configuration: Configuration
+    /// The file that it was read from; nil: the defaults.
+    let path: String?
     /// User that the service runs as; nil: the usual one, which a machine without the service need not have.
     let givenUser: String?
 
@@ -23,9 +25,14 @@ struct InstallationCheck {
         for name in configuration.models.names { results.append(model(name)) }
         if let missing = missingUser() { results.append(missing) }
         let access = UserAccess(user: serviceUser)
+        // A service of one's own needs no unit.
+        let sandbox = givenUser == nil ? UnitSandbox() : nil
         let folders = configuration.folders
         for (name, path) in [("state folder", folders.state), ("inbox", folders.inbox), ("outbox", folders.outbox)] {
             results.append(folder(name, path, access))
+            if let obstacle = sandbox?.obstacle(to: path) {
+                results.append(Result(subject: "\(name) in the unit", result: .bad, text: obstacle))
+            }
         }
         results += spaces() + [devices(), watching(), service()].compactMap { $0 }
         return results
@@ -139,6 +146,9 @@ struct InstallationCheck {
                 let what = stop.series.isEmpty ? "the queue is paused" : "a series is held"
                 let text = "running, but \(what): \(stop.reason) contourctl status says what to do"
                 return Result(subject: "service", result: .warning, text: text)
+            }
+            if let difference = try status.difference(from: configuration, path: path) {
+                return Result(subject: "service", result: .warning, text: "running, but \(difference)")
             }
             return Result(subject: "service", result: .good, text: "contourd \(status.version) is running")
         } catch { return Result(subject: "service", result: .warning, text: "\(error)") }

@@ -20,13 +20,14 @@ struct StatusCommand: ParsableCommand {
     func run() throws {
         try exiting {
             guard case .status(let status) = try options.ask(.status) else { return }
-            if json { try printJSON(status) } else { tell(status) }
+            if json { try printJSON(status) } else { tell(status, difference: try options.difference(of: status)) }
             if !status.isRunning { throw ExitCode(ExitStatus.unavailable.rawValue) }
         }
     }
 
-    private func tell(_ status: ServiceStatus) {
-        print(status.isRunning ? "contourd \(status.version) is running" : "contourd is not running")
+    private func tell(_ status: ServiceStatus, difference: String?) {
+        let but = difference.map { ", but \($0)" } ?? ""
+        print(status.isRunning ? "contourd \(status.version) is running\(but)" : "contourd is not running")
         if status.stops.count > 1 { print("\(status.stops.count) things stop the work; mend them in this order:") }
         for stop in status.stops { tell(stop) }
         if let problem = status.modelProblem { print("NO MODEL can be used: \(problem)") }

@@ -8,7 +8,8 @@ struct WatchCommand: ParsableCommand {
         abstract: "Follow series as they go through the stages, one line a change.",
         discussion: """
             Without SERIES it follows all until Ctrl-C. With SERIES it ends when the series has reached its end. With \
-            --json every line is an object as list --json has it.
+            --json every line is an object as list --json has it. It looks twice a second: what begins and ends between two \
+            looks is not shown, the journal has every change.
 
             EXIT STATUS
               0 delivered, also with findings, or Ctrl-C; 65 refused; 69 the service does not run; 75 the series is held \

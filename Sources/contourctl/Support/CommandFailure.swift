@@ -3,6 +3,7 @@ import Daemon
 import Foundation
 import Pipeline
 import Platform
+import Segmentation
 
 /// Exit statuses, as sysexits.h names them.
 enum ExitStatus: Int32 {
@@ -63,6 +64,8 @@ struct CommandFailure: Error, CustomStringConvertible {
             case .notAllowed: self.init(.noPermission, error.description)
             case .failed: self.init(.dataError, error.description)
             }
+        case SegmentationError.modelNotFound:
+            self.init(.noInput, "\(error) contourctl models lists what is installed.")
         case let error as SystemError:
             let status: ExitStatus =
                 switch error.code {
