@@ -117,12 +117,23 @@ package struct Convolution: Operator, Hashable {
                 threads: pass.threads
             )
         }
+        let columns = ColumnConvolution(convolution: self, input: input, output: output)
         if let winograd = WinogradLayer(self, input: input) {
+            let givesWeights = winograd.isFasterForWeights(batch: pass.batch)
+            if !givesWeights {
+                columns.weightGradient(
+                    pass.x[0],
+                    dOutput: gradients.dY,
+                    dWeight: gradients.weights[0],
+                    batch: pass.batch,
+                    threads: pass.threads
+                )
+            }
             winograd.backward(
                 pass.x[0],
                 weight: pass.weights[0],
                 dY: gradients.dY,
-                dWeight: gradients.weights[0],
+                dWeight: givesWeights ? gradients.weights[0] : nil,
                 dX: gradients.dX[0],
                 batch: pass.batch,
                 workspace: pass.workspace,
@@ -130,7 +141,6 @@ package struct Convolution: Operator, Hashable {
             )
             return
         }
-        let columns = ColumnConvolution(convolution: self, input: input, output: output)
         if let direct = direct(input: input), direct.isFaster {
             direct.weightGradient(
                 input: pass.x[0],

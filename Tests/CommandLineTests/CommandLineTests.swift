@@ -118,6 +118,27 @@ struct CommandLineTests {
         #expect(model.status == 66 && model.errors.contains("no model `nosuch`"))
     }
 
+    @Test("submit hands a damaged image on with the others, so that nobody takes the rest for the whole, and leaves notes out")
+    func submitDamaged() throws {
+        let place = try TemporaryFolder()
+        let folder = try place.phantom()
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder + "/ct").sorted()
+        let cut = URL(fileURLWithPath: "\(folder)/ct/\(files[2])")
+        try Data(contentsOf: cut).prefix(1500).write(to: cut)
+        try "notes".write(toFile: folder + "/ct/notes.txt", atomically: true, encoding: .utf8)
+        let inbox = place.path + "/inbox"
+        try FileManager.default.createDirectory(atPath: inbox, withIntermediateDirectories: true)
+        let configuration = place.path + "/c.toml"
+        try "[folders]\ninbox = \"\(inbox)\"\n".write(toFile: configuration, atomically: true, encoding: .utf8)
+        let outcome = try Program.contourctl("submit", folder + "/ct", "--config", configuration)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let submitted = try #require(try FileManager.default.contentsOfDirectory(atPath: inbox).first)
+        let handed = try FileManager.default.contentsOfDirectory(atPath: "\(inbox)/\(submitted)")
+        #expect(handed.contains(".done"))
+        let sizes = try handed.map { try Data(contentsOf: URL(fileURLWithPath: "\(inbox)/\(submitted)/\($0)")).count }
+        #expect(handed.count == files.count + 1 && sizes.contains(1500))
+    }
+
     @Test("a folder in place of the configuration file is told as such, with 78")
     func configurationFolder() throws {
         let place = try TemporaryFolder()
