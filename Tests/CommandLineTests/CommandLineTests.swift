@@ -118,7 +118,7 @@ struct CommandLineTests {
         #expect(model.status == 66 && model.errors.contains("no model `nosuch`"))
     }
 
-    @Test("submit hands a damaged image on with the others, so that nobody takes the rest for the whole, and leaves notes out")
+    @Test("submit hands a damaged image on with the others and leaves notes out")
     func submitDamaged() throws {
         let place = try TemporaryFolder()
         let folder = try place.phantom()
