@@ -1,6 +1,7 @@
 // Linux calls that Swift's Glibc module leaves out.
 #pragma once
 #include <fcntl.h>
+#include <linux/stat.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -28,4 +29,11 @@ static inline int linux_cpu_has_avx2_and_fma(void) {
 static inline int linux_is_output_complete(void) {
     const int failed = ferror(stdout);
     return fflush(stdout) == 0 && !failed;
+}
+
+// The mount that a path lies on (statx(2)); 0 where the kernel does not tell, -1 with errno. glibc has it with _GNU_SOURCE only.
+static inline long long linux_mount_id(const char *path) {
+    struct statx status;
+    if (syscall(SYS_statx, AT_FDCWD, path, 0, STATX_MNT_ID, &status) != 0) return -1;
+    return status.stx_mask & STATX_MNT_ID ? (long long)status.stx_mnt_id : 0;
 }

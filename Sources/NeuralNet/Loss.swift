@@ -147,7 +147,8 @@ private struct LossValues {
         let numerator = o.both * both + o.smooth
         let denominator = o.common * both + o.predicted * predicted + o.wanted * wanted + o.smooth
         // Nothing there and nothing seen, without a smooth term: as right as it can be.
-        guard denominator > 0 else { return 1 }
+        // What is no number stays one: the training has to end.
+        if denominator <= 0 { return 1 }
         // d/dp = (both t denominator - numerator (common t + predicted)) / denominator^2
         let square = denominator * denominator
         let onTarget = Float(-weight * part * (o.both * denominator - o.common * numerator) / square)

@@ -18,7 +18,8 @@ package struct Network: Sendable {
         }
     }
 
-    /// - Throws: `missingParameter` or `parameterShape` when the tensors do not fit the graph.
+    /// - Throws: `missingParameter` or `parameterShape` when the tensors do not fit the graph, `notFiniteParameter` when a
+    ///   training ran away with them.
     package init(graph: Graph, tensors: [String: Tensor]) throws(NetworkError) {
         self.graph = graph
         parameters = [:]
@@ -28,6 +29,7 @@ package struct Network: Sendable {
             guard tensor.shape == parameter.shape else {
                 throw .parameterShape(name: parameter.name, expected: parameter.shape, found: tensor.shape)
             }
+            guard tensor.values.allSatisfy(\.isFinite) else { throw .notFiniteParameter(parameter.name) }
             if parameter.isTrained { parameters[parameter.name] = tensor } else { buffers[parameter.name] = tensor }
         }
     }

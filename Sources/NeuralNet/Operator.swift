@@ -94,6 +94,7 @@ package enum NetworkError: Error, Sendable, Equatable, CustomStringConvertible {
     case missingParameter(String)
     case parameterShape(name: String, expected: [Int], found: [Int])
     case notFinite(step: Int)
+    case notFiniteParameter(String)
     case unreadableWeights(reason: String)
 
     package var description: String {
@@ -103,6 +104,7 @@ package enum NetworkError: Error, Sendable, Equatable, CustomStringConvertible {
         case .parameterShape(let name, let expected, let found):
             "tensor \(name) has shape \(found), the architecture needs \(expected)"
         case .notFinite(let step): "the loss is not a finite number at step \(step): training diverged"
+        case .notFiniteParameter(let name): "tensor \(name) has values that are no finite numbers"
         case .unreadableWeights(let reason): "the weights cannot be read: \(reason)"
         }
     }

@@ -30,11 +30,13 @@ package struct FileSystemKind: Sendable, Equatable {
         return Int64(status.f_bavail) * Int64(status.f_frsize)
     }
 
-    /// Whether a rename can move a file between two folders.
-    package static func areOnOneDevice(_ a: String, _ b: String) throws(SystemError) -> Bool {
+    /// Whether a rename can move a file between two folders: they lie on one mount. Two mounts of one file system, as
+    /// systemd makes them for `ReadWritePaths=`, are as far apart as two file systems (rename(2), EXDEV).
+    package static func areOnOneMount(_ a: String, _ b: String) throws(SystemError) -> Bool {
         var (first, second) = (stat(), stat())
         try syscall("stat", path: a) { stat(a, &first) }
         try syscall("stat", path: b) { stat(b, &second) }
-        return first.st_dev == second.st_dev
+        let mounts = (linux_mount_id(a), linux_mount_id(b))
+        return first.st_dev == second.st_dev && mounts.0 == mounts.1
     }
 }

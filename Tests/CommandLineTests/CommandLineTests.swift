@@ -139,6 +139,17 @@ struct CommandLineTests {
         #expect(handed.count == files.count + 1 && sizes.contains(1500))
     }
 
+    @Test("names of files move no terminal")
+    func controlCharacters() throws {
+        let place = try TemporaryFolder()
+        let name = place.path + "/b\u{1B}]0;evil\u{7}\nok"
+        try String(repeating: "x", count: 200).write(toFile: name, atomically: true, encoding: .utf8)
+        let told = try Program.contourctl("explain", place.path, "--all-files").output
+        #expect(told.contains("b\\x1b]0;evil\\x07\\x0aok") && !told.contains("\u{1B}"))
+        let error = try Program.contourctl("explain", place.path + "/\u{1B}[31m").errors
+        #expect(error.contains("\\x1b[31m") && !error.contains("\u{1B}"))
+    }
+
     @Test("a folder in place of the configuration file is told as such, with 78")
     func configurationFolder() throws {
         let place = try TemporaryFolder()

@@ -179,7 +179,7 @@ struct DeliveryTests {
 private enum OtherFileSystem {
     static let isThere: Bool = {
         access("/dev/shm", W_OK) == 0
-            && (try? FileSystemKind.areOnOneDevice("/dev/shm", NSTemporaryDirectory())) == false
+            && (try? FileSystemKind.areOnOneMount("/dev/shm", NSTemporaryDirectory())) == false
     }()
 }
 

@@ -36,6 +36,15 @@ struct LossTests {
         #expect(relativeError(gradient, try #require(golden["\(name).gradient3"])) < 1e-5)
     }
 
+    @Test("a prediction that is no number is a loss that is no number", arguments: cases)
+    func notANumber(_ name: String, _ loss: Loss) throws {
+        let golden = try GoldenFile.read("losses.safetensors")
+        var prediction = try #require(golden["p"])
+        for n in prediction.values.indices { prediction.values[n] = .nan }
+        let (value, _) = loss.evaluate(prediction: prediction, target: try #require(golden["t"]))
+        #expect(!value.isFinite)
+    }
+
     @Test("Tversky with halves is Dice, and an empty picture that stays empty is right")
     func limits() throws {
         let golden = try GoldenFile.read("losses.safetensors")

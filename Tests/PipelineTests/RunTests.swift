@@ -275,6 +275,11 @@ struct RunTests {
         for name in products.dropFirst(2) {
             #expect(try contents("\(folders[0])/\(name)") == contents("\(folders[1])/\(name)"))
         }
+        // What was made at another time is another object.
+        for name in products.dropLast() {
+            let uids = try folders.map { try DicomFile(contentsOf: "\($0)/\(name)").dataSet.string(.sopInstanceUID) }
+            #expect(uids[0] != nil && uids[0] != uids[1], "\(name)")
+        }
     }
 
     @Test("cancelled work leaves nothing behind")

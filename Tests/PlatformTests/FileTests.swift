@@ -173,7 +173,7 @@ struct FileTransferTests {
 
     static let hasTwoFileSystems: Bool = {
         // Without the folder there is no second file system either.
-        (try? FileSystemKind.areOnOneDevice(NSTemporaryDirectory(), "/dev/shm")) == false
+        (try? FileSystemKind.areOnOneMount(NSTemporaryDirectory(), "/dev/shm")) == false
     }()
 
     @Test("an interrupted move is completed when it is run again, from every state it can leave")

@@ -281,8 +281,8 @@ struct MachineTests {
         #expect(try !FileSystemKind(of: "/proc").needsPolling)
         #expect(try FileSystemKind(of: "/proc").magic == 0x9FA0)
         #expect(try FileSystemKind.freeBytes(at: folder.path) > 0)
-        #expect(try FileSystemKind.areOnOneDevice(folder.path, folder.path))
-        #expect(try !FileSystemKind.areOnOneDevice(folder.path, "/proc"))
+        #expect(try FileSystemKind.areOnOneMount(folder.path, folder.path))
+        #expect(try !FileSystemKind.areOnOneMount(folder.path, "/proc"))
         #expect(throws: SystemError.self) { try FileSystemKind(of: folder.file("none")) }
     }
 

@@ -69,6 +69,54 @@ struct TrainingRulesTests {
         #expect(try later.network.safetensors() == whole.network.safetensors())
     }
 
+    @Test("more epochs go on also where the former last one was validated out of turn, and is the best", arguments: [3, 4])
+    func moreEpochsOutOfTurn(_ first: Int) throws {
+        let (stepwise, atOnce) = (try TemporaryFolder(), try TemporaryFolder())
+        func recipe(_ epochs: Int) -> TrainingConfiguration {
+            var recipe = constantRecipe(epochs: epochs)
+            recipe.optimisation.validateEvery = 2
+            return recipe
+        }
+        _ = try TrainingTests.train(recipe(first), in: stepwise.path)
+        let later = try TrainingTests.train(recipe(5), in: stepwise.path)
+        let whole = try TrainingTests.train(recipe(5), in: atOnce.path)
+        #expect(later.history == whole.history && later.history.epochs.count == 5)
+        #expect(try later.network.safetensors() == whole.network.safetensors())
+    }
+
+    @Test("patience counts validations: an epoch that was not validated is neither better nor worse")
+    func patienceBetweenValidations() throws {
+        var history = TrainingHistory()
+        for number in 1...8 {
+            let dice = number % 5 == 0 ? ["Lung_L": 0.5] : [:]
+            _ = history.append(.init(number: number, meanLoss: 1, learningRate: 1, validationDice: dice))
+        }
+        #expect(history.bestEpoch == 5 && history.epochsSinceBest == 0)
+        for number in 9...10 {
+            let dice = number == 10 ? ["Lung_L": 0.4] : [:]
+            _ = history.append(.init(number: number, meanLoss: 1, learningRate: 1, validationDice: dice))
+        }
+        #expect(history.epochsSinceBest == 5)
+    }
+
+    @Test("without the weights of its best epoch a training is not finished with others")
+    func lostBest() throws {
+        let folder = try TemporaryFolder()
+        var recipe = constantRecipe(epochs: 2)
+        recipe.architecture = smallRecipe(batchNorm: false).architecture
+        recipe.optimisation.learningRate = 1e-12
+        #expect(try TrainingTests.train(recipe, in: folder.path).history.bestEpoch == 1)
+        try FileManager.default.removeItem(atPath: folder.path + "/work/best.safetensors")
+        #expect(throws: SegmentationError.self) { try TrainingTests.train(recipe, in: folder.path) }
+    }
+
+    @Test("names for validation that nobody has are told")
+    func unknownValidation() {
+        let cases = [(name: "case1", patient: "p1"), (name: "case2", patient: "p2")]
+        let split = SplitConfiguration(validation: ["case*", "p2", "caes1"])
+        #expect(split.unknownNames(among: cases) == ["caes1"])
+    }
+
     @Test("more epochs of a planned learning rate are refused, and the reason is said")
     func plannedEpochs() throws {
         let folder = try TemporaryFolder()

@@ -101,16 +101,19 @@ struct TrainingTests {
             batchSize: 2,
             learningRate: 0.99,
             schedule: .constant,
-            warmUpSteps: 0
+            warmUpSteps: 100
         )
         do {
             _ = try Self.train(recipe, in: folder.path)
             Issue.record("a learning rate of 0.99 did not diverge")
         } catch let error as SegmentationError {
-            guard case .diverged = error else {
+            guard case .diverged(_, _, let checkpoint) = error else {
                 Issue.record("\(error)")
                 return
             }
+            let bytes = FileManager.default.contents(atPath: checkpoint ?? "")
+            let kept = try Safetensors.decode(bytes ?? Data()).tensors
+            #expect(!kept.isEmpty && kept.values.allSatisfy { $0.values.allSatisfy(\.isFinite) })
         }
     }
 
@@ -140,6 +143,50 @@ struct TrainingTests {
         _ = try cache.prepare(again, threads: 1)
         again.fingerprint = "2"
         #expect(throws: Killed.self) { try cache.prepare(again, threads: 1) }
+    }
+
+    @Test("a cached case with other voxels than were written is made again")
+    func changedCache() throws {
+        let folder = try TemporaryFolder()
+        let recipe = smallRecipe()
+        let cache = CaseCache(directory: folder.path, input: recipe.input, roiCount: 2)
+        let digest = try cache.prepare(Self.source("a", grid(20, 20, 8)), threads: 1).digest
+        let voxels = URL(fileURLWithPath: folder.path + "/a.voxels")
+        let written = try Data(contentsOf: voxels)
+        try Data(count: written.count).write(to: voxels)
+        #expect(try cache.prepare(Self.source("a", grid(20, 20, 8)), threads: 1).digest == digest)
+        #expect(try Data(contentsOf: voxels) == written)
+    }
+
+    @Test("low resolution leaves even and, inside, sloping pictures alone, and takes the finest pattern away")
+    func lowResolution() {
+        let width = 24
+        func picture(_ value: (Int, Int) -> Float) -> [Float] {
+            (0..<16).flatMap { y in (0..<width).map { x in value(x, y) } }
+        }
+        let even = picture { _, _ in 0.25 }
+        #expect(coarsened(even, width: width, factor: 2.7) == even)
+        // Of pixels twice as large the nearest value is half a pixel beside the centre.
+        let slope = picture { x, y in Float(x + 2 * y) }
+        let coarse = coarsened(slope, width: width, factor: 2)
+        for y in 1..<15 {
+            for x in 1..<23 { #expect(abs(coarse[x + width * y] - slope[x + width * y] - 1.5) < 1e-4) }
+        }
+        let stripes = picture { x, _ in x % 2 == 0 ? 0 : 1 }
+        #expect(Set(coarsened(stripes, width: width, factor: 2)) == [1])
+    }
+
+    @Test("low resolution changes what is trained, and where it is off nothing is drawn for it")
+    func lowResolutionTraining() throws {
+        func weights(_ probability: Double) throws -> Data {
+            let folder = try TemporaryFolder()
+            var recipe = smallRecipe()
+            recipe.optimisation.epochs = 1
+            recipe.augmentation.lowResolutionProbability = probability
+            recipe.augmentation.lowResolution = probability == 0 ? 3 : 2
+            return try Self.train(recipe, in: folder.path).network.safetensors()
+        }
+        #expect(try weights(1) != weights(0))
     }
 
     @Test("augmentation turns and stretches but never mirrors")
@@ -185,7 +232,17 @@ struct RecipeTests {
             (#"{"optimisation": {"polyPower": 0}}"#, "optimisation.polyPower"),
             (#"{"architecture": {"kind": "res_net"}}"#, "architecture.kind"),
             (#"{"architecture": {"kind": "v_net", "dropout": 0.1}}"#, "architecture.dropout"),
-            (#"{"input": {"columns": 100}}"#, "input.columns"), (#"{"augmentation": {"scale": 0.5}}"#, "augmentation"),
+            (#"{"input": {"columns": 100}}"#, "input.columns"), 
+            (#"{"augmentation": {"scale": 0.5}}"#, "augmentation.scale"),
+            (#"{"augmentation": {"blurMM": -1}}"#, "augmentation.blurMM"),
+            (#"{"augmentation": {"contrast": 50}}"#, "augmentation.contrast"),
+            (#"{"augmentation": {"rotationDegrees": 180}}"#, "augmentation.rotationDegrees"),
+            (#"{"augmentation": {"lowResolutionProbability": 2}}"#, "augmentation.lowResolutionProbability"),
+            (#"{"sampling": {"borderMM": -40}}"#, "sampling.borderMM"),
+            (#"{"sampling": {"borderMM": 1e300}}"#, "sampling.borderMM"),
+            (#"{"sampling": {"caseWeights": {"a": 0}}}"#, "sampling.caseWeights.a"),
+            (#"{"optimisation": {"epochs": 9000000000000000000}}"#, "optimisation.epochs"),
+            (#"{"optimisation": {"warmUpSteps": 9000000000000000000}}"#, "optimisation.warmUpSteps"),
         ]
     )
     func mistakes(_ json: String, _ key: String) {

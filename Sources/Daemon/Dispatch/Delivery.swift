@@ -70,8 +70,9 @@ package struct Delivery {
 
     private func publish(_ source: String, as target: String, _ run: RunRecord) throws {
         do throws(SystemError) { try syscall("rename", path: target) { rename(source, target) } } catch {
-            // Another program took the name meanwhile: the next attempt chooses a new one.
-            if [EEXIST, ENOTEMPTY, ENOTDIR].contains(error.code) {
+            // Another program took the name meanwhile: the next attempt chooses a new one. Or the outbox was mounted anew:
+            // the next attempt copies.
+            if [EEXIST, ENOTEMPTY, ENOTDIR, EXDEV].contains(error.code) {
                 try context.store.forgetDeliverySource(run: run.number)
             }
             throw error
@@ -86,7 +87,7 @@ package struct Delivery {
         let isRefusal = run.verdict == "refused"
         if isRefusal { try writeRefusalFolder(run, folder) }
         var source = isRefusal ? folder.refusalDirectory : folder.directory(of: .export)
-        if try !FileSystemKind.areOnOneDevice(folder.path, outbox) { source = try copy(source, of: run, to: outbox) }
+        if try !FileSystemKind.areOnOneMount(folder.path, outbox) { source = try copy(source, of: run, to: outbox) }
         let name = freeName(for: run.deliveredName, ending: isRefusal ? ".refused" : "", in: outbox)
         try context.store.setDeliverySource(
             source,

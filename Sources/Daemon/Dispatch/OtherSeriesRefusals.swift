@@ -54,7 +54,7 @@ package struct OtherSeriesRefusals {
             .fileIgnored,
             """
             a series of \(other.files) \(other.files == 1 ? "file" : "files"), the first of them number \
-            \(other.firstFile), is not contoured: it is \(modality(other)), no CT; its sender is told
+            \(other.firstFile), is not contoured: it \(isSaidToBeCT(other) ? "holds no CT images" : "is \(modality(other)), no CT"); its sender is told
             """,
             JournalFields(fault: "E_NOT_CT")
         )
@@ -65,9 +65,11 @@ package struct OtherSeriesRefusals {
         return Fault(
             .permanent,
             "E_NOT_CT",
-            "This series is \(modality(other)), and no CT of its study came. contourd contours CT.",
+            isSaidToBeCT(other)
+                ? "This series says that it is CT, but its files are no CT images (CT Image Storage): Secondary Captures, for example, are pictures of images. No CT of its study came."
+                : "This series is \(modality(other)), and no CT of its study came. contourd contours CT.",
             hint: """
-                If a CT was meant: send it, all its images are needed. If this series was sent by mistake, its files can be \
+                If a CT was meant: send its original images, all of them are needed. If this series was sent by mistake, its files can be \
                 removed from the inbox. Where such series are normal, series.other_modalities = "never" in the \
                 configuration keeps contourd quiet about them.
                 """,
@@ -78,6 +80,8 @@ package struct OtherSeriesRefusals {
             ]
         )
     }
+
+    private func isSaidToBeCT(_ other: OtherSeries) -> Bool { other.modality == "CT" }
 
     /// A code string (PS3.5 6.2): nothing else of what a file says there is repeated.
     private func modality(_ other: OtherSeries) -> String {

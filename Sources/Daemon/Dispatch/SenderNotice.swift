@@ -19,7 +19,7 @@ struct SenderNotice {
         let (source, outbox) = (folder.refusalDirectory, context.configuration.folders.outbox)
         let target = "\(outbox)/\(name).refused"
         if Directory.exists(target) { return }
-        if try FileSystemKind.areOnOneDevice(source, outbox) {
+        if try FileSystemKind.areOnOneMount(source, outbox) {
             return try Directory.publish(partial: source, as: target)
         }
         let partial = "\(outbox)/.contourd-\(name).refused.partial"

@@ -53,13 +53,14 @@ package struct DirectRun: Sendable {
     ) -> RunOutcome {
         let start = ContinuousClock.now
         let name = folderName(stack.name, model.description.name)
-        let folder = RunFolder(path: "\(output)/.\(stack.name).work")
+        let folder = RunFolder(path: "\(output)/.\(stack.name)\(Self.workEnding)")
         var outcome = RunOutcome(name: stack.name, output: nil, verdict: .failed, fault: nil, seconds: 0)
         do {
             let lock = try claim(folder)
             defer { withExtendedLifetime(lock) {} }
             for left in try Directory.list(folder.path) { try Directory.remove("\(folder.path)/\(left.name)") }
-            let request = try request(for: stack, references: references)
+            removeLeftovers()
+            let request = try request(for: stack, references: references, revision: freeRevision(of: name))
             try folder.write(request)
             do throws(Fault) {
                 try runStages(in: folder, progress, isCancelled)
@@ -85,7 +86,8 @@ package struct DirectRun: Sendable {
     /// the file system knows no such locks.
     private func claim(_ folder: RunFolder) throws -> FileLock? {
         while true {
-            try Directory.create(folder.path)
+            // What lies in it names the patient.
+            try Directory.create(folder.path, mode: 0o700)
             let lock: FileLock?
             do { lock = try FileLock(folder: folder.path) } catch {
                 if error.code == ENOENT { continue }  // the other one ended between the two calls
@@ -122,10 +124,36 @@ package struct DirectRun: Sendable {
         }
     }
 
-    private func request(for stack: SeriesScan.Stack, references: [String]) throws -> RunRequest {
+    /// Work folders of runs that were killed: theirs are the pixels and the name of a patient, and nobody comes back for
+    /// them.
+    private func removeLeftovers() {
+        // One that cannot be listed, locked or removed is another's; the run at hand does not need it.
+        for entry in (try? Directory.list(output)) ?? [] where entry.kind == .folder {
+            guard entry.name.hasPrefix("."), entry.name.hasSuffix(Self.workEnding) else { continue }
+            let path = "\(output)/\(entry.name)"
+            guard RunFolder(path: path).holdsRequest, let lock = try? FileLock(folder: path) else { continue }
+            withExtendedLifetime(lock) { try? Directory.remove(path) }
+        }
+    }
+
+    /// The first number that no result of this name has; objects of two revisions have UIDs of their own.
+    private func freeRevision(of name: String) -> Int {
+        (1...Self.mostRevisions).first { revision in
+            [name, name + ".refused"].allSatisfy { !Directory.exists("\(output)/\(resultName($0, revision))") }
+        } ?? Self.mostRevisions
+    }
+
+    private func resultName(_ name: String, _ revision: Int) -> String {
+        revision == 1 ? name : "\(name)-r\(revision)"
+    }
+
+    private static let workEnding = ".work"
+    private static let mostRevisions = 9999
+
+    private func request(for stack: SeriesScan.Stack, references: [String], revision: Int) throws -> RunRequest {
         var request = RunRequest(
             seriesNumber: 0,
-            revision: 1,
+            revision: revision,
             dicomFiles: stack.files.map(absolute),
             referenceFiles: references.map(absolute),
             modelDirectory: model.directory,
@@ -150,8 +178,8 @@ package struct DirectRun: Sendable {
     /// Renames to the first free name: NAME, NAME-r2, NAME-r3...
     private func publish(_ folder: String, as name: String) throws(Fault) -> String {
         do {
-            for revision in 1...9999 {
-                let target = "\(output)/\(revision == 1 ? name : "\(name)-r\(revision)")"
+            for revision in 1...Self.mostRevisions {
+                let target = "\(output)/\(resultName(name, revision))"
                 if Directory.exists(target) { continue }
                 try Directory.publish(partial: folder, as: target)
                 return target
@@ -159,7 +187,7 @@ package struct DirectRun: Sendable {
             throw Fault(
                 .operator,
                 "E_OUTPUT_FULL",
-                "The output folder holds 9999 results of this series.",
+                "The output folder holds \(Self.mostRevisions) results of this series.",
                 hint: "Name another output folder."
             )
         } catch { throw classify(error) }

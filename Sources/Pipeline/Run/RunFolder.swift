@@ -26,13 +26,16 @@ package struct RunFolder: Sendable {
     package var faultPath: String { path + "/fault.json" }
     package var refusalDirectory: String { path + "/refused" }
 
+    private var requestPath: String { path + "/request.json" }
+    package var holdsRequest: Bool { Directory.exists(requestPath) }
+
     package func request() throws -> RunRequest {
-        try RunJSON.decode(RunRequest.self, from: Data(contentsOf: URL(fileURLWithPath: path + "/request.json")))
+        try RunJSON.decode(RunRequest.self, from: Data(contentsOf: URL(fileURLWithPath: requestPath)))
     }
 
     package func write(_ request: RunRequest) throws {
         try Directory.create(path)
-        try AtomicFile.write(RunJSON.encode(request), to: path + "/request.json")
+        try AtomicFile.write(RunJSON.encode(request), to: requestPath)
     }
 
     /// The description of the model that the Run used, as `segment` kept it: the package may have changed since.

@@ -125,6 +125,14 @@ private func prepareCases(
         labels: request.labelsDirectory,
         rois: configuration.rois
     )
+    let unknown = configuration.split.unknownNames(among: found.sources.map { ($0.name, $0.patient) })
+    guard unknown.isEmpty else {
+        throw SegmentationError.invalidConfiguration(
+            key: "split.validation",
+            message: "no case or patient is called \(unknown.joined(separator: ", ")); there is "
+                + found.sources.map(\.name).sorted().joined(separator: ", ")
+        )
+    }
     let split = divide(found.sources, configuration)
     found.sources += generatedCases(configuration.generator, rois: configuration.rois)
     let generated = Set(configuration.generator.trainingNames + configuration.generator.validationNames)

@@ -18,6 +18,8 @@ package struct Augmentation: Sendable {
     var noiseHU: Float = 0
     /// Standard deviation, pixels.
     var blur: Float = 0
+    /// How many times as large the pixels were.
+    var coarseness: Float = 1
 
     package enum Truncation: Sendable, Equatable {
         case none
@@ -47,6 +49,10 @@ extension Augmentation {
         if random.happens(c.blurProbability) { blur = Float(random.uniform(0, c.blurMM) / pixel) }
         neighbourScale = random.factor(c.neighbourScale)
         if random.happens(c.truncationProbability) { drawTruncation(input, random: &random) }
+        // Not drawn where it is off: recipes from before it was there give the samples that they gave.
+        if c.lowResolutionProbability > 0, random.happens(c.lowResolutionProbability) {
+            coarseness = Float(random.uniform(1, c.lowResolution))
+        }
     }
 
     private mutating func drawGeometry(
@@ -133,5 +139,27 @@ extension Augmentation {
             return dx * dx + dy * dy > radius * radius
         case .box(let left, let top, let right, let bottom): return x < left || x > right || y < top || y > bottom
         }
+    }
+}
+
+extension AugmentationConfiguration {
+    /// Key and reason of the first value that cannot be; nil when all can.
+    func firstProblem() -> (String, String)? {
+        let probabilities = [
+            ("geometryProbability", geometryProbability), ("intensityProbability", intensityProbability),
+            ("gammaProbability", gammaProbability), ("noiseProbability", noiseProbability),
+            ("blurProbability", blurProbability), ("lowResolutionProbability", lowResolutionProbability),
+            ("truncationProbability", truncationProbability),
+        ]
+        if let wrong = probabilities.first(where: { !(0...1).contains($0.1) }) { return (wrong.0, "0 to 1") }
+        // A quarter turn and more would show the patient as no scanner does.
+        let ranges: [(String, Double, ClosedRange<Double>)] = [
+            ("rotationDegrees", rotationDegrees, 0...60), ("scale", scale, 1...4), ("shiftMM", shiftMM, 0...500),
+            ("elasticMM", elasticMM, 0...50), ("shiftHU", shiftHU, 0...1000), ("contrast", contrast, 0...0.9),
+            ("gamma", gamma, 1...5), ("noiseHU", noiseHU, 0...1000), ("blurMM", blurMM, 0...50),
+            ("lowResolution", lowResolution, 1...8), ("neighbourScale", neighbourScale, 1...10),
+        ]
+        guard let wrong = ranges.first(where: { !$0.2.contains($0.1) }) else { return nil }
+        return (wrong.0, String(format: "%g to %g", wrong.2.lowerBound, wrong.2.upperBound))
     }
 }

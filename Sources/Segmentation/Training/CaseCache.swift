@@ -28,8 +28,10 @@ package struct CaseCache: Sendable {
         let key = SHA256Digest.hex(
             of: Data("\(Self.version) \(source.fingerprint) \(roiCount) \(Self.margin) \(input)".utf8)
         )
-        // A header that cannot be read is made again.
-        if let cached = try? CachedCase(name: source.name, directory: directory), cached.header.key == key {
+        // What cannot be read, or is not what was written, is made again.
+        if let cached = try? CachedCase(name: source.name, directory: directory), cached.header.key == key,
+            cached.isUnchanged
+        {
             return cached
         }
         try write(source.load(), source: source, key: key, threads: threads)
@@ -116,6 +118,9 @@ package struct CachedCase: Sendable {
             )
         }
     }
+
+    /// Whether the voxels still have the digest that they were written with.
+    var isUnchanged: Bool { SHA256Digest.hex(of: bytes) == header.digest }
 
     package var patient: String { header.patient }
     package var sliceCount: Int { header.geometry.dimensions.k }

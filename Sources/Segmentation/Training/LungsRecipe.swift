@@ -35,7 +35,7 @@ extension TrainingConfiguration {
                 codes: ROICodes(category: anatomy, type: lungCode, modifier: sideCode("51440002", "Right and left"))
             )
         ],
-        split: SplitConfiguration(exclude: ["*itkelastix_00*", "*Lung_Dx-A0001*"]),
+        split: SplitConfiguration(),
         optimisation: OptimisationConfiguration(),
         sampling: SamplingConfiguration(),
         augmentation: AugmentationConfiguration(),

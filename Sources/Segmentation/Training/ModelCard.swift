@@ -122,7 +122,9 @@ package struct ModelCard: Sendable {
             return "\(name) Dice \(text(dice)), surface Dice 2 mm \(text(more?.surfaceDice2MM)), "
                 + "precision \(text(more?.precision)), recall \(text(more?.recall))"
         }
-        return " Epoch \(best.number) was the best on the validation cases: \(words.joined(separator: "; "))."
+        let warning =
+            best.meanDice ?? 1 < 0.1 ? " **It has learned nothing that can be used.**" : ""
+        return " Epoch \(best.number) was the best on the validation cases: \(words.joined(separator: "; ")).\(warning)"
     }
 
     private var data: String {
@@ -182,7 +184,10 @@ package struct ModelCard: Sendable {
         for (structure, rows) in Dictionary(grouping: rows, by: \.structure).sorted(by: { $0.key < $1.key }) {
             let cells = ScoreRow.measures.map { measure in
                 let sample = SampleSummary(rows.map(measure.value))
-                return "\(text(sample.median)) (\(text(sample.mean)))"
+                let defined = rows.count { measure.value($0) != nil }
+                // A structure that was not found has no distance: its case must not vanish from the mean without a word.
+                let part = defined == rows.count || defined == 0 ? "" : ", of \(defined)"
+                return "\(text(sample.median)) (\(text(sample.mean))\(part))"
             }
             lines.append("| \(structure) | \(rows.count) | \(cells.joined(separator: " | ")) |")
         }

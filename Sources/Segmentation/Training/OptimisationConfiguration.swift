@@ -108,7 +108,8 @@ package struct OptimisationConfiguration: Codable, Sendable, Equatable {
 
     /// Key and reason of the first value that cannot be; nil when all can.
     func firstProblem() -> (String, String)? {
-        guard epochs >= 1, stepsPerEpoch >= 1 else { return ("epochs", "epochs and steps: at least 1") }
+        guard (1...100_000).contains(epochs) else { return ("epochs", "1 to 100000") }
+        guard (1...1_000_000).contains(stepsPerEpoch) else { return ("stepsPerEpoch", "1 to 1000000") }
         guard (1...64).contains(batchSize) else { return ("batchSize", "1 to 64") }
         guard learningRate > 0, learningRate < 1 else { return ("learningRate", "above 0, below 1") }
         guard (0...1e6).contains(lossSmooth) else { return ("lossSmooth", "0 to 1000000") }
@@ -116,7 +117,7 @@ package struct OptimisationConfiguration: Codable, Sendable, Equatable {
             return ("tverskyAlpha", "alpha and beta: 0 to 10, not both 0")
         }
         guard polyPower > 0, polyPower <= 10 else { return ("polyPower", "above 0, at most 10") }
-        guard warmUpSteps >= 0 else { return ("warmUpSteps", "at least 0") }
+        guard (0...10_000_000).contains(warmUpSteps) else { return ("warmUpSteps", "0 to 10000000") }
         guard gradientNorm >= 0, gradientNorm.isFinite else { return ("gradientNorm", "at least 0") }
         guard validateEvery >= 1 else { return ("validateEvery", "at least 1") }
         guard patience >= 0 else { return ("patience", "at least 0") }

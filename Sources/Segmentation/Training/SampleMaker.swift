@@ -121,6 +121,9 @@ struct SampleMaker: Sendable {
         _ augmentation: Augmentation,
         random: inout SeededRandom
     ) {
+        if augmentation.coarseness > 1 {
+            _ = out.update(from: coarsened(Array(out), width: extent.width, factor: augmentation.coarseness))
+        }
         if augmentation.blur > 0.2 { blur(out, deviation: augmentation.blur) }
         let stack = SliceStack(input: input)
         let window = Float(input.windowHU.upper - input.windowHU.lower)

@@ -79,3 +79,10 @@ extension Split {
         return excluded.contains(name) ? .excluded : nil
     }
 }
+
+extension SplitConfiguration {
+    /// Names of `validation` that no case and no patient has: most likely slips of the pen.
+    package func unknownNames(among cases: [(name: String, patient: String)]) -> [String] {
+        validation.filter { pattern in !cases.contains { matches($0, [pattern]) } }
+    }
+}

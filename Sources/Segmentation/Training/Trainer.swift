@@ -62,7 +62,7 @@ package struct Trainer {
         let sampler = BatchSampler(cases: training, configuration: configuration)
         var clock = EpochClock(doneSteps: session.step, allSteps: plan.totalSteps)
         while history.epochs.count < plan.epochs, !isStale(history) {
-            let epoch = try runEpoch(history.epochs.count + 1, session, sampler, history, &clock)
+            let epoch = try runEpoch(history.epochs.count + 1, session, sampler, &clock)
             let isBest = history.append(epoch)
             if let divergence = history.divergence {
                 throw SegmentationError.diverged(
@@ -97,7 +97,6 @@ package struct Trainer {
         _ number: Int,
         _ session: TrainingSession,
         _ sampler: BatchSampler,
-        _ history: TrainingHistory,
         _ clock: inout EpochClock
     ) throws -> TrainingHistory.Epoch {
         let plan = configuration.optimisation
@@ -110,7 +109,6 @@ package struct Trainer {
         var target = batch(configuration.outputChannels)
         var sum = 0.0
         let first = session.step % plan.stepsPerEpoch
-        let validated = history.epochs.last { !$0.validationDice.isEmpty }
         for index in first..<plan.stepsPerEpoch {
             fill(&input, &target, step: session.step, sampler)
             session.optimizer.learningRate = Float(plan.learningRate(step: session.step))
@@ -124,13 +122,12 @@ package struct Trainer {
                     step: session.step,
                     steps: plan.totalSteps,
                     loss: sum / Double(index - first + 1),
-                    validationDice: validated?.validationDice ?? [:],
-                    validationMeasures: validated?.validationMeasures ?? [:],
                     secondsLeft: clock.secondsLeft
                 )
             )
         }
-        let isValidated = number % plan.validateEvery == 0 || number == plan.epochs
+        try requireFinite(session)
+        let isValidated = isPlanned(number) || number == plan.epochs
         let scores = isValidated ? try validate(session, number) : ValidationScores()
         return TrainingHistory.Epoch(
             number: number,
@@ -167,6 +164,17 @@ package struct Trainer {
         }
     }
 
+    /// The last update of an epoch may be the one that runs away; no loss would show it.
+    private func requireFinite(_ session: TrainingSession) throws {
+        do { _ = try session.network } catch NetworkError.notFiniteParameter(let name) {
+            throw SegmentationError.diverged(
+                step: session.step,
+                message: "\(name) has values that are no numbers",
+                checkpoint: lastGoodCheckpoint
+            )
+        }
+    }
+
     private func validate(_ session: TrainingSession, _ epoch: Int) throws -> ValidationScores {
         guard !validation.isEmpty else { return ValidationScores() }
         let plan = configuration.optimisation
@@ -179,13 +187,28 @@ package struct Trainer {
                 steps: plan.totalSteps
             )
         )
-        return try ValidationScores(
+        let scores = try ValidationScores(
             of: session.network,
             on: validation,
             configuration: configuration,
             threads: threads
         )
+        try progress(
+            TrainingProgress(
+                phase: .validated,
+                epoch: epoch,
+                epochs: plan.epochs,
+                step: session.step,
+                steps: plan.totalSteps,
+                validationDice: scores.dice,
+                validationMeasures: scores.measures
+            )
+        )
+        return scores
     }
+
+    /// The last epoch is validated wherever it stands.
+    private func isPlanned(_ epoch: Int) -> Bool { epoch % configuration.optimisation.validateEvery == 0 }
 
     private func isStale(_ history: TrainingHistory) -> Bool {
         let patience = configuration.optimisation.patience
@@ -209,8 +232,9 @@ package struct Trainer {
         isBest: Bool
     ) throws {
         let state = Checkpoint.State(step: session.step, history: history, identity: identity)
-        // The best first: a kill between both leaves a `last` that makes this epoch again, and the same best.
-        if isBest {
+        // The best first: a kill between both leaves a `last` that makes this epoch again, and the same best. What is best
+        // out of turn is in `last`: a training that goes on needs the former one.
+        if isBest, isPlanned(history.epochs.count) {
             try Checkpoint(tensors: session.network.tensors, state: state).write(to: bestPath)
         }
         try Checkpoint(tensors: session.snapshot, state: state).write(to: lastPath)
@@ -222,13 +246,23 @@ package struct Trainer {
             throw SegmentationError.damagedCheckpoint(path: lastPath, message: reason)
         }
         try session.restore(checkpoint.tensors, step: checkpoint.state.step)
-        return checkpoint.state.history
+        var history = checkpoint.state.history
+        if history.epochs.count < configuration.optimisation.epochs {
+            history.keepPlannedValidations(every: configuration.optimisation.validateEvery)
+        }
+        return history
     }
 
     private func outcome(_ session: TrainingSession, _ history: TrainingHistory) throws -> TrainingOutcome {
         // Without validation the last epoch is what there is.
-        guard history.bestEpoch != nil, let best = try Checkpoint.read(bestPath) else {
+        guard let number = history.bestEpoch, number != history.epochs.count else {
             return TrainingOutcome(network: try session.network, history: history, steps: session.step)
+        }
+        guard let best = try Checkpoint.read(bestPath), best.state.history.bestEpoch == number else {
+            throw SegmentationError.damagedCheckpoint(
+                path: lastPath,
+                message: "best.safetensors beside it, with the weights of its best epoch (\(number)), is missing or another's"
+            )
         }
         let graph = configuration.modelDescription(training: nil).graph
         return TrainingOutcome(

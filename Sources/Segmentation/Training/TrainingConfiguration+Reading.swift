@@ -54,17 +54,13 @@ extension TrainingConfiguration {
         try require(split.folds == 0 || (2...100).contains(split.folds), "split.folds", "0, or 2 to 100")
         try require(split.fold >= 1 && split.fold <= max(1, split.folds), "split.fold", "1 to the number of folds")
         try require((0...1).contains(sampling.foregroundFraction), "sampling.foregroundFraction", "0 to 1")
-        let a = augmentation
-        let probabilities = [
-            a.geometryProbability, a.intensityProbability, a.gammaProbability, a.noiseProbability, a.blurProbability,
-            a.truncationProbability,
-        ]
-        try require(probabilities.allSatisfy { (0...1).contains($0) }, "augmentation", "probabilities from 0 to 1")
-        try require(
-            a.scale >= 1 && a.gamma >= 1 && a.neighbourScale >= 1,
-            "augmentation",
-            "scale, gamma: at least 1"
-        )
+        try require((0...1000).contains(sampling.borderMM), "sampling.borderMM", "0 to 1000")
+        for (pattern, weight) in sampling.caseWeights.sorted(by: { $0.key < $1.key }) {
+            try require(weight > 0 && weight <= 1000, "sampling.caseWeights.\(pattern)", "above 0, at most 1000")
+        }
+        if let (key, message) = augmentation.firstProblem() {
+            throw .invalidConfiguration(key: "augmentation.\(key)", message: message)
+        }
         let g = generator
         try require(g.count >= 0 && g.validationCount >= 0, "generator", "counts: 0 or more")
         try require((64...1024).contains(g.columns), "generator.columns", "64 to 1024")

@@ -142,6 +142,9 @@ package struct AugmentationConfiguration: Codable, Sendable, Equatable {
     package var noiseHU: Double
     package var blurProbability: Double
     package var blurMM: Double
+    package var lowResolutionProbability: Double
+    /// The picture as it is with pixels up to so many times as large (nnU-Net's "simulate low resolution").
+    package var lowResolution: Double
     /// Field of view cut to a circle or a box, or the neighbours missing as at the first and last slice.
     package var truncationProbability: Double
     /// The distance of the neighbour slices is scaled between 1/s and s: thick and thin slices.
@@ -162,6 +165,8 @@ package struct AugmentationConfiguration: Codable, Sendable, Equatable {
         noiseHU: Double = 60,
         blurProbability: Double = 0.2,
         blurMM: Double = 3,
+        lowResolutionProbability: Double = 0.1,
+        lowResolution: Double = 2,
         truncationProbability: Double = 0.15,
         neighbourScale: Double = 1.8
     ) {
@@ -179,6 +184,8 @@ package struct AugmentationConfiguration: Codable, Sendable, Equatable {
         self.noiseHU = noiseHU
         self.blurProbability = blurProbability
         self.blurMM = blurMM
+        self.lowResolutionProbability = lowResolutionProbability
+        self.lowResolution = lowResolution
         self.truncationProbability = truncationProbability
         self.neighbourScale = neighbourScale
     }
@@ -190,6 +197,7 @@ package struct AugmentationConfiguration: Codable, Sendable, Equatable {
         gammaProbability: 0,
         noiseProbability: 0,
         blurProbability: 0,
+        lowResolutionProbability: 0,
         truncationProbability: 0,
         neighbourScale: 1
     )

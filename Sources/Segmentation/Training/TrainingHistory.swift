@@ -38,8 +38,21 @@ package struct TrainingHistory: Codable, Sendable, Equatable {
 
     package var bestDice: Double? { epochs.first { $0.number == bestEpoch }?.meanDice }
 
-    /// Epochs since the best one, counting validated epochs only by their number.
-    package var epochsSinceBest: Int { (epochs.last?.number ?? 0) - (bestEpoch ?? 0) }
+    /// Epochs from the best one to the last that was validated: the others may be better or worse.
+    package var epochsSinceBest: Int {
+        (epochs.last { $0.meanDice != nil }?.number ?? 0) - (bestEpoch ?? 0)
+    }
+
+    /// Leaves out what was validated between the planned epochs, as the last one of a training is: one that has more
+    /// epochs does not have it.
+    package mutating func keepPlannedValidations(every interval: Int) {
+        var planned = TrainingHistory()
+        for var epoch in epochs {
+            if epoch.number % interval != 0 { (epoch.validationDice, epoch.validationMeasures) = ([:], [:]) }
+            _ = planned.append(epoch)
+        }
+        self = planned
+    }
 
     /// Appends an epoch; true when it is the best one so far. Without validation the last epoch is the best.
     package mutating func append(_ epoch: Epoch) -> Bool {
@@ -82,7 +95,7 @@ package struct ValidationMeasures: Codable, Sendable, Equatable {
 
 /// What a training reports while it runs.
 package struct TrainingProgress: Sendable, Equatable {
-    package enum Phase: String, Sendable { case caching, training, validating, finishing }
+    package enum Phase: String, Sendable { case caching, training, validating, validated, finishing }
 
     package var phase: Phase
     package var epoch: Int
@@ -92,6 +105,7 @@ package struct TrainingProgress: Sendable, Equatable {
     package var steps: Int
     /// Mean over the epoch so far.
     package var loss: Double?
+    /// Of this epoch, once it is validated.
     package var validationDice: [String: Double]
     package var validationMeasures: [String: ValidationMeasures]
     package var secondsLeft: Double?

@@ -64,12 +64,12 @@ struct ExplainCommand: ParsableCommand {
     private func tell(_ stacks: [StackExplanation], _ scan: SeriesScan) {
         for stack in stacks { print(stack.text) }
         for reference in scan.references.map(ReferenceExplanation.init) {
-            print("\(reference.path): \(reference.kind) of series \(reference.series.joined(separator: ", "))")
+            print("\(reference.path.printable): \(reference.kind) of series \(reference.series.joined(separator: ", "))")
         }
         for (code, files) in Dictionary(grouping: scan.ignored, by: \.code).sorted(by: { $0.key < $1.key }) {
             let subject = files.count == 1 ? "1 file is" : "\(files.count) files are"
             print("\(subject) used for nothing (\(code)): \(files[0].reason)")
-            for file in allFiles ? files : [] { print("  \(file.path)") }
+            for file in allFiles ? files : [] { print("  \(file.path.printable)") }
         }
         if stacks.isEmpty { print("There is no CT series: nothing would be contoured.") }
     }

@@ -110,7 +110,7 @@ struct InstallationCheck {
         do {
             let others = try [folders.inbox, folders.outbox].filter { path in
                 try Directory.isFolder(path) && Directory.isFolder(folders.state)
-                    && !FileSystemKind.areOnOneDevice(path, folders.state)
+                    && !FileSystemKind.areOnOneMount(path, folders.state)
             }
             guard !others.isEmpty else { return nil }
             return Result(

@@ -38,7 +38,7 @@ struct ShowCommand: ParsableCommand {
         guard case .files(let lines) = try options.ask(.files) else { return }
         if json { return try printJSON(lines) }
         for line in lines {
-            print("\(line.number)  \(line.state)  \(line.inboxPath)\(line.reason.map { "\n    \($0)" } ?? "")")
+            print("\(line.number)  \(line.state)  \(line.inboxPath.printable)\(line.reason.map { "\n    \($0)" } ?? "")")
         }
     }
 
@@ -55,7 +55,7 @@ struct ShowCommand: ParsableCommand {
             let rest = lines.count == 1 || files ? "" : ", for example"
             print("  \(lines.count) \(noun): \(state)\(rest)")
             for line in files ? lines[...] : lines.prefix(1) {
-                print("    \(line.number)  \(line.inboxPath)\(line.reason.map { "  (\($0))" } ?? "")")
+                print("    \(line.number)  \(line.inboxPath.printable)\(line.reason.map { "  (\($0))" } ?? "")")
             }
         }
     }

@@ -103,7 +103,9 @@ extension CommandFailure {
     }
 
     fileprivate func tell(command: String) {
-        FileHandle.standardError.write(Data("\(command): \(description)\n".utf8))
+        // Lists have lines; what else a terminal would obey comes from names of files.
+        let text = description.split(separator: "\n", omittingEmptySubsequences: false).map { String($0).printable }
+        FileHandle.standardError.write(Data("\(command): \(text.joined(separator: "\n"))\n".utf8))
     }
 }
 

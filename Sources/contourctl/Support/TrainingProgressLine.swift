@@ -12,7 +12,8 @@ final class TrainingProgressLine {
         let now = ContinuousClock.now
         if isTerminal {
             guard key != lastKey || now - shownAt > .milliseconds(200) else { return }
-            write("\r\u{1B}[K" + text(progress))
+            // What an epoch came to stays above the line.
+            write("\r\u{1B}[K" + text(progress) + (progress.phase == .validated ? "\n" : ""))
         } else {
             // The last step of an epoch says all that its other steps would.
             let isEpochEnd =
@@ -33,18 +34,17 @@ final class TrainingProgressLine {
         case .caching: return "preparing case \(p.step + 1) of \(p.steps): \(p.item)"
         case .validating: return "validating epoch \(p.epoch)"
         case .finishing: return p.item.isEmpty ? "writing the model package" : "scoring \(p.item)"
-        case .training: break
-        }
-        var parts = ["epoch \(p.epoch) of \(p.epochs), step \(p.step) of \(p.steps)"]
-        if let loss = p.loss { parts.append(String(format: "loss %.4f", loss)) }
-        if !p.validationDice.isEmpty {
+        case .validated:
             let dice = p.validationDice.sorted { $0.key < $1.key }.map {
                 let surface = p.validationMeasures[$0.key]?.surfaceDice2MM
                 return "\($0.key) \(String(format: "%.4f", $0.value))"
                     + (surface.map { String(format: " (%.4f)", $0) } ?? "")
             }
-            parts.append("validation Dice (surface Dice 2 mm) " + dice.joined(separator: " "))
+            return "epoch \(p.epoch) of \(p.epochs), validation Dice (surface Dice 2 mm) " + dice.joined(separator: " ")
+        case .training: break
         }
+        var parts = ["epoch \(p.epoch) of \(p.epochs), step \(p.step) of \(p.steps)"]
+        if let loss = p.loss { parts.append(String(format: "loss %.4f", loss)) }
         if let seconds = p.secondsLeft { parts.append(duration(seconds) + " left") }
         return parts.joined(separator: ", ")
     }
