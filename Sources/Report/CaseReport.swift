@@ -75,6 +75,8 @@ package struct CaseReport: Codable, Sendable {
         package var volumeML: Double
         /// 0...1, see the model card; nil for derived structures.
         package var confidence: Double?
+        /// Mean width of the band in which the network is unsure, mm; nil when not found, and for derived structures.
+        package var edgeUncertaintyMM: Double?
         package var meanHU: Double?
         package var components: Int
         /// Smallest and largest slice (0-based, ascending along the slice normal); nil when not found.
@@ -104,6 +106,7 @@ package struct CaseReport: Codable, Sendable {
             color: [Int],
             volumeML: Double,
             confidence: Double?,
+            edgeUncertaintyMM: Double? = nil,
             meanHU: Double?,
             components: Int,
             firstSlice: Int?,
@@ -125,6 +128,7 @@ package struct CaseReport: Codable, Sendable {
             self.color = color
             self.volumeML = volumeML
             self.confidence = confidence
+            self.edgeUncertaintyMM = edgeUncertaintyMM
             self.meanHU = meanHU
             self.components = components
             self.firstSlice = firstSlice

@@ -92,6 +92,7 @@ func report(everyText text: String, verdict: CaseReport.Verdict = .review) -> Ca
         color: [1, 2, 3],
         volumeML: 1234.5,
         confidence: 0.987,
+        edgeUncertaintyMM: 0.41,
         meanHU: -812.3,
         components: 1,
         firstSlice: 3,

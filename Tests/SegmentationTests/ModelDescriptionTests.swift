@@ -102,6 +102,19 @@ struct ModelDescriptionTests {
         #expect(union?.key == "derivedROIs[0].union")
     }
 
+    @Test("a limit of the uncertain edge is a number above 0, and may be left out", arguments: [-0.5, 0, 0.4])
+    func uncertainEdge(_ limit: Double) throws {
+        let problem = try Self.problem {
+            var rois = $0["rois"] as! [[String: Any]]
+            var plausibility = rois[1]["plausibility"] as! [String: Any]
+            plausibility["maximumEdgeUncertaintyMM"] = limit
+            rois[1]["plausibility"] = plausibility
+            $0["rois"] = rois
+        }
+        #expect(problem?.key == (limit > 0 ? nil : "rois[1].plausibility.maximumEdgeUncertaintyMM"))
+        #expect(Self.description.rois[1].plausibility.maximumEdgeUncertaintyMM == nil)
+    }
+
     @Test("text that is no JSON is refused")
     func noJSON() {
         #expect(throws: SegmentationError.self) {

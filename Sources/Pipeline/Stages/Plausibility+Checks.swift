@@ -26,6 +26,7 @@ extension PlausibilityJudge {
             },
             expected.symmetry.flatMap { symmetryCheck($0, of: roi, isCut: isCut) },
             zip(expected.reviewConfidence, report.confidence).map { confidenceCheck($0, $1) },
+            zip(expected.maximumEdgeUncertaintyMM, report.edgeUncertaintyMM).map { uncertaintyCheck($0, $1) },
             atMost("slices skipped", measured.skippedSlices, expected.maximumSkippedSlices ?? 0),
             edgeCheck(measured, limitMM2: expected.maximumEdgeContactMM2 ?? 0),
         ].compactMap { $0 }
@@ -69,6 +70,15 @@ extension PlausibilityJudge {
             value: "\((confidence * 100).rounded() / 100)",
             expected: "at least \(limit)",
             passed: confidence >= limit
+        )
+    }
+
+    private func uncertaintyCheck(_ limit: Double, _ width: Double) -> CaseReport.PlausibilityCheck {
+        .init(
+            name: "uncertain edge",
+            value: "\((width * 1000).rounded() / 1000) mm",
+            expected: "at most \(limit) mm",
+            passed: width <= limit
         )
     }
 

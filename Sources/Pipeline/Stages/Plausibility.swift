@@ -22,6 +22,7 @@ struct PlausibilityJudge {
         var report = skeleton(roi.name, color: roi.color, measured)
         report.found = result?.found ?? false
         report.confidence = result?.confidence
+        report.edgeUncertaintyMM = result?.edgeUncertaintyMM
         report.meanHU = result?.meanHU
         report.components = result?.components ?? 0
         if report.found {

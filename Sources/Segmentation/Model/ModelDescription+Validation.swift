@@ -154,6 +154,9 @@ extension ROIDescription {
         guard ranges.allSatisfy({ $0.map { $0.lower <= $0.upper } ?? true }) else {
             return .init(key: "\(path).plausibility", message: "the lower end of a range is above the upper")
         }
+        guard plausibility.maximumEdgeUncertaintyMM ?? 1 > 0 else {
+            return .init(key: "\(path).plausibility.maximumEdgeUncertaintyMM", message: "more than 0 mm")
+        }
         let knots = confidence?.knots ?? []
         guard zip(knots, knots.dropFirst()).allSatisfy({ $0.raw < $1.raw }) else {
             return .init(key: "\(path).confidence.knots", message: "must rise in raw")

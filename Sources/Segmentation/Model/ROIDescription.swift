@@ -146,6 +146,8 @@ package struct Plausibility: Codable, Sendable, Equatable {
     package var maximumEdgeContactMM2: Double?
     /// Confidence below this asks for review.
     package var reviewConfidence: Double?
+    /// `StructureResult.edgeUncertaintyMM` above this asks for review.
+    package var maximumEdgeUncertaintyMM: Double?
 
     /// How large a structure is in comparison with its counterpart on the other side.
     package struct Symmetry: Codable, Sendable, Equatable {
@@ -172,7 +174,8 @@ package struct Plausibility: Codable, Sendable, Equatable {
         symmetry: Symmetry? = nil,
         maximumSkippedSlices: Int? = nil,
         maximumEdgeContactMM2: Double? = nil,
-        reviewConfidence: Double? = nil
+        reviewConfidence: Double? = nil,
+        maximumEdgeUncertaintyMM: Double? = nil
     ) {
         self.volumeML = volumeML
         self.meanHU = meanHU
@@ -186,6 +189,7 @@ package struct Plausibility: Codable, Sendable, Equatable {
         self.maximumSkippedSlices = maximumSkippedSlices
         self.maximumEdgeContactMM2 = maximumEdgeContactMM2
         self.reviewConfidence = reviewConfidence
+        self.maximumEdgeUncertaintyMM = maximumEdgeUncertaintyMM
     }
 }
 
