@@ -78,6 +78,8 @@ package struct CaseReport: Codable, Sendable {
         /// Mean width of the band in which the network is unsure, mm; nil when not found, and for derived structures.
         package var edgeUncertaintyMM: Double?
         package var meanHU: Double?
+        /// Part that its largest connected piece of plain air takes up; nil when not found, and for derived structures.
+        package var airPocketFraction: Double?
         package var components: Int
         /// Smallest and largest slice (0-based, ascending along the slice normal); nil when not found.
         package var firstSlice: Int?
@@ -108,6 +110,7 @@ package struct CaseReport: Codable, Sendable {
             confidence: Double?,
             edgeUncertaintyMM: Double? = nil,
             meanHU: Double?,
+            airPocketFraction: Double? = nil,
             components: Int,
             firstSlice: Int?,
             lastSlice: Int?,
@@ -130,6 +133,7 @@ package struct CaseReport: Codable, Sendable {
             self.confidence = confidence
             self.edgeUncertaintyMM = edgeUncertaintyMM
             self.meanHU = meanHU
+            self.airPocketFraction = airPocketFraction
             self.components = components
             self.firstSlice = firstSlice
             self.lastSlice = lastSlice

@@ -68,7 +68,8 @@ struct PlausibilityTests {
         let names = Set(plain.left.checks.map(\.name))
         #expect(
             names.isSuperset(of: [
-                "volume", "extent", "mean HU", "spread of HU", "components", "holes", "side",
+                "volume", "extent", "mean HU", "spread of HU", "largest pocket of plain air", "components", "holes",
+                "side",
                 "distance from the middle",
                 "confidence", "uncertain edge", "slices skipped", "edge of the picture",
             ])
@@ -143,6 +144,28 @@ struct PlausibilityTests {
         description.rois[0].plausibility.maximumEdgeUncertaintyMM = nil
         try StrictJSON.encode(description).write(to: URL(fileURLWithPath: path))
         #expect(try judged(bench, run) { _ in }.left.check("uncertain edge") == nil)
+    }
+
+    @Test("a pocket of plain air is shown beside its limit and asks for review")
+    func airPocket() throws {
+        let bench = try Workbench()
+        let images = try SmallPhantom.write(5, to: bench.folder.file("in"), withTruth: false)
+        let run = try bench.prepare("a", images: images)
+        try bench.runStages(run, [.resample, .segment])
+        let path = run.directory(of: .segment) + "/segmentation.json"
+        var facts = try #require(try JSONSerialization.jsonObject(with: contents(path)) as? [String: Any])
+        var structures = try #require(facts["structures"] as? [[String: Any]])
+        structures[0]["airPocketFraction"] = 0.0312
+        structures[1]["airPocketFraction"] = 0.03
+        facts["structures"] = structures
+        try JSONSerialization.data(withJSONObject: facts).write(to: URL(fileURLWithPath: path))
+        let result = try judged(bench, run) { _ in }
+        #expect(result.right.check("largest pocket of plain air")?.passed == true)
+        #expect(
+            result.complaints.filter { $0.contains("air") } == [
+                "Lung_L: largest pocket of plain air is 3.1 % of it, expected at most 3.0 %."
+            ]
+        )
     }
 
     private func ratio(_ structure: Structure) -> Double {

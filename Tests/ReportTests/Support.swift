@@ -94,6 +94,7 @@ func report(everyText text: String, verdict: CaseReport.Verdict = .review) -> Ca
         confidence: 0.987,
         edgeUncertaintyMM: 0.41,
         meanHU: -812.3,
+        airPocketFraction: 0.012,
         components: 1,
         firstSlice: 3,
         lastSlice: 17,

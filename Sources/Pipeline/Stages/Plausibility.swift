@@ -24,6 +24,7 @@ struct PlausibilityJudge {
         report.confidence = result?.confidence
         report.edgeUncertaintyMM = result?.edgeUncertaintyMM
         report.meanHU = result?.meanHU
+        report.airPocketFraction = result?.airPocketFraction
         report.components = result?.components ?? 0
         if report.found {
             report.holes = holes(of: roi.label, measured, in: labels)

@@ -11,6 +11,8 @@ struct Measurement: Sendable, Equatable {
     var scoreSum = 0.0
     var huSum = 0.0
     var airSamples = 0
+    /// Pixels in its largest connected piece of plain air, see `airPockets`.
+    var pocketSamples = 0
     /// Sum of `p * (1 - p)` over all pixels of the model's grid, times the volume of one, mm^3.
     var doubtMM3 = 0.0
     /// Area of the structure's surface, mm^2; see `surfaceAreas`.
@@ -22,6 +24,7 @@ struct Measurement: Sendable, Equatable {
     var meanScore: Double? { samples > 0 ? scoreInside / Double(samples) : nil }
     var meanHU: Double? { samples > 0 ? huSum / Double(samples) : nil }
     var airFraction: Double? { samples > 0 ? Double(airSamples) / Double(samples) : nil }
+    var airPocketFraction: Double? { samples > 0 ? Double(pocketSamples) / Double(samples) : nil }
 
     /// The Dice that the scores promise when they are taken as probabilities.
     var expectedDice: Double {
@@ -48,6 +51,7 @@ func measureStructures(
     for label in labels.voxels where label > 0 { result[Int(label) - 1].voxels += 1 }
     let model = scores.geometry
     let ct = labels.geometry
+    var onModel = Volume<UInt8>(geometry: model, repeating: 0)
     for k in 0..<model.dimensions.k {
         let lattice = Lattice(from: model, slice: k, to: ct)
         for j in 0..<model.dimensions.j {
@@ -60,6 +64,7 @@ func measureStructures(
                 }
                 let label = nearestLabel(labels, lattice.point(i, j))
                 guard label > 0 else { continue }
+                onModel.voxels[n] = label
                 let channel = Int(label) - 1
                 result[channel].samples += 1
                 result[channel].scoreInside += Double(scores.scores[channel][n])
@@ -69,7 +74,9 @@ func measureStructures(
         }
     }
     let areas = surfaceAreas(of: labels, count: count)
+    let pockets = airPockets(in: onModel, input: input, count: count)
     for channel in 0..<count {
+        result[channel].pocketSamples = pockets[channel]
         result[channel].doubtMM3 *= model.voxelVolumeMM3
         result[channel].surfaceMM2 = areas[channel]
     }

@@ -89,6 +89,7 @@ extension StructureResult {
         confidence = measured.voxels == 0 ? 0 : min(max(roi.confidence?(raw) ?? raw, 0), 1)
         meanHU = measured.meanHU
         airFraction = measured.airFraction
+        airPocketFraction = measured.airPocketFraction
         edgeUncertaintyMM = measured.edgeUncertaintyMM
         self.components = components
         self.droppedML = droppedML
@@ -100,7 +101,8 @@ extension StructureResult {
         copy.found = false
         copy.droppedML += volumeML
         (copy.voxelCount, copy.volumeML, copy.components, copy.confidence) = (0, 0, 0, 0)
-        (copy.meanScore, copy.meanHU, copy.airFraction, copy.edgeUncertaintyMM) = (nil, nil, nil, nil)
+        (copy.meanScore, copy.meanHU, copy.edgeUncertaintyMM) = (nil, nil, nil)
+        (copy.airFraction, copy.airPocketFraction) = (nil, nil)
         return copy
     }
 }

@@ -157,6 +157,9 @@ extension ROIDescription {
         guard plausibility.maximumEdgeUncertaintyMM ?? 1 > 0 else {
             return .init(key: "\(path).plausibility.maximumEdgeUncertaintyMM", message: "more than 0 mm")
         }
+        guard (0...1).contains(plausibility.maximumAirPocketFraction ?? 0) else {
+            return .init(key: "\(path).plausibility.maximumAirPocketFraction", message: "0 to 1")
+        }
         let knots = confidence?.knots ?? []
         guard zip(knots, knots.dropFirst()).allSatisfy({ $0.raw < $1.raw }) else {
             return .init(key: "\(path).confidence.knots", message: "must rise in raw")

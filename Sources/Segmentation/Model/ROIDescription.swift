@@ -148,6 +148,8 @@ package struct Plausibility: Codable, Sendable, Equatable {
     package var reviewConfidence: Double?
     /// `StructureResult.edgeUncertaintyMM` above this asks for review.
     package var maximumEdgeUncertaintyMM: Double?
+    /// Part of the structure that its largest connected piece of plain air may take up.
+    package var maximumAirPocketFraction: Double?
 
     /// How large a structure is in comparison with its counterpart on the other side.
     package struct Symmetry: Codable, Sendable, Equatable {
@@ -175,7 +177,8 @@ package struct Plausibility: Codable, Sendable, Equatable {
         maximumSkippedSlices: Int? = nil,
         maximumEdgeContactMM2: Double? = nil,
         reviewConfidence: Double? = nil,
-        maximumEdgeUncertaintyMM: Double? = nil
+        maximumEdgeUncertaintyMM: Double? = nil,
+        maximumAirPocketFraction: Double? = nil
     ) {
         self.volumeML = volumeML
         self.meanHU = meanHU
@@ -190,6 +193,7 @@ package struct Plausibility: Codable, Sendable, Equatable {
         self.maximumEdgeContactMM2 = maximumEdgeContactMM2
         self.reviewConfidence = reviewConfidence
         self.maximumEdgeUncertaintyMM = maximumEdgeUncertaintyMM
+        self.maximumAirPocketFraction = maximumAirPocketFraction
     }
 }
 

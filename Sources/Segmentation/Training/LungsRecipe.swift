@@ -91,7 +91,9 @@ extension TrainingConfiguration {
                     to: other,
                     volumeRatio: side == .left ? ClosedInterval(0.5, 1.25) : ClosedInterval(0.8, 2)
                 ),
-                reviewConfidence: 0.9
+                reviewConfidence: 0.9,
+                // Bullae of emphysema take up less; a pneumothorax that the network took for lung more.
+                maximumAirPocketFraction: 0.03
             )
         )
     }
