@@ -2,7 +2,7 @@ extension TrainingConfiguration {
     /// The built-in recipe: both lungs, which every other recipe starts from.
     package static let lungs = TrainingConfiguration(
         name: "lungs",
-        version: "1.0.0",
+        version: "1.1.0",
         summary: "Left and right lung on CT of adults.",
         demonstration: false,
         architecture: .customUNet(CustomUNet(filters: 12, layers: 4, dropout: 0.1)),
@@ -80,7 +80,7 @@ extension TrainingConfiguration {
             plausibility: Plausibility(
                 volumeML: ClosedInterval(700, 4500),
                 meanHU: ClosedInterval(-920, -500),
-                spreadHU: ClosedInterval(60, 320),
+                spreadHU: ClosedInterval(60, 340),
                 extentMM: ClosedInterval(140, 360),
                 maximumComponents: 1,
                 maximumHoles: 20,
