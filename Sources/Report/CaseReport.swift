@@ -75,7 +75,11 @@ package struct CaseReport: Codable, Sendable {
         package var volumeML: Double
         /// 0...1, see the model card; nil for derived structures.
         package var confidence: Double?
+        /// Mean width of the band in which the network is unsure, mm; nil when not found, and for derived structures.
+        package var edgeUncertaintyMM: Double?
         package var meanHU: Double?
+        /// Part that its largest connected piece of plain air takes up; nil when not found, and for derived structures.
+        package var airPocketFraction: Double?
         package var components: Int
         /// Smallest and largest slice (0-based, ascending along the slice normal); nil when not found.
         package var firstSlice: Int?
@@ -104,7 +108,9 @@ package struct CaseReport: Codable, Sendable {
             color: [Int],
             volumeML: Double,
             confidence: Double?,
+            edgeUncertaintyMM: Double? = nil,
             meanHU: Double?,
+            airPocketFraction: Double? = nil,
             components: Int,
             firstSlice: Int?,
             lastSlice: Int?,
@@ -125,7 +131,9 @@ package struct CaseReport: Codable, Sendable {
             self.color = color
             self.volumeML = volumeML
             self.confidence = confidence
+            self.edgeUncertaintyMM = edgeUncertaintyMM
             self.meanHU = meanHU
+            self.airPocketFraction = airPocketFraction
             self.components = components
             self.firstSlice = firstSlice
             self.lastSlice = lastSlice

@@ -8,11 +8,15 @@ func structureTables(_ report: CaseReport) -> String {
         return [
             "\(swatch(structure)) \(escaped(structure.name))\(structure.derived ? " (union)" : "")",
             structure.found ? "yes" : "<strong>not found</strong>", number(structure.volumeML, digits: 0),
-            number(structure.confidence, digits: 2), number(structure.meanHU, digits: 0), "\(structure.components)",
+            number(structure.confidence, digits: 2), number(structure.edgeUncertaintyMM, digits: 2),
+            number(structure.meanHU, digits: 0), "\(structure.components)",
             slices ?? "&ndash;", number(structure.rtStructureSetRoundTripDice, digits: 5),
         ]
     }
-    let head = ["Structure", "Found", "Volume, mL", "Confidence", "Mean HU", "Pieces", "Slices", "Read back (Dice)"]
+    let head = [
+        "Structure", "Found", "Volume, mL", "Confidence", "Uncertain edge, mm", "Mean HU", "Pieces", "Slices",
+        "Read back (Dice)",
+    ]
     return "<section><h2>Structures</h2>\(structureTable(head, rows))\(plausibility(report))</section>"
 }
 

@@ -2,6 +2,7 @@ import Foundation
 import Imaging
 import Pipeline
 import Platform
+import Segmentation
 import Testing
 
 /// Label maps that were changed by hand are judged by the ranges of the model package.
@@ -67,9 +68,10 @@ struct PlausibilityTests {
         let names = Set(plain.left.checks.map(\.name))
         #expect(
             names.isSuperset(of: [
-                "volume", "extent", "mean HU", "spread of HU", "components", "holes", "side",
+                "volume", "extent", "mean HU", "spread of HU", "largest pocket of plain air", "components", "holes",
+                "side",
                 "distance from the middle",
-                "confidence", "slices skipped", "edge of the picture",
+                "confidence", "uncertain edge", "slices skipped", "edge of the picture",
             ])
         )
         #expect(plain.left.checks.allSatisfy { !$0.value.isEmpty && !$0.expected.isEmpty })
@@ -119,6 +121,51 @@ struct PlausibilityTests {
         let (before, after) = (ratio(whole.left), ratio(halved.left))
         #expect(before > 0.3 && abs(after - before / 2) < 0.12 * before, "\(before), \(after)")
         #expect(halved.left.check("symmetry")?.expected == "0.5 to 1.25 times")
+    }
+
+    @Test("an uncertain edge is shown beside its limit, and told once: by the finding of segment")
+    func uncertainEdge() throws {
+        let bench = try Workbench()
+        let images = try SmallPhantom.write(5, to: bench.folder.file("in"), withTruth: false)
+        let run = try bench.prepare("a", images: images)
+        try bench.runStages(run, [.resample, .segment])
+        let usual = try #require(try judged(bench, run) { _ in }.left.check("uncertain edge"))
+        let width = try #require(Double(usual.value.split(separator: " ").first ?? ""))
+        #expect(width > 0 && width < 50 && usual.expected == "at most 50.0 mm" && usual.passed)
+
+        var description = bench.model.description
+        description.rois[0].plausibility.maximumEdgeUncertaintyMM = 0.001
+        let path = run.directory(of: .segment) + "/model.json"
+        try StrictJSON.encode(description).write(to: URL(fileURLWithPath: path))
+        let strict = try judged(bench, run) { _ in }
+        #expect(strict.left.check("uncertain edge")?.passed == false)
+        #expect(!strict.complaints.contains { $0.contains("uncertain edge") })
+
+        description.rois[0].plausibility.maximumEdgeUncertaintyMM = nil
+        try StrictJSON.encode(description).write(to: URL(fileURLWithPath: path))
+        #expect(try judged(bench, run) { _ in }.left.check("uncertain edge") == nil)
+    }
+
+    @Test("a pocket of plain air is shown beside its limit and asks for review")
+    func airPocket() throws {
+        let bench = try Workbench()
+        let images = try SmallPhantom.write(5, to: bench.folder.file("in"), withTruth: false)
+        let run = try bench.prepare("a", images: images)
+        try bench.runStages(run, [.resample, .segment])
+        let path = run.directory(of: .segment) + "/segmentation.json"
+        var facts = try #require(try JSONSerialization.jsonObject(with: contents(path)) as? [String: Any])
+        var structures = try #require(facts["structures"] as? [[String: Any]])
+        structures[0]["airPocketFraction"] = 0.0312
+        structures[1]["airPocketFraction"] = 0.03
+        facts["structures"] = structures
+        try JSONSerialization.data(withJSONObject: facts).write(to: URL(fileURLWithPath: path))
+        let result = try judged(bench, run) { _ in }
+        #expect(result.right.check("largest pocket of plain air")?.passed == true)
+        #expect(
+            result.complaints.filter { $0.contains("air") } == [
+                "Lung_L: largest pocket of plain air is 3.1 % of it, expected at most 3.0 %."
+            ]
+        )
     }
 
     private func ratio(_ structure: Structure) -> Double {

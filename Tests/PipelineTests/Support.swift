@@ -95,6 +95,7 @@ enum SmallModel {
             validateEvery: 8
         )
         recipe.augmentation.geometryProbability = 0
+        for index in recipe.rois.indices { recipe.rois[index].roi.plausibility.maximumEdgeUncertaintyMM = 50 }
         recipe.split = SplitConfiguration(validation: ["validation"])
         return recipe
     }

@@ -102,6 +102,27 @@ struct ModelDescriptionTests {
         #expect(union?.key == "derivedROIs[0].union")
     }
 
+    @Test("limits of the uncertain edge and of pockets of air are numbers in their range, and may be left out")
+    func limits() throws {
+        func problem(_ key: String, _ limit: Double?) throws -> String? {
+            try Self.problem {
+                var rois = $0["rois"] as! [[String: Any]]
+                var plausibility = rois[1]["plausibility"] as! [String: Any]
+                plausibility[key] = limit
+                rois[1]["plausibility"] = plausibility
+                $0["rois"] = rois
+            }?.key
+        }
+        for (key, good, bad) in [
+            ("maximumEdgeUncertaintyMM", [0.4, 3], [-0.5, 0]),
+            ("maximumAirPocketFraction", [0, 0.03, 1], [-0.1, 1.1]),
+        ] {
+            #expect(try problem(key, nil) == nil)
+            for limit in good { #expect(try problem(key, limit) == nil) }
+            for limit in bad { #expect(try problem(key, limit) == "rois[1].plausibility.\(key)") }
+        }
+    }
+
     @Test("text that is no JSON is refused")
     func noJSON() {
         #expect(throws: SegmentationError.self) {

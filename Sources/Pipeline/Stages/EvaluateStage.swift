@@ -289,7 +289,8 @@ struct EvaluateStage: Stage {
             )
         }
         let failed = structures.flatMap { structure in
-            structure.checks.filter { !$0.passed && $0.name != "confidence" }.map { check in
+            // What the network is unsure about is among the findings of `segment`.
+            structure.checks.filter { !$0.passed && !["confidence", "uncertain edge"].contains($0.name) }.map { check in
                 CaseReport.Finding(
                     severity: .review,
                     code: "W_IMPLAUSIBLE",

@@ -18,6 +18,7 @@ extension PlausibilityJudge {
             },
             zip(expected.meanHU, report.meanHU).map { within("mean HU", $1, $0, unit: "HU") },
             zip(expected.spreadHU, report.spreadHU).map { within("spread of HU", $1, $0, unit: "HU") },
+            zip(expected.maximumAirPocketFraction, report.airPocketFraction).map { pocketCheck($0, $1) },
             expected.maximumComponents.map { atMost("components", report.components, $0) },
             zip(expected.maximumHoles, report.holes).map { atMost("holes", $1, $0) },
             zip(expected.side, report.centroidMM?.first).map { sideCheck($0, offsetMM: $1 - facts.bodyCentreX) },
@@ -26,6 +27,7 @@ extension PlausibilityJudge {
             },
             expected.symmetry.flatMap { symmetryCheck($0, of: roi, isCut: isCut) },
             zip(expected.reviewConfidence, report.confidence).map { confidenceCheck($0, $1) },
+            zip(expected.maximumEdgeUncertaintyMM, report.edgeUncertaintyMM).map { uncertaintyCheck($0, $1) },
             atMost("slices skipped", measured.skippedSlices, expected.maximumSkippedSlices ?? 0),
             edgeCheck(measured, limitMM2: expected.maximumEdgeContactMM2 ?? 0),
         ].compactMap { $0 }
@@ -69,6 +71,25 @@ extension PlausibilityJudge {
             value: "\((confidence * 100).rounded() / 100)",
             expected: "at least \(limit)",
             passed: confidence >= limit
+        )
+    }
+
+    private func uncertaintyCheck(_ limit: Double, _ width: Double) -> CaseReport.PlausibilityCheck {
+        .init(
+            name: "uncertain edge",
+            value: "\((width * 1000).rounded() / 1000) mm",
+            expected: "at most \(limit) mm",
+            passed: width <= limit
+        )
+    }
+
+    private func pocketCheck(_ limit: Double, _ part: Double) -> CaseReport.PlausibilityCheck {
+        func percent(_ part: Double) -> String { "\((part * 1000).rounded() / 10) %" }
+        return .init(
+            name: "largest pocket of plain air",
+            value: "\(percent(part)) of it",
+            expected: "at most \(percent(limit))",
+            passed: part <= limit
         )
     }
 

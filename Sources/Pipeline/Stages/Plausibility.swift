@@ -22,7 +22,9 @@ struct PlausibilityJudge {
         var report = skeleton(roi.name, color: roi.color, measured)
         report.found = result?.found ?? false
         report.confidence = result?.confidence
+        report.edgeUncertaintyMM = result?.edgeUncertaintyMM
         report.meanHU = result?.meanHU
+        report.airPocketFraction = result?.airPocketFraction
         report.components = result?.components ?? 0
         if report.found {
             report.holes = holes(of: roi.label, measured, in: labels)

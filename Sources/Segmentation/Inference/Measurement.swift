@@ -11,6 +11,12 @@ struct Measurement: Sendable, Equatable {
     var scoreSum = 0.0
     var huSum = 0.0
     var airSamples = 0
+    /// Pixels in its largest connected piece of plain air, see `airPockets`.
+    var pocketSamples = 0
+    /// Sum of `p * (1 - p)` over all pixels of the model's grid, times the volume of one, mm^3.
+    var doubtMM3 = 0.0
+    /// Area of the structure's surface, mm^2; see `surfaceAreas`.
+    var surfaceMM2 = 0.0
 
     /// Below this a pixel of the model is plain air, HU: even emphysema averages higher over a model's pixel.
     static let airHU: Float = -980
@@ -18,12 +24,18 @@ struct Measurement: Sendable, Equatable {
     var meanScore: Double? { samples > 0 ? scoreInside / Double(samples) : nil }
     var meanHU: Double? { samples > 0 ? huSum / Double(samples) : nil }
     var airFraction: Double? { samples > 0 ? Double(airSamples) / Double(samples) : nil }
+    var airPocketFraction: Double? { samples > 0 ? Double(pocketSamples) / Double(samples) : nil }
 
     /// The Dice that the scores promise when they are taken as probabilities.
     var expectedDice: Double {
         let sum = scoreSum + Double(samples)
         return sum > 0 ? 2 * scoreInside / sum : 0
     }
+
+    /// Mean width of the band in which the network is unsure, mm. Across a sharp edge `p` leaps and the sum is small;
+    /// across one where `p` falls like a logistic curve it is the scale of that curve. Unlike the expected Dice it does
+    /// not depend on how large the structure is.
+    var edgeUncertaintyMM: Double? { surfaceMM2 > 0 ? doubtMM3 / surfaceMM2 : nil }
 }
 
 /// Measures every structure of a label map against the scores and the HU of the network's input.
@@ -39,14 +51,20 @@ func measureStructures(
     for label in labels.voxels where label > 0 { result[Int(label) - 1].voxels += 1 }
     let model = scores.geometry
     let ct = labels.geometry
+    var onModel = Volume<UInt8>(geometry: model, repeating: 0)
     for k in 0..<model.dimensions.k {
         let lattice = Lattice(from: model, slice: k, to: ct)
         for j in 0..<model.dimensions.j {
             for i in 0..<model.dimensions.i {
                 let n = i + model.dimensions.i * (j + model.dimensions.j * k)
-                for channel in 0..<count { result[channel].scoreSum += Double(scores.scores[channel][n]) }
+                for channel in 0..<count {
+                    let score = Double(scores.scores[channel][n])
+                    result[channel].scoreSum += score
+                    result[channel].doubtMM3 += score * (1 - score)
+                }
                 let label = nearestLabel(labels, lattice.point(i, j))
                 guard label > 0 else { continue }
+                onModel.voxels[n] = label
                 let channel = Int(label) - 1
                 result[channel].samples += 1
                 result[channel].scoreInside += Double(scores.scores[channel][n])
@@ -55,7 +73,42 @@ func measureStructures(
             }
         }
     }
+    let areas = surfaceAreas(of: labels, count: count)
+    let pockets = airPockets(in: onModel, input: input, count: count)
+    for channel in 0..<count {
+        result[channel].pocketSamples = pockets[channel]
+        result[channel].doubtMM3 *= model.voxelVolumeMM3
+        result[channel].surfaceMM2 = areas[channel]
+    }
     return result
+}
+
+/// Area of the faces between the voxels of each structure and those of others, mm^2; label 1 comes first.
+///
+/// A face on the edge of the grid is none: where the scan cuts a structure, the network decided no edge.
+func surfaceAreas(of labels: Volume<UInt8>, count: Int) -> [Double] {
+    let d = labels.geometry.dimensions
+    let spacing = labels.geometry.spacing
+    var areas = [Double](repeating: 0, count: 256)
+    labels.voxels.withUnsafeBufferPointer { voxels in
+        for (step, first, area) in [
+            (1, SIMD3(1, 0, 0), spacing.y * spacing.z), (d.i, SIMD3(0, 1, 0), spacing.x * spacing.z),
+            (d.i * d.j, SIMD3(0, 0, 1), spacing.x * spacing.y),
+        ] {
+            var faces = [Int](repeating: 0, count: 256)
+            for k in first.z..<d.k {
+                for j in first.y..<d.j {
+                    let row = d.i * (j + d.j * k)
+                    for n in row + first.x..<row + d.i where voxels[n] != voxels[n - step] {
+                        faces[Int(voxels[n])] += 1
+                        faces[Int(voxels[n - step])] += 1
+                    }
+                }
+            }
+            for label in faces.indices { areas[label] += Double(faces[label]) * area }
+        }
+    }
+    return Array(areas[1..<count + 1])
 }
 
 @inline(__always)

@@ -54,6 +54,10 @@ package func judge(
             findings.append(.notFound(roi.name, reason))
         } else if structure.confidence < roi.plausibility.reviewConfidence ?? 0 {
             findings.append(.lowConfidence(roi.name, structure.confidence))
+        } else if let limit = roi.plausibility.maximumEdgeUncertaintyMM, let width = structure.edgeUncertaintyMM,
+            width > limit
+        {
+            findings.append(.uncertainEdge(roi.name, width, limit: limit))
         }
         structures.append(structure)
     }
@@ -85,6 +89,8 @@ extension StructureResult {
         confidence = measured.voxels == 0 ? 0 : min(max(roi.confidence?(raw) ?? raw, 0), 1)
         meanHU = measured.meanHU
         airFraction = measured.airFraction
+        airPocketFraction = measured.airPocketFraction
+        edgeUncertaintyMM = measured.edgeUncertaintyMM
         self.components = components
         self.droppedML = droppedML
     }
@@ -95,7 +101,8 @@ extension StructureResult {
         copy.found = false
         copy.droppedML += volumeML
         (copy.voxelCount, copy.volumeML, copy.components, copy.confidence) = (0, 0, 0, 0)
-        (copy.meanScore, copy.meanHU, copy.airFraction) = (nil, nil, nil)
+        (copy.meanScore, copy.meanHU, copy.edgeUncertaintyMM) = (nil, nil, nil)
+        (copy.airFraction, copy.airPocketFraction) = (nil, nil)
         return copy
     }
 }
@@ -148,6 +155,18 @@ extension SegmentationFinding {
             code: "W_LOW_CONFIDENCE",
             structure: name,
             message: "the network is unsure about \(name) (confidence \((confidence * 100).rounded() / 100))",
+            hint: "Look at every slice of it."
+        )
+    }
+
+    fileprivate static func uncertainEdge(_ name: String, _ width: Double, limit: Double) -> SegmentationFinding {
+        SegmentationFinding(
+            code: "W_LOW_CONFIDENCE",
+            structure: name,
+            message: """
+                the network is unsure where \(name) ends (over \((width * 1000).rounded() / 1000) mm on average, \
+                at most \(limit) mm are usual)
+                """,
             hint: "Look at every slice of it."
         )
     }

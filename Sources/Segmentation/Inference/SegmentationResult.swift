@@ -44,6 +44,11 @@ package struct StructureResult: Codable, Sendable, Equatable {
     package var meanHU: Double?
     /// Part of the structure that lies in padding or plain air (below -980 HU on the network's input).
     package var airFraction: Double?
+    /// Part of the structure that its largest connected piece of plain air takes up, see `airPockets`.
+    package var airPocketFraction: Double?
+    /// Mean width of the band in which the network is unsure, mm: the sum of `score * (1 - score)` over the CT, times
+    /// the volume of a pixel, over the area of the structure's surface. nil when nothing was left to measure.
+    package var edgeUncertaintyMM: Double?
     /// Connected pieces that were kept.
     package var components: Int
     /// Volume that the clean-up dropped, mL.

@@ -154,6 +154,12 @@ extension ROIDescription {
         guard ranges.allSatisfy({ $0.map { $0.lower <= $0.upper } ?? true }) else {
             return .init(key: "\(path).plausibility", message: "the lower end of a range is above the upper")
         }
+        guard plausibility.maximumEdgeUncertaintyMM ?? 1 > 0 else {
+            return .init(key: "\(path).plausibility.maximumEdgeUncertaintyMM", message: "more than 0 mm")
+        }
+        guard (0...1).contains(plausibility.maximumAirPocketFraction ?? 0) else {
+            return .init(key: "\(path).plausibility.maximumAirPocketFraction", message: "0 to 1")
+        }
         let knots = confidence?.knots ?? []
         guard zip(knots, knots.dropFirst()).allSatisfy({ $0.raw < $1.raw }) else {
             return .init(key: "\(path).confidence.knots", message: "must rise in raw")

@@ -146,6 +146,10 @@ package struct Plausibility: Codable, Sendable, Equatable {
     package var maximumEdgeContactMM2: Double?
     /// Confidence below this asks for review.
     package var reviewConfidence: Double?
+    /// `StructureResult.edgeUncertaintyMM` above this asks for review.
+    package var maximumEdgeUncertaintyMM: Double?
+    /// Part of the structure that its largest connected piece of plain air may take up.
+    package var maximumAirPocketFraction: Double?
 
     /// How large a structure is in comparison with its counterpart on the other side.
     package struct Symmetry: Codable, Sendable, Equatable {
@@ -172,7 +176,9 @@ package struct Plausibility: Codable, Sendable, Equatable {
         symmetry: Symmetry? = nil,
         maximumSkippedSlices: Int? = nil,
         maximumEdgeContactMM2: Double? = nil,
-        reviewConfidence: Double? = nil
+        reviewConfidence: Double? = nil,
+        maximumEdgeUncertaintyMM: Double? = nil,
+        maximumAirPocketFraction: Double? = nil
     ) {
         self.volumeML = volumeML
         self.meanHU = meanHU
@@ -186,6 +192,8 @@ package struct Plausibility: Codable, Sendable, Equatable {
         self.maximumSkippedSlices = maximumSkippedSlices
         self.maximumEdgeContactMM2 = maximumEdgeContactMM2
         self.reviewConfidence = reviewConfidence
+        self.maximumEdgeUncertaintyMM = maximumEdgeUncertaintyMM
+        self.maximumAirPocketFraction = maximumAirPocketFraction
     }
 }
 

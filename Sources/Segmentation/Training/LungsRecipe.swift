@@ -2,7 +2,7 @@ extension TrainingConfiguration {
     /// The built-in recipe: both lungs, which every other recipe starts from.
     package static let lungs = TrainingConfiguration(
         name: "lungs",
-        version: "1.0.0",
+        version: "1.1.0",
         summary: "Left and right lung on CT of adults.",
         demonstration: false,
         architecture: .customUNet(CustomUNet(filters: 12, layers: 4, dropout: 0.1)),
@@ -80,7 +80,7 @@ extension TrainingConfiguration {
             plausibility: Plausibility(
                 volumeML: ClosedInterval(700, 4500),
                 meanHU: ClosedInterval(-920, -500),
-                spreadHU: ClosedInterval(60, 320),
+                spreadHU: ClosedInterval(60, 340),
                 extentMM: ClosedInterval(140, 360),
                 maximumComponents: 1,
                 maximumHoles: 20,
@@ -91,7 +91,9 @@ extension TrainingConfiguration {
                     to: other,
                     volumeRatio: side == .left ? ClosedInterval(0.5, 1.25) : ClosedInterval(0.8, 2)
                 ),
-                reviewConfidence: 0.9
+                reviewConfidence: 0.9,
+                // Bullae of emphysema take up less; a pneumothorax that the network took for lung more.
+                maximumAirPocketFraction: 0.03
             )
         )
     }
