@@ -102,7 +102,7 @@ struct TrainingTests {
             batchSize: 2,
             learningRate: 0.99,
             schedule: .constant,
-            warmUpSteps: 100
+            warmUpSteps: 10
         )
         do {
             _ = try Self.train(recipe, in: folder.path)

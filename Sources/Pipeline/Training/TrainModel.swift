@@ -125,8 +125,9 @@ private func prepareCases(
         labels: request.labelsDirectory,
         rois: configuration.rois
     )
-    let unknown = configuration.split.unknownNames(among: found.sources.map { ($0.name, $0.patient) })
-    guard unknown.isEmpty else {
+    let cases = found.sources.map { ($0.name, $0.patient) } + found.skipped.map { ($0.name, $0.name) }
+    let unknown = configuration.split.unknownNames(among: cases)
+    guard unknown.isEmpty || found.sources.isEmpty else {
         throw SegmentationError.invalidConfiguration(
             key: "split.validation",
             message: "no case or patient is called \(unknown.joined(separator: ", ")); there is "
