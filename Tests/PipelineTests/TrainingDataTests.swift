@@ -53,7 +53,7 @@ struct TrainingDataTests {
         for file in ["training.json", "training-report.json", "learning-curve.svg"] {
             #expect(FileManager.default.fileExists(atPath: folder.path + "/model/" + file))
         }
-        #expect(throws: SegmentationError.self) { try trainModel(request) { _ in } }
+        #expect(throws: Fault.self) { try trainModel(request) { _ in } }
     }
 
     @Test("label maps in a folder of their own are found by UID and by grid, and an unused one is told")
