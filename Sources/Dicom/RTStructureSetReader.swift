@@ -171,12 +171,23 @@ extension RTStructure {
     /// Closed contours on a slice of the grid that reach more than half a voxel beside its picture, where
     /// `mask(on:)` has no voxels for them.
     package func contoursBeside(on geometry: VolumeGeometry) -> Int {
-        let (right, lower) = (Double(geometry.dimensions.i), Double(geometry.dimensions.j))
-        return contours.filter(\.enclosesSomething).count { contour in
+        contours.filter(\.enclosesSomething).count { contour in
             let indices = contour.points.map { geometry.continuousIndex(of: $0) }
-            return slice(of: indices, on: geometry) != nil
-                && indices.contains { $0.x < -1 || $0.x > right || $0.y < -1 || $0.y > lower }
+            return slice(of: indices, on: geometry) != nil && isBeside(indices, geometry)
         }
+    }
+
+    /// Closed contours that lie on no slice of the grid, or in part or wholly beside its picture.
+    package func contoursOutside(on geometry: VolumeGeometry) -> Int {
+        contours.filter(\.enclosesSomething).count { contour in
+            let indices = contour.points.map { geometry.continuousIndex(of: $0) }
+            return slice(of: indices, on: geometry) == nil || isBeside(indices, geometry)
+        }
+    }
+
+    private func isBeside(_ indices: [Vector3], _ geometry: VolumeGeometry) -> Bool {
+        let (right, lower) = (Double(geometry.dimensions.i), Double(geometry.dimensions.j))
+        return indices.contains { $0.x < -1 || $0.x > right || $0.y < -1 || $0.y > lower }
     }
 
     /// The slice that a contour belongs to, and where it lies in slices.

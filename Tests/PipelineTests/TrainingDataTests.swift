@@ -45,15 +45,15 @@ struct TrainingDataTests {
         let report = try trainModel(request) { _ in }
         #expect(report.summary.trainingCases == ["a"] && report.summary.validationCases == ["b"])
         #expect(report.history.epochs.count == 2)
-        // In the RT Structure Set and the Segmentation of two cases.
-        #expect(report.unmatchedNames["Heart"] == 4)
+        // Two cases, each with an RT Structure Set and a Segmentation.
+        #expect(report.unmatchedNames["Heart"] == 2)
         #expect(try ModelPackage(contentsOf: folder.path + "/model").name == "quick")
         let card = try String(contentsOfFile: folder.path + "/model/MODEL_CARD.md", encoding: .utf8)
         #expect(card.contains("| a | training |"))
         for file in ["training.json", "training-report.json", "learning-curve.svg"] {
             #expect(FileManager.default.fileExists(atPath: folder.path + "/model/" + file))
         }
-        #expect(throws: SegmentationError.self) { try trainModel(request) { _ in } }
+        #expect(throws: Fault.self) { try trainModel(request) { _ in } }
     }
 
     @Test("label maps in a folder of their own are found by UID and by grid, and an unused one is told")

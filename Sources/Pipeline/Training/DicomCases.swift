@@ -13,6 +13,8 @@ final class DicomCaseFinder {
     private let rois: [TrainingROI]
     private let limits: AdmissionLimits
     private var takenNames = Set<String>()
+    /// Damaged files that a row of the table tells.
+    private var toldFiles = Set<String>()
     /// Parts of a path that all series share below the root: they tell no case from another.
     private var sharedDepth = 0
     /// Of every series that is one volume, for finding label maps that nobody used.
@@ -34,13 +36,14 @@ final class DicomCaseFinder {
         sharedDepth = depthShared(by: series.map { folders(of: $0[0].path) })
         for images in series { addCase(images, to: &cases) }
         tellStrayReferences(&cases)
+        tellDamagedFiles(&cases)
     }
 
     /// Contours of series that are not here.
     private func tellStrayReferences(_ cases: inout TrainingCases) {
         let present = Set(files.images.map(\.header.seriesInstanceUID))
         for file in files.references where present.isDisjoint(with: file.header.referencedSeriesInstanceUIDs) {
-            let name = safeName(folders(of: file.path).dropFirst(sharedDepth).first ?? "contours")
+            let name = safeName(caseFolder(of: file.path) ?? "contours")
             let remark = "contours of a series that is not here"
             cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: remark))
         }
@@ -48,25 +51,58 @@ final class DicomCaseFinder {
 
     private func addCase(_ images: [TrainingFiles.DicomEntry], to cases: inout TrainingCases) {
         let name = uniqueName(images)
+        func skip(_ reasons: [String]) {
+            let remark = reasons.joined(separator: "; ")
+            cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: remark, slices: images.count))
+        }
+        let header = images[0].header
+        let uid = header.seriesInstanceUID
         let examination = examineStack(images.map(\.header), limits: limits)
         guard examination.isAcceptable, let geometry = examination.geometry else {
-            let reasons = examination.refusals.map(\.message).joined(separator: "; ")
-            cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: reasons, slices: images.count))
-            return
+            return skip(examination.refusals.map(\.message) + damagedImages(of: uid))
         }
-        let uid = images[0].header.seriesInstanceUID
         geometries.append((uid, geometry))
+        let damaged = damagedImages(of: uid)
+        guard damaged.isEmpty else { return skip(damaged) }
         let paths = images.map(\.path)
-        if let labelMap = labels?.path(seriesInstanceUID: uid, geometry: geometry) {
-            cases.sources.append(labelMapCase(name, paths, labelMap))
-        } else {
-            let found = references(of: uid, &cases)
-            guard found.reasonToSkip == nil else {
-                let remark = found.reasonToSkip ?? ""
-                cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: remark, slices: images.count))
-                return
+        do {
+            if let labelMap = try labels?.path(seriesInstanceUID: uid, geometry: geometry) {
+                return cases.sources.append(labelMapCase(name, paths, labelMap))
             }
-            cases.sources.append(referenceCase(name, paths, found.references))
+        } catch {
+            return skip(["\(error)"])
+        }
+        let contours = SeriesContours(
+            files.references.filter { $0.header.referencedSeriesInstanceUIDs.contains(uid) },
+            rois: rois,
+            geometry: geometry,
+            frameOfReferenceUID: header.frameOfReferenceUID
+        )
+        for unmatched in contours.unmatchedNames { cases.unmatchedNames[unmatched, default: 0] += 1 }
+        guard contours.reasons.isEmpty else { return skip(contours.reasons + damagedObjects(beside: images[0])) }
+        cases.sources.append(referenceCase(name, paths, contours.files))
+    }
+
+    /// Images that cannot be read are missing in the scan, also where they were the last ones.
+    private func damagedImages(of uid: String) -> [String] {
+        let images = files.damaged.filter { $0.header.isSlice && $0.header.seriesInstanceUID == uid }
+        toldFiles.formUnion(images.map(\.path))
+        guard let first = images.first else { return [] }
+        return ["\(counted(images.count, "image")) damaged (\(first.text))"]
+    }
+
+    /// Objects in the folder of a case that may have been its contours.
+    private func damagedObjects(beside image: TrainingFiles.DicomEntry) -> [String] {
+        let folder = caseFolder(of: image.path)
+        let objects = files.damaged.filter { !$0.header.isSlice && caseFolder(of: $0.path) == folder }
+        toldFiles.formUnion(objects.map(\.path))
+        return objects.map { "damaged: \($0.text)" }
+    }
+
+    private func tellDamagedFiles(_ cases: inout TrainingCases) {
+        for file in files.damaged where !toldFiles.contains(file.path) {
+            let name = safeName(caseFolder(of: file.path) ?? "damaged")
+            cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: "damaged: \(file.text)"))
         }
     }
 
@@ -78,9 +114,11 @@ final class DicomCaseFinder {
     }
 
     /// The first folder that tells a series from the others: the patient's in TCIA's layout, however deep it lies.
-    /// Series that share one get a number.
+    private func caseFolder(of path: String) -> String? { folders(of: path).dropFirst(sharedDepth).first }
+
+    /// Series that share a folder get a number.
     private func uniqueName(_ images: [TrainingFiles.DicomEntry]) -> String {
-        let base = safeName(folders(of: images[0].path).dropFirst(sharedDepth).first ?? "series")
+        let base = safeName(caseFolder(of: images[0].path) ?? "series")
         var name = base
         var number = 2
         while !takenNames.insert(name).inserted {
@@ -108,40 +146,10 @@ final class DicomCaseFinder {
         }
     }
 
-    /// The objects that contour a series. A structure that is missing must not be learned as background, so such a
-    /// series is skipped.
-    private func references(
-        of uid: String,
-        _ cases: inout TrainingCases
-    ) -> (references: [TrainingReference], reasonToSkip: String?) {
-        var matched: [TrainingReference] = []
-        var labels = Set<UInt8>()
-        var unreadable: [String] = []
-        for file in files.references where file.header.referencedSeriesInstanceUIDs.contains(uid) {
-            let reference = TrainingReference(path: file.path, kind: file.header.kind)
-            let names: [String]
-            do { names = try reference.structureNames() } catch {
-                unreadable.append("contours that cannot be read (\(error))")
-                continue
-            }
-            let known = self.rois.labels(of: names)
-            for (name, label) in zip(names, known) where label == nil { cases.unmatchedNames[name, default: 0] += 1 }
-            let found = known.compactMap(\.self)
-            if !found.isEmpty { matched.append(reference) }
-            labels.formUnion(found)
-        }
-        let missing = self.rois.filter { !labels.contains(UInt8($0.roi.label)) }.map(\.roi.name)
-        guard !missing.isEmpty else { return (matched, nil) }
-        let reason =
-            matched.isEmpty
-            ? "no contours of the recipe's structures" : "without \(missing.joined(separator: ", "))"
-        return ([], ([reason] + unreadable).joined(separator: "; "))
-    }
-
     private func referenceCase(
         _ name: String,
         _ paths: [String],
-        _ references: [TrainingReference]
+        _ references: [TrainingFiles.DicomEntry]
     ) -> TrainingCaseSource {
         let (limits, rois) = (limits, rois)
         let names = rois.map { $0.roi.name + $0.patterns.joined() }.joined(separator: ",")
@@ -149,7 +157,7 @@ final class DicomCaseFinder {
         return TrainingCaseSource(
             name: name,
             patient: patient,
-            fingerprint: fingerprint(ofFiles: paths + references.map(\.path), salt: names),
+            fingerprint: fingerprint(ofFiles: paths + references.map(\.path), salt: "contours \(names)"),
             collection: collection
         ) {
             let ct = try loadCTSeries(files: paths, limits: limits).volume

@@ -1,37 +1,68 @@
-import Foundation
 import Imaging
 import Nifti
+import Platform
 
 /// Label maps that belong to CT series elsewhere.
 struct LabelFolder: Sendable {
     struct Entry: Sendable {
         var path: String
-        var geometry: VolumeGeometry
+        /// nil where the file cannot be read.
+        var geometry: VolumeGeometry?
+        /// Why it cannot be read.
+        var problem = ""
+
+        var name: String { safeName(Directory.name(of: path)) }
     }
 
     let entries: [Entry]
 
-    init(directory: String) throws {
-        entries = try filePaths(below: directory).filter(isNifti).map {
-            Entry(path: $0, geometry: try NiftiFile.readLabels($0).geometry)
+    init(directory: String) {
+        entries = filePaths(below: directory).filter(isNifti).map { path in
+            do { return Entry(path: path, geometry: try NiftiFile.readLabels(path).geometry) } catch {
+                return Entry(path: path, problem: "\(error)")
+            }
         }
     }
 
     /// The label map of a series: named by its UID, otherwise the only one on its grid.
-    func path(seriesInstanceUID: String, geometry: VolumeGeometry) -> String? {
-        let named = entries.filter {
-            !seriesInstanceUID.isEmpty && URL(fileURLWithPath: $0.path).lastPathComponent.contains(seriesInstanceUID)
+    ///
+    /// - Throws: `UnusableCase` where the one that is named by the UID is not of this scan, or there are several.
+    func path(seriesInstanceUID: String, geometry: VolumeGeometry) throws(UnusableCase) -> String? {
+        let named = named(by: seriesInstanceUID)
+        guard named.count <= 1 else {
+            throw UnusableCase("\(named.count) label maps have its UID in their names")
         }
-        if let entry = named.first { return entry.path }
-        let fitting = entries.filter { $0.geometry.hasSameGrid(as: geometry) }
+        if let entry = named.first {
+            guard let grid = entry.geometry else { throw UnusableCase("its label map \(entry.unreadable)") }
+            guard grid.hasSameGrid(as: geometry) else {
+                throw UnusableCase("image and label map (\(entry.name)) lie on different grids")
+            }
+            return entry.path
+        }
+        let fitting = entries.filter { $0.geometry?.hasSameGrid(as: geometry) == true }
         return fitting.count == 1 ? fitting[0].path : nil
     }
 
-    /// Names of files that fit none of the series.
-    func unusedFiles(series: [(uid: String, geometry: VolumeGeometry)]) -> [String] {
-        let used = Set(series.compactMap { path(seriesInstanceUID: $0.uid, geometry: $0.geometry) })
-        return entries.map(\.path).filter { !used.contains($0) }.map { URL(fileURLWithPath: $0).lastPathComponent }
+    private func named(by seriesInstanceUID: String) -> [Entry] {
+        entries.filter { !seriesInstanceUID.isEmpty && Directory.name(of: $0.path).contains(seriesInstanceUID) }
     }
+
+    /// Files that fit none of the series, and why. What bears the UID of one is told in the row of that.
+    func unusedFiles(series: [(uid: String, geometry: VolumeGeometry)]) -> [(name: String, reason: String)] {
+        var told = Set<String>()
+        for (uid, geometry) in series {
+            told.formUnion(named(by: uid).map(\.path))
+            // Where this throws, all that it is about bear the UID.
+            if let used = try? path(seriesInstanceUID: uid, geometry: geometry) { told.insert(used) }
+        }
+        return entries.filter { !told.contains($0.path) }.map { entry in
+            (entry.name, "this label map \(entry.geometry == nil ? entry.unreadable : "fits no CT series")")
+        }
+    }
+}
+
+extension LabelFolder.Entry {
+    fileprivate var unreadable: String { "cannot be read: \(problem)" }
 }
 
 extension VolumeGeometry {

@@ -61,25 +61,21 @@ struct NiftiCaseFinder {
                 }
             )
         } catch {
-            let remark = (error as? Unusable)?.reason ?? "\(error)"
-            cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: remark))
+            cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: "\(error)"))
         }
     }
-
-    /// Why a case cannot be used, as the table of cases says it.
-    private struct Unusable: Error { var reason: String }
 
     /// Label in the file to label of the recipe.
     private func labelTable(of pair: NiftiPair, _ cases: inout TrainingCases) throws -> [UInt8: UInt8] {
         if files.nifti.contains(where: { $0 == pair.secondChannel }) {
-            throw Unusable(reason: "an image of several channels")
+            throw UnusableCase("an image of several channels")
         }
         guard let dataset = files.datasets.first(where: { pair.image.hasPrefix(Directory.parent(of: $0) + "/") }) else {
             return rois.labelTable
         }
         let description: DatasetDescription
         do { description = try DatasetDescription(contentsOf: dataset) } catch {
-            throw Unusable(reason: "its dataset.json cannot be read: \(error.localizedDescription)")
+            throw UnusableCase("its dataset.json cannot be read: \(error.localizedDescription)")
         }
         let names = description.labels.filter { $0.value != 0 }.sorted { $0.value < $1.value }
         var table: [UInt8: UInt8] = [:]
@@ -88,7 +84,7 @@ struct NiftiCaseFinder {
         }
         let missing = rois.filter { !table.values.contains(UInt8($0.roi.label)) }.map(\.roi.name)
         guard missing.isEmpty else {
-            throw Unusable(reason: "dataset.json names no \(missing.joined(separator: " and no "))")
+            throw UnusableCase("dataset.json names no \(missing.joined(separator: " and no "))")
         }
         return table
     }
@@ -113,15 +109,14 @@ struct NiftiCaseFinder {
                 fingerprint: fingerprint(ofFiles: [image] + masks.map(\.path), salt: "masks \(masks.map(\.label))")
             ) {
                 let ct = try readImage(image)
-                var labels = Volume<UInt8>(geometry: ct.geometry, repeating: 0)
-                // Where structures overlap, the first of the recipe wins.
-                for (path, label) in masks {
-                    let mask = try onGrid(try NiftiFile.readLabels(path), ct.geometry, Directory.name(of: path))
-                    for n in mask.voxels.indices
-                    where mask.voxels[n] != 0 && (labels.voxels[n] == 0 || labels.voxels[n] > label) {
-                        labels.voxels[n] = label
+                let structures = masks.map { path, label in
+                    let file = Directory.name(of: path)
+                    return DrawnStructure(label: label, name: file) {
+                        try onGrid(try NiftiFile.readLabels(path), ct.geometry, file)
                     }
                 }
+                // A mask without a voxel says that the structure is not there.
+                let labels = try labelMap(of: structures, on: ct.geometry) { _ in }
                 return TrainingCase(ct: ct, labels: labels)
             }
         )
@@ -150,9 +145,7 @@ private func readImage(_ path: String) throws -> Volume<Int16> {
     let image = try NiftiFile.read(path)
     let undefined = image.voxels.count { !$0.isFinite }
     guard undefined == 0 else {
-        throw SegmentationError.wrongInput(
-            message: "\(undefined) voxels of the image are not numbers (NaN or infinite)"
-        )
+        throw UnusableCase("\(undefined) voxels of the image are not numbers (NaN or infinite)")
     }
     // HU fit 16 bits; what does not is metal or padding, and keeps its sign.
     return Volume(geometry: image.geometry, voxels: image.voxels.map { Int16(min(max($0.rounded(), -32768), 32767)) })
@@ -161,7 +154,7 @@ private func readImage(_ path: String) throws -> Volume<Int16> {
 /// Labels in the order of the image's voxels.
 private func onGrid(_ labels: Volume<UInt8>, _ grid: VolumeGeometry, _ what: String) throws -> Volume<UInt8> {
     guard labels.geometry.hasSameGrid(as: grid) else {
-        throw SegmentationError.wrongInput(message: "image and \(what) lie on different grids")
+        throw UnusableCase("image and \(what) lie on different grids")
     }
     return labels.resampledNearest(to: grid, outside: 0, threads: 1)
 }

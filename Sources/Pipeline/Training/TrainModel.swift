@@ -47,19 +47,20 @@ package struct TrainRequest: Sendable {
 ///
 /// Cases that cannot be used are skipped with a reason. Started again after it was stopped, it goes on from the
 /// last epoch.
+///
+/// - Throws: `SegmentationError`; `SystemError` for files and folders that are not there or cannot be used; `Fault` where
+///   the output is taken or another training works in the work folder. What of that can be known is known before anything
+///   is done.
 package func trainModel(
     _ request: TrainRequest,
     progress: @escaping (TrainingProgress) throws -> Void
 ) throws -> TrainingReport {
     try request.configuration.validate()
-    guard !FileManager.default.fileExists(atPath: request.output + "/model.json") else {
-        throw SegmentationError.invalidConfiguration(
-            key: "--output",
-            message: "\(request.output) already holds a model package; name a new folder"
-        )
-    }
+    let places = try TrainingPlaces(request)
+    defer { withExtendedLifetime(places) {} }
     let begun = try beginning(request.workDirectory)
     let prepared = try prepareCases(request, progress: progress)
+    let origin = try request.startingWeights.map { try WeightsOrigin(path: $0, prepared: prepared) }
     let trainer = Trainer(
         configuration: request.configuration,
         training: prepared.cached(.training),
@@ -71,7 +72,7 @@ package func trainModel(
     )
     let outcome = try trainer.run()
     try progress(TrainingProgress(phase: .finishing))
-    return try TrainedPackage(request: request, prepared: prepared, outcome: outcome, begun: begun)
+    return try TrainedPackage(request: request, prepared: prepared, outcome: outcome, begun: begun, origin: origin)
         .write(progress: progress)
 }
 
@@ -79,7 +80,6 @@ package func trainModel(
 private func beginning(_ workDirectory: String) throws -> String {
     let path = workDirectory + "/begun.txt"
     if let known = FileManager.default.contents(atPath: path) { return String(decoding: known, as: UTF8.self) }
-    try FileManager.default.createDirectory(atPath: workDirectory, withIntermediateDirectories: true)
     let now = Date().formatted(.iso8601)
     try AtomicFile.write(Data(now.utf8), to: path)
     return now
@@ -170,6 +170,9 @@ private func prepareCases(
                     digest: cached.digest
                 )
             )
+        } catch let error as SystemError {
+            // The cache, not the case: the next one would fail, too.
+            throw error
         } catch {
             prepared.records.append(CaseRecord(name: source.name, role: .skipped, remark: "\(error)"))
         }

@@ -25,6 +25,8 @@ package struct TrainingReport: Codable, Sendable {
     package var scores: [ModelCard.ScoreRow]
     /// Whether the scores may stand beside the published ones, in words; empty when nothing was scored.
     package var comparability: String
+    /// nil where the weights were drawn.
+    package var startingWeights: WeightsOrigin?
 }
 
 /// Writes the package of a finished training.
@@ -33,12 +35,13 @@ struct TrainedPackage {
     let prepared: PreparedCases
     let outcome: TrainingOutcome
     let begun: String
+    let origin: WeightsOrigin?
 
     func write(progress: (TrainingProgress) throws -> Void) throws -> TrainingReport {
         let partial = request.output + ".partial"
         // A leftover of a run that was killed here.
-        if FileManager.default.fileExists(atPath: partial) { try FileManager.default.removeItem(atPath: partial) }
-        try FileManager.default.createDirectory(atPath: partial, withIntermediateDirectories: true)
+        try Directory.remove(partial)
+        try Directory.create(partial)
         let configuration = request.configuration
         let summary = summary
         let description = configuration.modelDescription(training: summary)
@@ -48,7 +51,8 @@ struct TrainedPackage {
         var evaluation = TrainingEvaluation(
             prepared: prepared,
             configuration: request.configuration,
-            threads: request.threads
+            threads: request.threads,
+            origin: origin
         )
         if request.scoresCases {
             try evaluation.score(ModelPackage(contentsOf: partial), progress)
@@ -69,7 +73,8 @@ struct TrainedPackage {
             unmatchedNames: prepared.unmatchedNames,
             history: outcome.history,
             scores: evaluation.rows,
-            comparability: request.scoresCases ? evaluation.comparability : ""
+            comparability: request.scoresCases ? evaluation.comparability : "",
+            startingWeights: origin
         )
         try AtomicFile.write(Data(card(report, weights.count).markdown.utf8), to: partial + "/MODEL_CARD.md")
         try AtomicFile.write(StrictJSON.encode(configuration), to: partial + "/training.json")
@@ -86,7 +91,7 @@ struct TrainedPackage {
             history: report.history,
             records: report.cases,
             scores: report.scores,
-            comparability: report.comparability,
+            comparability: [report.comparability, origin?.text ?? ""].filter { !$0.isEmpty }.joined(separator: " "),
             period: "\(report.begun) to \(report.finished)",
             weightsDigest: report.weightsDigest,
             weightBytes: weightBytes

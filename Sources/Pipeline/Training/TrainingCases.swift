@@ -27,7 +27,7 @@ package func findTrainingCases(
     rois: [TrainingROI],
     limits: AdmissionLimits = AdmissionLimits()
 ) throws -> TrainingCases {
-    let labelMaps = try labels.map { try LabelFolder(directory: $0) }
+    let labelMaps = labels.map { LabelFolder(directory: $0) }
     var cases = TrainingCases()
     var geometries: [(uid: String, geometry: VolumeGeometry)] = []
     for directory in directories {
@@ -46,7 +46,7 @@ package func findTrainingCases(
     }
     for unused in labelMaps?.unusedFiles(series: geometries) ?? [] {
         cases.skipped.append(
-            CaseRecord(name: safeName(unused), role: .skipped, remark: "this label map fits no CT series")
+            CaseRecord(name: unused.name, role: .skipped, remark: unused.reason)
         )
     }
     cases.sources.sort { $0.name < $1.name }

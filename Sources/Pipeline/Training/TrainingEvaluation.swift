@@ -10,13 +10,15 @@ struct TrainingEvaluation {
     let prepared: PreparedCases
     let configuration: TrainingConfiguration
     let threads: Int
+    let origin: WeightsOrigin?
     private(set) var rows: [ModelCard.ScoreRow] = []
     private var cases: [CohortReport.Case] = []
     /// The worst case of each structure so far; the voxels of no other are kept.
     private var worst: [String: (surfaceDice: Double, picture: CasePicture)] = [:]
 
-    init(prepared: PreparedCases, configuration: TrainingConfiguration, threads: Int) {
-        (self.prepared, self.configuration, self.threads) = (prepared, configuration, threads)
+    init(prepared: PreparedCases, configuration: TrainingConfiguration, threads: Int, origin: WeightsOrigin?) {
+        (self.prepared, self.configuration) = (prepared, configuration)
+        (self.threads, self.origin) = (threads, origin)
     }
 
     /// The role whose cases make the cohort: the first that has any.
@@ -99,7 +101,7 @@ struct TrainingEvaluation {
 
     /// What the page of a cohort shows.
     var cohort: CohortReport {
-        var findings = [comparability]
+        var findings = [comparability] + [origin?.text].compactMap(\.self)
         switch role {
         case .test: break
         case .validation:
@@ -109,7 +111,7 @@ struct TrainingEvaluation {
         default:
             findings.append("These cases were trained on: their scores say nothing about other patients.")
         }
-        return CohortReport(cases: cases, findings: findings, isComparableWithPublished: isLCTSC && role == .test)
+        return CohortReport(cases: cases, findings: findings, isComparableWithPublished: isComparable)
     }
 
     private var casesOfLCTSC: Int {
@@ -118,6 +120,11 @@ struct TrainingEvaluation {
     }
 
     private var isLCTSC: Bool { !cases.isEmpty && casesOfLCTSC == Set(cases.map(\.name)).count }
+
+    private var isComparable: Bool { isLCTSC && role == .test && !mayHaveBeenSeen }
+
+    /// Whether the weights that the training began with may have seen patients that test.
+    private var mayHaveBeenSeen: Bool { origin.map { !$0.hasReport || !$0.seenTestCases.isEmpty } ?? false }
 
     /// Whether the scores may stand beside the published ones: only left lungs of LCTSC that were not trained on.
     var comparability: String {
@@ -129,6 +136,10 @@ struct TrainingEvaluation {
         }
         guard role == .test else {
             return "Not comparable with \(published): these cases of LCTSC took part in the training."
+        }
+        guard !mayHaveBeenSeen else {
+            return "Not comparable with \(published): the training began with weights that have seen test patients, or "
+                + "that say nothing of theirs."
         }
         let left = cases.flatMap(\.structures).filter { StructureName($0.name) == StructureName("Lung_L") }
         let summary = SampleSummary(left.map { $0.surfaceDice["2"] ?? nil })

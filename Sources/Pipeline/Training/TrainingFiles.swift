@@ -9,10 +9,21 @@ struct TrainingFiles: Sendable {
         var header: InstanceHeader
     }
 
+    /// A DICOM file that cannot be read to its end.
+    struct DamagedFile: Sendable {
+        var path: String
+        /// What its beginning says.
+        var header: DamagedHeader
+        var error: DicomError
+
+        var text: String { "\(safeName(Directory.name(of: path))): \(error.message)" }
+    }
+
     /// CT images, sorted by path.
     var images: [DicomEntry] = []
     /// RT Structure Sets and Segmentations.
     var references: [DicomEntry] = []
+    var damaged: [DamagedFile] = []
     var nifti: [String] = []
     /// `dataset.json` of nnU-Net and of the Medical Segmentation Decathlon.
     var datasets: [String] = []
@@ -33,9 +44,14 @@ struct TrainingFiles: Sendable {
     }
 
     private mutating func addDicom(_ path: String) {
-        // What is no DICOM file is counted and passed over: training folders hold notes and tables too.
-        guard let header = try? InstanceHeader(contentsOf: path) else {
-            ignored += 1
+        let header: InstanceHeader
+        do { header = try InstanceHeader(contentsOf: path) } catch {
+            switch error {
+            case .truncated, .corrupt, .cannotOpen:
+                damaged.append(DamagedFile(path: path, header: DamagedHeader(contentsOf: path), error: error))
+            // What is no DICOM file is counted and passed over: training folders hold notes and tables too.
+            default: ignored += 1
+            }
             return
         }
         switch header.kind {

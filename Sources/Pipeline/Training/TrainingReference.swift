@@ -1,57 +1,238 @@
 import Dicom
 import Imaging
+import Platform
 import Segmentation
 
-/// An RT Structure Set or a Segmentation that contours a series.
-struct TrainingReference: Sendable {
-    var path: String
-    var kind: InstanceKind
+/// A case that must not be trained on; the reason stands in the table of cases.
+struct UnusableCase: Error, CustomStringConvertible {
+    let description: String
 
-    func structureNames() throws -> [String] {
-        switch kind {
-        case .rtStructureSet: try usableStructures().map(\.name)
-        case .segmentation: try SegmentationObject(contentsOf: path).segments.map(\.label)
-        default: []
+    init(_ reason: String) { description = reason }
+}
+
+/// An RT Structure Set or a Segmentation that contours a series, as it was read.
+struct TrainingReference {
+    let names: [String]
+    /// Without the folder.
+    let fileName: String
+    private let object: Object
+
+    private enum Object {
+        case structureSet(RTStructureSet)
+        case segmentation(SegmentationObject)
+    }
+
+    init(_ file: TrainingFiles.DicomEntry) throws {
+        fileName = safeName(Directory.name(of: file.path))
+        if file.header.kind == .segmentation {
+            let read = try SegmentationObject(contentsOf: file.path)
+            names = read.segments.map(\.label)
+            object = .segmentation(read)
+        } else {
+            let read = try RTStructureSet(contentsOf: file.path)
+            names = read.structures.map(\.name)
+            object = .structureSet(read)
         }
     }
 
-    /// Without those whose contours enclose nothing or may be another's. One without any contour is an empty structure.
-    private func usableStructures() throws -> [RTStructure] {
-        try RTStructureSet(contentsOf: path).structures.filter { $0.defect == nil || $0.defect == .noContours }
+    /// Whether its places are not those of a CT (PS3.3 C.7.4.1).
+    func liesElsewhere(than frameOfReferenceUID: String?) -> Bool {
+        let frames =
+            switch object {
+            case .structureSet(let set): set.frameOfReferenceUIDs
+            case .segmentation(let read): [read.frameOfReferenceUID].compactMap(\.self)
+            }
+        guard let frameOfReferenceUID, !frames.isEmpty else { return false }
+        return !frames.contains(frameOfReferenceUID)
     }
 
-    /// The masks of the structures whose names a recipe knows, with the recipe's labels.
-    func masks(of rois: [TrainingROI], on geometry: VolumeGeometry) throws -> [(label: UInt8, mask: Mask)] {
-        switch kind {
-        case .rtStructureSet:
-            let structures = try usableStructures()
-            return zip(structures, rois.labels(of: structures.map(\.name))).compactMap { structure, label in
-                label.map { ($0, structure.mask(on: geometry).mask) }
-            }
-        case .segmentation:
-            let object = try SegmentationObject(contentsOf: path)
-            return zip(object.segments, rois.labels(of: object.segments.map(\.label))).compactMap { segment, label in
-                label.map { ($0, object.mask(ofSegment: segment.number, on: geometry).mask) }
-            }
-        default: return []
+    /// Whether a structure is named and nothing more: nobody drew it.
+    func isEmpty(_ index: Int, on geometry: VolumeGeometry) -> Bool {
+        switch object {
+        case .structureSet(let set): return set.structures[index].defect == .noContours
+        case .segmentation(let read):
+            let (mask, outside) = read.mask(ofSegment: read.segments[index].number, on: geometry)
+            return outside == 0 && !mask.voxels.contains(1)
+        }
+    }
+
+    /// Why a structure must not be learned from; nil where it may.
+    func problem(_ index: Int, on geometry: VolumeGeometry) -> String? {
+        switch object {
+        case .structureSet(let set): return set.structures[index].problem(on: geometry)
+        case .segmentation(let read):
+            let number = read.segments[index].number
+            let outside =
+                read.mask(ofSegment: number, on: geometry).framesOutside
+                + read.framesBeside(ofSegment: number, on: geometry)
+            return outside == 0 ? nil : "\(counted(outside, "frame")) of \(names[index]) outside of the CT"
+        }
+    }
+
+    func mask(_ index: Int, on geometry: VolumeGeometry) -> Mask {
+        switch object {
+        case .structureSet(let set): set.structures[index].mask(on: geometry).mask
+        case .segmentation(let read): read.mask(ofSegment: read.segments[index].number, on: geometry).mask
         }
     }
 }
 
-/// The recipe's structures of some objects as one label map. Where structures overlap, the first of the recipe wins.
+extension RTStructure {
+    fileprivate func problem(on geometry: VolumeGeometry) -> String? {
+        if let defect { return "\(name): \(defect.text)" }
+        let open = contours.count { $0.points.count >= 3 && !$0.geometricType.hasPrefix("CLOSED") }
+        let (all, outside) = (contours.count + damagedContours, contoursOutside(on: geometry))
+        var parts: [String] = []
+        if damagedContours > 0 { parts.append("\(damagedContours) of \(counted(all, "contour")) of \(name) damaged") }
+        if open > 0 { parts.append("\(open) of \(counted(all, "contour")) of \(name) not closed") }
+        if outside > 0 { parts.append("\(outside) of \(counted(all, "contour")) of \(name) outside of the CT") }
+        return parts.isEmpty ? nil : parts.joined(separator: ", ")
+    }
+}
+
+func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+
+/// What the objects of a series say about the structures of a recipe.
+struct SeriesContours {
+    /// Objects with a structure of the recipe.
+    private(set) var files: [TrainingFiles.DicomEntry] = []
+    /// Names that match no ROI of the recipe.
+    private(set) var unmatchedNames = Set<String>()
+    /// Why the series must not be trained on; empty where it may. What is missing, or drawn only in part, would be learned
+    /// as background.
+    private(set) var reasons: [String] = []
+    /// ROIs that are drawn.
+    private var drawn = Set<UInt8>()
+    /// Names of structures that nobody drew.
+    private var empty: [UInt8: String] = [:]
+
+    init(
+        _ objects: [TrainingFiles.DicomEntry],
+        rois: [TrainingROI],
+        geometry: VolumeGeometry,
+        frameOfReferenceUID: String?
+    ) {
+        for file in objects {
+            do {
+                try add(file, TrainingReference(file), rois, geometry, frameOfReferenceUID)
+            } catch {
+                reasons.append("contours that cannot be read (\(safeName(Directory.name(of: file.path))): \(error))")
+            }
+        }
+        let missing = rois.filter { !drawn.contains(UInt8($0.roi.label)) }
+        let unnamed = missing.filter { empty[UInt8($0.roi.label)] == nil }.map(\.roi.name)
+        let undrawn = missing.compactMap { empty[UInt8($0.roi.label)] }
+        if !undrawn.isEmpty { reasons.insert("\(undrawn.joined(separator: ", ")) without contours", at: 0) }
+        guard !unnamed.isEmpty else { return }
+        let reason =
+            files.isEmpty ? "no contours of the recipe's structures" : "without \(unnamed.joined(separator: ", "))"
+        reasons.insert(reason, at: 0)
+    }
+
+    private mutating func add(
+        _ file: TrainingFiles.DicomEntry,
+        _ object: TrainingReference,
+        _ rois: [TrainingROI],
+        _ geometry: VolumeGeometry,
+        _ frameOfReferenceUID: String?
+    ) throws {
+        let labels = rois.labels(of: object.names)
+        unmatchedNames.formUnion(zip(object.names, labels).filter { $1 == nil }.map(\.0))
+        guard labels.contains(where: { $0 != nil }) else { return }
+        files.append(file)
+        if object.liesElsewhere(than: frameOfReferenceUID) {
+            reasons.append("contours in another Frame of Reference than the CT (\(object.fileName))")
+            drawn.formUnion(labels.compactMap(\.self))
+            return
+        }
+        for (index, label) in labels.enumerated() {
+            guard let label else { continue }
+            if object.isEmpty(index, on: geometry) {
+                empty[label] = object.names[index]
+                continue
+            }
+            drawn.insert(label)
+            if let problem = object.problem(index, on: geometry) { reasons.append(problem) }
+        }
+    }
+}
+
+/// The recipe's structures of some objects as one label map.
 func referenceLabels(
-    _ references: [TrainingReference],
+    _ files: [TrainingFiles.DicomEntry],
     rois: [TrainingROI],
     on geometry: VolumeGeometry
 ) throws -> Volume<UInt8> {
+    var structures: [DrawnStructure] = []
+    for file in files {
+        let object = try TrainingReference(file)
+        for (index, label) in rois.labels(of: object.names).enumerated() {
+            guard let label, !object.isEmpty(index, on: geometry) else { continue }
+            structures.append(
+                DrawnStructure(label: label, name: "\(object.names[index]) (\(object.fileName))") {
+                    object.mask(index, on: geometry)
+                }
+            )
+        }
+    }
+    return try labelMap(of: structures, on: geometry) { name in
+        throw UnusableCase("the contours of \(name) enclose no voxel of the CT")
+    }
+}
+
+/// A structure of a case before it is painted.
+struct DrawnStructure {
+    /// Of the recipe.
+    var label: UInt8
+    var name: String
+    var mask: () throws -> Mask
+}
+
+/// The structures of a case as one label map; where they overlap, the first of the recipe wins. One mask at a time is in
+/// memory, two where a structure is there twice.
+///
+/// - Parameter whenEmpty: called for a structure without a voxel.
+/// - Throws: `UnusableCase` where a structure is there twice and differs: nobody can tell which one is meant.
+func labelMap(
+    of structures: [DrawnStructure],
+    on geometry: VolumeGeometry,
+    whenEmpty: (String) throws -> Void
+) throws -> Volume<UInt8> {
     var labels = Volume<UInt8>(geometry: geometry, repeating: 0)
-    for reference in references {
-        for (label, mask) in try reference.masks(of: rois, on: geometry) {
-            for n in labels.voxels.indices
-            where mask.voxels[n] != 0 && (labels.voxels[n] == 0 || labels.voxels[n] > label) {
-                labels.voxels[n] = label
+    for (label, group) in Dictionary(grouping: structures, by: \.label).sorted(by: { $0.key < $1.key }) {
+        var shown: (name: String, mask: Mask)?
+        for structure in group {
+            let mask = try structure.mask()
+            guard mask.voxels.contains(where: { $0 != 0 }) else {
+                try whenEmpty(structure.name)
+                continue
             }
+            guard let first = shown else {
+                shown = (structure.name, mask)
+                continue
+            }
+            try requireAgreement(first, (structure.name, mask))
+        }
+        guard let shown else { continue }
+        for n in labels.voxels.indices where shown.mask.voxels[n] != 0 && labels.voxels[n] == 0 {
+            labels.voxels[n] = label
         }
     }
     return labels
+}
+
+/// Contours and the masks that were made of them may differ along an edge; two drawings of one structure differ more.
+private let leastAgreement = 0.99
+
+private func requireAgreement(_ a: (name: String, mask: Mask), _ b: (name: String, mask: Mask)) throws {
+    var (common, all) = (0, 0)
+    for (x, y) in zip(a.mask.voxels, b.mask.voxels) {
+        all += (x != 0 ? 1 : 0) + (y != 0 ? 1 : 0)
+        if x != 0, y != 0 { common += 1 }
+    }
+    let dice = 2 * Double(common) / Double(all)
+    guard dice >= leastAgreement else {
+        let rounded = (dice * 1000).rounded() / 1000
+        throw UnusableCase("\(a.name) and \(b.name) are one structure of the recipe and differ (Dice \(rounded))")
+    }
 }

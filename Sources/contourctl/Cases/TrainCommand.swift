@@ -15,8 +15,9 @@ struct TrainCommand: ParsableCommand {
             Links are followed. With --labels, label maps in a folder of their own are \
             matched to CT series by Series Instance UID in the file name or by their grid.
 
-            The recipe is JSON; only what differs from the built-in lungs recipe has to be given. Print the \
-            built-in recipe with --print-config.
+            The recipe is JSON; only what differs from the built-in lungs recipe has to be given, but lists as a whole: \
+            docs/training.md says what a structure of other organs must have. Print the built-in recipe with \
+            --print-config. Cases that must not be learned from are skipped, with the reason in the table at the end.
 
             Cache and checkpoints lie in MODEL.training (or --work). A training that was stopped, even by kill -9, goes \
             on from its last epoch when the same command is given again, and ends with the same bytes. Patients are divided \
@@ -30,8 +31,9 @@ struct TrainCommand: ParsableCommand {
               contourctl train --data LCTSC --output models/lungs-fold2 --fold 2/5
 
             EXIT STATUS
-              0 trained; 65 the data or the recipe cannot be used; 70 training diverged; 74 a file cannot be read \
-            or written
+              0 trained; 65 the data or the recipe cannot be used; 66 a folder or file is not there; 70 training \
+            diverged; 73 the output cannot be made, or is not empty; 74 a file cannot be read or written; 75 another \
+            training works in the same folder; 77 permission denied
             """
     )
 
@@ -41,7 +43,7 @@ struct TrainCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Folder with label maps (NIfTI) for the CT series.", valueName: "dir"))
     var labels: String?
 
-    @Option(help: ArgumentHelp("Model package to make; must not exist.", valueName: "model"))
+    @Option(help: ArgumentHelp("Model package to make: a new or an empty folder.", valueName: "model"))
     var output: String?
 
     @Option(help: ArgumentHelp("Recipe (JSON).", valueName: "file"))
@@ -80,23 +82,23 @@ struct TrainCommand: ParsableCommand {
     }
 
     func run() throws {
-        do {
-            var recipe = try readRecipe()
-            if let (fold, folds) = try foldNumbers() {
-                (recipe.split.fold, recipe.split.folds) = (fold, folds)
-                try recipe.validate()
+        try exiting {
+            do { try perform() } catch let error as SegmentationError {
+                throw CommandFailure(error.isDivergence ? .internalError : .dataError, error.description)
             }
-            if printConfig {
-                return print(String(decoding: try StrictJSON.encode(recipe), as: UTF8.self), terminator: "")
-            }
-            try train(recipe)
-        } catch let error as SegmentationError {
-            report(error)
-            throw error.isDivergence ? ExitCode(70) : ExitCode(65)
-        } catch let error as SystemError {
-            report(error)
-            throw ExitCode(74)
         }
+    }
+
+    private func perform() throws {
+        var recipe = try readRecipe()
+        if let (fold, folds) = try foldNumbers() {
+            (recipe.split.fold, recipe.split.folds) = (fold, folds)
+            try recipe.validate()
+        }
+        if printConfig {
+            return print(String(decoding: try StrictJSON.encode(recipe), as: UTF8.self), terminator: "")
+        }
+        try train(recipe)
     }
 
     /// Part and number of parts; nil without --fold.
@@ -118,7 +120,7 @@ struct TrainCommand: ParsableCommand {
     }
 
     private func train(_ recipe: TrainingConfiguration) throws {
-        guard let output else { return }
+        guard let output = output.map(withoutSlashes) else { return }
         guard !data.isEmpty || recipe.generator.count > 0 else {
             throw SegmentationError.invalidConfiguration(
                 key: "generator.count",
@@ -130,7 +132,7 @@ struct TrainCommand: ParsableCommand {
             dataDirectories: data,
             labelsDirectory: labels,
             output: output,
-            workDirectory: work ?? output + ".training",
+            workDirectory: work ?? output + WeightsOrigin.workSuffix,
             configuration: recipe,
             threads: threads,
             scoresCases: !withoutScores
@@ -151,8 +153,9 @@ struct TrainCommand: ParsableCommand {
             print("\(record.name): \(record.role.rawValue)\(record.remark.isEmpty ? "" : ", " + record.remark)")
         }
         for (name, count) in result.unmatchedNames.sorted(by: { $0.key < $1.key }) {
-            print("structure \(name) (\(count) cases) matches no ROI of the recipe")
+            print("structure \(name) (\(count) \(count == 1 ? "case" : "cases")) matches no ROI of the recipe")
         }
+        if let origin = result.startingWeights { print(origin.text) }
         for score in result.scores {
             let dice = score.dice.map { String(format: "%.3f", $0) } ?? "undefined"
             let surface = score.surfaceDice2MM.map { String(format: "%.3f", $0) } ?? "undefined"
@@ -162,8 +165,9 @@ struct TrainCommand: ParsableCommand {
         }
     }
 
-    private func report(_ error: any Error) {
-        FileHandle.standardError.write(Data("contourctl train: \(error)\n".utf8))
+    /// A folder that is to be made has names beside it.
+    private func withoutSlashes(_ path: String) -> String {
+        String(path.prefix(upTo: path.lastIndex { $0 != "/" }.map(path.index(after:)) ?? path.endIndex))
     }
 }
 

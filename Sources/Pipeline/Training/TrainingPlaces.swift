@@ -1,0 +1,73 @@
+import Glibc
+import Platform
+
+/// The files and folders of a training, tried before anything is done: what cannot be read or written then is told at once,
+/// not after hours.
+struct TrainingPlaces {
+    /// Keeps other trainings out of the work folder; nil where the file system knows no locks.
+    private let lock: FileLock?
+
+    /// - Throws: `SystemError` for what is not there or may not be used; `Fault` where the output is taken, or another
+    ///   training works in the work folder.
+    init(_ request: TrainRequest) throws {
+        for folder in request.dataDirectories + [request.labelsDirectory].compactMap(\.self) {
+            _ = try Directory.list(folder)
+        }
+        if let weights = request.startingWeights { _ = try FileDescriptor.open(weights, O_RDONLY) }
+        try Self.tryOutput(request.output)
+        lock = try Self.claim(request.workDirectory)
+    }
+
+    private static func tryOutput(_ output: String) throws {
+        let taken: String? =
+            if !Directory.exists(output) {
+                nil
+            } else if Directory.exists(output + "/model.json") {
+                "\(output) already holds a model package."
+            } else if Directory.isLink(output) || !Directory.isFolder(output) {
+                "\(output) is no folder."
+            } else if try !Directory.list(output).isEmpty {
+                "\(output) is not empty."
+            } else {
+                nil
+            }
+        if let taken { throw Fault(.operator, "E_OUTPUT_TAKEN", taken, hint: "Name a new folder as --output.") }
+        // The folder that the package is written to before it gets its name.
+        let partial = output + ".partial"
+        let isLeftOver = Directory.exists(partial)
+        try make(partial)
+        if !isLeftOver { try Directory.remove(partial) }
+    }
+
+    private static func claim(_ folder: String) throws -> FileLock? {
+        try make(folder)
+        do {
+            return try FileLock(folder: folder)
+        } catch {
+            guard error.code == EWOULDBLOCK else { throw error }
+            throw Fault(
+                .transient,
+                "E_BUSY",
+                "Another training works in \(folder).",
+                hint: "Wait for its end, or name another folder as --work."
+            )
+        }
+    }
+
+    private static func make(_ folder: String) throws(Fault) {
+        do throws(SystemError) { try Directory.create(folder) } catch {
+            let code =
+                switch error.code {
+                case EACCES, EPERM, EROFS: "E_PERMISSION"
+                case ENOSPC, EDQUOT: "E_NO_SPACE"
+                default: "E_CANNOT_WRITE"
+                }
+            throw Fault(
+                .operator,
+                code,
+                "\(folder) cannot be made (\(error.reason)).",
+                hint: "Name another folder as --output or --work."
+            )
+        }
+    }
+}

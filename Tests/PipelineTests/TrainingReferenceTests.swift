@@ -1,0 +1,213 @@
+import Dicom
+import Foundation
+import Imaging
+import Nifti
+import Pipeline
+import Segmentation
+import Testing
+
+private let rois = TrainingConfiguration.lungs.rois
+
+/// A patient whose objects are rewritten for every question.
+private struct Patient {
+    let folder: Folder
+    let original: String
+
+    init() throws {
+        folder = try Folder()
+        try SmallPhantom.write(1, to: folder.file("made"))
+        original = folder.file("made/truth/rtstruct.dcm")
+        try FileManager.default.createDirectory(atPath: folder.file("data/p1"), withIntermediateDirectories: true)
+        try FileManager.default.moveItem(atPath: folder.file("made/ct"), toPath: folder.file("data/p1/ct"))
+    }
+
+    /// Writes a changed copy of an object into the patient's folder.
+    func put(_ name: String, from source: String? = nil, _ change: (inout DataSet) -> Void = { _ in }) throws {
+        var file = try DicomFile(contentsOf: source ?? original)
+        change(&file.dataSet)
+        // Contour Data may be longer than an explicit length can say.
+        let syntax: TransferSyntax = source == nil ? .implicitVRLittleEndian : .explicitVRLittleEndian
+        try file.write(to: folder.file("data/p1/" + name), transferSyntax: syntax)
+    }
+
+    func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: folder.file("data/p1/" + name)) }
+
+    func find(labels: String? = nil) throws -> TrainingCases {
+        try findTrainingCases(in: [folder.file("data")], labels: labels, rois: rois)
+    }
+
+    /// Why the case is skipped; empty where it is not.
+    func reason(_ change: (inout DataSet) -> Void) throws -> String {
+        try put("1-1.dcm", change)
+        return try find().skipped.map(\.remark).joined(separator: "; ")
+    }
+
+    /// Why the case cannot be loaded; empty where it can.
+    func reasonOfLoading() throws -> String {
+        let source = try #require(find().sources.first)
+        do { _ = try source.load() } catch { return "\(error)" }
+        return ""
+    }
+}
+
+extension DataSet {
+    fileprivate mutating func rename(_ old: String, _ new: String) {
+        let items = sequence(.structureSetROISequence).map { item in
+            var item = item
+            if item.string(.roiName) == old { item.set(.roiName, .LO, new) }
+            return item
+        }
+        set(.structureSetROISequence, sequence: items)
+    }
+
+    /// Replaces the contours of a structure.
+    fileprivate mutating func setContours(of name: String, _ change: ([DataSet]) -> [DataSet]) {
+        let number = sequence(.structureSetROISequence).first { $0.string(.roiName) == name }?.integer(.roiNumber)
+        let items = sequence(.roiContourSequence).map { item in
+            var item = item
+            if item.integer(.referencedROINumber) == number {
+                item.set(.contourSequence, sequence: change(item.sequence(.contourSequence)))
+            }
+            return item
+        }
+        set(.roiContourSequence, sequence: items)
+    }
+
+    /// The contour moved; axis 0 is x.
+    fileprivate func moved(_ axis: Int, _ distance: Double) -> DataSet {
+        var item = self
+        let numbers = item.doubles(.contourData).enumerated().map { $0 % 3 == axis ? $1 + distance : $1 }
+        item.set(.contourData, .DS, doubles: numbers)
+        return item
+    }
+}
+
+@Suite("Contours that must not be learned from")
+struct TrainingReferenceTests {
+    @Test("a structure that is named but not drawn skips the case, as a structure set or as a segment without a voxel")
+    func empty() throws {
+        let patient = try Patient()
+        #expect(try patient.reason { $0.setContours(of: "Lung_L") { _ in [] } } == "Lung_L without contours")
+        #expect(try patient.reason { $0.rename("Lung_L", "Something") } == "without Lung_L")
+        try patient.remove("1-1.dcm")
+        try patient.put("seg.dcm", from: patient.folder.file("made/truth/seg.dcm")) { dataSet in
+            let size = dataSet.bytes(.pixelData)?.count ?? 0
+            dataSet.set(.pixelData, .OB, bytes: [UInt8](repeating: 0, count: size))
+        }
+        #expect(try patient.find().skipped.map(\.remark) == ["Lung_L, Lung_R without contours"])
+    }
+
+    @Test("an undrawn copy of a structure says nothing against one that is drawn")
+    func undrawnCopy() throws {
+        let patient = try Patient()
+        let reason = try patient.reason {
+            $0.rename("Heart", "Left Lung")
+            $0.setContours(of: "Left Lung") { _ in [] }
+        }
+        #expect(reason == "")
+        #expect(try patient.reasonOfLoading() == "")
+    }
+
+    @Test("contours that lie outside of the CT or in another Frame of Reference, or are damaged or open, skip the case")
+    func badContours() throws {
+        let patient = try Patient()
+        var count = 0
+        for axis in 0..<3 {
+            let outside = try patient.reason {
+                $0.setContours(of: "Lung_L") { contours in
+                    count = contours.count
+                    return contours.enumerated().map { $0 < 3 ? $1.moved(axis, 5000) : $1 }
+                }
+            }
+            #expect(outside == "3 of \(count) contours of Lung_L outside of the CT")
+        }
+        let damaged = try patient.reason {
+            $0.setContours(of: "Lung_L") { contours in
+                contours.enumerated().map { index, contour in
+                    var contour = contour
+                    if index < 2 { contour.set(.contourData, .DS, doubles: contour.doubles(.contourData).dropLast()) }
+                    if index == 2 { contour.set(.contourGeometricType, .CS, "OPEN_PLANAR") }
+                    return contour
+                }
+            }
+        }
+        #expect(
+            damaged
+                == "2 of \(count) contours of Lung_L damaged, 1 of \(count) contours of Lung_L not closed"
+        )
+        let elsewhere = try patient.reason { dataSet in
+            let frames = dataSet.sequence(.referencedFrameOfReferenceSequence).map { item in
+                var item = item
+                item.set(.frameOfReferenceUID, .UI, "1.2.3")
+                return item
+            }
+            dataSet.set(.referencedFrameOfReferenceSequence, sequence: frames)
+        }
+        #expect(elsewhere == "contours in another Frame of Reference than the CT (1-1.dcm)")
+    }
+
+    @Test("two drawings of one structure that differ skip the case, in two objects or by two names in one")
+    func ambiguous() throws {
+        let patient = try Patient()
+        try patient.put("1-1.dcm")
+        try patient.put("1-2.dcm")
+        try patient.put("seg.dcm", from: patient.folder.file("made/truth/seg.dcm"))
+        // The same contours three times: one case that knows each other name once.
+        #expect(try patient.reasonOfLoading() == "")
+        #expect(try patient.find().unmatchedNames["Heart"] == 1)
+        try patient.put("1-2.dcm") { $0.setContours(of: "Lung_R") { $0.map { $0.moved(1, 25) } } }
+        let objects = try patient.reasonOfLoading()
+        #expect(objects.hasPrefix("Lung_R (1-1.dcm) and Lung_R (1-2.dcm) are one structure of the recipe and differ"))
+        for name in ["1-2.dcm", "seg.dcm"] { try patient.remove(name) }
+        try patient.put("1-1.dcm") { $0.rename("Heart", "Left Lung") }
+        let names = try patient.reasonOfLoading()
+        #expect(names.contains("Lung_L (1-1.dcm)") && names.contains("Left Lung (1-1.dcm)"))
+        #expect(names.contains("are one structure of the recipe and differ (Dice 0"))
+    }
+
+    @Test("a damaged structure set, and a damaged image at the end of a scan, are called damaged")
+    func damagedFiles() throws {
+        let patient = try Patient()
+        let bytes = try contents(patient.original)
+        try bytes.prefix(bytes.count / 2).write(to: URL(fileURLWithPath: patient.folder.file("data/p1/1-1.dcm")))
+        let remark = try patient.find().skipped.map(\.remark).joined()
+        #expect(remark.hasPrefix("no contours of the recipe's structures; damaged: 1-1.dcm: The file is"))
+        try patient.put("1-1.dcm")
+        let last = try #require(names(in: patient.folder.file("data/p1/ct")).last)
+        let image = patient.folder.file("data/p1/ct/" + last)
+        try contents(image).dropLast(1000).write(to: URL(fileURLWithPath: image))
+        let found = try patient.find()
+        #expect(found.sources.isEmpty && found.skipped.map(\.name) == ["p1"])
+        #expect(found.skipped[0].remark.contains("1 image damaged (\(last)"))
+    }
+
+    @Test("a label map that is named by the UID of a scan must lie on its grid; what is no label map is named")
+    func labelMaps() throws {
+        let patient = try Patient()
+        let request = try SmallPhantom.request(1)
+        let uid = try InstanceHeader(
+            contentsOf: patient.folder.file("data/p1/ct/") + names(in: patient.folder.file("data/p1/ct"))[0]
+        ).seriesInstanceUID
+        let labels = patient.folder.file("labels")
+        try FileManager.default.createDirectory(atPath: labels, withIntermediateDirectories: true)
+        func remarks() throws -> [String: String] {
+            let found = try patient.find(labels: labels)
+            return Dictionary(found.skipped.map { ($0.name, $0.remark) }, uniquingKeysWith: { $0 + "; " + $1 })
+        }
+        var half = phantomGeometry(request)
+        half.dimensions.k /= 2
+        var shifted = phantomGeometry(request)
+        shifted.origin.x += 80
+        for geometry in [half, shifted] {
+            try NiftiFile.write(Volume<UInt8>(geometry: geometry, repeating: 1), to: "\(labels)/\(uid).nii.gz")
+            #expect(try remarks() == ["p1": "image and label map (\(uid).nii.gz) lie on different grids"])
+        }
+        try Data("no label map".utf8).write(to: URL(fileURLWithPath: "\(labels)/\(uid).nii.gz"))
+        try Data("nor this".utf8).write(to: URL(fileURLWithPath: "\(labels)/other.nii"))
+        let told = try remarks()
+        #expect(told["p1"]?.hasPrefix("its label map cannot be read: ") == true)
+        #expect(told["other.nii"]?.hasPrefix("this label map cannot be read: ") == true)
+        try Data("no label map".utf8).write(to: URL(fileURLWithPath: "\(labels)/\(uid)-2.nii.gz"))
+        #expect(try remarks()["p1"] == "2 label maps have its UID in their names")
+    }
+}
