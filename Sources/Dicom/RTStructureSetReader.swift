@@ -58,7 +58,10 @@ package struct RTStructureSet: Sendable {
     package var patient: PatientDigest?
     package var frameOfReferenceUIDs: [String]
     package var referencedSeriesInstanceUIDs: [String]
+    /// One of PS3.3 C.8.8.16, whatever its case; nil where there is none of them.
     package var approvalStatus: String?
+    /// Whether the file says something else in its place.
+    package var hasForeignApprovalStatus: Bool
     package var structures: [RTStructure]
     /// ROI Numbers that contours name and no structure has.
     package var unknownROINumbers: [Int]
@@ -75,7 +78,9 @@ package struct RTStructureSet: Sendable {
     package init(_ dataSet: DataSet) {
         sopInstanceUID = dataSet.string(.sopInstanceUID) ?? ""
         patient = PatientDigest(dataSet)
-        approvalStatus = dataSet.string(.approvalStatus)
+        let approval = dataSet.string(.approvalStatus)?.uppercased() ?? ""
+        approvalStatus = ["APPROVED", "UNAPPROVED", "REJECTED"].first { $0 == approval }
+        hasForeignApprovalStatus = approvalStatus == nil && !approval.isEmpty
         let frames = dataSet.sequence(.referencedFrameOfReferenceSequence)
         frameOfReferenceUIDs = frames.compactMap { $0.string(.frameOfReferenceUID) }
         referencedSeriesInstanceUIDs = frames.flatMap { $0.sequence(.rtReferencedStudySequence) }
@@ -131,6 +136,12 @@ extension RTStructure {
 
     /// Contours that `mask(on:)` does not use: damaged ones, points, open ones.
     package var contoursLeftOut: Int { damagedContours + contours.count { !$0.enclosesSomething } }
+
+    /// Contours that are there again with the same points. By the even-odd rule two of them enclose nothing.
+    package var contoursRepeated: Int {
+        let drawn = contours.filter(\.enclosesSomething).map(\.points)
+        return drawn.count - Set(drawn).count
+    }
 
     /// The mask on a grid: every contour of a slice together by the even-odd rule at voxel centres, so that holes,
     /// keyholes and XOR sets are right. A contour belongs to the slice whose plane is nearest, if that and all its points

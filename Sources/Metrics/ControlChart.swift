@@ -1,9 +1,12 @@
 /// A control chart of scores that come one after the other: does the agreement still vary as it did at first?
 ///
-/// The first `baseline` values give the centre (their mean) and the spread (mean moving range / 1.128, which a slow
-/// drift inside the baseline does not widen; at least `leastSpread`). From then on a value is flagged
-/// - `beyond limits` when it lies more than 3 spreads from the centre (Shewhart's individuals chart), and
-/// - `drift` when the exponentially weighted mean (weight 0.2) lies beyond its own limits (2.7 spreads times the
+/// The first `baseline` values give the centre (their median) and the spread (median moving range / 0.954, which neither a
+/// slow drift nor a gross value inside the baseline widens; at least `leastSpread`): Shewhart's individuals chart with the
+/// limits of Wheeler and Chambers, Understanding Statistical Process Control, 2nd edition (1992): 3.145 times the median
+/// moving range. A value is flagged
+/// - `beyond limits` when it lies more than 3 spreads from the centre, in the baseline, too,
+/// and after the baseline
+/// - as `drift` when the exponentially weighted mean (weight 0.2) lies beyond its own limits (2.7 spreads times the
 ///   standard error of that mean; Lucas and Saccucci, Technometrics 32 (1990)), which many small steps reach that no
 ///   single value shows.
 /// Both directions count: contours that are suddenly never changed are news, too.
@@ -37,10 +40,14 @@ package struct ControlChart: Codable, Sendable, Equatable {
     /// from 0.0045 on.
     package static let leastSpread = 0.005
 
-    package static let rule =
-        "limits from the first \(defaultBaseline) outcomes: their mean, and 3 times their mean moving range / 1.128 (at least "
-        + "\(leastSpread)); drift: "
-        + "exponentially weighted mean (0.2) beyond 2.7 times its standard error; both directions"
+    /// Median of the range of two values of the normal distribution, in standard deviations.
+    private static let medianRange = 0.954
+
+    package static func rule(baseline: Int = defaultBaseline) -> String {
+        "limits from the first \(baseline) outcomes: their median, and 3 times their median moving range / \(medianRange) (at "
+            + "least \(leastSpread)); drift: "
+            + "exponentially weighted mean (0.2) beyond 2.7 times its standard error; both directions"
+    }
 
     /// Number of values that the limits come from.
     package let baseline: Int
@@ -62,18 +69,18 @@ package struct ControlChart: Codable, Sendable, Equatable {
             return
         }
         let first = values.prefix(baseline)
-        let mean = first.reduce(0, +) / Double(baseline)
+        let centre = quantile(0.5, ofSorted: first.sorted())
         let ranges = zip(first, first.dropFirst()).map { abs($1 - $0) }
-        let sigma = max(Self.leastSpread, ranges.reduce(0, +) / Double(ranges.count) / 1.128)
-        (centre, spread) = (mean, sigma)
-        var weighted = mean
+        let sigma = max(Self.leastSpread, quantile(0.5, ofSorted: ranges.sorted()) / Self.medianRange)
+        (self.centre, spread) = (centre, sigma)
+        var weighted = centre
         points = values.enumerated().map { index, value in
-            guard index >= baseline else { return Point(value: value, weightedMean: nil, flags: []) }
-            weighted = Self.weight * value + (1 - Self.weight) * weighted
             var flags: [Flag] = []
-            if abs(value - mean) > Self.limitSpreads * sigma { flags.append(.beyondLimits) }
+            if abs(value - centre) > Self.limitSpreads * sigma { flags.append(.beyondLimits) }
+            guard index >= baseline else { return Point(value: value, weightedMean: nil, flags: flags) }
+            weighted = Self.weight * value + (1 - Self.weight) * weighted
             let limit = Self.driftLimit(after: index - baseline + 1, spread: sigma)
-            if abs(weighted - mean) > limit { flags.append(.drift) }
+            if abs(weighted - centre) > limit { flags.append(.drift) }
             return Point(value: value, weightedMean: weighted, flags: flags)
         }
     }

@@ -210,6 +210,8 @@ package struct CaseReport: Codable, Sendable {
         package var unmatchedPrediction: [String]
         /// Structures that one side does not have, but their parts; nil where there is none.
         package var derived: [DerivedUnion]?
+        /// Structures whose scores mean nothing, and that are no outcome: the findings say why. Nil where there is none.
+        package var doubtful: [String]?
         package var findings: [String]
 
         package init(

@@ -7,11 +7,13 @@ import Metrics
 package func cohortHTML(
     _ cohort: CohortReport,
     charts: [OutcomeChart] = [],
+    shares: [OutcomeShares] = [],
     pictures: [CasePicture] = [],
     notes: [String] = []
 ) -> String {
-    var sections = [cohortHeader(cohort, charts, notes), notScored(cohort), distributions(cohort)]
+    var sections = [cohortHeader(cohort, charts, shares, notes), notScored(cohort), distributions(cohort)]
     if !charts.isEmpty { sections.append(trends(charts)) }
+    if !shares.isEmpty { sections.append(shareSection(shares)) }
     sections += [worstCases(cohort, pictures), summaryTable(cohort), allScores(cohort)]
     return """
         <!DOCTYPE html>
@@ -25,13 +27,24 @@ package func cohortHTML(
         """
 }
 
-private func cohortHeader(_ cohort: CohortReport, _ charts: [OutcomeChart], _ notes: [String]) -> String {
+private func cohortHeader(
+    _ cohort: CohortReport,
+    _ charts: [OutcomeChart],
+    _ shares: [OutcomeShares],
+    _ notes: [String]
+) -> String {
     let scored = cohort.cases.count { !$0.structures.isEmpty }
     let missing = cohort.onlyReference.count + cohort.onlyPrediction.count
     var words = [scored == 1 ? "1 case scored" : "\(scored) cases scored"]
-    if scored < cohort.cases.count { words.append("\(cohort.cases.count - scored) could not be scored") }
+    let failed = cohort.cases.count { $0.fault != nil }
+    if failed > 0 { words.append("\(failed) could not be scored") }
+    let empty = cohort.cases.count { $0.structures.isEmpty && $0.fault == nil }
+    if empty > 0 { words.append("\(empty) with nothing to score: unedited or removed") }
     if missing > 0 { words.append("\(missing) without a partner") }
-    let drifting = charts.filter { $0.chart.state == .drifting }.map { "\($0.structure) (\($0.model))" }
+    let drifting = Set(
+        charts.filter { $0.chart.state == .drifting }.map { "\($0.structure) (\($0.model))" }
+            + shares.filter { $0.chart.state == .drifting }.map { "\($0.structure) (\($0.model))" }
+    ).sorted()
     let drift =
         drifting.isEmpty
         ? ""
@@ -58,25 +71,32 @@ private func warnings(_ cohort: CohortReport) -> String {
 }
 
 private func notScored(_ cohort: CohortReport) -> String {
-    let items =
+    let missing =
         cohort.cases.compactMap { one in one.fault.map { "\(one.name) was not scored: \($0)" } }
         + cohort.onlyReference.map { "\($0): missing in the prediction" }
         + cohort.onlyPrediction.map { "\($0): missing in the reference" } + cohort.findings
-        + cohort.cases.flatMap { one in
-            one.unmatchedReference.map { "\(one.name): \($0) is only in the reference" }
-                + one.unmatchedPrediction.map { "\(one.name): \($0) is only in the prediction" }
-                + one.findings.map { "\(one.name): \($0)" }
-        }
-    guard !items.isEmpty else { return "" }
-    let list = "<ul>\(items.map { "<li>\(escaped($0))</li>" }.joined())</ul>"
-    return "<section><h2>What is missing (\(items.count))</h2>"
-        + (items.count > 12 ? "<details><summary>Show all</summary>\(list)</details>" : list) + "</section>"
+    let remarks = cohort.cases.flatMap { one in
+        one.unmatchedReference.map { "\(one.name): \($0) is only in the reference" }
+            + one.unmatchedPrediction.map { "\(one.name): \($0) is only in the prediction" }
+            + one.findings.map { "\(one.name): \($0)" }
+    }
+    func list(_ items: [String]) -> String { "<ul>\(items.map { "<li>\(escaped($0))</li>" }.joined())</ul>" }
+    // Cases that are missing are never folded away: a mean without them is another one.
+    let open = missing.isEmpty ? "" : "<section><h2>What is missing (\(missing.count))</h2>\(list(missing))</section>"
+    guard !remarks.isEmpty else { return open }
+    let body =
+        remarks.count > 12
+        ? "<details><summary>Show all \(remarks.count)</summary>\(list(remarks))</details>" : list(remarks)
+    return open + "<section><h2>Remarks on single cases (\(remarks.count))</h2>\(body)</section>"
 }
 
 private func distributions(_ cohort: CohortReport) -> String {
     let tolerance = CohortReport.mainTolerance(cohort.tolerances)
-    let measures: [Measure] = [.surfaceDice(tolerance), .dice, .hausdorff95, .volumeDifferencePercent]
-    let plots = measures.map { measure -> String in
+    let measures: [(Measure, ClosedRange<Double>)] = [
+        (.surfaceDice(tolerance), 0...1), (.dice, 0...1), (.hausdorff95, 0...Double.infinity),
+        (.volumeDifferencePercent, -100...Double.infinity),
+    ]
+    let plots = measures.map { measure, bounds -> String in
         let samples = cohort.summary.map { summary in
             let scores = cohort.cases.flatMap(\.structures).filter { $0.name == summary.name }
             return PlotSample(label: summary.name, values: scores.compactMap(measure.value))
@@ -88,7 +108,7 @@ private func distributions(_ cohort: CohortReport) -> String {
                 PlotReference(value: 0.95, label: "0.95 published median"),
                 PlotReference(value: 0.92, label: "0.92 published mean"),
             ] : []
-        return boxPlot(samples, title: measure.title, references: goals)
+        return boxPlot(samples, title: measure.title, references: goals, within: bounds)
     }.joined()
     guard !plots.isEmpty else { return "" }
     let published =
@@ -111,7 +131,7 @@ extension CohortReport {
 private func trends(_ charts: [OutcomeChart]) -> String {
     """
     <section><h2>Trend</h2><p class="small">Every outcome in the order in which it came. Rule: \
-    \(escaped(ControlChart.rule)). Diamonds are flagged; the thin line is the weighted mean.</p>
+    \(escaped(ControlChart.rule(baseline: charts[0].chart.baseline))). Diamonds are flagged; the thin line is the weighted mean.</p>
     \(charts.map(trendPlot).joined())</section>
     """
 }

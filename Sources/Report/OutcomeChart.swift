@@ -30,10 +30,22 @@ package struct OutcomeChart: Codable, Sendable {
     }
 }
 
+/// What became of one structure of the results of one model, in the order of time.
+package struct OutcomeShares: Codable, Sendable {
+    package var structure: String
+    package var model: String
+    /// ISO 8601, UTC, one for each outcome.
+    package var times: [String]
+    /// Names of the cases, one for each outcome.
+    package var names: [String]
+    package var chart: ShareChart
+}
+
 /// What a reference said about one structure of one result.
 package struct RecordedOutcome: Sendable {
-    /// The run whose contours were scored, and the one that scored them.
-    package var contouringRun: Int64
+    /// Series and stack that were contoured: of results that were made again each structure counts once.
+    package var scan: String
+    /// The run that scored.
     package var run: Int64
     package var structure: String
     /// Name of the model and the beginning of its digest.
@@ -48,7 +60,7 @@ package struct RecordedOutcome: Sendable {
     package var scores: StructureScores?
 
     package init(
-        contouringRun: Int64,
+        scan: String,
         run: Int64,
         structure: String,
         model: String,
@@ -58,7 +70,7 @@ package struct RecordedOutcome: Sendable {
         approval: String?,
         scores: StructureScores?
     ) {
-        self.contouringRun = contouringRun
+        self.scan = scan
         self.run = run
         self.structure = structure
         self.model = model
@@ -71,11 +83,35 @@ package struct RecordedOutcome: Sendable {
 }
 
 extension [RecordedOutcome] {
-    /// Those that count: of approved references unless others are wanted, too, and of these the latest of each result.
+    /// Those that count: of approved references unless others are wanted, too, and of these one for each scan, model and
+    /// structure. An edit outweighs a reference that was there before (a result that is made again meets all references
+    /// of those before it once more), and that outweighs a set that has the structure as it was delivered, or lacks it:
+    /// such a set takes nothing away that another one said. Of equal ones the latest counts.
     package func counted(withUnapproved: Bool) -> [RecordedOutcome] {
-        let wanted = withUnapproved ? self : filter { $0.approval == "APPROVED" }
-        let latest = Dictionary(wanted.map { ($0.contouringRun, $0.run) }, uniquingKeysWith: Swift.max)
-        return wanted.filter { latest[$0.contouringRun] == $0.run }
+        let weights = ["removed": 0, "unedited": 0, "scored": 1, "edited": 2]
+        var counted: [[String]: Int] = [:]
+        for index in indices where withUnapproved || self[index].approval == "APPROVED" {
+            let key = [self[index].scan, self[index].model, self[index].structure]
+            let weight = weights[self[index].status] ?? 0
+            if let former = counted[key], weights[self[former].status] ?? 0 > weight { continue }
+            counted[key] = index
+        }
+        return counted.values.sorted().map { self[$0] }
+    }
+
+    /// A chart for each structure and model of what became of our contours; references that were there before our result
+    /// say nothing about that.
+    package func shares(baseline: Int) -> [OutcomeShares] {
+        let groups = Dictionary(grouping: filter { $0.status != "scored" }) { "\($0.structure)\u{0}\($0.model)" }
+        return groups.sorted { $0.key < $1.key }.map { _, rows in
+            OutcomeShares(
+                structure: rows[0].structure,
+                model: rows[0].model,
+                times: rows.map(\.time),
+                names: rows.map(\.name),
+                chart: ShareChart(rows.map(\.status), of: ["edited", "unedited", "removed"], baseline: baseline)
+            )
+        }
     }
 
     /// A chart for each structure and model that has scores, of surface Dice at the usual tolerance.

@@ -7,11 +7,18 @@ struct PlotAxis {
     let ticks: [Double]
     private let digits: Int
 
-    /// - Parameter values: what it must show.
-    init(_ values: [Double], count: Int = 5) {
-        let low = values.min() ?? 0
-        let high = max(values.max() ?? 1, low)
-        let range = high > low ? high - low : max(abs(high), 1) * 0.1
+    /// - Parameters:
+    ///   - values: what it must show.
+    ///   - bounds: that values of the measure never lie beyond; the axis ends there.
+    init(_ values: [Double], count: Int = 5, within bounds: ClosedRange<Double> = -Double.infinity...Double.infinity) {
+        var low = values.min() ?? 0
+        var high = max(values.max() ?? 1, low)
+        if high == low {
+            // One value alone stands between two others, not at the end of a scale that nothing gave.
+            let room = max(abs(high), 1) * 0.1
+            (low, high) = (max(low - room, bounds.lowerBound), min(high + room, bounds.upperBound))
+        }
+        let range = high > low ? high - low : 1
         var step = 1.0
         while step > range / Double(count) { step /= 10 }
         while step * 10 <= range / Double(count) { step *= 10 }
@@ -61,10 +68,15 @@ struct PlotReference {
 
 /// Distributions as boxes with every value as a dot, one row each: quartiles, median, whiskers to the last value within
 /// 1.5 interquartile ranges (Tukey). Reads without colour: values beyond the whiskers are hollow.
-func boxPlot(_ samples: [PlotSample], title: String, references: [PlotReference] = []) -> String {
+func boxPlot(
+    _ samples: [PlotSample],
+    title: String,
+    references: [PlotReference] = [],
+    within bounds: ClosedRange<Double>
+) -> String {
     let shown = samples.filter { !$0.values.isEmpty }
     guard !shown.isEmpty else { return "" }
-    let axis = PlotAxis(shown.flatMap(\.values) + references.map(\.value))
+    let axis = PlotAxis(shown.flatMap(\.values) + references.map(\.value), within: bounds)
     let (left, width, row) = (118.0, 330.0, 44.0)
     let height = row * Double(shown.count)
     let top = references.isEmpty ? 8.0 : 12 + 15 * Double(references.count)

@@ -36,8 +36,7 @@ package func reportHTML(
 private func verdict(_ report: CaseReport, isEvaluation: Bool) -> String {
     let (title, text) =
         switch report.verdict {
-        case _ where isEvaluation:
-            ("Delivered contours scored", "A reference came after the delivery; what was delivered is unchanged.")
+        case _ where isEvaluation: evaluationTitle(report)
         case .delivered: ("Contours delivered", "Nothing suspicious was found by the checks below.")
         case .review: ("Look here first", "Something below is suspicious.")
         case .refused: ("Not contoured", report.fault?.message ?? "")
@@ -50,6 +49,19 @@ private func verdict(_ report: CaseReport, isEvaluation: Bool) -> String {
         <p class="banner"><strong>Automatic, not reviewed.</strong> A trained person must look at every contour \
         before it is used.</p>\(demonstration)</header>
         """
+}
+
+/// A reference that came after the delivery, and what came of it.
+private func evaluationTitle(_ report: CaseReport) -> (String, String) {
+    let unchanged = "What was delivered is unchanged."
+    let look = report.verdict == .review ? " Look at the findings first." : ""
+    if report.evaluation?.structures.isEmpty == false {
+        return ("Delivered contours scored", "A reference came after the delivery. \(unchanged)\(look)")
+    }
+    if report.findings.contains(where: { $0.code == "W_OWN_RESULT" }) {
+        return ("Our own contours came back", "There was nothing to score. \(unchanged)\(look)")
+    }
+    return ("Nothing was scored", "A reference came after the delivery; the findings say why. \(unchanged)\(look)")
 }
 
 private func findings(_ report: CaseReport) -> String {

@@ -121,7 +121,9 @@ private func scoredName(_ name: String, _ evaluation: CaseReport.Evaluation) -> 
     let note = derived.map { union in
         "<span class=\"beside\">\(union.side.rawValue): union of \(escaped(union.members.joined(separator: " and ")))</span>"
     }
+    let isDoubtful = evaluation.doubtful?.contains(name) == true
     return escaped(name) + (note ?? "")
+        + (isDoubtful ? "<span class=\"beside\">&#9888; these scores mean nothing: see the findings</span>" : "")
 }
 
 private func scoreTables(_ evaluation: CaseReport.Evaluation) -> String {

@@ -18,21 +18,23 @@ package struct StructureChange: Codable, Sendable, Equatable {
     package var removedML: Double?
     /// Contour that had to be drawn anew, mm, beyond the smallest tolerance.
     package var drawnMM: Double?
-    /// Slices that differ by more than half a percent of their area.
+    /// Slices that differ by more than half a percent of their area; nil unless it was edited.
     package var slicesChanged: Int?
 
     /// Systems that write contours again round their points: fewer voxels than this differ.
-    static let uneditedDice = 0.998
+    package static let uneditedDice = 0.998
 
     /// - Parameters:
     ///   - scores: of our structure against the reference.
     ///   - geometry: the grid of the scores.
-    package init(_ scores: StructureScores, on geometry: VolumeGeometry) {
+    ///   - isIntact: all of the reference was used, at its own place: no contour was left out, or taken to another slice.
+    package init(_ scores: StructureScores, on geometry: VolumeGeometry, isIntact: Bool = true) {
         let spacing = geometry.spacing
         // Along a row and a column by one pixel, and with a little room for rounding.
         let pixel = 1.001 * (spacing.x * spacing.x + spacing.y * spacing.y).squareRoot()
         let isSame =
-            scores.dice.map { dice in
+            isIntact
+            && scores.dice.map { dice in
                 dice >= Self.uneditedDice && scores.hausdorffMM ?? .infinity <= pixel
                     && scores.sliceDice.dice.allSatisfy { $0.map { $0 > 0 } ?? true }
             } ?? true  // both are empty
@@ -42,11 +44,17 @@ package struct StructureChange: Codable, Sendable, Equatable {
         removedML = scores.falsePositiveML
         let smallest = Measure.tolerances(of: [scores]).first ?? ""
         drawnMM = scores.addedPathLengthMM[smallest] ?? nil
-        slicesChanged = scores.sliceDice.dice.count { $0.map { $0 < 0.995 } ?? false }
+        slicesChanged = isSame ? nil : scores.sliceDice.dice.count { $0.map { $0 < 0.995 } ?? false }
     }
 
     package init(removed name: String) {
         self.name = name
         status = .removed
+    }
+
+    /// Ours, under another name.
+    package init(unedited name: String) {
+        self.name = name
+        status = .unedited
     }
 }

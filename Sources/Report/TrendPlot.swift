@@ -4,8 +4,9 @@ import Metrics
 func trendPlot(_ outcome: OutcomeChart) -> String {
     let chart = outcome.chart
     guard !chart.points.isEmpty else { return "" }
-    let limits = chart.limits.map { [$0.lower, $0.upper] } ?? []
-    let axis = PlotAxis(chart.points.map(\.value) + limits, count: 4)
+    // A share: a limit beyond 0 or 1 is none, and is drawn where the scale ends.
+    let limits = chart.limits.map { [max(0, $0.lower), min(1, $0.upper)] } ?? []
+    let axis = PlotAxis(chart.points.map(\.value) + limits, count: 4, within: 0...1)
     let (left, top, width, height) = (48.0, 14.0, 470.0, 170.0)
     let step = width / Double(max(1, chart.points.count - 1))
     func x(_ index: Int) -> Double { chart.points.count == 1 ? left + width / 2 : left + step * Double(index) }
@@ -14,18 +15,18 @@ func trendPlot(_ outcome: OutcomeChart) -> String {
         line(left, y(tick), left + width, y(tick), "grid")
             + text(axis.label(tick), left - 8, y(tick) + 4, anchor: "end", "tick")
     }.joined()
-    if let centre = chart.centre, let limits = chart.limits {
+    if let centre = chart.centre, let lower = limits.first {
         svg += line(left, y(centre), left + width, y(centre), "centre")
-        for limit in [limits.lower, limits.upper] { svg += line(left, y(limit), left + width, y(limit), "limit") }
+        for limit in limits { svg += line(left, y(limit), left + width, y(limit), "limit") }
         // Words need their height: limits near the mean share its line.
-        let isNarrow = abs(y(limits.lower) - y(centre)) < 13
-        svg += text(isNarrow ? "limits" : "mean", left + width + 6, y(centre) + 4, anchor: "start", "tick")
-        if !isNarrow { svg += text("limit", left + width + 6, y(limits.lower) + 4, anchor: "start", "tick") }
+        let isNarrow = abs(y(lower) - y(centre)) < 13
+        svg += text(isNarrow ? "limits" : "median", left + width + 6, y(centre) + 4, anchor: "start", "tick")
+        if !isNarrow { svg += text("limit", left + width + 6, y(lower) + 4, anchor: "start", "tick") }
         let edge = (x(chart.baseline - 1) + x(min(chart.baseline, chart.points.count - 1))) / 2
         if chart.points.count > chart.baseline {
             svg +=
                 line(edge, top, edge, top + height, "goal")
-                + text("baseline", edge - 5, top + 10, anchor: "end", "goal-label")
+                + text("baseline", edge - 5, top + height - 6, anchor: "end", "goal-label")
         }
     }
     let path = chart.points.indices.compactMap { index in
@@ -53,7 +54,12 @@ func trendPlot(_ outcome: OutcomeChart) -> String {
 private func words(for chart: ControlChart) -> String {
     switch chart.state {
     case .collecting: "\(chart.points.count) of \(chart.baseline) outcomes for the limits"
-    case .stable: "the latest outcome lies within the limits"
+    case .stable:
+        switch chart.points.count(where: { !$0.flags.isEmpty }) {
+        case 0: "all outcomes lie within the limits"
+        case 1: "the latest outcome lies within the limits, one before it was flagged"
+        case let count: "the latest outcome lies within the limits, \(count) before it were flagged"
+        }
     case .drifting:
         "LOOK: the latest outcome is flagged ("
             + (chart.points.last?.flags.map(\.rawValue).joined(separator: ", ") ?? "") + ")"

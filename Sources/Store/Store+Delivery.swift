@@ -104,6 +104,20 @@ extension Store {
         }
     }
 
+    /// All delivered contouring runs of a Series whose label maps are kept, the first first.
+    package func contoursKept(ofSeries number: Int64) throws(StoreError) -> [Int64] {
+        try read { db in
+            try Int64.fetchAll(
+                db,
+                sql: """
+                    SELECT id FROM run WHERE series_id = ? AND kind = 'contouring' AND state = 'delivered'
+                        AND verdict <> 'refused' AND labels_deleted = 0 ORDER BY id
+                    """,
+                arguments: [number]
+            )
+        }
+    }
+
     /// Runs without pixels that ended before a time and still have their label maps, as long as nothing is scored against
     /// them.
     package func runsWithLabels(endedBefore time: Int64) throws(StoreError) -> [RunRecord] {

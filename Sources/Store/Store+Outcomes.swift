@@ -21,6 +21,7 @@ package struct NewOutcome: Sendable, Equatable {
 /// The same with the run that it belongs to.
 package struct OutcomeRecord: Sendable, Equatable {
     package var seriesNumber: Int64
+    package var stack: String
     /// The run that scored.
     package var runNumber: Int64
     /// The run whose contours were scored.
@@ -40,7 +41,7 @@ extension Store {
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT outcome.*, run.series_id, run.model, run.model_digest,
+                    SELECT outcome.*, run.series_id, run.stack, run.model, run.model_digest,
                         COALESCE(run.base_run_id, run.id) AS contouring_run_id, base.delivered_name
                     FROM outcome JOIN run ON run.id = outcome.run_id
                         JOIN run base ON base.id = COALESCE(run.base_run_id, run.id)
@@ -49,6 +50,7 @@ extension Store {
             ).map { row in
                 OutcomeRecord(
                     seriesNumber: row["series_id"],
+                    stack: row["stack"],
                     runNumber: row["run_id"],
                     contouringRunNumber: row["contouring_run_id"],
                     deliveredName: row["delivered_name"],

@@ -277,4 +277,19 @@ struct EvaluateCommandTests {
         let outcome = try Program.contourctl(arguments + ["--per-organ-tolerance", "HEART=1"])
         #expect(outcome.status == 0, "\(outcome.errors)")
     }
+
+    @Test(
+        "a name or a value that is there twice, and a tolerance that is none, are errors with status 64 that say so",
+        arguments: [
+            (["--label", "Lung_L=1", "--label", "LUNG LEFT=2"], "--label names a structure twice"),
+            (["--label", "Lung_L=1", "--label", "Lung_R=1"], "--label gives one value, 1, to Lung_L and Lung_R"),
+            (["--per-organ-tolerance", "Heart=1", "--per-organ-tolerance", "HEART=2"], "names a structure twice"),
+            (["--reference-label", "Heart=1000"], "--reference-label takes whole numbers from 1 to 255"),
+            (["--tolerance", "-1"], "--tolerance takes 0 to 100 mm"),
+        ]
+    )
+    func wrongOptions(_ options: [String], _ words: String) throws {
+        let outcome = try Program.contourctl(["evaluate", "--reference", "a", "--prediction", "b"] + options)
+        #expect(outcome.status == 64 && outcome.errors.contains(words), "\(outcome.errors)")
+    }
 }

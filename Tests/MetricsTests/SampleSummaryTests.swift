@@ -59,7 +59,7 @@ struct SampleSummaryTests {
 
 @Suite("Control chart")
 struct ControlChartTests {
-    /// Twenty values that go up and down by 0.02: mean 0.96, mean moving range 0.02, spread 0.01773.
+    /// Twenty values that go up and down by 0.02: median 0.96, median moving range 0.02, spread 0.02096.
     private let baseline = (0..<20).map { $0 % 2 == 0 ? 0.95 : 0.97 }
 
     @Test("Before the baseline is there nothing is judged")
@@ -68,21 +68,21 @@ struct ControlChartTests {
         #expect(chart.state == .collecting && chart.limits == nil && chart.points.allSatisfy { $0.flags.isEmpty })
     }
 
-    @Test("The limits are the mean and three times the mean moving range over 1.128")
+    @Test("The limits are the median and three times the median moving range over 0.954")
     func limits() throws {
         let chart = ControlChart(baseline)
         let limits = try #require(chart.limits)
         #expect(abs(try #require(chart.centre) - 0.96) < 1e-12)
         #expect(
-            abs(limits.lower - (0.96 - 3 * 0.02 / 1.128)) < 1e-12
-                && abs(limits.upper - (0.96 + 3 * 0.02 / 1.128)) < 1e-12
+            abs(limits.lower - (0.96 - 3 * 0.02 / 0.954)) < 1e-12
+                && abs(limits.upper - (0.96 + 3 * 0.02 / 0.954)) < 1e-12
         )
         #expect(chart.state == .stable)
     }
 
     @Test("One value beyond the limits is flagged, and the next ordinary one is not")
     func beyondLimits() {
-        let chart = ControlChart(baseline + [0.90, 0.96])
+        let chart = ControlChart(baseline + [0.88, 0.96])
         #expect(chart.points[20].flags.contains(.beyondLimits))
         #expect(chart.points[21].flags.isEmpty && chart.state == .stable)
     }
@@ -92,8 +92,8 @@ struct ControlChartTests {
         arguments: [-1.0, 1]
     )
     func drift(sign: Double) throws {
-        // One spread away: well inside of the limits.
-        let shifted = (0..<15).map { 0.96 + sign * 0.0177 + ($0 % 2 == 0 ? 0.002 : -0.002) }
+        // Little more than one spread away: well inside of the limits.
+        let shifted = (0..<15).map { 0.96 + sign * 0.025 + ($0 % 2 == 0 ? 0.002 : -0.002) }
         let chart = ControlChart(baseline + shifted)
         #expect(chart.points.allSatisfy { !$0.flags.contains(.beyondLimits) })
         let first = try #require(chart.points.firstIndex { $0.flags.contains(.drift) })
@@ -117,9 +117,69 @@ struct ControlChartTests {
         #expect(ControlChart(same + [Double](repeating: value - 0.01, count: 10)).points[29].flags == [.drift])
     }
 
+    @Test("One gross value in the baseline is flagged itself and blinds the chart for nothing that comes after")
+    func grossValueInBaseline() throws {
+        var values = (0..<20).map { 0.95 + 0.008 * sin(Double($0 * 7)) }
+        let without = ControlChart(values)
+        values[7] = 0
+        let chart = ControlChart(values + [0.80])
+        #expect(chart.points[7].flags == [.beyondLimits])
+        #expect(chart.points[20].flags.contains(.beyondLimits) && chart.state == .drifting)
+        let (wide, narrow) = (try #require(chart.spread), try #require(without.spread))
+        #expect(wide < 1.5 * narrow)
+    }
+
+    @Test("The rule names the baseline that is used")
+    func rule() {
+        #expect(ControlChart.rule(baseline: 5).contains("the first 5 outcomes"))
+        #expect(ShareChart.rule(baseline: 5).contains("the first 5"))
+    }
+
     @Test("What varies as it did at first is not flagged")
     func stable() {
         let chart = ControlChart(baseline + (0..<200).map { $0 % 2 == 0 ? 0.95 : 0.97 })
         #expect(chart.points.allSatisfy { $0.flags.isEmpty })
+    }
+}
+
+@Suite("Shares of kinds of outcomes")
+struct ShareChartTests {
+    private let all = ["edited", "unedited", "removed"]
+
+    private func chart(_ kinds: [String]) -> ShareChart { ShareChart(kinds, of: all) }
+
+    @Test("Fisher's exact test gives the probabilities of published tables")
+    func fisher() {
+        // Fisher's tea: 3 of 4 against 1 of 4; and scipy.stats.fisher_exact([[8, 2], [1, 5]]).
+        #expect(abs(fisherExact(3, of: 4, 1, of: 4) - 34.0 / 70) < 1e-12)
+        #expect(abs(fisherExact(8, of: 10, 1, of: 6) - 0.034965034965) < 1e-9)
+        #expect(fisherExact(0, of: 20, 0, of: 5) == 1 && fisherExact(0, of: 0, 0, of: 0) == 1)
+    }
+
+    @Test(
+        "Contours that are suddenly thrown away, or never changed any more, are flagged",
+        arguments: ["removed", "unedited"]
+    )
+    func suddenly(kind: String) throws {
+        let edited = [String](repeating: "edited", count: 20)
+        #expect(chart(edited).state == .stable && chart(Array(edited.dropLast())).state == .collecting)
+        // Two may happen; three in a row of what never came before are news.
+        #expect(chart(edited + [kind, kind]).state == .stable)
+        let flagged = chart(edited + [kind, kind, kind])
+        #expect(flagged.state == .drifting)
+        #expect(try #require(flagged.shares.first { $0.kind == kind }).isFlagged)
+        #expect(chart(edited + [String](repeating: kind, count: 40)).state == .drifting)
+    }
+
+    @Test("Shares that stay as they were are not flagged")
+    func steady() {
+        let mixed = (0..<200).map { all[$0 % 5 == 0 ? 1 : 0] }
+        for count in 20...200 { #expect(chart(Array(mixed.prefix(count))).state == .stable) }
+    }
+
+    @Test("Only the latest are compared, so that a change that passed is not told for ever")
+    func passed() {
+        let edited = [String](repeating: "edited", count: 20)
+        #expect(chart(edited + [String](repeating: "removed", count: 5) + edited).state == .stable)
     }
 }

@@ -78,11 +78,12 @@ struct LateReferenceTests {
         #expect(moved.evaluation?.findings.contains { $0.contains("different Frames of Reference") } == true)
     }
 
-    private func report(against reference: String) throws -> CaseReport {
+    private func report(against reference: String, others: [RunFolder] = []) throws -> CaseReport {
         var request = try base.request()
         request.kind = .evaluation
         request.referenceFiles = [reference]
         request.baseRunDirectory = base.path
+        request.otherRunDirectories = others.map(\.path)
         let run = RunFolder(path: bench.folder.file("late-\(UUID().uuidString)"))
         try run.write(request)
         try bench.runStages(run, [.evaluate, .export])
@@ -124,5 +125,154 @@ struct LateReferenceTests {
         let evaluation = try #require(report.evaluation)
         let changes = Dictionary(uniqueKeysWithValues: (evaluation.changes ?? []).map { ($0.name, $0.status) })
         #expect(changes["Lungs"] == .edited && evaluation.structures.contains { $0.name == "Lungs" })
+    }
+
+    /// A copy of a set with some of its names, places or statuses changed.
+    private func changed(_ path: String, _ change: (inout DataSet) -> Void) throws -> String {
+        var file = try DicomFile(contentsOf: path)
+        change(&file.dataSet)
+        let copy = bench.folder.file("changed-\(UUID().uuidString).dcm")
+        try file.write(to: copy, transferSyntax: .implicitVRLittleEndian)
+        return copy
+    }
+
+    private func renaming(_ names: [String: String]) -> (inout DataSet) -> Void {
+        { dataSet in
+            var rois = dataSet.sequence(.structureSetROISequence)
+            for index in rois.indices {
+                if let name = names[rois[index].string(.roiName) ?? ""] { rois[index].set(.roiName, .LO, name) }
+            }
+            dataSet.set(.structureSetROISequence, sequence: rois)
+        }
+    }
+
+    private func moving(by millimetres: Double) -> (inout DataSet) -> Void {
+        { dataSet in
+            var rois = dataSet.sequence(.roiContourSequence)
+            for index in rois.indices {
+                var contours = rois[index].sequence(.contourSequence)
+                for n in contours.indices {
+                    let numbers = contours[n].doubles(.contourData).enumerated()
+                    contours[n].set(.contourData, .DS, doubles: numbers.map { $0 % 3 == 2 ? $1 + millimetres : $1 })
+                }
+                rois[index].set(.contourSequence, sequence: contours)
+            }
+            dataSet.set(.roiContourSequence, sequence: rois)
+        }
+    }
+
+    /// Result of the same CT made again, with a reference that was there before it.
+    private func secondRevision(_ reference: String) throws -> CaseReport {
+        let run = try bench.prepare("again-\(UUID().uuidString)", images: try base.request().dicomFiles)
+        var request = try run.request()
+        (request.revision, request.referenceFiles, request.otherRunDirectories) = (2, [reference], [base.path])
+        try run.write(request)
+        try bench.runStages(run)
+        return try JSONDecoder().decode(CaseReport.self, from: contents(run.directory(of: .export) + "/report.json"))
+    }
+
+    @Test("Contours of an earlier revision are no reference for the next one, whoever wrote them again")
+    func earlierRevision() throws {
+        let unedited = try secondRevision(try edited([:], approval: "APPROVED"))
+        #expect(unedited.evaluation == nil && unedited.findings.contains { $0.code == "W_OWN_RESULT" })
+        let part = try secondRevision(try edited(["Lung_L": (10.0, 1)], approval: "APPROVED"))
+        #expect(part.evaluation?.structures.map(\.name) == ["Lung_L"])
+        let own = part.findings.first { $0.code == "W_OWN_RESULT" }
+        #expect(own?.details.first?.hasPrefix("Lung_R: Lung_R of revision 1") == true)
+    }
+
+    @Test("A late set with contours of another result of ours is no outcome of this one")
+    func otherResult() throws {
+        // Another result: the lungs of the base, one of them larger by what an edit made of it.
+        let other = try bench.prepare("other", images: try base.request().dicomFiles)
+        try bench.runStages(other, [.resample, .segment])
+        let labels = other.directory(of: .segment) + "/labels"
+        var volume = try Volume<UInt8>(contentsOfBase: labels)
+        let plane = volume.geometry.dimensions.i * volume.geometry.dimensions.j
+        for n in volume.voxels.indices where n / plane == 15 { volume.voxels[n] = 0 }
+        try volume.write(toBase: labels)
+        try bench.runStages(other, [.evaluate, .export])
+        let set = try changed(other.directory(of: .export) + "/rtstruct.dcm") {
+            $0.set(.sopInstanceUID, .UI, "2.25.4712")
+            $0.set(.approvalStatus, .CS, "APPROVED")
+        }
+        let alone = try report(against: set)
+        #expect(alone.evaluation?.changes?.contains { $0.status == .edited } == true)
+        let known = try report(against: set, others: [other])
+        #expect(known.evaluation == nil && known.findings.contains { $0.code == "W_OWN_RESULT" })
+    }
+
+    @Test(
+        "Contours that were moved between slices are not unedited, and their scores are no outcome",
+        arguments: [2.0, -4.4]
+    )
+    func movedAlongSlices(millimetres: Double) throws {
+        let moved = try changed(try edited([:], approval: "APPROVED"), moving(by: millimetres))
+        let report = try report(against: moved)
+        #expect(report.verdict == .review && !report.findings.contains { $0.code == "W_OWN_RESULT" })
+        #expect(report.findings.contains { $0.code == "W_REFERENCE_GRID" && $0.structure == "Lung_L" })
+        #expect(report.evaluation?.changes?.contains { $0.status == .unedited } == false)
+        #expect(Set(report.evaluation?.doubtful ?? []) == ["Lung_L", "Lung_R", "Lungs"])
+        let path = bench.folder.file("doubtful.json")
+        try JSONEncoder().encode(report).write(to: URL(fileURLWithPath: path))
+        #expect(try structureOutcomes(ofReport: path).isEmpty)
+    }
+
+    @Test("Ours under other names are known by where they lie, and nobody removed them")
+    func renamed() throws {
+        let names = ["Lung_L": "ROI 1", "Lung_R": "CTV_Lung", "Lungs": "all"]
+        let same = try report(against: try changed(try edited([:], approval: "APPROVED"), renaming(names)))
+        let changes = Dictionary(uniqueKeysWithValues: (same.evaluation?.changes ?? []).map { ($0.name, $0.status) })
+        #expect(changes == ["Lung_L": .unedited, "Lung_R": .unedited, "Lungs": .unedited])
+        let set = try edited(["Lung_L": (10.0, 1)], approval: "APPROVED")
+        let part = try report(against: try changed(set, renaming(names)))
+        #expect(part.evaluation?.changes?.contains { $0.status == .removed } == false)
+        let told = part.findings.first { $0.code == "W_REFERENCE_UNMATCHED" }
+        #expect(told?.message.hasPrefix("Lung_L: ROI 1 of the reference lies there") == true)
+        #expect(!part.findings.contains { $0.code == "W_OWN_RESULT" })
+    }
+
+    @Test("A set about something else is no outcome")
+    func somethingElse() throws {
+        let set = try changed(try edited([:], approval: "APPROVED")) { dataSet in
+            var rois = dataSet.sequence(.structureSetROISequence)
+            rois = [rois[0]]
+            rois[0].set(.roiName, .LO, "GTV")
+            var contours = dataSet.sequence(.roiContourSequence)
+            let drawn = contours[0].sequence(.contourSequence)
+            contours[0].set(.contourSequence, sequence: Array(drawn.prefix(2)))
+            dataSet.set(.structureSetROISequence, sequence: rois)
+            dataSet.set(.roiContourSequence, sequence: [contours[0]])
+        }
+        let report = try report(against: set)
+        #expect(report.evaluation?.changes?.isEmpty == true && report.verdict == .delivered)
+        #expect(report.findings.contains { $0.code == "W_REFERENCE_UNMATCHED" })
+    }
+
+    @Test("An Approval Status in small letters counts, a foreign one does not, and a rejected set is told")
+    func approvalStatus() throws {
+        func status(_ text: String) throws -> CaseReport {
+            try report(against: try edited(["Lung_L": (10.0, 1)], approval: text))
+        }
+        #expect(try status("approved ").evaluation?.approvalStatus == "APPROVED")
+        let foreign = try status("VORLAEUFIG")
+        #expect(foreign.evaluation?.approvalStatus == nil)
+        #expect(foreign.evaluation?.findings.contains { $0.hasPrefix("its Approval Status is none of") } == true)
+        #expect(try status("REJECTED").findings.contains { $0.code == "W_REFERENCE_REJECTED" })
+    }
+
+    @Test("Contours that are there twice, and names that are there twice, are told")
+    func twice() throws {
+        let doubled = try changed(try edited([:], approval: "APPROVED")) { dataSet in
+            var rois = dataSet.sequence(.roiContourSequence)
+            let contours = rois[0].sequence(.contourSequence)
+            rois[0].set(.contourSequence, sequence: contours + contours)
+            dataSet.set(.roiContourSequence, sequence: rois)
+        }
+        let findings = try report(against: doubled).evaluation?.findings ?? []
+        #expect(findings.contains { $0.contains("there again with the same points") })
+        let named = try changed(try edited(["Lung_R": (10.0, 1)], approval: "APPROVED"), renaming(["Lungs": "Lung_L"]))
+        let told = try report(against: named).evaluation?.findings ?? []
+        #expect(told.contains { $0.contains("is there 2 times in the reference") })
     }
 }

@@ -104,9 +104,9 @@ struct CohortPageTests {
     @Test("where limits lie near the mean their words do not lie over each other")
     func chartWords() {
         let near = cohortHTML(CohortReport(cases: []), charts: [chart(Array(repeating: 0.97, count: 21) + [0.2])])
-        #expect(near.contains(">limits<") && !near.contains(">mean<") && !near.contains(">limit<"))
+        #expect(near.contains(">limits<") && !near.contains(">median<") && !near.contains(">limit<"))
         let apart = cohortHTML(CohortReport(cases: []), charts: [chart((0..<22).map { $0 % 2 == 0 ? 0.95 : 0.97 })])
-        #expect(apart.contains(">mean<") && apart.contains(">limit<"))
+        #expect(apart.contains(">median<") && apart.contains(">limit<"))
     }
 
     private func chart(_ values: [Double]) -> OutcomeChart {
@@ -130,26 +130,95 @@ struct CohortPageTests {
         #expect(!quiet.contains("class=\"flagged\"") && !quiet.contains("Look at the trend"))
     }
 
-    @Test("the latest approved reference of a result is charted, others are left out")
+    private func outcome(
+        _ scan: String,
+        _ run: Int64,
+        _ approval: String? = "APPROVED",
+        structure: String = "Lung_L",
+        status: String = "edited"
+    ) -> RecordedOutcome {
+        RecordedOutcome(
+            scan: scan,
+            run: run,
+            structure: structure,
+            model: "m",
+            name: "\(run)",
+            time: "2024-01-02T03:04:05.000Z",
+            status: status,
+            approval: approval,
+            scores: ["edited", "scored"].contains(status) ? scored("x", shift: 1).structures[0] : nil
+        )
+    }
+
+    @Test("the latest approved reference of a scan is charted, others are left out")
     func counted() {
-        func outcome(_ contouring: Int64, _ run: Int64, _ approval: String?) -> RecordedOutcome {
-            RecordedOutcome(
-                contouringRun: contouring,
-                run: run,
-                structure: "Lung_L",
-                model: "m",
-                name: "\(run)",
-                time: "",
-                status: "edited",
-                approval: approval,
-                scores: scored("x", shift: 1).structures[0]
-            )
-        }
-        let all = [
-            outcome(1, 2, "APPROVED"), outcome(1, 3, "APPROVED"), outcome(1, 4, nil), outcome(5, 6, "UNAPPROVED"),
-        ]
+        let all = [outcome("1", 2), outcome("1", 3), outcome("1", 4, nil), outcome("5", 6, "UNAPPROVED")]
         #expect(all.counted(withUnapproved: false).map(\.run) == [3])
         #expect(all.counted(withUnapproved: true).map(\.run) == [4, 6])
         #expect(all.charts(baseline: 5).map(\.names) == [["2", "3", "4", "6"]])
+    }
+
+    @Test("what one set said of a structure no set takes away that lacks it or has it as it was delivered")
+    func countedByStructure() {
+        let sets = [
+            outcome("1", 2, structure: "Lung_L"), outcome("1", 2, structure: "Lung_R", status: "removed"),
+            outcome("1", 3, structure: "Lung_L", status: "unedited"), outcome("1", 3, structure: "Lung_R"),
+            outcome("1", 4, structure: "Lung_L", status: "removed"),
+            outcome("1", 4, structure: "Lung_R", status: "removed"),
+            outcome("1", 4, structure: "Lungs", status: "unedited"),
+            outcome("1", 5, structure: "Lungs", status: "removed"),
+        ]
+        let counted = sets.counted(withUnapproved: false).map { "\($0.structure) \($0.run) \($0.status)" }
+        #expect(Set(counted) == ["Lung_L 2 edited", "Lung_R 3 edited", "Lungs 5 removed"])
+    }
+
+    @Test("a result that is made again and meets the same reference is no second point")
+    func countedOnce() {
+        let all = [outcome("1", 2), outcome("1", 3, status: "scored"), outcome("2", 4, status: "scored")]
+        #expect(all.counted(withUnapproved: false).map(\.run) == [2, 4])
+    }
+
+    @Test("outcomes that are never scored are charted, too, and the page tells when they take over")
+    func shares() throws {
+        let edited = (0..<20).map { outcome("\($0)", Int64($0)) }
+        let then = (20..<60).map { outcome("\($0)", Int64($0), status: "removed") }
+        let counted = (edited + then).counted(withUnapproved: false)
+        let shares = try #require(counted.shares(baseline: 20).first)
+        #expect(shares.chart.state == .drifting && shares.chart.words.hasPrefix("LOOK"))
+        let page = cohortHTML(CohortReport(cases: []), charts: counted.charts(baseline: 20), shares: [shares])
+        #expect(page.contains("Look at the trend of Lung_L") && page.contains("removed 0 of the first 20"))
+        let quiet = cohortHTML(CohortReport(cases: []), shares: edited.shares(baseline: 20))
+        #expect(!quiet.contains("Look at the trend") && quiet.contains("Edited, unedited, removed"))
+        #expect([outcome("1", 1, status: "scored")].shares(baseline: 20).isEmpty)
+    }
+
+    @Test("cases without anything to score are none that could not be scored")
+    func unedited() {
+        let page = cohortHTML(CohortReport(cases: [CohortReport.Case(name: "a")]))
+        #expect(!page.contains("could not be scored") && page.contains("1 with nothing to score"))
+    }
+
+    @Test("missing cases are never folded away among remarks")
+    func missingIsOpen() throws {
+        var cohort = cohort
+        cohort.cases[0].unmatchedReference = (0..<20).map { "Organ\($0)" }
+        let page = cohortHTML(cohort)
+        let (missing, folded) = (
+            try #require(page.range(of: "e: missing in the prediction")), try #require(page.range(of: "<details>"))
+        )
+        #expect(missing.lowerBound < folded.lowerBound && page.contains("What is missing (3)"))
+        #expect(page.contains("Show all 20"))
+    }
+
+    @Test("no limit and no axis of a share reaches beyond 1, and the caption tells what was flagged before")
+    func chartEnds() {
+        var values = (0..<21).map { $0 % 2 == 0 ? 0.96 : 1.0 }
+        values[7] = 0.2
+        let page = cohortHTML(CohortReport(cases: []), charts: [chart(values)])
+        #expect(!page.contains(">1.2<") && !page.contains(">1.05<") && !page.contains(">1.1<"))
+        #expect(page.contains("within the limits, one before it was flagged"))
+        let one = cohortHTML(CohortReport(cases: [scored("a", shift: 0)]))
+        // A single Dice of 1 and a difference of 0 % have a scale around them.
+        #expect(!one.contains(">1.02<") && one.contains(">-0.10<"))
     }
 }

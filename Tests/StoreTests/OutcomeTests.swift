@@ -62,4 +62,20 @@ struct OutcomeTests {
         #expect(throws: StoreError.self) { try complete(test, [outcome("Heart", "praised")]) }
         #expect(try test.store.outcomes().isEmpty)
     }
+
+    @Test("The delivered results of a series whose label maps are kept can be asked for, evaluations are none of them")
+    func contoursKept() throws {
+        let test = try TestStore()
+        let first = try run(test, "1.1")
+        let series = first.seriesNumber
+        #expect(try test.store.contoursKept(ofSeries: series).isEmpty)
+        try complete(test, [])
+        try test.store.finishDelivery(run: first.number)
+        let evaluation = try run(test, "1.1", kind: "evaluation", base: first.number)
+        try complete(test, [outcome("Lung_L")])
+        try test.store.finishDelivery(run: evaluation.number)
+        #expect(try test.store.contoursKept(ofSeries: series) == [first.number])
+        try test.store.setLabelsDeleted(run: first.number)
+        #expect(try test.store.contoursKept(ofSeries: series).isEmpty)
+    }
 }

@@ -111,6 +111,7 @@ def run(checks, service, ct, truth):
     came_back_as_it_was(checks, service, result)
     written_again(checks, service, rtstruct)
     edited_in_part(checks, service, rtstruct)
+    made_again(checks, service)
     # Weeks later: the pixels are gone, and another model is installed.
     service.stop()
     description = f"{service.base}/models/lungs/model.json"
@@ -124,8 +125,8 @@ def run(checks, service, ct, truth):
     the_table(checks, service)
 
 
-def evaluation(checks, service, number, what):
-    folder = service.delivered(f".evaluation-{number}")
+def evaluation(checks, service, number, what, revision=""):
+    folder = service.delivered(f"{revision}.evaluation-{number}")
     if not checks.check(f"{what}: a small folder is delivered beside the result", folder is not None):
         return None
     report = json.load(open(f"{folder}/report.json", encoding="utf-8"))
@@ -190,13 +191,30 @@ def edited_in_part(checks, service, rtstruct):
         checks.check("only what was edited is scored", [s["name"] for s in report["evaluation"]["structures"]] == ["Lung_L"])
 
 
+def made_again(checks, service):
+    """The same series contoured once more, with all these sets at hand: they are contours of the first revision."""
+    product.contourctl("retry", "--config", f"{service.base}/contourd.toml", "1")
+    folder = service.delivered("-r2")
+    if not checks.check("a second revision is delivered", folder is not None):
+        return
+    report = json.load(open(f"{folder}/report.json", encoding="utf-8"))
+    checks.none("its report validates", reports.schema_errors(report))
+    scored = {s["name"] for s in report.get("evaluation", {}).get("structures", [])}
+    checks.check("unedited contours of the first revision are no reference for it",
+                 not scored & {"Lung_R", "Lungs"} and "W_OWN_RESULT" in codes(report), (scored, codes(report)))
+    approved = json.loads(service.outcomes("--json").stdout)
+    checks.check("and no second outcome of the same scan",
+                 {o["structure"]: o["status"] for o in approved["outcomes"]}
+                 == {"Lung_L": "edited", "Lung_R": "unedited", "Lungs": "removed"}, approved["outcomes"])
+
+
 def drawn_anew(checks, service, truth):
     service.drop(f"{truth}/rtstruct.dcm", "truth.dcm")
-    if report := evaluation(checks, service, 4, "a reference weeks later"):
+    if report := evaluation(checks, service, 1, "a reference weeks later", "-r2"):
         checks.check("it is scored without pixels and with another model installed",
                      {s["name"] for s in report["evaluation"]["structures"]} >= {"Lung_L", "Lung_R"}, codes(report))
         checks.check("the report names the model that was used", not report["model"]["version"].startswith("9."))
-        folder = service.delivered(".evaluation-4")
+        folder = service.delivered("-r2.evaluation-1")
         with open(f"{folder}/report.html", encoding="utf-8") as file:
             page = file.read()
         # Unless the pixels were still there: they are deleted when the service gets round to it.
@@ -217,6 +235,9 @@ def follows_schema(checks, answer):
                 [f"{list(e.path)}: {e.message[:150]}" for e in validator.iter_errors(answer)])
     # Beyond what so few outcomes show: a chart with its limits, one flagged.
     full = json.loads(json.dumps(answer))
+    checks.check("what became of the structures is compared, too", full["shares"] and full["share_rule"], full.get("shares"))
+    full["shares"][0]["chart"].update(first=20, latest=1, shares=[
+        {"kind": "removed", "first": 0, "latest": 1, "p": 0.05, "flagged": False}])
     chart = full["charts"][0]["chart"]
     chart.update(centre=0.97, spread=0.005, points=[{"value": 0.9, "weightedMean": 0.95, "flags": ["beyond limits", "drift"]}])
     checks.check("a chart with limits does, too", validator.is_valid(full))

@@ -122,6 +122,7 @@ package struct SeriesDetails: Codable, Sendable {
 /// What a reference said about one structure that was delivered.
 package struct OutcomeLine: Codable, Sendable {
     package var series: Int64
+    package var stack: String
     /// The run that scored, and the one whose contours were scored.
     package var run: Int64
     package var contouringRun: Int64

@@ -166,6 +166,7 @@ package struct Controller: Sendable {
     private func line(_ record: OutcomeRecord) -> OutcomeLine {
         OutcomeLine(
             series: record.seriesNumber,
+            stack: record.stack,
             run: record.runNumber,
             contouringRun: record.contouringRunNumber,
             deliveredName: record.deliveredName,

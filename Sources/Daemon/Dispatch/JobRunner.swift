@@ -194,7 +194,7 @@ package struct JobRunner {
         let all = try context.store.outcomes().map { record in
             let row = record.outcome
             return ChartedOutcome(
-                contouringRun: record.contouringRunNumber,
+                scan: "\(record.seriesNumber) \(record.stack)",
                 run: record.runNumber,
                 model: "\(record.model) \(record.modelDigest)",
                 outcome: StructureOutcome(

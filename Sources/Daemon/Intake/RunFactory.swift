@@ -38,6 +38,9 @@ struct RunFactory {
             threads: configuration.work.threads
         )
         request.fileDigests = digests(of: files + references)
+        request.otherRunDirectories = try context.store.contoursKept(ofSeries: series.number).map {
+            context.state.run($0).path
+        }
         request.seriesInstanceCount = stack.seriesInstanceCount
         request.describe(stack: stack.headers, part: stack.part, localizersSetAside: localizersSetAside)
         request.refusals = try stack.identities + unread.refusals()
@@ -97,6 +100,8 @@ struct EvaluationQueue {
         request.createdAt = Date(timeIntervalSince1970: Date().timeIntervalSince1970.rounded())
         request.softwareVersion = ContourdVersion.current
         request.baseRunDirectory = context.state.run(run.number).path
+        request.otherRunDirectories = try context.store.contoursKept(ofSeries: run.seriesNumber)
+            .filter { $0 != run.number }.map { context.state.run($0).path }
         let template = request
         let new = NewRun(
             kind: RunRequest.Kind.evaluation.rawValue,

@@ -46,7 +46,13 @@ struct CohortCases {
         for entry in try Directory.list(folder) where !entry.name.hasPrefix(".") {
             let path = "\(folder)/\(entry.name)"
             switch entry.kind {
-            case .folder: try collect(path)
+            case .folder:
+                let told = (cases.count, findings.count)
+                try collect(path)
+                // A case whose contours are missing; deeper folders may hold other things.
+                if folder == root, told == (cases.count, findings.count) {
+                    findings.append("\(relative(path)): there are no contours in it")
+                }
             case .file where ReferenceMasks.isNifti(entry.name): nifti.append(path)
             case .file: files.append(path)
             default: findings.append("\(relative(path)): a link or no plain file; it is not followed")

@@ -57,10 +57,9 @@ private func score(
     var request = request
     request.reference = pair.reference.path
     request.prediction = pair.prediction.path
-    request.labels = request.labelsOfCases
     do {
-        let reference = try StructureSource(request.reference, labels: request.labels)
-        let prediction = try StructureSource(request.prediction, labels: request.labels)
+        let reference = try StructureSource(request.reference, labels: request.labelsOfCases(.reference))
+        let prediction = try StructureSource(request.prediction, labels: request.labelsOfCases(.prediction))
         let comparison = try compareStructures(request, reference, prediction, scan: scan)
         var scored = CohortReport.Case(
             name: pair.reference.name,
@@ -85,10 +84,14 @@ private func score(
 /// Before anything is scored, as that may take hours. Names that are right are found in the first cases.
 private func checkNames(_ request: ComparisonRequest, _ matched: CohortPairs) throws(UnknownNames) {
     var names = NamesAskedFor(request)
-    for path in matched.pairs.flatMap({ [$0.reference.path, $0.prediction.path] }) {
-        if names.areAllFound { return }
-        // One that cannot be read is told when its case is scored.
-        if let source = try? StructureSource(path, labels: request.labelsOfCases) { names.find(in: source) }
+    for pair in matched.pairs {
+        for (side, path) in [(ComparedSide.reference, pair.reference.path), (.prediction, pair.prediction.path)] {
+            if names.areAllFound { return }
+            // One that cannot be read is told when its case is scored.
+            if let source = try? StructureSource(path, labels: request.labelsOfCases(side)) {
+                names.find(in: source, side)
+            }
+        }
     }
     try names.check()
 }
@@ -100,5 +103,8 @@ private func list(_ names: [String]) -> String {
 
 extension ComparisonRequest {
     /// A file that is named after its case does not say what its structures are called.
-    var labelsOfCases: [String: UInt8] { everyFileIsACase && labels.isEmpty ? ["label 1": 1] : labels }
+    func labelsOfCases(_ side: ComparedSide) -> [String: UInt8] {
+        let labels = labels(of: side)
+        return everyFileIsACase && labels.isEmpty ? ["label 1": 1] : labels
+    }
 }

@@ -33,8 +33,8 @@ private func draw(
     _ request: ComparisonRequest,
     _ scan: SeriesScan?
 ) throws -> CasePicture? {
-    let reference = try StructureSource(pair.reference.path, labels: request.labelsOfCases)
-    let prediction = try StructureSource(pair.prediction.path, labels: request.labelsOfCases)
+    let reference = try StructureSource(pair.reference.path, labels: request.labelsOfCases(.reference))
+    let prediction = try StructureSource(pair.prediction.path, labels: request.labelsOfCases(.prediction))
     let stack = try scan.map { try ctStack($0, reference, prediction) }
     let geometry = try comparisonGrid(stack, reference, prediction).geometry
     let pairing = StructurePairing(reference: reference.names, prediction: prediction.names)

@@ -1,3 +1,4 @@
+import Metrics
 import Segmentation
 
 /// Names of structures that a question holds and nothing compared has: most likely a slip of the pen, which would change
@@ -13,19 +14,29 @@ package struct UnknownNames: Error, Sendable, Equatable {
 
 /// Looks for the names of a question in what is compared.
 struct NamesAskedFor {
-    private var labels: Set<String>
+    /// Of labels, by the sides that they are meant for: a name that either of them has is found.
+    private var labels: [(sides: Set<ComparedSide>, names: Set<String>)]
     private var tolerances: Set<String>
     private var known: Set<String> = []
 
     init(_ request: ComparisonRequest) {
-        labels = Set(request.labels.keys)
+        var shared: Set<ComparedSide> = [.reference, .prediction]
+        labels = []
+        for (side, own) in [(ComparedSide.reference, request.referenceLabels), (.prediction, request.predictionLabels)]
+        where !own.isEmpty {
+            shared.remove(side)
+            labels.append(([side], Set(own.keys)))
+        }
+        labels.append((shared, Set(request.labels.keys)))
         tolerances = Set(request.toleranceByStructure.keys)
     }
 
-    var areAllFound: Bool { labels.isEmpty && tolerances.isEmpty }
+    var areAllFound: Bool { labels.allSatisfy(\.names.isEmpty) && tolerances.isEmpty }
 
-    mutating func find(in source: StructureSource) {
-        labels.subtract(source.labelsUsed)
+    mutating func find(in source: StructureSource, _ side: ComparedSide) {
+        for index in labels.indices where labels[index].sides.contains(side) {
+            labels[index].names.subtract(source.labelsUsed)
+        }
         let names = Set(source.names.map(StructureName.init))
         tolerances = tolerances.filter { !names.contains(StructureName($0)) }
         known.formUnion(source.names)
@@ -34,7 +45,11 @@ struct NamesAskedFor {
     /// - Throws: `UnknownNames` with those that were not found.
     func check() throws(UnknownNames) {
         guard areAllFound else {
-            throw UnknownNames(labels: labels.sorted(), tolerances: tolerances.sorted(), known: known.sorted())
+            throw UnknownNames(
+                labels: Set(labels.flatMap(\.names)).sorted(),
+                tolerances: tolerances.sorted(),
+                known: known.sorted()
+            )
         }
     }
 }

@@ -18,9 +18,31 @@ package struct PlacedMask: Sendable {
     package var offSlice = OffSlice()
     /// Contours that enclose nothing or are damaged.
     package var leftOut = 0
+    /// Contours that are there twice, and cancel each other out.
+    package var repeated = 0
 
     /// Whether it has something and the grid nothing of it: its volume there is not known.
     package var isOffGrid: Bool { outside + beside > 0 && !mask.voxels.contains { $0 != 0 } }
+
+    /// How far contours or frames may lie from the slices that they are taken to, in slices, before scores mean nothing:
+    /// they would be those of other contours.
+    private static let farthestOffSlice = 0.1
+
+    /// Whether it was taken to slices that it does not lie on.
+    var isDisplaced: Bool { offSlice.farthestMM > Self.farthestOffSlice * mask.geometry.spacing.z }
+
+    /// Whether all of it was used, where it lies.
+    var isIntact: Bool { outside + beside + leftOut + repeated == 0 && !isDisplaced }
+
+    /// Said of a structure that is displaced.
+    func displacement(_ name: String, of side: ComparedSide, on grid: String) -> String {
+        let distance = (offSlice.farthestMM * 100).rounded() / 100
+        let spacing = (mask.geometry.spacing.z * 100).rounded() / 100
+        return """
+            \(name): \(counted(offSlice.count, side)) up to \(distance) mm from the nearest slice of the \(grid), which are \
+            \(spacing) mm apart: scored where they were taken to, not where they lie
+            """
+    }
 
     /// What a reader of scores must know, one sentence each.
     ///
@@ -48,6 +70,15 @@ package struct PlacedMask: Sendable {
                 """
                 \(name): \(leftOut) \(leftOut == 1 ? "contour" : "contours") of the \(side.rawValue) \(leftOut == 1 ? "is" : "are") \
                 open, a point or damaged, and left out
+                """
+            )
+        }
+        if repeated > 0 {
+            findings.append(
+                """
+                \(name): \(repeated) \(repeated == 1 ? "contour" : "contours") of the \(side.rawValue) \
+                \(repeated == 1 ? "is" : "are") there again with the same points: by the even-odd rule two such contours enclose \
+                nothing
                 """
             )
         }

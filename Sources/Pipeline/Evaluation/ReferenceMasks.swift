@@ -31,10 +31,16 @@ package struct ReferenceMasks {
     private(set) var isLabelMap = false
     /// Labels that somebody named and this file has a structure for.
     private(set) var labelsUsed: Set<String> = []
+    /// Labels that somebody named and this label map has no voxel of, by their name.
+    private(set) var absentLabels: [String: UInt8] = [:]
+    /// Values that this label map has.
+    private(set) var valuesPresent: [UInt8] = []
     /// The grid that the structures were drawn on; nil for an RT Structure Set, whose contours have none.
     package let grid: VolumeGeometry?
     /// Of an RT Structure Set (PS3.3 C.8.8.16): APPROVED, UNAPPROVED or REJECTED.
     package private(set) var approvalStatus: String?
+    /// Whether it says something else in the place of that.
+    private(set) var hasForeignApprovalStatus = false
     /// Structures, by their index in `names`, that cannot be compared with anything, and why.
     private(set) var defects: [Int: RTStructureDefect] = [:]
     /// ROI Numbers of contours that belong to no structure.
@@ -77,11 +83,13 @@ package struct ReferenceMasks {
                     outside: outside,
                     beside: set.structures[index].contoursBeside(on: geometry),
                     offSlice: offSlice,
-                    leftOut: set.structures[index].contoursLeftOut
+                    leftOut: set.structures[index].contoursLeftOut,
+                    repeated: set.structures[index].contoursRepeated
                 )
             }
             patient = set.patient
             approvalStatus = set.approvalStatus
+            hasForeignApprovalStatus = set.hasForeignApprovalStatus
             defects = Dictionary(
                 set.structures.enumerated().compactMap { index, structure in structure.defect.map { (index, $0) } },
                 uniquingKeysWith: { first, _ in first }
@@ -149,7 +157,9 @@ package struct ReferenceMasks {
         let isMask =
             present.count <= 1
             && (labels.isEmpty || (isNamed || statement != .ofThisFile) && present.allSatisfy { $0 == 1 })
-        let expected = statement == .assumed ? [] : Set(known.keys)
+        // Where none of the named values is there but others are, it has another code: nothing of it is meant.
+        let hasOtherCode = !present.isEmpty && present.allSatisfy { known[$0] == nil }
+        let expected = statement == .assumed || hasOtherCode ? [] : Set(known.keys)
         let values: [(String, Set<UInt8>)] =
             isMask
             ? [(file, Set(present))]
@@ -175,8 +185,15 @@ package struct ReferenceMasks {
             )
         }
         isLabelMap = !isMask
-        let names = Set(names.map(StructureName.init))
-        labelsUsed = Set(labels.keys).filter { names.contains(StructureName($0)) }
+        guard isLabelMap else {
+            let names = Set(names.map(StructureName.init))
+            labelsUsed = Set(labels.keys).filter { names.contains(StructureName($0)) }
+            return
+        }
+        valuesPresent = present
+        guard statement != .assumed else { return }
+        labelsUsed = Set(labels.keys)
+        absentLabels = labels.filter { !present.contains($0.value) }
     }
 
     /// Whether its places are those of a CT: places in different Frames of Reference cannot be compared (PS3.3

@@ -15,6 +15,9 @@ package struct ComparisonRequest: Sendable {
     package var ct: [String]
     /// Names of the values of NIfTI label maps.
     package var labels: [String: UInt8]
+    /// Those of one side, in the place of `labels`; empty: there are none of its own.
+    package var referenceLabels: [String: UInt8] = [:]
+    package var predictionLabels: [String: UInt8] = [:]
     package var tolerancesMM: [Double]
     /// Tolerances of single structures, instead of `tolerancesMM`.
     package var toleranceByStructure: [String: Double]
@@ -40,6 +43,11 @@ package struct ComparisonRequest: Sendable {
         self.tolerancesMM = tolerancesMM
         self.toleranceByStructure = toleranceByStructure
         self.threads = threads
+    }
+
+    func labels(of side: ComparedSide) -> [String: UInt8] {
+        let own = side == .reference ? referenceLabels : predictionLabels
+        return own.isEmpty ? labels : own
     }
 }
 
@@ -81,11 +89,11 @@ package struct StructureComparison: Codable, Sendable {
 ///   `UnknownNames`; `DicomError`, `SystemError`.
 package func compareStructures(_ request: ComparisonRequest) throws -> StructureComparison {
     let scan = request.ct.isEmpty ? nil : try SeriesScan(paths: request.ct, limits: AdmissionLimits())
-    let reference = try StructureSource(request.reference, labels: request.labels)
-    let prediction = try StructureSource(request.prediction, labels: request.labels)
+    let reference = try StructureSource(request.reference, labels: request.labels(of: .reference))
+    let prediction = try StructureSource(request.prediction, labels: request.labels(of: .prediction))
     var names = NamesAskedFor(request)
-    names.find(in: reference)
-    names.find(in: prediction)
+    names.find(in: reference, .reference)
+    names.find(in: prediction, .prediction)
     try names.check()
     return try compareStructures(request, reference, prediction, scan: scan)
 }
@@ -116,6 +124,8 @@ func compareStructures(
         uniquingKeysWith: { first, _ in first }
     )
     let pairing = StructurePairing(reference: reference.names, prediction: prediction.names)
+    result.warnings += doubts(request, reference, prediction, pairing, on: geometry, source)
+    result.findings += pairing.repeatedNames(reference.names)
     var told: Set<String> = []
     for pair in pairing.pairs {
         let (name, derived) = comparedName(of: pair, reference.names, prediction.names)
@@ -136,6 +146,7 @@ func compareStructures(
                 guard told.insert("\(side.rawValue) \(index)").inserted else { return }
                 let words = derived == nil ? name : source.names[index]
                 result.findings += placed.findings(words, of: side, on: "grid")
+                if placed.isDisplaced { result.warnings.append(placed.displacement(words, of: side, on: "grid")) }
             }
             masks.append(mask)
             if isOffGrid, !mask.voxels.contains(where: { $0 != 0 }) {
@@ -172,6 +183,43 @@ func compareStructures(
     result.unmatchedReference = pairing.unmatchedReference.map { reference.names[$0] }
     result.unmatchedPrediction = pairing.unmatchedPrediction.map { prediction.names[$0] }
     return result
+}
+
+/// What makes scores doubtful before anything is scored: grids that differ, values that nobody named or that are not there,
+/// a reference that was rejected.
+private func doubts(
+    _ request: ComparisonRequest,
+    _ reference: StructureSource,
+    _ prediction: StructureSource,
+    _ pairing: StructurePairing,
+    on geometry: VolumeGeometry,
+    _ source: ComparisonGridSource
+) -> [String] {
+    var doubts: [String] = []
+    for (side, contours) in [(ComparedSide.reference, reference), (.prediction, prediction)] {
+        doubts += contours.grids.compactMap { grid in
+            GridDifference(grid.geometry, readOn: geometry, mayLackSlices: grid.mayLackSlices)?
+                .sentence(side, on: source.words)
+        }
+        doubts += contours.absentLabels(of: side)
+    }
+    if reference.isRejected { doubts.append("the reference was rejected (Approval Status REJECTED)") }
+    let named = Set(request.labels(of: .reference).keys).union(request.labels(of: .prediction).keys)
+    // A file that is a case of its own is a mask, and 1 is its structure.
+    let unnamed =
+        request.everyFileIsACase
+        ? []
+        : pairing.pairs.compactMap { $0.reference.first.map { reference.names[$0] } }
+            .filter { $0.hasPrefix("label ") && !named.contains($0) }
+    if !unnamed.isEmpty {
+        doubts.append(
+            """
+            \(unnamed.joined(separator: ", ")): nobody said what these values are; they were compared as if both label maps had one \
+            code. Name them: --label, --reference-label, --prediction-label
+            """
+        )
+    }
+    return doubts
 }
 
 /// Structures of a pair that cannot be compared, one sentence each. What a prediction leaves empty it missed; an empty

@@ -19,12 +19,15 @@ package struct StructureOutcome: Sendable, Equatable {
     }
 }
 
-/// Reads the outcomes of a finished Run from its report; none when it was scored against nothing.
+/// Reads the outcomes of a finished Run from its report; none when it was scored against nothing. Structures whose scores
+/// mean nothing are left out.
 ///
 /// - Throws: what reading and decoding throw.
 package func structureOutcomes(ofReport path: String) throws -> [StructureOutcome] {
     let report = try JSONDecoder().decode(CaseReport.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
     guard let evaluation = report.evaluation else { return [] }
+    // Their scores mean nothing.
+    let doubtful = Set(evaluation.doubtful ?? [])
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
     let scores = try Dictionary(
@@ -34,7 +37,7 @@ package func structureOutcomes(ofReport path: String) throws -> [StructureOutcom
     let changes: [(name: String, status: String)] =
         evaluation.changes.map { $0.map { ($0.name, $0.status.rawValue) } }
         ?? evaluation.structures.map { ($0.name, "scored") }
-    return changes.map { change in
+    return changes.filter { !doubtful.contains($0.name) }.map { change in
         StructureOutcome(
             structure: change.name,
             status: change.status,
@@ -46,27 +49,28 @@ package func structureOutcomes(ofReport path: String) throws -> [StructureOutcom
 
 /// A row of the table of outcomes with what the chart needs beside it.
 package struct ChartedOutcome: Sendable {
-    package var contouringRun: Int64
+    /// Series and stack.
+    package var scan: String
     package var run: Int64
     package var model: String
     package var outcome: StructureOutcome
 
-    package init(contouringRun: Int64, run: Int64, model: String, outcome: StructureOutcome) {
-        self.contouringRun = contouringRun
+    package init(scan: String, run: Int64, model: String, outcome: StructureOutcome) {
+        self.scan = scan
         self.run = run
         self.model = model
         self.outcome = outcome
     }
 }
 
-/// Structures whose latest outcome is flagged by its control chart, and was made by a run.
+/// Structures whose latest outcome is flagged by one of its charts, and was made by a run.
 ///
 /// - Parameter outcomes: all, in the order in which they came.
 /// - Throws: `DecodingError` when scores are those of another version.
 package func driftingStructures(_ outcomes: [ChartedOutcome], run: Int64) throws -> [String] {
     let recorded = try outcomes.map { row in
         RecordedOutcome(
-            contouringRun: row.contouringRun,
+            scan: row.scan,
             run: row.run,
             structure: row.outcome.structure,
             model: row.model,
@@ -77,6 +81,10 @@ package func driftingStructures(_ outcomes: [ChartedOutcome], run: Int64) throws
             scores: try row.outcome.scores.map { try JSONDecoder().decode(StructureScores.self, from: Data($0.utf8)) }
         )
     }
-    return recorded.counted(withUnapproved: false).charts(baseline: ControlChart.defaultBaseline)
+    let counted = recorded.counted(withUnapproved: false)
+    let ofScores = counted.charts(baseline: ControlChart.defaultBaseline)
         .filter { $0.chart.state == .drifting && $0.names.last == "\(run)" }.map(\.structure)
+    let ofShares = counted.shares(baseline: ControlChart.defaultBaseline)
+        .filter { $0.chart.state == .drifting && $0.names.last == "\(run)" }.map(\.structure)
+    return Set(ofScores + ofShares).sorted()
 }

@@ -1,6 +1,7 @@
 import Dicom
 import Foundation
 import Imaging
+import Metrics
 import Platform
 import Segmentation
 
@@ -66,6 +67,40 @@ struct StructureSource {
     }
 
     var grid: VolumeGeometry? { parts.compactMap(\.grid).first }
+
+    /// Grids of its files, each once, and whether slices without a structure may be missing in them.
+    var grids: [(geometry: VolumeGeometry, mayLackSlices: Bool)] {
+        var grids: [(geometry: VolumeGeometry, mayLackSlices: Bool)] = []
+        for part in parts {
+            guard let grid = part.grid, !grids.contains(where: { $0.geometry == grid }) else { continue }
+            grids.append((grid, part.kind == .segmentation))
+        }
+        return grids
+    }
+
+    /// Whether somebody responsible found it wrong.
+    var isRejected: Bool { parts.contains { $0.approvalStatus == "REJECTED" } }
+
+    /// Labels that were named and that a label map of this side has no voxel of, one sentence each.
+    func absentLabels(of side: ComparedSide) -> [String] {
+        parts.flatMap { part in
+            let present = part.valuesPresent.prefix(10).map(String.init).joined(separator: ", ")
+            let has = part.valuesPresent.isEmpty ? "nothing" : "the values \(present)"
+            // A mask beside the label map has it.
+            let absent = part.absentLabels.filter { label in
+                !parts.contains { other in
+                    !other.isLabelMap && other.names.contains { StructureName($0) == StructureName(label.key) }
+                }
+            }
+            return absent.sorted { $0.key < $1.key }.map { name, value in
+                let isCompared = part.names.contains(name)
+                return """
+                    \(name): the label map of the \(side.rawValue) has no voxel of the value \(value), it has \(has); \
+                    \(isCompared ? "it counts as empty" : "it is not compared")
+                    """
+            }
+        }
+    }
 
     var isDicom: Bool { parts.contains { $0.kind != .nifti } }
 

@@ -31,11 +31,12 @@ struct EvaluateStage: Stage {
             request.kind == .evaluation
             ? try judged(in: base) : try judge(labels, model, facts, segmentation, request, in: folder)
         let evaluation = ReferenceEvaluation(
-            labels: LabelMap(volume: labels, labels: segmentation.labels),
-            unions: model.unions,
+            ours: OwnStructures(LabelMap(volume: labels, labels: segmentation.labels), unions: model.unions),
             tolerancesMM: request.export.tolerancesMM,
-            threads: context.threads
+            threads: context.threads,
+            leavesOutUnedited: request.kind == .evaluation
         )
+        let others = OwnContours(runs: (request.otherRunDirectories ?? []).map(RunFolder.init))
         let references = ReferenceMasks.grouped(request.referenceFiles)
         var pictures: [WorstPictureRecord] = []
         let ct = base.directory(of: .resample) + "/ct"
@@ -46,11 +47,11 @@ struct EvaluateStage: Stage {
             let evaluations = result.evaluations.count
             let drawing = drawsPictures && Directory.exists(ct + ".raw") ? try Volume<Int16>(contentsOfBase: ct) : nil
             score(
-                Reference(paths: paths, digests: request.fileDigests),
+                ReferenceFiles(paths: paths, digests: request.fileDigests),
                 with: evaluation,
                 of: try base.request(),
                 facts,
-                isLate: request.kind == .evaluation,
+                others: others,
                 &result
             ) { name, prediction, reference in
                 guard drawsPictures else { return }
@@ -105,172 +106,13 @@ struct EvaluateStage: Stage {
         let kept = try base.decode(Kept.self, stage: .evaluate, "evaluation.json")
         let ofReferences: Set = [
             "W_SIDES_SWAPPED", "W_REFERENCE_DISAGREES", "W_OWN_RESULT", "W_REFERENCE_UNMATCHED", "W_REFERENCE_UNUSABLE",
+            "W_REFERENCE_GRID", "W_REFERENCE_REJECTED",
         ]
         return EvaluationFacts(
             structures: kept.structures,
             findings: kept.findings.filter { !ofReferences.contains($0.code) },
             evaluations: []
         )
-    }
-
-    /// The files of one reference, with the digests that they had when they were taken.
-    private struct Reference {
-        var paths: [String]
-        var digests: [String: String]?
-    }
-
-    private func score(
-        _ reference: Reference,
-        with evaluation: ReferenceEvaluation,
-        of request: RunRequest,
-        _ facts: SeriesFacts,
-        isLate: Bool,
-        _ result: inout EvaluationFacts,
-        show: (String, Mask, Mask) throws -> Void
-    ) {
-        let references = reference.paths.compactMap { path in
-            usable(into: &result) {
-                let number = request.seriesNumber
-                let file = try UnchangedFiles([path], digests: reference.digests, series: number, threads: 1)
-                let masks = try self.masks(path, with: evaluation, facts)
-                try file.check(series: number)
-                return masks
-            }
-        }
-        guard !references.isEmpty,
-            case (var scores, let mismatches, let defective)? = usable(
-                into: &result,
-                { try evaluation.score(against: references, leavingOutUnedited: isLate, show: show) }
-            )
-        else {
-            return
-        }
-        let frames = references.flatMap(\.frameOfReferenceUIDs)
-        if let frame = facts.summary.frameOfReferenceUID, !frames.isEmpty, !frames.contains(frame) {
-            scores.findings.append(
-                "the reference and the CT name different Frames of Reference but one series; the series was believed"
-            )
-        }
-        // Before the rest: what is scored below does not hold these.
-        result.findings += defective.map { unusable($0, orphans: references.flatMap(\.unknownROINumbers)) }
-        let own = ProductIdentity(request, series: facts.summary)
-        let changes = scores.changes ?? []
-        let isUnedited = !changes.isEmpty && changes.allSatisfy { $0.status == .unedited }
-        guard !own.isOurs(scores.referenceSOPInstanceUID), !isUnedited else {
-            result.findings.append(ownResult(scores.referenceSOPInstanceUID, own))
-            // What nobody changed is an outcome all the same; it is counted, not scored.
-            if !own.isOurs(scores.referenceSOPInstanceUID) { result.evaluations.append(scores) }
-            return
-        }
-        result.evaluations.append(scores)
-        let disagreements = scores.disagreements(with: result.structures, except: Set(mismatches.map(\.own)))
-        result.findings.insert(contentsOf: mismatches.map(swapped) + disagreements, at: 0)
-        guard scores.structures.isEmpty, defective.isEmpty, !changes.contains(where: { $0.status == .unedited }) else {
-            return
-        }
-        result.findings.append(
-            .init(
-                severity: .note,
-                code: "W_REFERENCE_UNMATCHED",
-                structure: nil,
-                message: "No structure of the reference has a name that the model knows.",
-                hint: "Name structures after TG-263, for example Lung_L.",
-                details: scores.unmatchedReference
-            )
-        )
-    }
-
-    private func unusable(_ structure: UnusableStructure, orphans: [Int]) -> CaseReport.Finding {
-        let numbers = Set(orphans).sorted().prefix(10).map(String.init).joined(separator: ", ")
-        let explains = structure.defect == .noContours && !orphans.isEmpty
-        return .init(
-            severity: .note,
-            code: "W_REFERENCE_UNUSABLE",
-            structure: structure.name,
-            message: "\(structure.name) of the reference could not be used: \(structure.defect.text)."
-                + (explains ? " Contours name ROI Number \(numbers), which no structure has." : ""),
-            hint: "It was not scored. Export the reference again.",
-            details: []
-        )
-    }
-
-    private func swapped(_ mismatch: SideMismatch) -> CaseReport.Finding {
-        .init(
-            severity: .review,
-            code: "W_SIDES_SWAPPED",
-            structure: mismatch.own,
-            message: mismatch.sentence() + ".",
-            hint: """
-                Left and right are mixed up, in the reference or in these contours. Look at both on the CT; until then the \
-                scores of the structure mean nothing.
-                """,
-            details: []
-        )
-    }
-
-    private func ownResult(_ uid: String?, _ own: ProductIdentity) -> CaseReport.Finding {
-        .init(
-            severity: .note,
-            code: "W_OWN_RESULT",
-            structure: nil,
-            message: own.isOurs(uid)
-                ? "The reference is our own unedited result."
-                : "The reference has our own contours, unedited, under another UID.",
-            hint: "It was not scored: it would agree with itself.",
-            details: []
-        )
-    }
-
-    private func masks(
-        _ path: String,
-        with evaluation: ReferenceEvaluation,
-        _ facts: SeriesFacts
-    ) throws -> ReferenceMasks {
-        let masks = try ReferenceMasks(contentsOf: path, labels: evaluation.labels.labels, statement: .assumed)
-        let series = facts.summary
-        guard
-            masks.liesIn(
-                frameOfReferenceUID: series.frameOfReferenceUID ?? "",
-                seriesInstanceUID: series.seriesInstanceUID
-            )
-        else {
-            throw Fault(
-                .permanent,
-                "E_OTHER_FRAME",
-                "It lies in another Frame of Reference than the CT and names another series.",
-                hint: "Score it with the CT that it was drawn on."
-            )
-        }
-        let patient = masks.patient?.mark(inSeries: series.seriesInstanceUID)
-        if let own = facts.patientMark, let patient, own != patient {
-            throw Fault(
-                .permanent,
-                "E_OTHER_PATIENT",
-                "Its Patient ID is not that of the CT.",
-                hint:
-                    "Check whose contours they are. Sets that were anonymised apart from the CT can be scored as NIfTI."
-            )
-        }
-        return masks
-    }
-
-    /// A reference that cannot be used is told, and never costs the contours.
-    private func usable<Value>(into result: inout EvaluationFacts, _ read: () throws -> Value) -> Value? {
-        do { return try read() } catch {
-            let fault = classify(error)
-            let isMixUp = ["E_OTHER_FRAME", "E_OTHER_PATIENT"].contains(fault.code)
-            result.findings.append(
-                .init(
-                    severity: isMixUp ? .review : .note,
-                    code: "W_REFERENCE_UNUSABLE",
-                    structure: nil,
-                    message: "A reference could not be used: \(fault.message)",
-                    hint: fault.hint,
-                    details: fault.details
-                )
-            )
-            return nil
-        }
     }
 
     private func findings(

@@ -46,12 +46,13 @@ extension PlausibilityJudge {
         unit: String,
         isCut: Bool = false
     ) -> CaseReport.PlausibilityCheck {
-        .init(
+        let text = DistinctText(value, beside: isCut ? [range.upper] : [range.lower, range.upper])
+        return .init(
             name: name,
-            value: "\(rounded(value)) \(unit)",
+            value: "\(text.value) \(unit)",
             expected: isCut
-                ? "at most \(rounded(range.upper)) \(unit) (the scan cuts it)"
-                : "\(rounded(range.lower)) to \(rounded(range.upper)) \(unit)",
+                ? "at most \(text.limits[0]) \(unit) (the scan cuts it)"
+                : "\(text.limits[0]) to \(text.limits[1]) \(unit)",
             passed: value <= range.upper && (isCut || value >= range.lower)
         )
     }
@@ -66,10 +67,11 @@ extension PlausibilityJudge {
     }
 
     private func confidenceCheck(_ limit: Double, _ confidence: Double) -> CaseReport.PlausibilityCheck {
-        .init(
+        let text = DistinctText(confidence, beside: [limit], digits: 2)
+        return .init(
             name: "confidence",
-            value: "\((confidence * 100).rounded() / 100)",
-            expected: "at least \(limit)",
+            value: text.value,
+            expected: "at least \(text.limits[0])",
             passed: confidence >= limit
         )
     }
@@ -101,7 +103,8 @@ extension PlausibilityJudge {
             case .right: offsetMM < 0
             case .midline: abs(offsetMM) < 40
             }
-        let where_ = "\(rounded(abs(offsetMM))) mm \(offsetMM >= 0 ? "left" : "right") of the middle of the body"
+        let where_ =
+            "\(DistinctText(abs(offsetMM), beside: side == .midline ? [40] : [0]).value) mm \(offsetMM >= 0 ? "left" : "right") of the middle of the body"
         return .init(name: "side", value: where_, expected: side.rawValue, passed: passed)
     }
 
@@ -119,26 +122,24 @@ extension PlausibilityJudge {
             counterpart.touchesPictureEdge || counterpart.perSlice.first ?? 0 > 0 || counterpart.perSlice.last ?? 0 > 0
         guard !isCut, !isOtherCut else { return nil }
         let ratio = Double(measures[roi.label].voxels) / Double(counterpart.voxels)
-        func text(_ value: Double) -> String { "\((value * 100).rounded() / 100)" }
+        let range = symmetry.volumeRatio
+        let text = DistinctText(ratio, beside: [range.lower, range.upper], digits: 2)
         return .init(
             name: "symmetry",
-            value: "\(text(ratio)) times \(symmetry.to)",
-            expected: "\(text(symmetry.volumeRatio.lower)) to \(text(symmetry.volumeRatio.upper)) times",
+            value: "\(text.value) times \(symmetry.to)",
+            expected: "\(text.limits[0]) to \(text.limits[1]) times",
             passed: symmetry.volumeRatio.contains(ratio)
         )
     }
 
     private func edgeCheck(_ measured: LabelMeasures, limitMM2: Double) -> CaseReport.PlausibilityCheck {
         let contact = measured.edgeContactMM2(on: geometry)
+        let text = DistinctText(contact, beside: [limitMM2])
         return .init(
             name: "edge of the picture",
-            value: contact > 0 ? "\(rounded(contact)) mm\u{00B2}" : "not touched",
-            expected: limitMM2 > 0 ? "at most \(rounded(limitMM2)) mm\u{00B2}" : "not touched",
+            value: contact > 0 ? "\(text.value) mm\u{00B2}" : "not touched",
+            expected: limitMM2 > 0 ? "at most \(text.limits[0]) mm\u{00B2}" : "not touched",
             passed: contact <= limitMM2
         )
-    }
-
-    private func rounded(_ value: Double) -> String {
-        abs(value) >= 10 ? "\(Int(value.rounded()))" : "\((value * 10).rounded() / 10)"
     }
 }

@@ -22,15 +22,15 @@ extension CaseReport.Evaluation {
             let confidence = structures.first { $0.name == scores.name }?.confidence
             let least = max(Self.leastDice, (confidence ?? Self.usualDice) - Self.margin)
             guard let dice = scores.dice, dice < least, !told.contains(scores.name) else { return nil }
-            func text(_ value: Double) -> String { String(format: "%.2f", value) }
-            let expected = confidence.map { "; the network expected \(text($0)) of itself" } ?? ""
+            let text = DistinctText(dice, beside: [least], digits: 2)
+            let expected = confidence.map { "; the network expected \(String(format: "%.2f", $0)) of itself" } ?? ""
             return CaseReport.Finding(
                 severity: .review,
                 code: "W_REFERENCE_DISAGREES",
                 structure: scores.name,
                 message: """
-                    \(scores.name) agrees with the approved reference by a Dice of \(text(dice)) alone, less than \
-                    \(text(least))\(expected).
+                    \(scores.name) agrees with the approved reference by a Dice of \(text.value) alone, less than \
+                    \(text.limits[0])\(expected).
                     """,
                 hint: """
                     Look at both on the CT: the contours were wrong there, or the reference follows another rule, was drawn on a \

@@ -4,26 +4,53 @@ import Metrics
 import Report
 import Segmentation
 
+/// What a reference says about our structures.
+struct ReferenceScoring {
+    var evaluation: CaseReport.Evaluation
+    /// Structures whose side is not that of ours.
+    var mismatches: [SideMismatch] = []
+    /// What of the reference cannot be used.
+    var unusable: [UnusableStructure] = []
+    /// Sentences about structures, by our name, that lie between the slices of the CT.
+    var displaced: [(name: String, sentence: String)] = []
+    /// Contours of other results of ours, by their name in the reference; they are not scored.
+    var returned: [(name: String, own: OwnContour)] = []
+
+    /// Sentences about structures, by our name, that came back edited under names that mean something else.
+    var renamed: [(name: String, sentence: String)] = []
+
+    init(_ evaluation: CaseReport.Evaluation) { self.evaluation = evaluation }
+}
+
 /// Scores a label map against a reference.
 struct ReferenceEvaluation {
-    let labels: LabelMap
-    /// Names of unions with the names of their members.
-    let unions: [(name: String, members: [String])]
+    let ours: OwnStructures
     let tolerancesMM: [Double]
     let threads: Int
+    /// The reference may have been made from our result: structures that nobody changed are counted, not scored.
+    let leavesOutUnedited: Bool
+
+    /// What is found on the way, while structures are scored one after the other.
+    struct Course {
+        var result: ReferenceScoring
+        var changes: [StructureChange] = []
+        var scored: [String: StructureScores] = [:]
+        /// Indices into our names.
+        var missing: [Int]
+        /// Indices of structures of the reference that something was told about.
+        var told: Set<Int> = []
+    }
 
     /// - Parameters:
     ///   - references: the files of one reference; a structure that is in several is scored once.
-    ///   - leavesOutUnedited: the reference may have been made from our result: structures that nobody changed are
-    ///     counted, not scored.
+    ///   - returned: structures of it, by their place, that are contours of other results of ours.
     ///   - show: is called with the name, our mask and the reference's of each structure that is scored.
-    /// - Returns: the scores, structures whose side is not that of ours, and what of the reference cannot be used.
     /// - Throws: what reading a mask throws.
     func score(
         against references: [ReferenceMasks],
-        leavingOutUnedited leavesOutUnedited: Bool = false,
+        returned: [Int: OwnContour] = [:],
         show: (String, Mask, Mask) throws -> Void = { _, _, _ in }
-    ) throws -> (CaseReport.Evaluation, [SideMismatch], [UnusableStructure]) {
+    ) throws -> ReferenceScoring {
         var evaluation = CaseReport.Evaluation(
             referenceKind: references[0].kind.rawValue,
             referenceSOPInstanceUID: references[0].sopInstanceUID,
@@ -33,155 +60,153 @@ struct ReferenceEvaluation {
             findings: []
         )
         evaluation.approvalStatus = references[0].approvalStatus
-        var changes: [StructureChange] = []
-        var scored: [String: StructureScores] = [:]
-        var mismatches: [SideMismatch] = []
-        let geometry = labels.volume.geometry
-        let theirs = references.flatMap { reference in reference.names.indices.map { (reference, $0) } }
-        let pairing = StructurePairing(reference: theirs.map { $0.names[$1] }, prediction: names, unions: unions)
-        var told: Set<Int> = []
-        var missing = pairing.unmatchedPrediction
-        var unusable: [UnusableStructure] = []
-        for pair in pairing.pairs {
-            if leavesOutUnedited, isOurs(pair, changes) {
-                missing.append(pair.prediction[0])
-                continue
-            }
-            if let defect = pair.reference.lazy.compactMap({ theirs[$0].0.defects[theirs[$0].1] }).first {
-                // A union of structures that cannot be used is told by them.
-                guard pair.reference.count == 1 else { continue }
-                unusable += pair.prediction.map { UnusableStructure(name: names[$0], defect: defect) }
-                // What somebody emptied was removed.
-                if defect == .noContours { missing += pair.prediction }
-                continue
-            }
-            let (partner, derived) = comparedName(of: pair, theirs.map { $0.names[$1] }, names)
-            if let derived { evaluation.derived = (evaluation.derived ?? []) + [derived] }
-            // Ours where we have a name for it.
-            let name = pair.prediction.count == 1 ? names[pair.prediction[0]] : partner
-            var reference = Mask(geometry: geometry, repeating: 0)
-            var isOffGrid = false
-            for index in pair.reference {
-                let (file, place) = theirs[index]
-                let placed = try file.mask(at: place, on: geometry)
-                if told.insert(index).inserted {
-                    evaluation.findings += placed.findings(file.names[place], of: .reference, on: "CT")
-                }
-                isOffGrid = isOffGrid || placed.isOffGrid
-                reference.formUnion(placed.mask)
-            }
-            let prediction = labels.mask(ofLabels: pair.prediction.reduce(into: []) { $0.formUnion(values(of: $1)) })
-            if let told = partialReference(name, reference: reference, prediction: prediction) {
-                evaluation.findings.append(told)
-            }
-            var scores = StructureScores(
-                name: name,
-                reference: reference,
-                prediction: prediction,
-                tolerancesMM: tolerancesMM,
-                threads: threads
+        let theirs = Theirs(references)
+        let pairing = StructurePairing(reference: theirs.names, prediction: ours.names, unions: ours.unions)
+        if references.contains(where: \.hasForeignApprovalStatus) {
+            evaluation.findings.append(
+                "its Approval Status is none of APPROVED, UNAPPROVED and REJECTED, and counts as not given"
             )
-            if isOffGrid, !reference.voxels.contains(where: { $0 != 0 }) {
-                scores.forgetVolume(of: .reference)
-                let grid = ComparisonGridSource.ct.words
-                evaluation.findings.append(PlacedMask.offGrid(name, of: .reference, on: grid))
-            }
-            if derived == nil {
-                mismatches += [
-                    SideMismatch(
-                        theirs[pair.reference[0]].0.names[theirs[pair.reference[0]].1],
-                        reference,
-                        own: name,
-                        among: names,
-                        dice: scores.dice,
-                        prediction: { name in
-                            names.firstIndex(of: name).map { labels.mask(ofLabels: values(of: $0)) }
-                        }
-                    )
-                ].compactMap(\.self)
-            }
-            let change = StructureChange(scores, on: geometry)
-            changes.append(change)
-            scored[name] = scores
-            if !leavesOutUnedited || change.status != .unedited {
-                evaluation.structures.append(scores)
-                try show(name, prediction, reference)
-            }
         }
-        evaluation.unmatchedReference = pairing.unmatchedReference.map { theirs[$0].0.names[theirs[$0].1] }
-        evaluation.unmatchedPrediction = missing.map { names[$0] }
+        evaluation.findings += pairing.repeatedNames(theirs.names)
+        var course = Course(result: ReferenceScoring(evaluation), missing: pairing.unmatchedPrediction)
+        for pair in pairing.pairs { try score(pair, theirs, returned, &course, show) }
+        course.result.evaluation.unmatchedReference = pairing.unmatchedReference.map { theirs.names[$0] }
+        course.result.evaluation.unmatchedPrediction = course.missing.map { ours.names[$0] }
         // Of a reference that has only the union the parts are in it, and nobody removed them.
         let merged = merged(pairing)
         if !merged.isEmpty {
-            evaluation.findings.append(
+            course.result.evaluation.findings.append(
                 "\(merged.joined(separator: " and ")): the reference has only their union, from which parts cannot be told"
             )
         }
-        if leavesOutUnedited {
-            let removed = missing.filter { index in
-                let wanted = values(of: index)
-                return !merged.contains(names[index]) && labels.volume.voxels.contains { wanted.contains($0) }
-            }
-            judgeUnions(&changes, scored, &evaluation)
-            evaluation.changes = changes + removed.map { StructureChange(removed: names[$0]) }
+        if leavesOutUnedited { try judgeChanges(pairing, theirs, merged: merged, &course) }
+        return course.result
+    }
+
+    private func score(
+        _ pair: StructurePairing.Pair,
+        _ theirs: Theirs,
+        _ returned: [Int: OwnContour],
+        _ course: inout Course,
+        _ show: (String, Mask, Mask) throws -> Void
+    ) throws {
+        let geometry = ours.labels.volume.geometry
+        let hasReturned = pair.reference.count > 1 && pair.reference.contains { returned[$0] != nil }
+        if hasReturned || isOurs(pair, course.changes) {
+            course.missing.append(pair.prediction[0])
+            return
         }
-        return (evaluation, mismatches, unusable)
+        if let defect = pair.reference.lazy.compactMap(theirs.defect).first {
+            // A union of structures that cannot be used is told by them.
+            guard pair.reference.count == 1 else { return }
+            course.result.unusable += pair.prediction.map { UnusableStructure(name: ours.names[$0], defect: defect) }
+            // What somebody emptied was removed.
+            if defect == .noContours { course.missing += pair.prediction }
+            return
+        }
+        let own = returned[pair.reference[0]]
+        if let own, !leavesOutUnedited {
+            course.result.returned.append((theirs.names[pair.reference[0]], own))
+            return
+        }
+        let (partner, derived) = comparedName(of: pair, theirs.names, ours.names)
+        // Ours where we have a name for it.
+        let name = pair.prediction.count == 1 ? ours.names[pair.prediction[0]] : partner
+        var reference = Mask(geometry: geometry, repeating: 0)
+        var (isOffGrid, isIntact) = (false, true)
+        var findings: [String] = []
+        var displaced: [(name: String, sentence: String)] = []
+        for index in pair.reference {
+            let placed = try theirs.mask(index, on: geometry)
+            if course.told.insert(index).inserted {
+                findings += placed.findings(theirs.names[index], of: .reference, on: "CT")
+            }
+            if placed.isDisplaced {
+                displaced.append((name, placed.displacement(theirs.names[index], of: .reference, on: "CT")))
+            }
+            isOffGrid = isOffGrid || placed.isOffGrid
+            isIntact = isIntact && placed.isIntact
+            reference.formUnion(placed.mask)
+        }
+        let prediction = labelsMask(of: pair)
+        var scores = StructureScores(
+            name: name,
+            reference: reference,
+            prediction: prediction,
+            tolerancesMM: tolerancesMM,
+            threads: threads
+        )
+        let change = StructureChange(scores, on: geometry, isIntact: isIntact)
+        if let own, change.status != .unedited {
+            course.result.returned.append((theirs.names[pair.reference[0]], own))
+            return
+        }
+        course.result.evaluation.findings += findings
+        course.result.displaced += displaced
+        if let derived {
+            course.result.evaluation.derived = (course.result.evaluation.derived ?? []) + [derived]
+        }
+        if let told = partialReference(name, reference: reference, prediction: prediction) {
+            course.result.evaluation.findings.append(told)
+        }
+        if isOffGrid, !reference.voxels.contains(where: { $0 != 0 }) {
+            scores.forgetVolume(of: .reference)
+            let grid = ComparisonGridSource.ct.words
+            course.result.evaluation.findings.append(PlacedMask.offGrid(name, of: .reference, on: grid))
+        }
+        if derived == nil {
+            let mismatch = SideMismatch(
+                theirs.names[pair.reference[0]],
+                reference,
+                own: name,
+                among: ours.names,
+                dice: scores.dice,
+                prediction: { name in ours.names.firstIndex(of: name).map(ours.mask) }
+            )
+            course.result.mismatches += [mismatch].compactMap(\.self)
+        }
+        course.changes.append(change)
+        course.scored[name] = scores
+        if !leavesOutUnedited || change.status != .unedited {
+            course.result.evaluation.structures.append(scores)
+            try show(name, prediction, reference)
+        }
+    }
+
+    private func labelsMask(of pair: StructurePairing.Pair) -> Mask {
+        ours.labels.mask(ofLabels: pair.prediction.reduce(into: []) { $0.formUnion(ours.values(of: $1)) })
     }
 
     /// Whether the reference of a union would be made from parts of which somebody left one as it was: it would agree with
     /// itself there, and who edited the parts took the union away.
     private func isOurs(_ pair: StructurePairing.Pair, _ changes: [StructureChange]) -> Bool {
-        guard pair.reference.count > 1 else { return false }
-        let members = unions.first { $0.name == names[pair.prediction[0]] }?.members ?? []
+        guard leavesOutUnedited, pair.reference.count > 1 else { return false }
+        let members = ours.unions.first { $0.name == ours.names[pair.prediction[0]] }?.members ?? []
         return changes.contains { $0.status == .unedited && members.contains($0.name) }
-    }
-
-    /// A union that looks unedited beside an edited part. Where it changed about as much as its parts, it was edited with
-    /// them, and only little for its size. Where it did not, nobody brought it up to date: it says nothing about ours, and is
-    /// not counted.
-    private func judgeUnions(
-        _ changes: inout [StructureChange],
-        _ scored: [String: StructureScores],
-        _ evaluation: inout CaseReport.Evaluation
-    ) {
-        func changed(_ change: StructureChange) -> Double { (change.addedML ?? 0) + (change.removedML ?? 0) }
-        for union in unions {
-            guard let index = changes.firstIndex(where: { $0.name == union.name && $0.status == .unedited }) else {
-                continue
-            }
-            let edited = changes.filter { union.members.contains($0.name) && $0.status == .edited }
-            guard !edited.isEmpty else { continue }
-            if changed(changes[index]) >= edited.map(changed).reduce(0, +) / 2, let scores = scored[union.name] {
-                changes[index].status = .edited
-                evaluation.structures.append(scores)
-            } else {
-                changes.remove(at: index)
-                evaluation.findings.append(
-                    """
-                    \(union.name) came back as it was delivered, although \(edited.map(\.name).joined(separator: " and ")) \
-                    \(edited.count == 1 ? "was" : "were") edited: it is out of date in the reference, and not counted
-                    """
-                )
-            }
-        }
     }
 
     /// Structures of ours that the reference has in a union alone.
     private func merged(_ pairing: StructurePairing) -> [String] {
-        let missing = Set(pairing.unmatchedPrediction.map { names[$0] })
-        let used = Set(pairing.pairs.flatMap(\.prediction).map { names[$0] })
-        return unions.filter { used.contains($0.name) && missing.isSuperset(of: $0.members) }.flatMap(\.members)
+        let missing = Set(pairing.unmatchedPrediction.map { ours.names[$0] })
+        let used = Set(pairing.pairs.flatMap(\.prediction).map { ours.names[$0] })
+        return ours.unions.filter { used.contains($0.name) && missing.isSuperset(of: $0.members) }.flatMap(\.members)
+    }
+}
+
+/// The structures of all files of one reference.
+struct Theirs {
+    private let places: [(file: ReferenceMasks, place: Int)]
+    let names: [String]
+
+    init(_ references: [ReferenceMasks]) {
+        places = references.flatMap { reference in reference.names.indices.map { (reference, $0) } }
+        names = places.map { $0.file.names[$0.place] }
     }
 
-    private var names: [String] {
-        labels.labels.sorted { $0.value < $1.value }.map(\.key) + unions.map(\.name)
-    }
+    func defect(_ index: Int) -> RTStructureDefect? { places[index].file.defects[places[index].place] }
 
-    /// The values in the label map of one of `names`.
-    private func values(of index: Int) -> Set<UInt8> {
-        let name = names[index]
-        let members = unions.first { $0.name == name }?.members ?? [name]
-        return Set(members.compactMap { labels.labels[$0] })
+    func mask(_ index: Int, on geometry: VolumeGeometry) throws -> PlacedMask {
+        try places[index].file.mask(at: places[index].place, on: geometry)
     }
 }
 

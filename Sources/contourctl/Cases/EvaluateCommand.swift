@@ -4,6 +4,7 @@ import Metrics
 import Pipeline
 import Platform
 import Report
+import Segmentation
 
 struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,17 +25,19 @@ struct EvaluateCommand: ParsableCommand {
             takes no part in means. Slices are counted from 1 in texts and from 0 in JSON.
 
             DICOM objects that lie in different Frames of Reference are refused. Different patients (by Patient ID, which is \
-            never printed), different series, and a side that lies wholly outside of the grid are warnings, also on standard \
-            error.
+            never printed), different series, grids that differ by more than a fiftieth of a voxel, contours that lie farther \
+            than a tenth of the distance of slices from one, values that a label map lacks or nobody named, and a side that \
+            lies wholly outside of the grid are warnings, also on standard error.
 
             EXAMPLES
               contourctl evaluate --reference approved.dcm --prediction rtstruct.dcm --ct ct
               contourctl evaluate --reference truth/ --prediction results/1.2.3/ --tolerance 1 --tolerance 2
               contourctl evaluate --reference l.nii.gz --prediction seg.dcm --label Lung_L=1 --label Lung_R=2 --json
+              contourctl evaluate --reference r.nii.gz --prediction p.nii.gz --reference-label Heart=10 --label Heart=1
               contourctl evaluate --reference approved/ --prediction outbox/ --ct ct/ --html cohort.html --csv > all.csv
 
             EXIT STATUS
-              0 scored; 64 a name in --label or --per-organ-tolerance is in no case; 65 a file cannot be used, no name \
+              0 scored; 64 a name in --label or --per-organ-tolerance is in no case, or there twice; 65 a file cannot be used, no name \
             matches, or the sides lie in different Frames of Reference; 66 a file is not there
             """
     )
@@ -49,6 +52,7 @@ struct EvaluateCommand: ParsableCommand {
     var ct: [String] = []
 
     @Option(
+        parsing: .unconditionalSingleValue,
         help: ArgumentHelp(
             "Tolerance of surface Dice in mm; may be given several times. Default: 1, 2, 3.",
             valueName: "mm"
@@ -61,6 +65,12 @@ struct EvaluateCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("What a value of a NIfTI label map is, for example Lung_L=1.", valueName: "name=value"))
     var label: [String] = []
+
+    @Option(help: ArgumentHelp("The same of the reference alone, in the place of --label.", valueName: "name=value"))
+    var referenceLabel: [String] = []
+
+    @Option(help: ArgumentHelp("The same of the prediction alone, in the place of --label.", valueName: "name=value"))
+    var predictionLabel: [String] = []
 
     @Flag(help: "Every NIfTI file of the two folders is a case of its own.")
     var cases = false
@@ -86,7 +96,9 @@ struct EvaluateCommand: ParsableCommand {
         }
         guard !(json && csv) else { throw ValidationError("--json or --csv, not both") }
         guard json || !slices else { throw ValidationError("--slices needs --json") }
-        _ = try (pairs(perOrganTolerance, "--per-organ-tolerance"), labels())
+        _ = try pairs(perOrganTolerance, "--per-organ-tolerance")
+        _ = try (labels(label, "--label"), labels(referenceLabel, "--reference-label"))
+        _ = try labels(predictionLabel, "--prediction-label")
     }
 
     func run() throws {
@@ -147,11 +159,13 @@ struct EvaluateCommand: ParsableCommand {
             reference: reference,
             prediction: prediction,
             ct: ct,
-            labels: try labels(),
+            labels: try labels(label, "--label"),
             tolerancesMM: tolerance.isEmpty ? [1, 2, 3] : tolerance,
             toleranceByStructure: try pairs(perOrganTolerance, "--per-organ-tolerance"),
             threads: threads
         )
+        request.referenceLabels = try labels(referenceLabel, "--reference-label")
+        request.predictionLabels = try labels(predictionLabel, "--prediction-label")
         request.withSlices = slices
         request.everyFileIsACase = cases
         return request
@@ -164,17 +178,26 @@ struct EvaluateCommand: ParsableCommand {
             guard parts.count == 2, let value = Double(parts[1]), value >= 0, value.isFinite else {
                 throw ValidationError("\(option) takes NAME=NUMBER, not \(text)")
             }
+            // However it is spelt: one of both would be lost.
+            if let former = result.keys.first(where: { StructureName($0) == StructureName(parts[0]) }) {
+                throw ValidationError("\(option) names a structure twice: \(former) and \(parts[0])")
+            }
             result[parts[0]] = value
         }
         return result
     }
 
-    private func labels() throws -> [String: UInt8] {
-        try pairs(label, "--label").mapValues { value in
+    private func labels(_ texts: [String], _ option: String) throws -> [String: UInt8] {
+        let labels = try pairs(texts, option).mapValues { value in
             guard let label = UInt8(exactly: value), label > 0 else {
-                throw ValidationError("--label takes whole numbers from 1 to 255")
+                throw ValidationError("\(option) takes whole numbers from 1 to 255")
             }
             return label
         }
+        for (value, names) in Dictionary(grouping: labels.keys, by: { labels[$0] ?? 0 }) where names.count > 1 {
+            let all = names.sorted().joined(separator: " and ")
+            throw ValidationError("\(option) gives one value, \(value), to \(all)")
+        }
+        return labels
     }
 }

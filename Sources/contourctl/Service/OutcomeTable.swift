@@ -26,17 +26,22 @@ struct OutcomeTable {
     struct Answer: Encodable {
         var outcomes: [Outcome]
         var charts: [OutcomeChart]
+        var shares: [OutcomeShares]
         var rule: String
+        var shareRule: String
         var leftOut: Int
 
         private enum CodingKeys: String, CodingKey {
-            case outcomes, charts, rule
+            case outcomes, charts, shares, rule
+            case shareRule = "share_rule"
             case leftOut = "left_out"
         }
     }
 
     let outcomes: [Outcome]
     let charts: [OutcomeChart]
+    let shares: [OutcomeShares]
+    private let baseline: Int
     /// Outcomes of references that nobody approved.
     let leftOut: Int
 
@@ -44,7 +49,7 @@ struct OutcomeTable {
     init(_ lines: [OutcomeLine], withUnapproved: Bool, baseline: Int) throws {
         let all = try lines.map { line in
             RecordedOutcome(
-                contouringRun: line.contouringRun,
+                scan: "\(line.series) \(line.stack)",
                 run: line.run,
                 structure: line.structure,
                 model: "\(line.model) \(line.modelDigest.prefix(8))",
@@ -56,12 +61,14 @@ struct OutcomeTable {
             )
         }
         let shown = all.counted(withUnapproved: withUnapproved)
-        let series = Dictionary(lines.map { ($0.contouringRun, $0.series) }, uniquingKeysWith: { first, _ in first })
+        let series = Dictionary(lines.map { ($0.run, $0.series) }, uniquingKeysWith: { first, _ in first })
+        self.baseline = baseline
+        shares = shown.shares(baseline: baseline)
         leftOut = withUnapproved ? 0 : all.count { $0.approval != "APPROVED" }
         charts = shown.charts(baseline: baseline)
         outcomes = shown.map { outcome in
             Outcome(
-                series: series[outcome.contouringRun] ?? 0,
+                series: series[outcome.run] ?? 0,
                 name: outcome.name,
                 time: outcome.time,
                 model: outcome.model,
@@ -84,7 +91,20 @@ struct OutcomeTable {
         }
     }
 
-    var answer: Answer { Answer(outcomes: outcomes, charts: charts, rule: ControlChart.rule, leftOut: leftOut) }
+    var isDrifting: Bool {
+        charts.contains { $0.chart.state == .drifting } || shares.contains { $0.chart.state == .drifting }
+    }
+
+    var answer: Answer {
+        Answer(
+            outcomes: outcomes,
+            charts: charts,
+            shares: shares,
+            rule: ControlChart.rule(baseline: baseline),
+            shareRule: ShareChart.rule(baseline: baseline),
+            leftOut: leftOut
+        )
+    }
 
     var cohort: CohortReport {
         let cases = Dictionary(grouping: outcomes, by: \.name).map { name, rows in
@@ -98,7 +118,7 @@ struct OutcomeTable {
         let notes = Dictionary(grouping: outcomes, by: \.structure).sorted { $0.key < $1.key }.map { name, rows in
             "\(name): \(Self.counted(rows))"
         }
-        return cohortHTML(cohort, charts: charts, pictures: pictures, notes: notes)
+        return cohortHTML(cohort, charts: charts, shares: shares, pictures: pictures, notes: notes)
     }
 
     private static func counted(_ rows: [Outcome]) -> String {
@@ -125,17 +145,20 @@ struct OutcomeTable {
             ])
         }
         let states = charts.map { chart -> String in
-            let centre = chart.chart.centre.map { ", mean \(decimal($0, 4)) at first" } ?? ""
+            let centre = chart.chart.centre.map { ", median \(decimal($0, 4)) at first" } ?? ""
+            let before = chart.chart.points.dropLast().count { !$0.flags.isEmpty }
+            let earlier = before == 0 ? "" : ", \(before) before it flagged"
             let count = "\(chart.chart.points.count) of \(chart.chart.baseline)"
             switch chart.chart.state {
             case .collecting: return "\(chart.structure), model \(chart.model): \(count) outcomes for the limits"
-            case .stable: return "\(chart.structure), model \(chart.model): stable\(centre)"
+            case .stable: return "\(chart.structure), model \(chart.model): stable\(centre)\(earlier)"
             case .drifting:
                 let flags = chart.chart.points.last?.flags.map(\.rawValue).joined(separator: ", ") ?? ""
                 return "\(chart.structure), model \(chart.model): LOOK, the latest is flagged: \(flags)\(centre)"
             }
         }
-        return ([table.text] + states).joined(separator: "\n") + leftOutText
+        let kinds = shares.map { "\($0.structure), model \($0.model), what became of it: \($0.chart.words)" }
+        return ([table.text] + states + kinds).joined(separator: "\n") + leftOutText
     }
 
     private var leftOutText: String {

@@ -13,14 +13,15 @@ struct OutcomesCommand: ParsableCommand {
         discussion: """
             An RT Structure Set that is dropped into the inbox after a series was delivered scores what was delivered, \
             days or months later. Each structure is one outcome: edited (and by how much), unedited (our own contours \
-            came back), removed, or scored (the reference was there first). If several references came for one result, \
-            the latest counts.
+            came back), removed, or scored (the reference was there first). Of several references to one scan each \
+            structure counts once: an edit before the rest, and of edits the latest.
 
-            The chart of each structure and model: \(ControlChart.rule). Unedited structures are counted, not charted. \
-            Only approved RT Structure Sets count, unless --all is given.
+            The chart of each structure and model: \(ControlChart.rule()). What became of the structures is compared, \
+            too: \(ShareChart.rule()). Only approved RT Structure Sets count, unless --all is given.
 
             EXIT STATUS
-              0 nothing drifts, or there are too few outcomes yet; 1 the latest outcome of a structure is flagged
+              0 nothing drifts, or there are too few outcomes yet; 1 the latest outcome of a structure is flagged, or \
+            edits, unedited or removed contours are more or fewer than at first
             """
     )
 
@@ -58,7 +59,7 @@ struct OutcomesCommand: ParsableCommand {
                 print(table.text)
             }
             if let html { try AtomicFile.write(Data(table.html(try pictures(of: table)).utf8), to: html) }
-            if table.charts.contains(where: { $0.chart.state == .drifting }) { throw ExitCode(1) }
+            if table.isDrifting { throw ExitCode(1) }
         }
     }
 
