@@ -55,5 +55,5 @@ package struct MemoryBudget: Sendable, Equatable {
     /// attributes of a frame with its contours.
     private static let program = 96 << 20
     private static let slice = 96 << 10
-    private static let frame = 96 << 10
+    private static let frame = 256 << 10
 }
