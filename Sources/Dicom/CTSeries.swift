@@ -21,11 +21,12 @@ package struct CTSeries: Sendable {
 /// Reads a CT Series into one volume of Hounsfield units.
 ///
 /// Classic single-frame and enhanced multi-frame images alike. Slices are sorted by projection on their normal
-/// and decoded on several threads; memory peaks at one Int16 volume and a few slices. Padding becomes air
+/// and decoded on several threads; beside the volume a few slices are in memory. Padding becomes air
 /// before anything else is done with the values.
 ///
 /// - Parameters:
 ///   - files: the images of one stack; nothing else may be among them.
+///   - volume: makes the volume that the slices are written to, of zeros.
 ///   - progress: 0 to 1, from any thread.
 ///   - isCancelled: asked before each slice.
 /// - Throws: `refused` with every reason if the images are no trustworthy volume; `cancelled`; or what kept a
@@ -36,8 +37,9 @@ package func loadCTSeries(
     threads: Int = ProcessorCount.available,
     seriesInstanceCount: Int? = nil,
     progress: @escaping @Sendable (Double) -> Void = { _ in },
-    isCancelled: @escaping @Sendable () -> Bool = { false }
-) throws(DicomError) -> CTSeries {
+    isCancelled: @escaping @Sendable () -> Bool = { false },
+    volume: (VolumeGeometry) throws -> Volume<Int16>
+) throws -> CTSeries {
     let loader = CTSeriesLoader(
         limits: limits,
         threads: threads,
@@ -45,7 +47,27 @@ package func loadCTSeries(
         progress: progress,
         isCancelled: isCancelled
     )
-    return try loader.load(files)
+    return try loader.load(files, into: volume)
+}
+
+/// The same in ordinary memory.
+package func loadCTSeries(
+    files: [String],
+    limits: AdmissionLimits = AdmissionLimits(),
+    threads: Int = ProcessorCount.available,
+    seriesInstanceCount: Int? = nil,
+    progress: @escaping @Sendable (Double) -> Void = { _ in },
+    isCancelled: @escaping @Sendable () -> Bool = { false }
+) throws -> CTSeries {
+    try loadCTSeries(
+        files: files,
+        limits: limits,
+        threads: threads,
+        seriesInstanceCount: seriesInstanceCount,
+        progress: progress,
+        isCancelled: isCancelled,
+        volume: { Volume(geometry: $0, repeating: 0) }
+    )
 }
 
 /// What `loadCTSeries` judges before it looks at the values: geometry, attributes, repeats, and whose images they are.
@@ -76,12 +98,13 @@ struct CTSeriesLoader: Sendable {
     /// Share of the progress that reading the headers takes.
     private static let headerShare = 0.2
 
-    func load(_ files: [String]) throws(DicomError) -> CTSeries {
+    func load(_ files: [String], into volume: (VolumeGeometry) throws -> Volume<Int16>) throws -> CTSeries {
         let (kept, examination) = try examine(files)
         guard examination.isAcceptable, let geometry = examination.geometry else {
             throw DicomError.refused(examination.findings)
         }
-        let (voxels, counts) = try decode(examination.slices, of: kept, geometry: geometry)
+        var volume = try volume(geometry)
+        let counts = try decode(examination.slices, of: kept, into: &volume)
         let first = kept[examination.slices[0].header]
         let valueFindings = examineValues(counts, kept)
         guard valueFindings.allSatisfy({ $0.severity == .warning }) else {
@@ -93,7 +116,7 @@ struct CTSeriesLoader: Sendable {
             attributes.dataSet.set(.lossyImageCompression, .CS, "01")
         }
         return CTSeries(
-            volume: Volume(geometry: geometry, voxels: voxels),
+            volume: volume,
             slices: examination.slices.map { reference($0, of: kept[$0.header].header) },
             reference: attributes,
             header: first.header,
@@ -154,17 +177,18 @@ struct CTSeriesLoader: Sendable {
     private func decode(
         _ slices: [ExaminedSlice],
         of images: [CTImageFile],
-        geometry: VolumeGeometry
-    ) throws(DicomError) -> ([Int16], HUCounts) {
-        let size = geometry.dimensions.i * geometry.dimensions.j
+        into volume: inout Volume<Int16>
+    ) throws(DicomError) -> HUCounts {
+        let size = volume.geometry.dimensions.i * volume.geometry.dimensions.j
         let outcomes = Slots<Result<HUCounts, SliceFailure>>(count: slices.count)
-        let voxels = [Int16](unsafeUninitializedCapacity: size * slices.count) { buffer, initialized in
+        let pages = volume.voxels.pages
+        volume.voxels.withUnsafeMutableBufferPointer { buffer in
             // Each slice is written as a whole by its thread; where one fails, the voxels are not used.
-            initialized = buffer.count
             let output = SendableBuffer(buffer)
             parallelFor(slices.count, threads: threads) { range in
                 let worker = SliceDecoder(limits: limits, images: images, isCancelled: isCancelled)
                 worker.decode(slices, range, size: size, into: output, outcomes) { done in
+                    pages.touched(size)
                     // The last step is 1 exactly.
                     progress(1 - (1 - Self.headerShare) * Double(range.count - done) / Double(range.count))
                 }
@@ -177,6 +201,6 @@ struct CTSeriesLoader: Sendable {
             case .failure(let failure): throw failure.error.asRefusal(naming: failure.slice)
             }
         }
-        return (voxels, counts)
+        return counts
     }
 }

@@ -150,7 +150,7 @@ private func putPixels(
     into dataSet: inout DataSet
 ) {
     let size = volume.geometry.dimensions.i * volume.geometry.dimensions.j
-    var slice = volume.voxels[k * size..<(k + 1) * size]
+    var slice = Array(volume.voxels[k * size..<(k + 1) * size])
     dataSet.set(.samplesPerPixel, .US, integer: 1)
     dataSet.set(.photometricInterpretation, .CS, "MONOCHROME2")
     dataSet.set(.rows, .US, integer: volume.geometry.dimensions.j)
@@ -165,7 +165,7 @@ private func putPixels(
     dataSet.set(.windowCenter, .DS, double: -400)
     dataSet.set(.windowWidth, .DS, double: 1500)
     if let padding = description.paddingHU {
-        slice = ArraySlice(slice.map { $0 == padding ? -2000 : $0 })
+        slice = slice.map { $0 == padding ? -2000 : $0 }
         dataSet.set(.pixelPaddingValue, .SS, integer: -2000)
     }
     dataSet.set(.pixelData, .OW, bytes: slice.withUnsafeBytes { Array($0) })

@@ -149,6 +149,28 @@ extension RTStructure {
     ///
     /// - Returns: the mask and how many closed contours lay on no slice of the grid.
     package func mask(on geometry: VolumeGeometry) -> (mask: Mask, contoursOutside: Int) {
+        let (slices, outside) = polygons(on: geometry)
+        var mask = Mask(geometry: geometry, repeating: 0)
+        let plane = geometry.dimensions.i * geometry.dimensions.j
+        mask.voxels.withUnsafeMutableBufferPointer { voxels in
+            for (k, polygons) in slices {
+                let filled = rasterize(polygons, columns: geometry.dimensions.i, rows: geometry.dimensions.j)
+                _ = UnsafeMutableBufferPointer(rebasing: voxels[k * plane..<(k + 1) * plane]).update(from: filled)
+            }
+        }
+        return (mask, outside)
+    }
+
+    /// Calls `body` with each slice of a grid that contours lie on, filled: 1 inside, i fastest.
+    package func forEachSlice(of geometry: VolumeGeometry, _ body: (Int, UnsafeBufferPointer<UInt8>) -> Void) {
+        for (k, polygons) in polygons(on: geometry).slices {
+            rasterize(polygons, columns: geometry.dimensions.i, rows: geometry.dimensions.j)
+                .withUnsafeBufferPointer { body(k, $0) }
+        }
+    }
+
+    /// The polygons of each slice of a grid, which `rasterize` fills, and how many closed contours lay on no slice.
+    private func polygons(on geometry: VolumeGeometry) -> (slices: [Int: [[PlanarPoint]]], contoursOutside: Int) {
         var slices: [Int: [[PlanarPoint]]] = [:]
         var outside = 0
         for contour in contours where contour.enclosesSomething {
@@ -159,13 +181,7 @@ extension RTStructure {
             }
             slices[k, default: []].append(indices.map { PlanarPoint(i: $0.x, j: $0.y) })
         }
-        var mask = Mask(geometry: geometry, repeating: 0)
-        let plane = geometry.dimensions.i * geometry.dimensions.j
-        for (k, polygons) in slices {
-            let filled = rasterize(polygons, columns: geometry.dimensions.i, rows: geometry.dimensions.j)
-            mask.voxels.replaceSubrange(k * plane..<(k + 1) * plane, with: filled)
-        }
-        return (mask, outside)
+        return (slices, outside)
     }
 
     /// Contours that `mask(on:)` takes to a slice that they do not lie on.

@@ -52,11 +52,11 @@ package struct RTStructureSetWriter: Sendable {
 
     /// The data set for structures in the order given; a structure without a voxel is left out.
     /// - Throws: `StructureError` for names that systems reject, masks on another grid, or when nothing is left.
-    package func dataSet(_ structures: [(description: StructureDescription, mask: Mask)]) throws(StructureError)
+    package func dataSet(_ structures: [(description: StructureDescription, mask: SlicedMask)]) throws(StructureError)
         -> DataSet
     {
         try check(structures)
-        let filled = structures.filter { $0.mask.voxels.contains { $0 != 0 } }
+        let filled = structures.filter { !$0.mask.isEmpty }
         guard !filled.isEmpty else { throw .nothingToWrite }
         var dataSet = product.commonModules(
             sopClassUID: SOPClass.rtStructureSet,
@@ -92,11 +92,22 @@ package struct RTStructureSetWriter: Sendable {
     }
 
     /// - Throws: `StructureError` or `DicomError`.
-    package func write(_ structures: [(description: StructureDescription, mask: Mask)], to path: String) throws {
+    package func write(_ structures: [(description: StructureDescription, mask: SlicedMask)], to path: String) throws {
         try DicomFile(dataSet: dataSet(structures)).write(to: path, transferSyntax: .implicitVRLittleEndian)
     }
 
-    private func check(_ structures: [(description: StructureDescription, mask: Mask)]) throws(StructureError) {
+    /// The same of masks as a whole.
+    package func dataSet(_ structures: [(description: StructureDescription, mask: Mask)]) throws(StructureError)
+        -> DataSet
+    {
+        try dataSet(structures.map { (description: $0.description, mask: SlicedMask($0.mask)) })
+    }
+
+    package func write(_ structures: [(description: StructureDescription, mask: Mask)], to path: String) throws {
+        try write(structures.map { (description: $0.description, mask: SlicedMask($0.mask)) }, to: path)
+    }
+
+    private func check(_ structures: [(description: StructureDescription, mask: SlicedMask)]) throws(StructureError) {
         var names = Set<String>()
         for (description, mask) in structures {
             guard description.name.utf8.count <= 16 else { throw .nameTooLong(description.name) }
@@ -151,9 +162,9 @@ package struct RTStructureSetWriter: Sendable {
         return item
     }
 
-    private func contours(_ number: Int, _ structure: StructureDescription, _ mask: Mask) -> DataSet {
+    private func contours(_ number: Int, _ structure: StructureDescription, _ mask: SlicedMask) -> DataSet {
         var items: [DataSet] = []
-        for k in 0..<geometry.dimensions.k {
+        for k in mask.slices {
             for polygon in polygons(of: mask, slice: k) {
                 items.append(contour(polygon, slice: k, number: items.count + 1))
             }
@@ -165,8 +176,10 @@ package struct RTStructureSetWriter: Sendable {
         return item
     }
 
-    private func polygons(of mask: Mask, slice k: Int) -> [PlanarPolygon] {
-        let traced = traceContours(of: mask, slice: k)
+    private func polygons(of mask: SlicedMask, slice k: Int) -> [PlanarPolygon] {
+        let traced = mask.withSlice(k) {
+            traceContours(of: $0, columns: geometry.dimensions.i, rows: geometry.dimensions.j)
+        }
         return holes == .keyhole ? keyholed(traced) : traced
     }
 

@@ -125,6 +125,24 @@ package struct SegmentationObject: Sendable {
         return (mask, outside)
     }
 
+    /// Calls `body` with each slice of a grid that frames of a segment lie on: 1 inside, i fastest.
+    package func forEachSlice(
+        ofSegment number: Int,
+        on geometry: VolumeGeometry,
+        _ body: (Int, UnsafeBufferPointer<UInt8>) -> Void
+    ) {
+        let own = frames.indices.filter { frames[$0].segment == number }
+        let placed = own.compactMap { position in place(of: frames[position], on: geometry).map { ($0.0, position) } }
+        for (k, positions) in Dictionary(grouping: placed, by: \.0) {
+            var voxels = [UInt8](repeating: 0, count: geometry.dimensions.i * geometry.dimensions.j)
+            let target = slice(of: geometry, k)
+            voxels.withUnsafeMutableBufferPointer { voxels in
+                for (_, position) in positions { copy(frame: position, to: voxels, target) }
+                body(k, UnsafeBufferPointer(voxels))
+            }
+        }
+    }
+
     /// Sets the voxels of a slice that a frame covers.
     private func copy(frame position: Int, to voxels: UnsafeMutableBufferPointer<UInt8>, _ slice: VolumeGeometry) {
         let frame = frames[position].geometry

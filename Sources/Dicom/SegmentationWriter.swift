@@ -21,7 +21,7 @@ package struct SegmentationWriter: Sendable {
     }
 
     /// - Throws: `nothingToWrite` when no mask has a voxel: an all-empty Segmentation breaks viewers.
-    package func dataSet(_ structures: [(description: StructureDescription, mask: Mask)]) throws(StructureError)
+    package func dataSet(_ structures: [(description: StructureDescription, mask: SlicedMask)]) throws(StructureError)
         -> DataSet
     {
         for (description, mask) in structures {
@@ -29,7 +29,7 @@ package struct SegmentationWriter: Sendable {
                 throw .otherGrid(name: description.name)
             }
         }
-        let filled = structures.filter { $0.mask.voxels.contains { $0 != 0 } }
+        let filled = structures.filter { !$0.mask.isEmpty }
         guard !filled.isEmpty else { throw .nothingToWrite }
         let frames = frames(of: filled.map(\.mask))
         var dataSet = product.commonModules(
@@ -48,16 +48,25 @@ package struct SegmentationWriter: Sendable {
     }
 
     /// - Throws: `StructureError` or `DicomError`.
-    package func write(_ structures: [(description: StructureDescription, mask: Mask)], to path: String) throws {
+    package func write(_ structures: [(description: StructureDescription, mask: SlicedMask)], to path: String) throws {
         try DicomFile(dataSet: dataSet(structures)).write(to: path, transferSyntax: .explicitVRLittleEndian)
     }
 
-    private func frames(of masks: [Mask]) -> [Frame] {
-        let plane = geometry.dimensions.i * geometry.dimensions.j
-        return masks.enumerated().flatMap { segment, mask in
-            (0..<geometry.dimensions.k).filter { k in
-                includesEmptyFrames || mask.voxels[k * plane..<(k + 1) * plane].contains { $0 != 0 }
-            }.map { Frame(segment: segment + 1, k: $0) }
+    /// The same of masks as a whole.
+    package func dataSet(_ structures: [(description: StructureDescription, mask: Mask)]) throws(StructureError)
+        -> DataSet
+    {
+        try dataSet(structures.map { (description: $0.description, mask: SlicedMask($0.mask)) })
+    }
+
+    package func write(_ structures: [(description: StructureDescription, mask: Mask)], to path: String) throws {
+        try write(structures.map { (description: $0.description, mask: SlicedMask($0.mask)) }, to: path)
+    }
+
+    private func frames(of masks: [SlicedMask]) -> [Frame] {
+        masks.enumerated().flatMap { segment, mask in
+            (includesEmptyFrames ? Array(0..<geometry.dimensions.k) : mask.slices)
+                .map { Frame(segment: segment + 1, k: $0) }
         }
     }
 
@@ -199,12 +208,12 @@ package struct SegmentationWriter: Sendable {
     }
 
     /// One bit a pixel, frames one after the other without gaps, least significant bit first (PS3.5 8.1.1).
-    private func pixels(_ frames: [Frame], _ masks: [Mask]) -> [UInt8] {
+    private func pixels(_ frames: [Frame], _ masks: [SlicedMask]) -> [UInt8] {
         let plane = geometry.dimensions.i * geometry.dimensions.j
         var bytes = [UInt8](repeating: 0, count: (frames.count * plane + 15) / 16 * 2)
         for (position, frame) in frames.enumerated() {
-            masks[frame.segment - 1].voxels.withUnsafeBufferPointer { voxels in
-                for n in 0..<plane where voxels[frame.k * plane + n] != 0 {
+            masks[frame.segment - 1].withSlice(frame.k) { slice in
+                for n in 0..<plane where slice[n] != 0 {
                     let bit = position * plane + n
                     bytes[bit >> 3] |= 1 << UInt8(bit & 7)
                 }

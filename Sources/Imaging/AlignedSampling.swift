@@ -41,12 +41,12 @@ struct AlignedSampling: Sendable {
         }
     }
 
-    func linear<Element: Intensity>(_ voxels: [Element], outside: Float, threads: Int) -> [Float] {
+    func linear<Element: Intensity>(_ voxels: Voxels<Element>, outside: Float, threads: Int) -> Voxels<Float> {
         let i = LinearAxis(columns, count: source.i)
         let j = LinearAxis(rows, count: source.j)
         let k = LinearAxis(slices, count: source.k)
         let plane = target.i * target.j
-        return [Float](unsafeUninitializedCapacity: plane * target.k) { result, count in
+        return Voxels<Float>(count: plane * target.k) { result in
             voxels.withUnsafeBufferPointer { voxels in
                 // Each slice of the target is written by one thread only.
                 nonisolated(unsafe) let (voxels, output) = (voxels.baseAddress!, result.baseAddress!)
@@ -75,7 +75,6 @@ struct AlignedSampling: Sendable {
                     }
                 }
             }
-            count = plane * target.k
         }
     }
 
@@ -156,14 +155,18 @@ struct AlignedSampling: Sendable {
 
     // MARK: - Nearest
 
-    func nearest<Element: Sendable>(_ voxels: [Element], outside: Element, threads: Int) -> [Element] {
+    func nearest<Element: BitwiseCopyable & Sendable>(
+        _ voxels: Voxels<Element>,
+        outside: Element,
+        threads: Int
+    ) -> Voxels<Element> {
         // -1 where the axis leaves the source.
         func axis(_ places: [Double], _ count: Int) -> [Int] { places.map { Imaging.nearest($0, count) ?? -1 } }
         let (i, j, k) = (axis(columns, source.i), axis(rows, source.j), axis(slices, source.k))
         let first = i.firstIndex { $0 >= 0 } ?? 0
         let inside = first..<(i.lastIndex { $0 >= 0 } ?? first - 1) + 1
         let lines = target.j * target.k
-        return [Element](unsafeUninitializedCapacity: lines * target.i) { result, count in
+        return Voxels<Element>(count: lines * target.i) { result in
             voxels.withUnsafeBufferPointer { voxels in
                 nonisolated(unsafe) let (voxels, output) = (voxels.baseAddress!, result.baseAddress!)
                 parallelFor(lines, threads: threads) { range in
@@ -184,7 +187,6 @@ struct AlignedSampling: Sendable {
                     }
                 }
             }
-            count = lines * target.i
         }
     }
 }

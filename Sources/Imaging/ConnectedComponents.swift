@@ -13,7 +13,40 @@ package struct ConnectedComponents: Sendable {
     private let numberOfRun: [UInt32]
 
     package init(of mask: Mask, connectivity: Connectivity) {
-        var runs = RunTable(mask: mask)
+        let d = mask.geometry.dimensions
+        var runs = RunTable(dimensions: d)
+        mask.voxels.withUnsafeBytes { voxels in
+            for row in 0..<d.j * d.k {
+                runs.append(UnsafeRawBufferPointer(rebasing: voxels[row * d.i..<(row + 1) * d.i]))
+            }
+        }
+        self.init(runs, connectivity)
+    }
+
+    /// The same without a mask.
+    ///
+    /// - Parameter fill: writes a row (j, k), asked for in memory order; what is not 0 is set.
+    package init(
+        in dimensions: Dimensions,
+        connectivity: Connectivity,
+        fill: (Int, Int, UnsafeMutableBufferPointer<UInt8>) -> Void
+    ) {
+        var runs = RunTable(dimensions: dimensions)
+        var line = [UInt8](repeating: 0, count: dimensions.i)
+        line.withUnsafeMutableBufferPointer { line in
+            for k in 0..<dimensions.k {
+                for j in 0..<dimensions.j {
+                    fill(j, k, line)
+                    runs.append(UnsafeRawBufferPointer(line))
+                }
+            }
+        }
+        self.init(runs, connectivity)
+    }
+
+    private init(_ table: RunTable, _ connectivity: Connectivity) {
+        var runs = table
+        runs.finish()
         runs.joinNeighbours(connectivity)
         (numberOfRun, sizes) = runs.numbered()
         self.runs = runs
@@ -51,26 +84,26 @@ private struct RunTable: Sendable {
     private var rowStarts: [Int] = []
     private var parents: [Int32] = []
 
-    init(mask: Mask) {
-        dimensions = mask.geometry.dimensions
-        let columns = dimensions.i
+    init(dimensions: Dimensions) {
+        self.dimensions = dimensions
         rowStarts.reserveCapacity(dimensions.j * dimensions.k + 1)
-        mask.voxels.withUnsafeBufferPointer { voxels in
-            for row in 0..<dimensions.j * dimensions.k {
-                rowStarts.append(starts.count)
-                let line = UnsafeRawBufferPointer(
-                    rebasing: UnsafeRawBufferPointer(voxels)[row * columns..<(row + 1) * columns]
-                )
-                var i = 0
-                while true {
-                    i = firstSet(line, from: i)
-                    guard i < columns else { break }
-                    starts.append(Int32(i))
-                    i = firstUnset(line, from: i)
-                    ends.append(Int32(i))
-                }
-            }
+    }
+
+    /// Adds the next row.
+    mutating func append(_ line: UnsafeRawBufferPointer) {
+        rowStarts.append(starts.count)
+        var i = 0
+        while true {
+            i = firstSet(line, from: i)
+            guard i < line.count else { break }
+            starts.append(Int32(i))
+            i = firstUnset(line, from: i)
+            ends.append(Int32(i))
         }
+    }
+
+    /// Ends the last row.
+    mutating func finish() {
         rowStarts.append(starts.count)
         parents = (0..<Int32(starts.count)).map { $0 }
     }

@@ -36,7 +36,16 @@ package struct PlanarPolygon: Hashable, Sendable, Codable {
 /// The inside is always on the same hand, so outer polygons have positive and holes negative area. Voxels that touch
 /// at a corner only are separate pieces (4-connected foreground). Points on straight lines are left out.
 package func traceContours(of mask: Mask, slice k: Int) -> [PlanarPolygon] {
-    EdgeTracer(mask: mask, slice: k).polygons()
+    let (columns, rows) = (mask.geometry.dimensions.i, mask.geometry.dimensions.j)
+    return mask.voxels.withUnsafeBufferPointer { voxels in
+        let slice = UnsafeBufferPointer(rebasing: voxels[columns * rows * k..<columns * rows * (k + 1)])
+        return traceContours(of: slice, columns: columns, rows: rows)
+    }
+}
+
+/// The same of one slice: `columns * rows` values, not 0 inside.
+package func traceContours(of slice: UnsafeBufferPointer<UInt8>, columns: Int, rows: Int) -> [PlanarPolygon] {
+    EdgeTracer(slice, columns: columns, rows: rows).polygons()
 }
 
 /// Follows the directed voxel edges between inside and outside from corner to corner, in the box around what is inside.
@@ -51,27 +60,27 @@ private struct EdgeTracer {
     /// Outgoing edges of each lattice corner, a bit a direction.
     private var edges: [UInt8]
 
-    init(mask: Mask, slice k: Int) {
-        let (columns, rows) = (mask.geometry.dimensions.i, mask.geometry.dimensions.j)
-        let slice = mask.voxels[columns * rows * k..<columns * rows * (k + 1)]
-        (firstColumn, firstRow, corners, edges) = slice.withUnsafeBufferPointer { voxels in
-            guard let box = SliceBox(voxels, columns: columns, rows: rows) else { return (0, 0, 0, []) }
-            let corners = box.columns.count + 1
-            var edges = [UInt8](repeating: 0, count: corners * (box.rows.count + 1))
-            func inside(_ i: Int, _ j: Int) -> Bool {
-                box.columns.contains(i) && box.rows.contains(j) && voxels[j * columns + i] != 0
-            }
-            for j in box.rows {
-                for i in box.columns where voxels[j * columns + i] != 0 {
-                    let corner = (j - box.rows.lowerBound) * corners + i - box.columns.lowerBound
-                    if !inside(i, j - 1) { edges[corner] |= 1 }
-                    if !inside(i + 1, j) { edges[corner + 1] |= 2 }
-                    if !inside(i, j + 1) { edges[corner + corners + 1] |= 4 }
-                    if !inside(i - 1, j) { edges[corner + corners] |= 8 }
-                }
-            }
-            return (box.columns.lowerBound, box.rows.lowerBound, corners, edges)
+    init(_ voxels: UnsafeBufferPointer<UInt8>, columns: Int, rows: Int) {
+        guard let box = SliceBox(voxels, columns: columns, rows: rows) else {
+            (firstColumn, firstRow, corners, edges) = (0, 0, 0, [])
+            return
         }
+        let corners = box.columns.count + 1
+        var edges = [UInt8](repeating: 0, count: corners * (box.rows.count + 1))
+        func inside(_ i: Int, _ j: Int) -> Bool {
+            box.columns.contains(i) && box.rows.contains(j) && voxels[j * columns + i] != 0
+        }
+        for j in box.rows {
+            for i in box.columns where voxels[j * columns + i] != 0 {
+                let corner = (j - box.rows.lowerBound) * corners + i - box.columns.lowerBound
+                if !inside(i, j - 1) { edges[corner] |= 1 }
+                if !inside(i + 1, j) { edges[corner + 1] |= 2 }
+                if !inside(i, j + 1) { edges[corner + corners + 1] |= 4 }
+                if !inside(i - 1, j) { edges[corner + corners] |= 8 }
+            }
+        }
+        (firstColumn, firstRow) = (box.columns.lowerBound, box.rows.lowerBound)
+        (self.corners, self.edges) = (corners, edges)
     }
 
     func polygons() -> [PlanarPolygon] {

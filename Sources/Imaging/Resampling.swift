@@ -26,7 +26,7 @@ package struct GridMap: Sendable {
 }
 
 /// Voxels that image interpolation can read.
-package protocol Intensity: Sendable {
+package protocol Intensity: BitwiseCopyable, Sendable {
     /// The value as a number.
     var intensity: Float { get }
 }
@@ -58,25 +58,39 @@ extension Volume where Element: Intensity {
         if let aligned = AlignedSampling(map, from: target.dimensions, to: geometry.dimensions) {
             return Volume<Float>(geometry: target, voxels: aligned.linear(voxels, outside: outside, threads: threads))
         }
+        var result = Volume<Float>(geometry: target, repeating: outside)
+        resampleLinear(into: &result, outside: outside, threads: threads)
+        return result
+    }
+
+    /// The same for grids of any orientation into a volume at hand, all of which is written.
+    @specialized(where Element == Int16)
+    @specialized(where Element == UInt8)
+    @specialized(where Element == Float)
+    package func resampleLinear(into result: inout Volume<Float>, outside: Float, threads: Int) {
+        let map = GridMap(from: result.geometry, to: geometry)
         let count = geometry.dimensions
-        let ni = target.dimensions.i
-        let nj = target.dimensions.j
-        var result = [Float](repeating: outside, count: target.dimensions.voxelCount)
+        let target = result.geometry.dimensions
+        let (own, pages) = (voxels.pages, result.voxels.pages)
+        // A slanting slice has a little of every slice of the source.
+        let touched = touchedAcross
         voxels.withUnsafeBufferPointer { source in
-            result.withUnsafeMutableBufferPointer { buffer in
+            result.voxels.withUnsafeMutableBufferPointer { buffer in
                 // Each row of the target is written by one thread only.
                 nonisolated(unsafe) let (source, output) = (source.baseAddress!, buffer.baseAddress!)
-                parallelFor(nj * target.dimensions.k, threads: threads) { rows in
+                parallelFor(target.j * target.k, threads: threads) { rows in
                     for row in rows {
-                        for i in 0..<ni {
-                            let at = map.source(i: i, j: row % nj, k: row / nj)
-                            if let value = linear(source, count, at) { output[row * ni + i] = value }
+                        for i in 0..<target.i {
+                            let at = map.source(i: i, j: row % target.j, k: row / target.j)
+                            output[row * target.i + i] = linear(source, count, at) ?? outside
                         }
+                        guard row % target.j == target.j - 1 else { continue }
+                        own.touched(touched)
+                        pages.touched(target.i * target.j)
                     }
                 }
             }
         }
-        return Volume<Float>(geometry: target, voxels: result)
     }
 
     @inline(__always)
@@ -134,7 +148,7 @@ extension Volume {
         let count = geometry.dimensions
         let ni = target.dimensions.i
         let nj = target.dimensions.j
-        var result = [Element](repeating: outside, count: target.dimensions.voxelCount)
+        var result = Voxels<Element>(repeating: outside, count: target.dimensions.voxelCount)
         voxels.withUnsafeBufferPointer { source in
             result.withUnsafeMutableBufferPointer { buffer in
                 nonisolated(unsafe) let (source, output) = (source.baseAddress!, buffer.baseAddress!)

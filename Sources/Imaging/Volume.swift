@@ -1,17 +1,21 @@
 /// Values on a regular grid in the patient: `voxels[i + ni * (j + nj * k)]`.
-package struct Volume<Element: Sendable>: Sendable {
+package struct Volume<Element: BitwiseCopyable & Sendable>: Sendable {
     package var geometry: VolumeGeometry
-    package var voxels: [Element]
+    package var voxels: Voxels<Element>
 
     /// - Precondition: one element a voxel.
-    @inlinable package init(geometry: VolumeGeometry, voxels: [Element]) {
+    @inlinable package init(geometry: VolumeGeometry, voxels: Voxels<Element>) {
         precondition(voxels.count == geometry.dimensions.voxelCount, "one element a voxel")
         self.geometry = geometry
         self.voxels = voxels
     }
 
+    @inlinable package init(geometry: VolumeGeometry, voxels: [Element]) {
+        self.init(geometry: geometry, voxels: Voxels(voxels))
+    }
+
     @inlinable package init(geometry: VolumeGeometry, repeating element: Element) {
-        self.init(geometry: geometry, voxels: Array(repeating: element, count: geometry.dimensions.voxelCount))
+        self.init(geometry: geometry, voxels: Voxels(repeating: element, count: geometry.dimensions.voxelCount))
     }
 
     @inlinable package subscript(i: Int, j: Int, k: Int) -> Element {
@@ -26,6 +30,16 @@ package struct Volume<Element: Sendable>: Sendable {
 
     @inlinable package func offset(_ i: Int, _ j: Int, _ k: Int) -> Int {
         i + geometry.dimensions.i * (j + geometry.dimensions.j * k)
+    }
+
+    /// Counts slices that were read or written, so that the pages of a volume in a file are given back in time.
+    package func touched(slices: Int = 1) {
+        voxels.touched(slices * geometry.dimensions.i * geometry.dimensions.j)
+    }
+
+    /// Values that a plane or a line across the slices brings in: the kernel takes 64 KiB of a file at a time.
+    package var touchedAcross: Int {
+        geometry.dimensions.k * max(geometry.dimensions.i, (64 << 10) / MemoryLayout<Element>.stride)
     }
 }
 
@@ -55,6 +69,11 @@ package struct LabelMap: Sendable {
     package func mask(ofLabels wanted: Set<UInt8>) -> Mask {
         var isWanted = [UInt8](repeating: 0, count: 256)
         for label in wanted { isWanted[Int(label)] = 1 }
-        return Mask(geometry: volume.geometry, voxels: volume.voxels.map { isWanted[Int($0)] })
+        let voxels = volume.voxels.withUnsafeBufferPointer { labels in
+            Voxels<UInt8>(count: labels.count) { mask in
+                for n in labels.indices { mask.initializeElement(at: n, to: isWanted[Int(labels[n])]) }
+            }
+        }
+        return Mask(geometry: volume.geometry, voxels: voxels)
     }
 }

@@ -19,7 +19,7 @@ package enum VolumeFileError: Error, Sendable, Equatable, CustomStringConvertibl
 }
 
 /// Element types that volume files hold.
-package protocol VolumeFileElement: Sendable {
+package protocol VolumeFileElement: BitwiseCopyable, Sendable {
     static var volumeFileName: String { get }
 }
 
@@ -39,22 +39,30 @@ extension Volume where Element: VolumeFileElement {
     ///
     /// The files are made inside a stage's unpublished folder, so they need no atomicity of their own.
     package func write(toBase base: String) throws {
+        var copy = try Self(creatingBase: base, geometry: geometry)
+        copy.voxels.withUnsafeMutableBufferPointer { target in
+            voxels.withUnsafeBufferPointer { _ = target.update(from: $0) }
+        }
+    }
+
+    /// Makes the files for voxels that are still to be written: they are 0, and what is written to them is in the file.
+    ///
+    /// - Parameter allowance: bytes that may be resident.
+    package init(creatingBase base: String, geometry: VolumeGeometry, allowance: Int = .max) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .prettyPrinted]
         let header = VolumeFileHeader(element: Element.volumeFileName, geometry: geometry)
         try encoder.encode(header).write(to: URL(fileURLWithPath: base + ".json"))
-        try voxels.withUnsafeBytes { bytes in
-            let data = Data(
-                bytesNoCopy: UnsafeMutableRawPointer(mutating: bytes.baseAddress!),
-                count: bytes.count,
-                deallocator: .none
-            )
-            try data.write(to: URL(fileURLWithPath: base + ".raw"))
-        }
+        let bytes = geometry.dimensions.voxelCount * MemoryLayout<Element>.stride
+        let file = try MappedFile(creating: base + ".raw", count: bytes, allowance: allowance)
+        self.init(geometry: geometry, voxels: Voxels(file))
     }
 
+    /// The voxels stay in the file; they may be changed in memory alone.
+    ///
+    /// - Parameter allowance: bytes that may be resident.
     /// - Throws: `VolumeFileError` when a file is missing, damaged or of another element type.
-    package init(contentsOfBase base: String) throws {
+    package init(contentsOfBase base: String, allowance: Int = .max) throws {
         let header: VolumeFileHeader
         do {
             let text = try Data(contentsOf: URL(fileURLWithPath: base + ".json"))
@@ -72,20 +80,50 @@ extension Volume where Element: VolumeFileElement {
         guard allowed.contains(d.i), allowed.contains(d.j), allowed.contains(d.k) else {
             throw VolumeFileError.impossibleDimensions(path: base + ".json")
         }
-        let count = d.voxelCount
+        let bytes = d.voxelCount * MemoryLayout<Element>.stride
+        let file: MappedFile
+        do throws(SystemError) { file = try MappedFile(reading: base + ".raw", allowance: allowance) } catch {
+            throw VolumeFileError.unreadable(path: base + ".raw", reason: error.reason)
+        }
+        guard file.bytes.count == bytes else {
+            throw VolumeFileError.wrongSize(path: base + ".raw", expectedBytes: bytes, foundBytes: file.bytes.count)
+        }
+        self.init(geometry: header.geometry, voxels: Voxels(file))
+    }
+}
+
+/// Where volumes that grow with the CT lie while they are worked on.
+package struct VolumeMemory: Sendable {
+    /// For files without a name; nil: ordinary memory.
+    private let folder: String?
+    /// Bytes of a volume that may be resident, if it lies in a file.
+    package let allowance: Int
+
+    private init(folder: String?, allowance: Int) {
+        self.folder = folder
+        self.allowance = allowance
+    }
+
+    package static let ordinary = VolumeMemory(folder: nil, allowance: .max)
+
+    package static func files(in folder: String, allowance: Int) -> VolumeMemory {
+        VolumeMemory(folder: folder, allowance: allowance)
+    }
+
+    /// The same for one of several volumes that are worked on together.
+    package func shared(by count: Int) -> VolumeMemory {
+        VolumeMemory(folder: folder, allowance: allowance / max(1, count))
+    }
+
+    /// A volume of zeros.
+    package func zeros<Element: AdditiveArithmetic & BitwiseCopyable & Sendable>(_ geometry: VolumeGeometry)
+        throws(SystemError) -> Volume<Element>
+    {
+        let count = geometry.dimensions.voxelCount
+        guard let folder else { return Volume(geometry: geometry, repeating: .zero) }
         let bytes = count * MemoryLayout<Element>.stride
-        let data: Data
-        do { data = try Data(contentsOf: URL(fileURLWithPath: base + ".raw"), options: .alwaysMapped) } catch {
-            throw VolumeFileError.unreadable(path: base + ".raw", reason: "\(error.localizedDescription)")
-        }
-        guard data.count == bytes else {
-            throw VolumeFileError.wrongSize(path: base + ".raw", expectedBytes: bytes, foundBytes: data.count)
-        }
-        let voxels = [Element](unsafeUninitializedCapacity: count) { buffer, initialized in
-            data.copyBytes(to: UnsafeMutableRawBufferPointer(buffer))
-            initialized = count
-        }
-        self.init(geometry: header.geometry, voxels: voxels)
+        let file = try MappedFile(scratchIn: folder, count: bytes, allowance: allowance)
+        return Volume(geometry: geometry, voxels: Voxels(file))
     }
 }
 

@@ -1,34 +1,9 @@
 internal import CZlib
 
-/// gzip (RFC 1952) by zlib, without time or name, so that the same data gives the same bytes.
+/// gzip (RFC 1952) by zlib.
 enum Gzip {
     /// What a stream may hold beyond what is asked of it before it is taken for a bomb.
     private static let slack = 64 << 20
-
-    static func compress(_ data: [UInt8]) throws(NiftiError) -> [UInt8] {
-        var stream = z_stream()
-        // 15 window bits, +16 for a gzip wrapper; a fixed level.
-        guard
-            deflateInit2_(
-                &stream,
-                6,
-                Z_DEFLATED,
-                15 + 16,
-                8,
-                Z_DEFAULT_STRATEGY,
-                ZLIB_VERSION,
-                Int32(MemoryLayout<z_stream>.size)
-            ) == Z_OK
-        else { throw .cannotWrite(reason: "zlib does not start") }
-        defer { deflateEnd(&stream) }
-        return try run(
-            data,
-            &stream,
-            keeping: .max,
-            step: { deflate(&$0, $1) },
-            failure: .cannotWrite(reason: "zlib failed")
-        )
-    }
 
     /// The first `count` bytes. With `verifying` the stream is read to its end and its checksum, and one that goes on
     /// for long is refused; memory is bounded by `count` either way.
@@ -84,5 +59,63 @@ enum Gzip {
             if total - slack > limit { throw .unreadable(reason: "it holds far more than its header says") }
         }
         return result
+    }
+}
+
+/// Compresses a stream to gzip, without time or name, so that the same data gives the same bytes, in whatever pieces it
+/// comes.
+final class GzipStream {
+    private var stream = z_stream()
+    private var chunk = [UInt8](repeating: 0, count: 1 << 18)
+    private let save: (UnsafeRawBufferPointer) throws(NiftiError) -> Void
+
+    init(save: @escaping (UnsafeRawBufferPointer) throws(NiftiError) -> Void) throws(NiftiError) {
+        self.save = save
+        // 15 window bits, +16 for a gzip wrapper; a fixed level.
+        let status = deflateInit2_(
+            &stream,
+            6,
+            Z_DEFLATED,
+            15 + 16,
+            8,
+            Z_DEFAULT_STRATEGY,
+            ZLIB_VERSION,
+            Int32(MemoryLayout<z_stream>.size)
+        )
+        guard status == Z_OK else { throw .cannotWrite(reason: "zlib does not start") }
+    }
+
+    deinit { deflateEnd(&stream) }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws(NiftiError) {
+        // zlib counts in 32 bits.
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let piece = rest.prefix(1 << 26)
+            try deflate(UnsafeRawBufferPointer(rebasing: piece), Z_NO_FLUSH)
+            rest = rest.dropFirst(piece.count)
+        }
+    }
+
+    func finish() throws(NiftiError) { try deflate(UnsafeRawBufferPointer(start: nil, count: 0), Z_FINISH) }
+
+    private func deflate(_ bytes: UnsafeRawBufferPointer, _ flush: Int32) throws(NiftiError) {
+        stream.next_in = UnsafeMutablePointer(mutating: bytes.bindMemory(to: UInt8.self).baseAddress)
+        stream.avail_in = UInt32(bytes.count)
+        repeat {
+            let (status, produced) = chunk.withUnsafeMutableBufferPointer { output in
+                stream.next_out = output.baseAddress
+                stream.avail_out = UInt32(output.count)
+                let status = CZlib.deflate(&stream, flush)
+                return (status, output.count - Int(stream.avail_out))
+            }
+            // Z_BUF_ERROR: there was nothing left to do.
+            guard status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR else {
+                throw .cannotWrite(reason: "zlib failed")
+            }
+            try chunk.withUnsafeBufferPointer { bytes throws(NiftiError) in
+                try save(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[..<produced])))
+            }
+        } while stream.avail_out == 0
     }
 }

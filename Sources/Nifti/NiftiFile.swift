@@ -1,5 +1,6 @@
 import Foundation
 import Imaging
+import Platform
 
 /// Elements that we write to NIfTI.
 package protocol NiftiElement: Sendable {
@@ -18,12 +19,46 @@ package enum NiftiFile {
         guard max(dimensions.i, dimensions.j, dimensions.k) <= Int(Int16.max) else {
             throw .cannotWrite(reason: "a dimension is larger than NIfTI-1 can say")
         }
-        var bytes = NiftiHeader(geometry: volume.geometry, type: Element.niftiDataType).bytes
-        volume.voxels.withUnsafeBytes { bytes += $0 }
-        if path.hasSuffix(".gz") { bytes = try Gzip.compress(bytes) }
-        do { try Data(bytes).write(to: URL(fileURLWithPath: path)) } catch {
-            throw .cannotWrite(reason: error.localizedDescription)
+        try write(volume.geometry, Element.niftiDataType, to: path) { k, put throws(NiftiError) in
+            let plane = dimensions.i * dimensions.j
+            try volume.voxels.withUnsafeBufferPointer { voxels throws(NiftiError) in
+                try put(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: voxels[k * plane..<(k + 1) * plane])))
+            }
+            volume.touched()
         }
+    }
+
+    /// Writes a structure as a mask.
+    package static func write(_ mask: SlicedMask, to path: String) throws(NiftiError) {
+        try write(mask.geometry, .uint8, to: path) { k, put throws(NiftiError) in
+            try mask.withSlice(k) { slice throws(NiftiError) in try put(UnsafeRawBufferPointer(slice)) }
+        }
+    }
+
+    /// Slice by slice, so that neither the volume nor the file is in memory.
+    private static func write(
+        _ geometry: VolumeGeometry,
+        _ type: NiftiDataType,
+        to path: String,
+        slice: (Int, (UnsafeRawBufferPointer) throws(NiftiError) -> Void) throws(NiftiError) -> Void
+    ) throws(NiftiError) {
+        let file: FileDescriptor
+        do throws(SystemError) { file = try .open(path, O_WRONLY | O_CREAT | O_TRUNC) } catch {
+            throw .cannotWrite(reason: error.reason)
+        }
+        func save(_ bytes: UnsafeRawBufferPointer) throws(NiftiError) {
+            do throws(SystemError) { try file.write(bytes, path: path) } catch {
+                throw .cannotWrite(reason: error.reason)
+            }
+        }
+        let compression = path.hasSuffix(".gz") ? try GzipStream(save: save) : nil
+        func put(_ bytes: UnsafeRawBufferPointer) throws(NiftiError) {
+            if let compression { try compression.write(bytes) } else { try save(bytes) }
+        }
+        let header = NiftiHeader(geometry: geometry, type: type).bytes
+        try header.withUnsafeBufferPointer { bytes throws(NiftiError) in try put(UnsafeRawBufferPointer(bytes)) }
+        for k in 0..<geometry.dimensions.k { try slice(k, put) }
+        try compression?.finish()
     }
 
     /// Reads a volume as numbers, scaled by slope and intercept.

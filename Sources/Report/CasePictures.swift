@@ -54,6 +54,7 @@ struct PicturePlan: Sendable {
                 shadesDifferences: role == .worstSlice
             )
             if role != .strip { drawn.overlay.marks = plane.sides }
+            drawing.touchedPlane()
             return CasePicture(role: role, caption: caption, png: try drawn.image.png(), overlay: drawn.overlay)
         }
     }
@@ -204,6 +205,7 @@ private struct Extent {
                         high = pointwiseMax(high, at)
                     }
                 }
+                labels.touched()
             }
         }
         if count > 0 { centre = VoxelIndex(i: sum.x / count, j: sum.y / count, k: sum.z / count) }

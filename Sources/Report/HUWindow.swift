@@ -34,9 +34,14 @@ struct StructureWindows: Sendable {
         var sums = [Int](repeating: 0, count: 256)
         var counts = sums
         if let ct {
-            for n in labels.voxels.indices where labels.voxels[n] != 0 {
-                sums[Int(labels.voxels[n])] += Int(ct.voxels[n])
-                counts[Int(labels.voxels[n])] += 1
+            let plane = labels.geometry.dimensions.i * labels.geometry.dimensions.j
+            for k in 0..<labels.geometry.dimensions.k {
+                for n in k * plane..<(k + 1) * plane where labels.voxels[n] != 0 {
+                    sums[Int(labels.voxels[n])] += Int(ct.voxels[n])
+                    counts[Int(labels.voxels[n])] += 1
+                }
+                labels.touched()
+                ct.touched()
             }
         }
         windows = structures.map { structure in

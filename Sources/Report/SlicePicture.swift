@@ -100,6 +100,12 @@ struct SlicePicture: Sendable {
         return image
     }
 
+    /// Tells the volumes that a plane of them was looked at.
+    func touchedPlane() {
+        if let ct { ct.voxels.touched(ct.touchedAcross) }
+        labels.voxels.touched(labels.touchedAcross)
+    }
+
     private func interpolated(_ ct: Volume<Int16>, _ voxel: Vector3) -> Float {
         let d = ct.geometry.dimensions
         func bounds(_ value: Double, _ count: Int) -> (Int, Int, Float) {

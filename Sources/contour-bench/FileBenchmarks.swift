@@ -20,7 +20,7 @@ extension Benchmark {
             var geometry = masks.left.geometry
             geometry = ct.volume.geometry
             let structures = [("Lung_L", masks.left), ("Lung_R", masks.right)].map { name, mask in
-                (lung(name), Mask(geometry: geometry, voxels: mask.voxels))
+                (lung(name), SlicedMask(Mask(geometry: geometry, voxels: mask.voxels)))
             }
             let product = ProductDescription(
                 reference: ct.reference,

@@ -57,6 +57,14 @@ struct ConfigurationTests {
         expect("[series]\nquiet_seconds = -1.0\n", line: 2, key: "series.quiet_seconds", says: "0.1 to 86400")
         expect("series.quiet_seconds = -1.0\n", line: 1, key: "series.quiet_seconds", says: "0.1 to 86400")
         expect("\n[work]\nworkers = 99\n", line: 3, key: "work.workers", says: "1 to 16")
+        for value in ["0", "255", "1048577"] {
+            expect(
+                "[work]\nmemory_budget_mb = \(value)\n",
+                line: 2,
+                key: "work.memory_budget_mb",
+                says: "256 to 1048576"
+            )
+        }
         expect("[work]\nworkers = 1.5\n", line: 2, key: "work.workers", says: "a whole number")
         expect("[work]\nthreads = true\n", line: 2, key: "work.threads", says: "a whole number")
         expect("[work]\nworkers = [1]\n", line: 2, key: "work.workers", says: "a whole number")

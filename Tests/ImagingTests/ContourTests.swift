@@ -24,7 +24,7 @@ struct ContourTests {
             let d = mask.geometry.dimensions
             let polygons = traceContours(of: mask, slice: 0)
             let filled = rasterize(polygons.map(\.points), columns: d.i, rows: d.j)
-            #expect(filled == mask.voxels, "mask \(n)\n\(mask.drawing)")
+            #expect(mask.voxels == filled, "mask \(n)\n\(mask.drawing)")
         }
     }
 

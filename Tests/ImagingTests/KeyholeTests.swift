@@ -14,7 +14,7 @@ struct KeyholeTests {
             #expect(joined.count == ConnectedComponents(of: mask, connectivity: .faces).sizes.count)
             #expect(joined.reduce(0) { $0 + $1.signedArea } == Double(mask.voxels.count { $0 != 0 }))
             let filled = rasterize(joined.map(\.points), columns: d.i, rows: d.j)
-            #expect(filled == mask.voxels, "mask \(n)\n\(mask.drawing)")
+            #expect(mask.voxels == filled, "mask \(n)\n\(mask.drawing)")
         }
     }
 
@@ -59,7 +59,7 @@ struct KeyholeTests {
         ] {
             let d = mask.geometry.dimensions
             let joined = keyholed(traceContours(of: mask, slice: 0))
-            #expect(rasterize(joined.map(\.points), columns: d.i, rows: d.j) == mask.voxels, "\(mask.drawing)")
+            #expect(mask.voxels == rasterize(joined.map(\.points), columns: d.i, rows: d.j), "\(mask.drawing)")
             #expect(joined.allSatisfy { LatticeWalk($0).crossings == 0 }, "\(mask.drawing)")
         }
     }
@@ -72,7 +72,7 @@ struct KeyholeTests {
         let joined = keyholed(traceContours(of: mask, slice: 0))
         #expect(start.duration(to: .now) < .seconds(10))
         #expect(joined.count == 1)
-        #expect(rasterize(joined.map(\.points), columns: 512, rows: 512) == mask.voxels)
+        #expect(mask.voxels == rasterize(joined.map(\.points), columns: 512, rows: 512))
     }
 }
 

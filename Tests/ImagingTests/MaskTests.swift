@@ -70,7 +70,7 @@ struct DistanceTransformTests {
         #expect(goldens.count >= 20)
         for golden in goldens {
             let dimensions = Dimensions(i: golden.size[0], j: golden.size[1], k: golden.size[2])
-            let features = mask(grid(dimensions.i, dimensions.j, dimensions.k), runs: golden.mask).voxels
+            let features = Array(mask(grid(dimensions.i, dimensions.j, dimensions.k), runs: golden.mask).voxels)
             let spacing = Vector3(golden.spacing[0], golden.spacing[1], golden.spacing[2])
             for threads in [1, 3] {
                 let found = euclideanDistance(to: features, dimensions: dimensions, spacing: spacing, threads: threads)

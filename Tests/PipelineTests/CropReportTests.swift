@@ -30,7 +30,7 @@ struct CropReportTests {
         try bench.runStages(run)
         let report = try contents(run.directory(of: .export) + "/report.json")
         let labels = try Volume<UInt8>(contentsOfBase: run.directory(of: .segment) + "/labels")
-        return (try JSONDecoder().decode(Report.self, from: report).crop, labels.voxels)
+        return (try JSONDecoder().decode(Report.self, from: report).crop, Array(labels.voxels))
     }
 
     @Test(

@@ -172,7 +172,7 @@ struct PlausibilityTests {
         Double(structure.check("symmetry")?.value.split(separator: " ").first ?? "") ?? 0
     }
 
-    private func slice(_ labels: Volume<UInt8>, _ k: Int) -> ArraySlice<UInt8> {
+    private func slice(_ labels: Volume<UInt8>, _ k: Int) -> Slice<Voxels<UInt8>> {
         let plane = labels.geometry.dimensions.i * labels.geometry.dimensions.j
         return labels.voxels[k * plane..<(k + 1) * plane]
     }

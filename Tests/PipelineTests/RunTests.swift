@@ -58,7 +58,9 @@ struct RunTests {
         let folder = try #require(try bench.run([bench.folder.file("in")]).first?.output)
         let labels = try NiftiFile.readLabels(folder + "/labels.nii.gz")
         #expect(Set(labels.voxels) == [0, 1, 2])
-        func nifti(_ name: String) throws -> [UInt8] { try NiftiFile.readLabels("\(folder)/\(name).nii.gz").voxels }
+        func nifti(_ name: String) throws -> Voxels<UInt8> {
+            try NiftiFile.readLabels("\(folder)/\(name).nii.gz").voxels
+        }
         #expect(try nifti("Lung_L") == labels.voxels.map { $0 == 1 ? 1 : 0 })
         #expect(try nifti("Lung_R") == labels.voxels.map { $0 == 2 ? 1 : 0 })
         #expect(try nifti("Lungs") == labels.voxels.map { $0 == 0 ? 0 : 1 })

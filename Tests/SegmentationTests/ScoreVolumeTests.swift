@@ -39,7 +39,7 @@ struct ScoreVolumeTests {
             return Float(min(max(0.5 - distance / 24, 0), 1))
         }
         let none = [Float](repeating: 0, count: geometry.dimensions.voxelCount)
-        return ScoreVolume(geometry: geometry, scores: [scores.voxels, none], rule: softmax)
+        return ScoreVolume(geometry: geometry, scores: [Array(scores.voxels), none], rule: softmax)
     }
 
     @Test("edges are finer than the network's pixels", arguments: NetworkInputTests.signs)

@@ -134,3 +134,10 @@ func expectContours(of model: ModelPackage, sourceLocation: SourceLocation = #_s
         #expect(2 * Double(both) / Double(sum) > 0.9, sourceLocation: sourceLocation)
     }
 }
+
+extension ScoreVolume {
+    /// Scores from plain arrays.
+    init(geometry: VolumeGeometry, scores: [[Float]], rule: DecisionRule, crop: CropUse? = nil) {
+        self.init(geometry: geometry, scores: scores.map { Voxels($0) }, rule: rule, crop: crop)
+    }
+}

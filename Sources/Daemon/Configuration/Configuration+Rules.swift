@@ -45,6 +45,7 @@ extension Configuration {
                 (
                     work.memoryLimitMB == 0 || work.memoryLimitMB >= 1024, "work.memory_limit_mb", "0 or at least 1024"
                 ),
+                ((256...1_048_576).contains(work.memoryBudgetMB), "work.memory_budget_mb", "256 to 1048576"),
                 ((10...86400).contains(work.stallSeconds), "work.stall_seconds", "10 to 86400"),
                 ((0...36_500).contains(work.keepPixelsDays), "work.keep_pixels_days", "0 to 36500"),
                 (

@@ -61,6 +61,8 @@ package struct Configuration: Codable, Sendable, Equatable {
         package var threads = 0
         /// Address space of a worker, MiB; 0: no limit.
         package var memoryLimitMB = 12288
+        /// Memory that a stage may take, MiB.
+        package var memoryBudgetMB = MemoryBudget.defaultMegabytes
         /// A stage without progress for so long is ended and tried again.
         package var stallSeconds = 900.0
         /// Pixels of delivered series are kept so long.

@@ -84,7 +84,12 @@ package struct JobRunner {
             }
             let configured = context.configuration.work.threads
             let threads = configured > 0 ? configured : ProcessorCount.available
-            let request = WorkerRequest.stage(name: stage, folder: folder.path, threads: threads)
+            let request = WorkerRequest.stage(
+                name: stage,
+                folder: folder.path,
+                threads: threads,
+                memoryBudgetMB: context.configuration.work.memoryBudgetMB
+            )
             guard child.send(try JSONEncoder().encode(request)) else {
                 return ended(child)
             }

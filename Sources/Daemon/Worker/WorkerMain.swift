@@ -17,7 +17,8 @@ package enum Worker {
         while let request = requests.next() {
             switch request {
             case .header(let path): reply(readHeader(path))
-            case .stage(let name, let folder, let threads): reply(runStage(name, folder, threads))
+            case .stage(let name, let folder, let threads, let budget):
+                reply(runStage(name, folder, threads, MemoryBudget(megabytes: budget)))
             }
         }
     }
@@ -45,10 +46,16 @@ package enum Worker {
         }
     }
 
-    private static func runStage(_ name: StageName, _ folder: String, _ threads: Int) -> WorkerReply {
+    private static func runStage(
+        _ name: StageName,
+        _ folder: String,
+        _ threads: Int,
+        _ memory: MemoryBudget
+    ) -> WorkerReply {
         let reported = Mutex((fraction: -1.0, time: ContinuousClock.now))
         let context = StageContext(
             threads: threads,
+            memory: memory,
             progress: { fraction, what in
                 let due = reported.withLock { last in
                     guard fraction - last.fraction >= 0.01 || last.time.duration(to: .now) > .seconds(1) else {

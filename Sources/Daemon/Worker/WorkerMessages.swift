@@ -6,7 +6,7 @@ enum WorkerRequest: Codable, Sendable {
     /// Read a file's header and digest.
     case header(path: String)
     /// Run one stage in a run folder.
-    case stage(name: StageName, folder: String, threads: Int)
+    case stage(name: StageName, folder: String, threads: Int, memoryBudgetMB: Int)
 }
 
 /// What a worker answers.

@@ -56,7 +56,10 @@ struct ExportEvaluationStage: Stage {
         _ context: StageContext
     ) throws -> [CasePicture] {
         let segmentation = try base.decode(SegmentationFacts.self, stage: .segment, "segmentation.json")
-        let labels = try Volume<UInt8>(contentsOfBase: base.directory(of: .segment) + "/labels")
+        let labels = try Volume<UInt8>(
+            contentsOfBase: base.directory(of: .segment) + "/labels",
+            allowance: context.memory.allowance
+        )
         let ct = ctFile(of: base)
         let model = try base.modelDescription()
         return try RunPictures(
@@ -67,6 +70,8 @@ struct ExportEvaluationStage: Stage {
             evaluation: report.evaluation,
             referenceFiles: request.referenceFiles,
             threads: context.threads
-        ).draw(on: Directory.exists(ct + ".raw") ? Volume<Int16>(contentsOfBase: ct) : nil)
+        ).draw(
+            on: Directory.exists(ct + ".raw") ? Volume(contentsOfBase: ct, allowance: context.memory.allowance) : nil
+        )
     }
 }

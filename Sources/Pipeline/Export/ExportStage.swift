@@ -14,18 +14,22 @@ struct RunResult {
     let segmentation: SegmentationFacts
     let evaluation: EvaluationFacts
     let labels: LabelMap
+    private let values: SliceValues
 
-    init(_ request: RunRequest, _ folder: RunFolder) throws {
+    init(_ request: RunRequest, _ folder: RunFolder, allowance: Int) throws {
         self.request = request
         model = try loadModel(of: request)
         facts = try folder.decode(SeriesFacts.self, stage: .resample, "series.json")
         segmentation = try folder.decode(SegmentationFacts.self, stage: .segment, "segmentation.json")
         evaluation = try folder.decode(EvaluationFacts.self, stage: .evaluate, "evaluation.json")
         labels = LabelMap(
-            volume: try Volume<UInt8>(contentsOfBase: folder.directory(of: .segment) + "/labels"),
+            volume: try Volume(contentsOfBase: folder.directory(of: .segment) + "/labels", allowance: allowance),
             labels: segmentation.labels
         )
+        values = SliceValues(labels.volume)
     }
+
+    func mask(of labels: Set<UInt8>) -> SlicedMask { SlicedMask(self.labels.volume, values: labels, in: values) }
 
     /// Found structures with their labels, derived ones after.
     var structures: [(description: StructureDescription, labels: Set<UInt8>)] {
@@ -50,7 +54,7 @@ struct ExportStage: Stage {
 
     func run(_ request: RunRequest, _ folder: RunFolder, output: String, _ context: StageContext) throws {
         let start = ContinuousClock.now
-        let result = try RunResult(request, folder)
+        let result = try RunResult(request, folder, allowance: context.memory.allowance)
         var structures = result.evaluation.structures
         if !result.structures.isEmpty {
             try writeObjects(of: result, folder, output, context, reporting: &structures)
@@ -79,11 +83,12 @@ struct ExportStage: Stage {
         reporting structures: inout [CaseReport.StructureReport]
     ) throws {
         let reference = try ReferenceAttributes(contentsOf: folder.directory(of: .resample) + "/reference.dcm")
-        let masks = result.structures.map { ($0.description, result.labels.mask(ofLabels: $0.labels)) }
+        let masks = result.structures.map { ($0.description, result.mask(of: $0.labels)) }
+        try context.memory.check(masks.map(\.1))
         let geometry = result.labels.volume.geometry
         let gate = RoundTripGate(geometry: geometry, minimumDice: result.request.export.minimumRoundTripDice)
         try context.report(0.1, "RT Structure Set and Segmentation")
-        // Two files that know nothing of each other.
+        // Two files that know nothing of each other; one after the other, for both together are large.
         var writers: [@Sendable () throws -> [String: Double]] = [
             {
                 let path = output + "/rtstruct.dcm"
@@ -97,6 +102,7 @@ struct ExportStage: Stage {
                     label: revision == 1 ? "contourd auto" : "contourd r\(revision)"
                 ).write(masks, to: path)
                 try context.report(0.3, "comparing the RT Structure Set")
+                releaseFreeMemory()
                 return try gate.checkRTStructureSet(at: path, masks)
             }
         ]
@@ -106,10 +112,12 @@ struct ExportStage: Stage {
                 let product = product("seg", 9002, result, reference)
                 try SegmentationWriter(product: product, geometry: geometry).write(masks, to: path)
                 try context.report(0.4, "comparing the Segmentation")
+                releaseFreeMemory()
                 return try gate.checkSegmentation(at: path, masks)
             }
         }
-        let agreement = try concurrently(threads: context.threads, writers)
+        let agreement = try concurrently(threads: 1, writers)
+        releaseFreeMemory()
         for index in structures.indices {
             structures[index].rtStructureSetRoundTripDice = agreement[0][structures[index].name]
             structures[index].segmentationRoundTripDice = agreement.dropFirst().first?[structures[index].name]
@@ -142,7 +150,7 @@ struct ExportStage: Stage {
         let own = result.structures.map { structure in
             { @Sendable in
                 try NiftiFile.write(
-                    result.labels.mask(ofLabels: structure.labels),
+                    result.mask(of: structure.labels),
                     to: "\(output)/\(structure.description.name).nii.gz"
                 )
             }
@@ -165,7 +173,9 @@ struct ExportStage: Stage {
             evaluation: result.evaluation.evaluation,
             referenceFiles: result.request.referenceFiles,
             threads: context.threads
-        ).draw(on: Volume<Int16>(contentsOfBase: folder.directory(of: .resample) + "/ct"))
+        ).draw(
+            on: Volume(contentsOfBase: folder.directory(of: .resample) + "/ct", allowance: context.memory.allowance)
+        )
     }
 
     private func digests(in output: String) throws -> [String: String] {

@@ -106,7 +106,7 @@ private func writeTruth(
     try Directory.create(folder)
     let geometry = phantom.ct.geometry
     let structures = PhantomCase.structures.compactMap { name in
-        phantom.mask(of: name).map { (phantomStructure(name), $0) }
+        phantom.mask(of: name).map { (phantomStructure(name), SlicedMask($0)) }
     }
     let path = folder + "/rtstruct.dcm"
     try RTStructureSetWriter(

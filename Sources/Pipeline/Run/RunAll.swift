@@ -21,6 +21,7 @@ package struct DirectRun: Sendable {
     package var export: ExportOptions
     package var output: String
     package var threads: Int
+    package var memory: MemoryBudget
     /// The name of a result's folder, from that of its stack and the model's.
     package var folderName: @Sendable (_ stack: String, _ model: String) -> String
 
@@ -30,6 +31,7 @@ package struct DirectRun: Sendable {
         export: ExportOptions,
         output: String,
         threads: Int,
+        memory: MemoryBudget = MemoryBudget(),
         folderName: @escaping @Sendable (_ stack: String, _ model: String) -> String = { stack, _ in stack }
     ) {
         self.model = model
@@ -37,6 +39,7 @@ package struct DirectRun: Sendable {
         self.export = export
         self.output = output
         self.threads = threads
+        self.memory = memory
         self.folderName = folderName
     }
 
@@ -117,6 +120,7 @@ package struct DirectRun: Sendable {
             let (start, share) = shares[name] ?? (0, 0)
             let context = StageContext(
                 threads: threads,
+                memory: memory,
                 progress: { progress(start + share * $0, "\(name.rawValue): \($1)") },
                 isCancelled: isCancelled
             )

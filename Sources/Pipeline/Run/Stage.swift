@@ -8,13 +8,16 @@ package struct StageContext: Sendable {
     package var progress: @Sendable (Double, String) -> Void
     package var isCancelled: @Sendable () -> Bool
     package var threads: Int
+    package var memory: MemoryBudget
 
     package init(
         threads: Int,
+        memory: MemoryBudget = MemoryBudget(),
         progress: @escaping @Sendable (Double, String) -> Void = { _, _ in },
         isCancelled: @escaping @Sendable () -> Bool = { false }
     ) {
         self.threads = threads
+        self.memory = memory
         self.progress = progress
         self.isCancelled = isCancelled
     }
@@ -42,6 +45,7 @@ package func runStage(_ name: StageName, in folder: RunFolder, _ context: StageC
         try Directory.create(partial)
         let start = ContinuousClock.now
         try stage(name, of: request.kind).run(request, folder, output: partial, context)
+        releaseFreeMemory()
         if name != .export {
             let time = CaseReport.StageTime(
                 stage: name.rawValue,

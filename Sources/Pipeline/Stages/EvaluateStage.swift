@@ -25,11 +25,15 @@ struct EvaluateStage: Stage {
         let model = try base.modelDescription()
         let facts = try base.decode(SeriesFacts.self, stage: .resample, "series.json")
         let segmentation = try base.decode(SegmentationFacts.self, stage: .segment, "segmentation.json")
-        let labels = try Volume<UInt8>(contentsOfBase: base.directory(of: .segment) + "/labels")
+        let allowance = context.memory.allowance
+        let labels = try Volume<UInt8>(
+            contentsOfBase: base.directory(of: .segment) + "/labels",
+            allowance: allowance
+        )
         try context.report(0.2, "plausibility")
         var result =
             request.kind == .evaluation
-            ? try judged(in: base) : try judge(labels, model, facts, segmentation, request, in: folder)
+            ? try judged(in: base) : try judge(labels, model, facts, segmentation, request, in: folder, allowance)
         let evaluation = ReferenceEvaluation(
             ours: OwnStructures(LabelMap(volume: labels, labels: segmentation.labels), unions: model.unions),
             tolerancesMM: request.export.tolerancesMM,
@@ -45,7 +49,9 @@ struct EvaluateStage: Stage {
             // Those of the evaluation that is reported: the first that scores something.
             let drawsPictures = request.export.writesPictures && pictures.isEmpty
             let evaluations = result.evaluations.count
-            let drawing = drawsPictures && Directory.exists(ct + ".raw") ? try Volume<Int16>(contentsOfBase: ct) : nil
+            let drawing =
+                drawsPictures && Directory.exists(ct + ".raw")
+                ? try Volume<Int16>(contentsOfBase: ct, allowance: allowance) : nil
             score(
                 ReferenceFiles(paths: paths, digests: request.fileDigests),
                 with: evaluation,
@@ -78,9 +84,13 @@ struct EvaluateStage: Stage {
         _ facts: SeriesFacts,
         _ segmentation: SegmentationFacts,
         _ request: RunRequest,
-        in folder: RunFolder
+        in folder: RunFolder,
+        _ allowance: Int
     ) throws -> EvaluationFacts {
-        let ct = try Volume<Int16>(contentsOfBase: folder.directory(of: .resample) + "/ct")
+        let ct = try Volume<Int16>(
+            contentsOfBase: folder.directory(of: .resample) + "/ct",
+            allowance: allowance
+        )
         let structures = PlausibilityJudge(
             facts: facts,
             segmentation: segmentation,

@@ -29,20 +29,25 @@ struct ResampleStage: Stage {
             series: request.seriesNumber,
             threads: context.threads
         )
+        let allowance = context.memory.allowance
         let series = try loadCTSeries(
             files: request.dicomFiles,
             limits: request.admission,
             threads: context.threads,
             seriesInstanceCount: request.seriesInstanceCount,
             progress: { context.progress($0 * 0.7, "reading the CT") },
-            isCancelled: context.isCancelled
+            isCancelled: context.isCancelled,
+            volume: { geometry in
+                try context.memory.check(geometry, model)
+                return try Volume(creatingBase: output + "/ct", geometry: geometry, allowance: allowance)
+            }
         )
         try files.check(series: request.seriesNumber)
         try context.report(0.7, "resampling")
-        try series.volume.write(toBase: output + "/ct")
-        let input = networkInput(ct: series.volume, model: model, threads: context.threads)
+        _ = try networkInput(ct: series.volume, model: model, threads: context.threads) {
+            try Volume(creatingBase: output + "/input", geometry: $0, allowance: allowance)
+        }
         try context.report(0.95, "writing")
-        try input.write(toBase: output + "/input")
         try series.reference.write(to: output + "/reference.dcm")
         try RunJSON.encode(facts(of: series, request)).write(to: URL(fileURLWithPath: output + "/series.json"))
         try context.report(1, "done")
@@ -62,11 +67,7 @@ struct ResampleStage: Stage {
 
     private func facts(of series: CTSeries, _ request: RunRequest) -> SeriesFacts {
         let geometry = series.volume.geometry
-        let digest = series.volume.voxels.withUnsafeBytes { bytes -> String in
-            var digest = SHA256Digest()
-            digest.update(bytes)
-            return digest.finalizedHex()
-        }
+        let digest = digest(of: series.volume)
         var summary = request.series ?? CaseReport.SeriesSummary(stack: [series.header], part: nil)
         summary.images = geometry.dimensions.k
         (summary.columns, summary.rows) = (geometry.dimensions.i, geometry.dimensions.j)
@@ -84,6 +85,18 @@ struct ResampleStage: Stage {
         )
     }
 
+    private func digest(of volume: Volume<Int16>) -> String {
+        var digest = SHA256Digest()
+        let slice = volume.geometry.dimensions.i * volume.geometry.dimensions.j * MemoryLayout<Int16>.stride
+        volume.voxels.withUnsafeBytes { bytes in
+            for start in stride(from: 0, to: bytes.count, by: slice) {
+                digest.update(UnsafeRawBufferPointer(rebasing: bytes[start..<start + slice]))
+                volume.touched()
+            }
+        }
+        return digest.finalizedHex()
+    }
+
     /// Mean x of what is denser than fat-free air, over every fourth voxel.
     private func bodyCentreX(of volume: Volume<Int16>) -> Double {
         let d = volume.geometry.dimensions
@@ -95,6 +108,7 @@ struct ResampleStage: Stage {
                     count += 1
                 }
             }
+            volume.touched()
         }
         let middle = count > 0 ? sum / count : Vector3(Double(d.i), Double(d.j), Double(d.k)) / 2
         return volume.geometry.patientPoint(i: middle.x, j: middle.y, k: middle.z).x

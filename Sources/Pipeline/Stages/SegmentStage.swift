@@ -18,12 +18,16 @@ struct SegmentStage: Stage {
     func run(_ request: RunRequest, _ folder: RunFolder, output: String, _ context: StageContext) throws {
         let model = try loadModel(of: request)
         let resampled = folder.directory(of: .resample)
-        let input = try Volume<Float>(contentsOfBase: resampled + "/input")
-        let geometry = try volumeGeometry(ofBase: resampled + "/ct")
-        let result = try segment(input: input, ctGeometry: geometry, model: model, threads: context.threads) {
-            try context.report($0, "network")
-        }
-        try result.labelMap.volume.write(toBase: output + "/labels")
+        let allowance = context.memory.allowance
+        let result = try segment(
+            input: Volume(contentsOfBase: resampled + "/input", allowance: allowance),
+            ctGeometry: volumeGeometry(ofBase: resampled + "/ct"),
+            model: model,
+            memory: context.memory.files(in: output),
+            threads: context.threads,
+            labels: { try Volume(creatingBase: output + "/labels", geometry: $0, allowance: allowance) },
+            progress: { try context.report($0, "network") }
+        )
         let facts = SegmentationFacts(
             labels: result.labelMap.labels,
             structures: result.structures,

@@ -94,6 +94,7 @@ func measureLabels(_ labels: Volume<UInt8>, ct: Volume<Int16>?) -> [LabelMeasure
                     if isEdgeRow { measures[label].rowEdgeFaces += 1 }
                 }
             }
+            labels.touched()
         }
     }
     if let ct { measureHU(ct, labels, &measures) }
@@ -102,10 +103,15 @@ func measureLabels(_ labels: Volume<UInt8>, ct: Volume<Int16>?) -> [LabelMeasure
 
 private func measureHU(_ ct: Volume<Int16>, _ labels: Volume<UInt8>, _ measures: inout [LabelMeasures]) {
     var sums = Array(repeating: LabelMeasures.HUSums(), count: 256)
-    for n in labels.voxels.indices where labels.voxels[n] != 0 {
-        let (label, hu) = (Int(labels.voxels[n]), Int(ct.voxels[n]))
-        sums[label].sum += hu
-        sums[label].squares += hu * hu
+    let plane = labels.geometry.dimensions.i * labels.geometry.dimensions.j
+    for k in 0..<labels.geometry.dimensions.k {
+        for n in k * plane..<(k + 1) * plane where labels.voxels[n] != 0 {
+            let (label, hu) = (Int(labels.voxels[n]), Int(ct.voxels[n]))
+            sums[label].sum += hu
+            sums[label].squares += hu * hu
+        }
+        labels.touched()
+        ct.touched()
     }
     for label in measures.indices { measures[label].hu = sums[label] }
 }
@@ -115,16 +121,15 @@ func holes(of label: Int, _ measured: LabelMeasures, in labels: Volume<UInt8>) -
     guard measured.voxels > 0 else { return 0 }
     // One voxel more on each side, so that all that is outside is one piece.
     let size = measured.high &- measured.low &+ SIMD3(repeating: 3)
-    var geometry = labels.geometry
-    geometry.dimensions = Dimensions(i: size.x, j: size.y, k: size.z)
-    var outside = Mask(geometry: geometry, repeating: 1)
-    for k in 1..<size.z - 1 {
-        for j in 1..<size.y - 1 {
-            for i in 1..<size.x - 1 {
-                let at = measured.low &+ SIMD3(i - 1, j - 1, k - 1)
-                if Int(labels[at.x, at.y, at.z]) == label { outside[i, j, k] = 0 }
-            }
+    let box = Dimensions(i: size.x, j: size.y, k: size.z)
+    let outside = ConnectedComponents(in: box, connectivity: .faces) { j, k, row in
+        for i in row.indices { row[i] = 1 }
+        guard (1..<size.y - 1).contains(j), (1..<size.z - 1).contains(k) else { return }
+        for i in 1..<size.x - 1 {
+            let at = measured.low &+ SIMD3(i - 1, j - 1, k - 1)
+            if Int(labels[at.x, at.y, at.z]) == label { row[i] = 0 }
         }
+        if j == size.y - 2 { labels.touched() }
     }
-    return ConnectedComponents(of: outside, connectivity: .faces).sizes.count - 1
+    return outside.sizes.count - 1
 }

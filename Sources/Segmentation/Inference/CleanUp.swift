@@ -31,7 +31,10 @@ func cleanUp(_ volume: inout Volume<UInt8>, _ roi: ROIDescription, labels: [Stri
     guard keeps.contains(false) else { return result }
     let heirs = heirs(of: components, keeps: keeps, joins: rules.joins.compactMap { labels[$0] }, in: volume)
     let d = volume.geometry.dimensions
+    var slice = -1
     for run in components.runs where !keeps[run.component] {
+        if run.k != slice { volume.touched() }
+        slice = run.k
         let heir = heirs[run.component]
         for i in run.start..<run.end { volume.voxels[i + d.i * (run.j + d.j * run.k)] = heir }
         if heir == 0 { result.droppedVoxels += run.end - run.start } else { result.joinedVoxels += run.end - run.start }
@@ -49,7 +52,10 @@ private func heirs(
     var heirs = [UInt8](repeating: 0, count: keeps.count)
     guard !joins.isEmpty else { return heirs }
     var contacts = keeps.map { _ in [UInt8: Int]() }
+    var slice = -1
     for run in components.runs where !keeps[run.component] {
+        if run.k != slice { volume.touched() }
+        slice = run.k
         forEachOuterFace(of: run, in: volume) { contacts[run.component][$0, default: 0] += 1 }
     }
     for component in keeps.indices where !keeps[component] {

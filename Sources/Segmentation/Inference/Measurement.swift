@@ -48,7 +48,13 @@ func measureStructures(
     count: Int
 ) -> [Measurement] {
     var result = [Measurement](repeating: Measurement(), count: count)
-    for label in labels.voxels where label > 0 { result[Int(label) - 1].voxels += 1 }
+    let plane = labels.geometry.planeCount
+    for k in 0..<labels.geometry.dimensions.k {
+        labels.voxels.withUnsafeBufferPointer { voxels in
+            for n in k * plane..<(k + 1) * plane where voxels[n] > 0 { result[Int(voxels[n]) - 1].voxels += 1 }
+        }
+        labels.touched()
+    }
     let model = scores.geometry
     let ct = labels.geometry
     var onModel = Volume<UInt8>(geometry: model, repeating: 0)
@@ -72,6 +78,9 @@ func measureStructures(
                 if input.voxels[n] < Measurement.airHU { result[channel].airSamples += 1 }
             }
         }
+        scores.touched(slices: 1)
+        input.touched()
+        labels.touched(slices: lattice.slices(columns: model.dimensions.i, rows: model.dimensions.j))
     }
     let areas = surfaceAreas(of: labels, count: count)
     let pockets = airPockets(in: onModel, input: input, count: count)
@@ -156,6 +165,8 @@ func croppedFindings(
                 }
             }
         }
+        scores.touched(slices: 1)
+        labels.touched()
     }
     return structures.filter { $0.found && touches.contains(Int($0.label)) }.map { .cropped($0.name) }
 }

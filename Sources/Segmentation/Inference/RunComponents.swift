@@ -5,12 +5,25 @@ import Imaging
 /// Runs instead of a component number a voxel: a label map of 600 slices would need 600 MB for those.
 package struct RunComponents {
     package struct Run {
-        var j: Int
-        var k: Int
+        // A CT of a thousand slices has millions of runs.
+        private let row: SIMD2<Int32>
+        private let columns: SIMD2<Int32>
+        private var number: Int32 = 0
+
+        init(j: Int, k: Int, columns: Range<Int>) {
+            row = SIMD2(Int32(j), Int32(k))
+            self.columns = SIMD2(Int32(columns.lowerBound), Int32(columns.upperBound))
+        }
+
+        var j: Int { Int(row.x) }
+        var k: Int { Int(row.y) }
         /// First and one past the last column.
-        var start: Int
-        var end: Int
-        var component: Int
+        var start: Int { Int(columns.x) }
+        var end: Int { Int(columns.y) }
+        var component: Int {
+            get { Int(number) }
+            set { number = Int32(newValue) }
+        }
     }
 
     package private(set) var runs: [Run] = []
@@ -35,6 +48,7 @@ package struct RunComponents {
                 if row >= d.j {
                     join(rowStarts[row], with: rowStarts[row - d.j]..<rowStarts[row - d.j + 1], &forest)
                 }
+                if row % d.j == d.j - 1 { volume.touched() }
             }
         }
         number(&forest)
@@ -54,7 +68,7 @@ package struct RunComponents {
             }
             let start = i
             while i < row.count, row[i] == label { i += 1 }
-            runs.append(Run(j: index % d.j, k: index / d.j, start: start, end: i, component: 0))
+            runs.append(Run(j: index % d.j, k: index / d.j, columns: start..<i))
         }
     }
 
@@ -88,21 +102,21 @@ package struct RunComponents {
 
 /// Disjoint sets with path halving; the smaller index is the root, so that the numbering is stable.
 private struct Forest {
-    private var parents: [Int] = []
+    private var parents: [Int32] = []
 
-    mutating func append() { parents.append(parents.count) }
+    mutating func append() { parents.append(Int32(parents.count)) }
 
     mutating func root(_ index: Int) -> Int {
-        var index = index
-        while parents[index] != index {
-            parents[index] = parents[parents[index]]
-            index = parents[index]
+        var index = Int32(index)
+        while parents[Int(index)] != index {
+            parents[Int(index)] = parents[Int(parents[Int(index)])]
+            index = parents[Int(index)]
         }
-        return index
+        return Int(index)
     }
 
     mutating func union(_ a: Int, _ b: Int) {
         let (a, b) = (root(a), root(b))
-        if a < b { parents[b] = a } else { parents[a] = b }
+        if a < b { parents[b] = Int32(a) } else { parents[a] = Int32(b) }
     }
 }

@@ -6,6 +6,7 @@ import NeuralNet
 package func scoreVolume(
     of input: Volume<Float>,
     model: ModelPackage,
+    memory: VolumeMemory = .ordinary,
     threads: Int,
     progress: (Double) throws -> Void
 ) throws -> ScoreVolume {
@@ -15,6 +16,7 @@ package func scoreVolume(
         architecture: model.description.architecture,
         input: model.description.input,
         output: model.description.output,
+        memory: memory,
         threads: threads,
         progress: progress
     )
@@ -27,6 +29,7 @@ package func scoreVolume(
     architecture: Architecture,
     input: InputDescription,
     output: OutputDescription,
+    memory: VolumeMemory = .ordinary,
     threads: Int,
     progress: (Double) throws -> Void
 ) throws -> ScoreVolume {
@@ -53,17 +56,19 @@ package func scoreVolume(
             firstChannel: first,
             body: body,
             rule: rule,
+            memory: memory,
             progress: progress
         )
         return ScoreVolume(geometry: geometry, scores: scores, rule: rule, crop: crop)
     }
     let channels = try network.graph.shapes(extent: input.networkExtent)[network.graph.output].channels
-    var scoring = SliceScoring(
+    var scoring = try SliceScoring(
         volume,
         network: network,
         input: input,
         firstChannel: first,
         structures: channels - first,
+        memory: memory,
         threads: threads
     )
     // A network that depends on the size of its picture gets no other.
@@ -77,4 +82,12 @@ package func scoreVolume(
         progress: progress
     )
     return ScoreVolume(geometry: geometry, scores: scoring.scores, rule: rule, crop: crop)
+}
+
+extension ModelPackage {
+    /// Numbers in the largest picture that the network makes, with all channels, of what is scored at once.
+    package func largestPicture() throws -> Int {
+        let shapes = try network.graph.shapes(extent: description.input.networkExtent)
+        return (shapes.map(\.count).max() ?? 0) * (description.input.patch == nil ? inferenceBatch : 1)
+    }
 }

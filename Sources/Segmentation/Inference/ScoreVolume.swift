@@ -1,18 +1,17 @@
 import Imaging
 import Platform
 
-/// The network's scores of every structure on the model's grid: the only float volumes of inference, far smaller
-/// than the CT. The background of a softmax is left out; it is one minus the others.
+/// The network's scores of every structure on the model's grid. The background of a softmax is left out; it is one minus the others.
 package struct ScoreVolume: Sendable {
     package let geometry: VolumeGeometry
     /// One volume a structure, in the order of the labels (label 1 first); `i + ni * (j + nj * k)`.
-    package var scores: [[Float]]
+    package var scores: [Voxels<Float>]
     package let rule: DecisionRule
     /// What the network was run on; elsewhere the scores are 0.
     package let crop: CropUse
 
     /// - Parameter crop: nil when the network was run on everything, without a search.
-    package init(geometry: VolumeGeometry, scores: [[Float]], rule: DecisionRule, crop: CropUse? = nil) {
+    package init(geometry: VolumeGeometry, scores: [Voxels<Float>], rule: DecisionRule, crop: CropUse? = nil) {
         self.geometry = geometry
         self.scores = scores
         self.rule = rule
@@ -64,10 +63,18 @@ extension ScoreVolume {
     /// The labels on the CT grid: scores are interpolated linearly to each voxel's centre, then decided. Works
     /// slice by slice; no float volume of the CT's size exists at any time.
     package func labels(on ct: VolumeGeometry, threads: Int) -> Volume<UInt8> {
-        var voxels = [UInt8](repeating: 0, count: ct.dimensions.voxelCount)
+        var labels = Volume<UInt8>(geometry: ct, repeating: 0)
+        writeLabels(to: &labels, threads: threads)
+        return labels
+    }
+
+    /// The same into a volume of zeros on the CT grid.
+    func writeLabels(to labels: inout Volume<UInt8>, threads: Int) {
+        let ct = labels.geometry
         let plane = ct.dimensions.i * ct.dimensions.j
         let parallel = abs(dot(ct.directionK, geometry.directionK)) > 1 - 1e-6
-        voxels.withUnsafeMutableBufferPointer { buffer in
+        let pages = labels.voxels.pages
+        labels.voxels.withUnsafeMutableBufferPointer { buffer in
             // Each slice is written by one thread only.
             nonisolated(unsafe) let out = buffer
             parallelFor(ct.dimensions.k, threads: threads) { range in
@@ -79,10 +86,15 @@ extension ScoreVolume {
                     } else {
                         labelObliqueSlice(k, of: ct, into: slice)
                     }
+                    pages.touched(plane)
                 }
             }
         }
-        return Volume(geometry: ct, voxels: voxels)
+    }
+
+    /// Counts slices of all scores that were read or written.
+    func touched(slices: Int) {
+        for scores in scores { scores.touched(slices * geometry.planeCount) }
     }
 
     /// A CT slice that is parallel to the model's slices: blend two of them, then interpolate in the plane.
@@ -132,6 +144,7 @@ extension ScoreVolume {
                 sums[n] += value
             }
         }
+        touched(slices: 2)
         // A little below the threshold: interpolation rounds.
         for n in 0..<count { isActive[n] = sums[n] > rule.threshold * 0.999 }
         return isActive
@@ -162,6 +175,8 @@ extension ScoreVolume {
                 }
             }
         }
+        // A slanting slice passes through all of the model's.
+        touched(slices: geometry.dimensions.k)
     }
 
     /// The two samples around a position and the weight of the upper; nil more than one sample outside. (The
@@ -190,6 +205,11 @@ struct Lattice {
 
     @inline(__always)
     func point(_ i: Int, _ j: Int) -> Vector3 { origin + stepI * Double(i) + stepJ * Double(j) }
+
+    /// How many slices of the other grid it passes through.
+    func slices(columns: Int, rows: Int) -> Int {
+        1 + Int(abs(stepI.z) * Double(columns) + abs(stepJ.z) * Double(rows))
+    }
 }
 
 extension VolumeGeometry {

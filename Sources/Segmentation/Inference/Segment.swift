@@ -10,31 +10,39 @@ import NeuralNet
 /// - Parameters:
 ///   - input: HU on the model's grid, from `networkInput`.
 ///   - ctGeometry: the grid for the label map.
+///   - memory: of what is on the model's grid.
+///   - labels: makes the volume of the label map, of zeros.
 ///   - progress: called with 0...1 from the calling thread; what it throws ends the work, for cancellation.
 package func segment(
     input: Volume<Float>,
     ctGeometry: VolumeGeometry,
     model: ModelPackage,
+    memory: VolumeMemory = .ordinary,
     threads: Int,
+    labels: (VolumeGeometry) throws -> Volume<UInt8> = { Volume(geometry: $0, repeating: 0) },
     progress: (Double) throws -> Void
 ) throws -> SegmentationResult {
-    let scores = try scoreVolume(of: input, model: model, threads: threads) { try progress($0 * 0.85) }
-    let labels = scores.labels(on: ctGeometry, threads: threads)
+    let scores = try scoreVolume(of: input, model: model, memory: memory, threads: threads) {
+        try progress($0 * 0.85)
+    }
+    var labels = try labels(ctGeometry)
+    scores.writeLabels(to: &labels, threads: threads)
     try progress(0.95)
-    let result = judge(labels: labels, scores: scores, input: input, description: model.description)
+    let result = judge(labels: consume labels, scores: scores, input: input, description: model.description)
     try progress(1)
     return result
 }
 
 /// Clean-up, measurement and acceptance of what the scores say.
 package func judge(
-    labels: Volume<UInt8>,
+    labels: consuming Volume<UInt8>,
     scores: ScoreVolume,
     input: Volume<Float>,
     description: ModelDescription
 ) -> SegmentationResult {
     let names = Dictionary(uniqueKeysWithValues: description.rois.map { ($0.name, UInt8($0.label)) })
-    var labels = labels
+    // One owner: a second one would make changing it a copy.
+    var labels = consume labels
     let cleaned = description.rois.map { cleanUp(&labels, $0, labels: names) }
     let measured = measureStructures(in: labels, scores: scores, input: input, count: description.rois.count)
     let voxelML = labels.geometry.voxelVolumeMM3 / 1000
@@ -72,8 +80,12 @@ package func judge(
 }
 
 private func erase(_ label: UInt8, from labels: inout Volume<UInt8>) {
-    labels.voxels.withUnsafeMutableBufferPointer { voxels in
-        for n in voxels.indices where voxels[n] == label { voxels[n] = 0 }
+    let plane = labels.geometry.planeCount
+    for k in 0..<labels.geometry.dimensions.k {
+        labels.voxels.withUnsafeMutableBufferPointer { voxels in
+            for n in k * plane..<(k + 1) * plane where voxels[n] == label { voxels[n] = 0 }
+        }
+        labels.touched()
     }
 }
 

@@ -2,7 +2,7 @@ import Imaging
 import NeuralNet
 
 /// Slices that the network scores at once: enough to keep its kernels busy, few enough to need little memory.
-private let inferenceBatch = 4
+let inferenceBatch = 4
 
 /// Scores slices of a volume, on any part of their picture.
 struct SliceScoring {
@@ -12,7 +12,7 @@ struct SliceScoring {
     private let first: Int
     private let threads: Int
     /// One volume a structure; 0 where the network was not run.
-    private(set) var scores: [[Float]]
+    private(set) var scores: [Voxels<Float>]
     /// Voxels that the network was run on.
     private(set) var computedVoxels = 0
     /// The last one: the memory of several at a time would be more than that of the whole picture.
@@ -36,21 +36,23 @@ struct SliceScoring {
     /// - Parameters:
     ///   - firstChannel: of the network's result; those before it are no structures.
     ///   - structures: number of channels from there on.
+    ///   - memory: of the scores.
     init(
         _ volume: Volume<Float>,
         network: Network,
         input: InputDescription,
         firstChannel: Int,
         structures: Int,
+        memory: VolumeMemory,
         threads: Int
-    ) {
+    ) throws {
         self.volume = volume
         self.network = network
         stack = SliceStack(input: input)
         first = firstChannel
         self.threads = threads
-        let empty = [Float](repeating: 0, count: volume.geometry.dimensions.voxelCount)
-        scores = [[Float]](repeating: empty, count: structures)
+        let memory = memory.shared(by: structures)
+        scores = try (0..<structures).map { _ in try memory.zeros(volume.geometry).voxels }
     }
 
     /// Scores some parts of slices, those of one size together; earlier scores there are replaced.
@@ -84,18 +86,24 @@ struct SliceScoring {
         let result = session.run(batch)
         for (place, job) in jobs.enumerated() { keep(result, place: place, job) }
         computedVoxels += jobs.count * extent.count
+        volume.touched(slices: jobs.count * 2 * stack.input.channels)
     }
 
     private mutating func keep(_ result: Tensor, place: Int, _ job: Job) {
         let d = volume.geometry.dimensions
         let columns = job.columns.count
+        let channels = first + scores.count
         for channel in scores.indices {
-            var from = (place * (first + scores.count) + first + channel) * job.extent.count
-            for j in job.rows {
-                let to = job.columns.lowerBound + d.i * (j + d.j * job.slice)
-                scores[channel].replaceSubrange(to..<(to + columns), with: result.values[from..<(from + columns)])
-                from += columns
+            var from = (place * channels + first + channel) * job.extent.count
+            scores[channel].withUnsafeMutableBufferPointer { scores in
+                for j in job.rows {
+                    let to = job.columns.lowerBound + d.i * (j + d.j * job.slice)
+                    let row = UnsafeMutableBufferPointer(rebasing: scores[to..<(to + columns)])
+                    _ = row.update(fromContentsOf: result.values[from..<(from + columns)])
+                    from += columns
+                }
             }
+            scores[channel].touched(d.i * d.j)
         }
     }
 
@@ -125,6 +133,7 @@ struct SliceScoring {
             else { continue }
             builder.include(columns: first...last, row: j, slice: k)
         }
+        for scores in scores { scores.touched(d.i * d.j) }
         return builder.box
     }
 }

@@ -49,6 +49,7 @@ package struct SlidingWindow {
     ///
     /// - Parameters:
     ///   - body: the box around the patient, asked for with a crop alone.
+    ///   - memory: of the scores.
     ///   - progress: called with 0...1 after each patch; what it throws ends the work.
     package func scores(
         of volume: Volume<Float>,
@@ -56,11 +57,12 @@ package struct SlidingWindow {
         firstChannel: Int,
         body: () -> GridBox?,
         rule: DecisionRule,
+        memory: VolumeMemory = .ordinary,
         progress: (Double) throws -> Void
-    ) throws -> (scores: [[Float]], crop: CropUse) {
+    ) throws -> (scores: [Voxels<Float>], crop: CropUse) {
         let d = volume.geometry.dimensions
         let all = corners(d)
-        var sums = WindowSums(d, channels: session.outputShape.channels - firstChannel)
+        var sums = try WindowSums(volume.geometry, channels: session.outputShape.channels - firstChannel, memory)
         func run(_ corners: [Corner]) throws {
             var tensor = Tensor(shape: [1, 1, patch.slices, patch.rows, patch.columns])
             for corner in corners {
@@ -98,7 +100,7 @@ package struct SlidingWindow {
             wholeGridVoxels: all.count * patch.slices * patch.rows * patch.columns,
             wholeGrid: region == nil ? reason : nil
         )
-        return (sums.means, crop)
+        return (sums.means(), crop)
     }
 
     private static func key(_ corner: Corner) -> [Int] { [corner.i, corner.j, corner.k] }
@@ -153,6 +155,7 @@ package struct SlidingWindow {
                 }
             }
         }
+        volume.touched(slices: patch.slices)
     }
 
     private func add(
@@ -166,39 +169,67 @@ package struct SlidingWindow {
             Self.weights(patch: patch.slices), Self.weights(patch: patch.rows), Self.weights(patch: patch.columns)
         )
         let size = patch.slices * patch.rows * patch.columns
-        for z in 0..<patch.slices where (0..<d.k).contains(corner.k + z) {
-            for y in 0..<patch.rows {
-                let source = (z * patch.rows + y) * patch.columns
-                let target = ((corner.k + z) * d.j + corner.j + y) * d.i + corner.i
-                let weight = slices[z] * rows[y]
-                for x in 0..<patch.columns { sums.weights[target + x] += weight * columns[x] }
-                for channel in sums.scores.indices {
-                    let from = (firstChannel + channel) * size + source
+        func forEachRow(_ body: (_ source: Int, _ target: Int, _ weight: Float) -> Void) {
+            for z in 0..<patch.slices where (0..<d.k).contains(corner.k + z) {
+                for y in 0..<patch.rows {
+                    let source = (z * patch.rows + y) * patch.columns
+                    let target = ((corner.k + z) * d.j + corner.j + y) * d.i + corner.i
+                    body(source, target, slices[z] * rows[y])
+                }
+            }
+        }
+        sums.weights.withUnsafeMutableBufferPointer { weights in
+            forEachRow { _, target, weight in
+                for x in 0..<patch.columns { weights[target + x] += weight * columns[x] }
+            }
+        }
+        for channel in sums.scores.indices {
+            let first = (firstChannel + channel) * size
+            sums.scores[channel].withUnsafeMutableBufferPointer { scores in
+                forEachRow { source, target, weight in
                     for x in 0..<patch.columns {
-                        sums.scores[channel][target + x] += weight * columns[x] * result.values[from + x]
+                        scores[target + x] += weight * columns[x] * result.values[first + source + x]
                     }
                 }
             }
         }
+        sums.touched(slices: patch.slices)
     }
 }
 
 /// Weighted scores of all windows so far.
 private struct WindowSums {
-    var scores: [[Float]]
-    var weights: [Float]
+    var scores: [Voxels<Float>]
+    var weights: Voxels<Float>
     var windows = 0
     private let d: Dimensions
 
-    init(_ d: Dimensions, channels: Int) {
-        self.d = d
-        scores = [[Float]](repeating: [Float](repeating: 0, count: d.voxelCount), count: channels)
-        weights = [Float](repeating: 0, count: d.voxelCount)
+    init(_ geometry: VolumeGeometry, channels: Int, _ memory: VolumeMemory) throws {
+        d = geometry.dimensions
+        let memory = memory.shared(by: channels + 1)
+        scores = try (0..<channels).map { _ in try memory.zeros(geometry).voxels }
+        weights = try memory.zeros(geometry).voxels
     }
 
-    /// 0 where no window was.
-    var means: [[Float]] {
-        scores.map { sums in zip(sums, weights).map { $1 > 0 ? $0 / $1 : 0 } }
+    func touched(slices: Int) {
+        for voxels in scores + [weights] { voxels.touched(slices * d.i * d.j) }
+    }
+
+    /// 0 where no window was; ends the sums.
+    mutating func means() -> [Voxels<Float>] {
+        let plane = d.i * d.j
+        for channel in scores.indices {
+            for k in 0..<d.k {
+                scores[channel].withUnsafeMutableBufferPointer { sums in
+                    weights.withUnsafeBufferPointer { weights in
+                        for n in k * plane..<(k + 1) * plane { sums[n] = weights[n] > 0 ? sums[n] / weights[n] : 0 }
+                    }
+                }
+                scores[channel].touched(plane)
+                weights.touched(plane)
+            }
+        }
+        return scores
     }
 
     /// The box around all voxels whose mean scores meet a condition; nil where none does.
@@ -215,6 +246,7 @@ private struct WindowSums {
                 else { continue }
                 builder.include(columns: first...last, row: j, slice: k)
             }
+            touched(slices: 1)
         }
         return builder.box
     }

@@ -29,7 +29,7 @@ package func bodyBox(of input: Volume<Float>, threads: Int) -> GridBox? {
 private func dense(_ input: Volume<Float>, erodedBy reach: Int, threads: Int) -> Volume<UInt8> {
     let d = input.geometry.dimensions
     let plane = d.i * d.j
-    var voxels = [UInt8](repeating: 0, count: d.voxelCount)
+    var voxels = Voxels<UInt8>(repeating: 0, count: d.voxelCount)
     voxels.withUnsafeMutableBufferPointer { buffer in
         // Each slice is written by one thread only.
         nonisolated(unsafe) let out = buffer
@@ -37,6 +37,7 @@ private func dense(_ input: Volume<Float>, erodedBy reach: Int, threads: Int) ->
             var rows = [UInt8](repeating: 0, count: plane)
             for k in range {
                 for n in 0..<plane { out[k * plane + n] = input.voxels[k * plane + n] > -500 ? 1 : 0 }
+                input.touched()
                 let slice = UnsafeMutableBufferPointer(rebasing: out[(k * plane)..<((k + 1) * plane)])
                 for line in 0..<d.j {
                     erode(UnsafeBufferPointer(slice), into: &rows, from: line * d.i, step: 1, length: d.i, reach)

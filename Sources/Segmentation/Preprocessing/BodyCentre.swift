@@ -26,6 +26,7 @@ package func bodyCentre(of ct: Volume<Int16>) -> PatientPoint {
                 posterior.count(posteriorStart + Double(i) * posteriorI)
             }
         }
+        ct.touched()
     }
     guard left.total * 100 >= slices.count * d.i * d.j else { return middle }
     return PatientPoint(middle.vector + axes.left * left.median + axes.posterior * posterior.median)

@@ -11,16 +11,18 @@ struct PlaneResampler: Sendable {
     let target: VolumeGeometry
 
     /// - Parameters:
+    ///   - result: on the target's grid; all of it is written.
     ///   - outside: value of pixels more than half a voxel outside the source's voxel centres.
     ///   - fill: writes slice k of the source (i fastest) into the buffer.
-    /// - Returns: the target's voxels, i fastest.
     func resample(
+        into result: inout Volume<Float>,
         outside: Float,
         threads: Int,
         fill: @Sendable (Int, UnsafeMutableBufferPointer<Float>) -> Void
-    ) -> [Float] {
+    ) {
         let plane = target.dimensions.i * target.dimensions.j
-        return [Float](unsafeUninitializedCapacity: target.dimensions.voxelCount) { buffer, count in
+        let pages = result.voxels.pages
+        result.voxels.withUnsafeMutableBufferPointer { buffer in
             // Each slice is written by one thread only.
             nonisolated(unsafe) let out = buffer
             parallelFor(target.dimensions.k, threads: threads) { range in
@@ -28,9 +30,9 @@ struct PlaneResampler: Sendable {
                 for k in range {
                     let slice = UnsafeMutableBufferPointer(rebasing: out[(k * plane)..<((k + 1) * plane)])
                     resampleSlice(k, into: slice, outside: outside, scratch: &scratch, fill: fill)
+                    pages.touched(plane)
                 }
             }
-            count = target.dimensions.voxelCount
         }
     }
 

@@ -85,6 +85,7 @@ struct RunCommand: ParsableCommand {
                 export: configuration.export,
                 output: URL(fileURLWithPath: output).standardizedFileURL.path,
                 threads: threads,
+                memory: MemoryBudget(megabytes: configuration.work.memoryBudgetMB),
                 folderName: configuration.deliveredName
             )
             let interruption = Interruption()

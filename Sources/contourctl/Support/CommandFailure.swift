@@ -46,6 +46,7 @@ struct CommandFailure: Error, CustomStringConvertible {
             switch fault.code {
             case "E_NO_SPACE": "Free space in the output folder."
             case "E_PERMISSION": "Check the permissions of the output folder."
+            case "E_MEMORY_BUDGET": fault.hint.replacing(#/, then: .*/#, with: ", in the file that --config names.")
             default: fault.hint
             }
         let details = fault.details.map { "\n  \($0)" }.joined()

@@ -1,0 +1,148 @@
+import Platform
+
+/// The values of a volume, one after the other: in memory of their own, or in a mapped file, of which only a part need be
+/// resident (`VolumeMemory`). A copy shares them until one of the two is changed.
+package struct Voxels<Element: BitwiseCopyable & Sendable>: RandomAccessCollection, MutableCollection,
+    @unchecked Sendable
+{
+    @usableFromInline var memory: VoxelBlock<Element>
+    @usableFromInline var base: UnsafeMutablePointer<Element>
+    package let count: Int
+
+    @inlinable package var startIndex: Int { 0 }
+    @inlinable package var endIndex: Int { count }
+
+    @inlinable
+    package subscript(index: Int) -> Element {
+        @inline(__always) get {
+            precondition(index >= 0 && index < count, "voxel outside of the volume")
+            // The pointer does not hold the memory, which must not go with its last use before this one.
+            defer { _fixLifetime(memory) }
+            return base[index]
+        }
+        @inline(__always) set {
+            precondition(index >= 0 && index < count, "voxel outside of the volume")
+            makeUnique()
+            defer { _fixLifetime(memory) }
+            base[index] = newValue
+        }
+    }
+
+    @usableFromInline init(_ memory: VoxelBlock<Element>) {
+        self.memory = memory
+        base = memory.elements.baseAddress!
+        count = memory.elements.count
+    }
+
+    /// Memory that `fill` initialises wholly.
+    package init<Failure: Error>(
+        count: Int,
+        filledBy fill: (UnsafeMutableBufferPointer<Element>) throws(Failure) -> Void
+    ) throws(Failure) {
+        let memory = VoxelBlock<Element>(count: count)
+        try fill(memory.elements)
+        self.init(memory)
+    }
+
+    package init(repeating element: Element, count: Int) {
+        self.init(count: count) { $0.initialize(repeating: element) }
+    }
+
+    package init(_ array: [Element]) {
+        self.init(count: array.count) { _ = $0.initialize(from: array) }
+    }
+
+    /// Values of a file that was mapped.
+    init(_ file: MappedFile) { self.init(VoxelBlock(file)) }
+
+    /// Gives this copy memory of its own before it is changed.
+    @inlinable @inline(__always)
+    mutating func makeUnique() {
+        if !isKnownUniquelyReferenced(&memory) || !memory.isWritable { copy() }
+    }
+
+    @usableFromInline
+    mutating func copy() {
+        let own = VoxelBlock<Element>(count: count)
+        _ = own.elements.initialize(from: UnsafeBufferPointer(memory.elements))
+        self = Voxels(own)
+    }
+
+    @inlinable
+    package func withUnsafeBufferPointer<Result, Failure: Error>(
+        _ body: (UnsafeBufferPointer<Element>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        defer { _fixLifetime(memory) }
+        return try body(UnsafeBufferPointer(start: base, count: count))
+    }
+
+    @inlinable
+    package mutating func withUnsafeMutableBufferPointer<Result, Failure: Error>(
+        _ body: (UnsafeMutableBufferPointer<Element>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        makeUnique()
+        defer { _fixLifetime(memory) }
+        return try body(UnsafeMutableBufferPointer(start: base, count: count))
+    }
+
+    @inlinable
+    package func withContiguousStorageIfAvailable<Result>(
+        _ body: (UnsafeBufferPointer<Element>) throws -> Result
+    ) rethrows -> Result? {
+        defer { _fixLifetime(memory) }
+        return try body(UnsafeBufferPointer(start: base, count: count))
+    }
+
+    package func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withUnsafeBufferPointer { try body(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// The pages of the file, for work on it by pointer.
+    package var pages: VoxelPages<Element> { VoxelPages(file: memory.file) }
+
+    /// Counts values that were read or written, so that pages of a file are given back; nothing for memory of its own.
+    package func touched(_ count: Int) { pages.touched(count) }
+
+    /// Gives back all pages of a file.
+    package func release() { memory.file?.release() }
+}
+
+/// The pages of voxels in a file; of voxels in ordinary memory nothing is given back.
+package struct VoxelPages<Element>: Sendable {
+    fileprivate let file: MappedFile?
+
+    /// Counts values that were read or written.
+    package func touched(_ count: Int) { file?.touched(count * MemoryLayout<Element>.stride) }
+
+    package func release() { file?.release() }
+}
+
+extension Voxels: Equatable where Element: Equatable {
+    package static func == (a: Voxels, b: Voxels) -> Bool { a.elementsEqual(b) }
+    package static func == (a: Voxels, b: [Element]) -> Bool { a.elementsEqual(b) }
+}
+
+/// Memory of elements, freed with its last user.
+@usableFromInline
+final class VoxelBlock<Element: BitwiseCopyable & Sendable>: @unchecked Sendable {
+    @usableFromInline let elements: UnsafeMutableBufferPointer<Element>
+    @usableFromInline let isWritable: Bool
+    let file: MappedFile?
+
+    /// Uninitialised.
+    init(count: Int) {
+        elements = .allocate(capacity: count)
+        isWritable = true
+        file = nil
+    }
+
+    init(_ file: MappedFile) {
+        self.file = file
+        isWritable = file.isWritable
+        elements = file.bytes.bindMemory(to: Element.self)
+    }
+
+    deinit {
+        if file == nil { elements.baseAddress?.deallocate() }
+    }
+}

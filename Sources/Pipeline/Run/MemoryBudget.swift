@@ -1,0 +1,59 @@
+import Imaging
+import Platform
+import Segmentation
+
+/// How much memory a stage may take, whatever the size of the CT. No result depends on it.
+///
+/// Volumes lie in files of the work folder, and of each a part is resident at a time; that part follows from the budget. The
+/// rest is for what cannot be cut into slabs: the network, run lengths of structures, DICOM objects
+/// (docs/decisions/0011-memory-budget.md).
+package struct MemoryBudget: Sendable, Equatable {
+    package let megabytes: Int
+    /// Bytes of one volume that may be resident.
+    package let allowance: Int
+
+    package static let defaultMegabytes = 1536
+
+    /// - Parameter allowance: nil: a twelfth. A stage works on three volumes at a time at most, so that is a quarter of all.
+    package init(megabytes: Int = Self.defaultMegabytes, allowance: Int? = nil) {
+        self.megabytes = megabytes
+        self.allowance = allowance ?? (megabytes << 20) / 12
+    }
+
+    /// For volumes that only one stage needs.
+    func files(in folder: String) -> VolumeMemory { .files(in: folder, allowance: allowance) }
+
+    /// Refuses a CT before its pixels are read.
+    func check(_ ct: VolumeGeometry, _ model: ModelPackage) throws {
+        // A network has some pictures of its largest size at a time, and all that are joined later.
+        let network = try 8 * model.largestPicture() * MemoryLayout<Float>.stride
+        try check(needs: Self.program + ct.dimensions.k * Self.slice + network)
+    }
+
+    /// Refuses the writing of structures before it begins.
+    func check(_ structures: [SlicedMask]) throws(Fault) {
+        let frames = structures.reduce(0) { $0 + $1.slices.count }
+        let plane = structures.first.map { $0.geometry.dimensions.i * $0.geometry.dimensions.j } ?? 0
+        // A bit a pixel: as it is made, in the data set, as it is written, and read back twice.
+        try check(needs: Self.program + frames * (5 * plane / 8 + Self.frame))
+    }
+
+    private func check(needs bytes: Int) throws(Fault) {
+        let needed = ((bytes + 3 * allowance) >> 20) + 1
+        guard needed > megabytes else { return }
+        // What is for slabs grows with the budget.
+        let enough = ((bytes >> 20) + 1) * 4 / 3 + 1
+        throw Fault(
+            .operator,
+            "E_MEMORY_BUDGET",
+            "This series needs about \(needed) MiB of memory, more than work.memory_budget_mb allows (\(megabytes)).",
+            hint: "Set work.memory_budget_mb to at least \(enough), then: systemctl reload contourd, contourctl resume"
+        )
+    }
+
+    /// The program, its libraries and the weights of a network, as measured; so are these: headers of an image, and the
+    /// attributes of a frame with its contours.
+    private static let program = 96 << 20
+    private static let slice = 96 << 10
+    private static let frame = 256 << 10
+}
