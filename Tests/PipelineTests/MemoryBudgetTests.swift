@@ -29,12 +29,24 @@ struct MemoryBudgetTests {
     func slabs() throws {
         let bench = try Workbench()
         let images = try SmallPhantom.write(3, to: bench.folder.file("in"), withTruth: false)
-        let wanted = try digests(bench, "whole", images, MemoryBudget(megabytes: 1 << 20, allowance: 1 << 30), threads: 1)
+        let wanted = try digests(
+            bench,
+            "whole",
+            images,
+            MemoryBudget(megabytes: 1 << 20, allowance: 1 << 30),
+            threads: 1
+        )
         #expect(wanted.keys.contains("export/seg.dcm") && wanted.keys.contains("resample/ct.raw"))
         for (name, allowance, threads) in [
             ("slice", 0, 1), ("slices", 0, 2), ("slab", 60_000, 2), ("some", 500_000, 1),
         ] {
-            let found = try digests(bench, name, images, MemoryBudget(megabytes: 1 << 20, allowance: allowance), threads: threads)
+            let found = try digests(
+                bench,
+                name,
+                images,
+                MemoryBudget(megabytes: 1 << 20, allowance: allowance),
+                threads: threads
+            )
             #expect(found == wanted, "\(name)")
         }
         #expect(try Directory.list(bench.folder.path).allSatisfy { !$0.name.contains("scratch") })

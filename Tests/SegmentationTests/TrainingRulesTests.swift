@@ -69,7 +69,10 @@ struct TrainingRulesTests {
         #expect(try later.network.safetensors() == whole.network.safetensors())
     }
 
-    @Test("more epochs go on also where the former last one was validated out of turn, and is the best", arguments: [3, 4])
+    @Test(
+        "more epochs go on also where the former last one was validated out of turn, and is the best",
+        arguments: [3, 4]
+    )
     func moreEpochsOutOfTurn(_ first: Int) throws {
         let (stepwise, atOnce) = (try TemporaryFolder(), try TemporaryFolder())
         func recipe(_ epochs: Int) -> TrainingConfiguration {

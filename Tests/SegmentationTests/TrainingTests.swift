@@ -233,7 +233,7 @@ struct RecipeTests {
             (#"{"optimisation": {"polyPower": 0}}"#, "optimisation.polyPower"),
             (#"{"architecture": {"kind": "res_net"}}"#, "architecture.kind"),
             (#"{"architecture": {"kind": "v_net", "dropout": 0.1}}"#, "architecture.dropout"),
-            (#"{"input": {"columns": 100}}"#, "input.columns"), 
+            (#"{"input": {"columns": 100}}"#, "input.columns"),
             (#"{"augmentation": {"scale": 0.5}}"#, "augmentation.scale"),
             (#"{"augmentation": {"blurMM": -1}}"#, "augmentation.blurMM"),
             (#"{"augmentation": {"contrast": 50}}"#, "augmentation.contrast"),

@@ -261,7 +261,8 @@ package struct Trainer {
         guard let best = try Checkpoint.read(bestPath), best.state.history.bestEpoch == number else {
             throw SegmentationError.damagedCheckpoint(
                 path: lastPath,
-                message: "best.safetensors beside it, with the weights of its best epoch (\(number)), is missing or another's"
+                message:
+                    "best.safetensors beside it, with the weights of its best epoch (\(number)), is missing or another's"
             )
         }
         let graph = configuration.modelDescription(training: nil).graph

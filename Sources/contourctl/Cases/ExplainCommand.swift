@@ -64,7 +64,9 @@ struct ExplainCommand: ParsableCommand {
     private func tell(_ stacks: [StackExplanation], _ scan: SeriesScan) {
         for stack in stacks { print(stack.text) }
         for reference in scan.references.map(ReferenceExplanation.init) {
-            print("\(reference.path.printable): \(reference.kind) of series \(reference.series.joined(separator: ", "))")
+            print(
+                "\(reference.path.printable): \(reference.kind) of series \(reference.series.joined(separator: ", "))"
+            )
         }
         for (code, files) in Dictionary(grouping: scan.ignored, by: \.code).sorted(by: { $0.key < $1.key }) {
             let subject = files.count == 1 ? "1 file is" : "\(files.count) files are"

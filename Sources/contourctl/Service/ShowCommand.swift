@@ -38,7 +38,9 @@ struct ShowCommand: ParsableCommand {
         guard case .files(let lines) = try options.ask(.files) else { return }
         if json { return try printJSON(lines) }
         for line in lines {
-            print("\(line.number)  \(line.state)  \(line.inboxPath.printable)\(line.reason.map { "\n    \($0)" } ?? "")")
+            print(
+                "\(line.number)  \(line.state)  \(line.inboxPath.printable)\(line.reason.map { "\n    \($0)" } ?? "")"
+            )
         }
     }
 
