@@ -25,8 +25,14 @@ package final class MappedFile: Sendable {
     }
 
     /// Makes a file of zeros and maps it; its space is reserved, so that a full disk is an error here and no signal later.
-    package init(creating path: String, count: Int, allowance: Int = .max) throws(SystemError) {
-        let file = try FileDescriptor.open(path, O_RDWR | O_CREAT | O_TRUNC)
+    /// Whoever has mapped a former file of that name keeps what is in it.
+    package convenience init(creating path: String, count: Int, allowance: Int = .max) throws(SystemError) {
+        if unlink(path) != 0, errno != ENOENT { throw SystemError("unlink", path: path) }
+        let file = try FileDescriptor.open(path, O_RDWR | O_CREAT | O_EXCL)
+        try self.init(filling: file, count: count, allowance: allowance, path: path)
+    }
+
+    private init(filling file: borrowing FileDescriptor, count: Int, allowance: Int, path: String) throws(SystemError) {
         try Self.reserve(file.raw, count, path)
         bytes = try Self.map(file.raw, count, PROT_READ | PROT_WRITE, path)
         isWritable = true
@@ -38,11 +44,8 @@ package final class MappedFile: Sendable {
         var name = Array("\(folder)/.scratch-XXXXXX".utf8CString)
         let descriptor = FileDescriptor(owning: try syscall("mkstemp", path: folder) { mkstemp(&name) })
         let path = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        defer {
-            unlink(path)
-            withExtendedLifetime(descriptor) {}
-        }
-        try self.init(creating: path, count: count, allowance: allowance)
+        unlink(path)
+        try self.init(filling: descriptor, count: count, allowance: allowance, path: path)
     }
 
     private static func reserve(_ file: Int32, _ count: Int, _ path: String) throws(SystemError) {

@@ -168,8 +168,16 @@ struct TrainingDataTests {
         moved.origin.x = 40
         try NiftiFile.write(Volume<Int16>(geometry: grid, repeating: 0), to: folder.path + "/a.nii.gz")
         try NiftiFile.write(Volume<UInt8>(geometry: moved, repeating: 0), to: folder.path + "/a_label.nii.gz")
+        #expect(
+            throws: SegmentationError.invalidConfiguration(
+                key: "split.validation",
+                message: "no case or patient is called b; there is a"
+            )
+        ) { try trainModel(request) { _ in } }
+        var drawn = request
+        drawn.configuration.split.validation = []
         do {
-            _ = try trainModel(request) { _ in }
+            _ = try trainModel(drawn) { _ in }
             Issue.record("a label map on another grid was accepted")
         } catch SegmentationError.noUsableCases(let message) {
             #expect(message.contains("different grids"))
