@@ -64,8 +64,11 @@ package struct Voxels<Element: BitwiseCopyable & Sendable>: RandomAccessCollecti
     @usableFromInline
     mutating func copy() {
         let own = VoxelBlock<Element>(count: count)
-        _ = own.elements.initialize(from: UnsafeBufferPointer(memory.elements))
+        // As this is about to be replaced, its last use would else be the look at where its elements lie.
+        let former = memory
+        _ = own.elements.initialize(from: UnsafeBufferPointer(former.elements))
         self = Voxels(own)
+        _fixLifetime(former)
     }
 
     @inlinable
