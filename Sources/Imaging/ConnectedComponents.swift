@@ -60,8 +60,8 @@ package struct ConnectedComponents: Sendable {
     }
 
     /// 1 in the pieces 1 to `count`; index order of the mask.
-    package func voxels(ofLargest count: Int) -> [UInt8] {
-        var voxels = [UInt8](repeating: 0, count: runs.dimensions.voxelCount)
+    package func voxels(ofLargest count: Int) -> Voxels<UInt8> {
+        var voxels = Voxels<UInt8>(repeating: 0, count: runs.dimensions.voxelCount)
         voxels.withUnsafeMutableBufferPointer { voxels in
             let start = voxels.baseAddress!
             runs.forEachRun { run, range in

@@ -1,3 +1,4 @@
+import Glibc
 import Platform
 
 /// The values of a volume, one after the other: in memory of their own, or in a mapped file, of which only a part need be
@@ -45,7 +46,12 @@ package struct Voxels<Element: BitwiseCopyable & Sendable>: RandomAccessCollecti
     }
 
     package init(repeating element: Element, count: Int) {
-        self.init(count: count) { $0.initialize(repeating: element) }
+        // Zeros come from the kernel, page by page, to the thread that first writes there.
+        if Swift.withUnsafeBytes(of: element, { $0.allSatisfy { $0 == 0 } }) {
+            self.init(VoxelBlock(zeros: count))
+        } else {
+            self.init(count: count) { $0.initialize(repeating: element) }
+        }
     }
 
     package init(_ array: [Element]) {
@@ -133,8 +139,13 @@ final class VoxelBlock<Element: BitwiseCopyable & Sendable>: @unchecked Sendable
     let file: MappedFile?
 
     /// Uninitialised.
-    init(count: Int) {
-        elements = .allocate(capacity: count)
+    convenience init(count: Int) { self.init(owning: malloc(max(1, count * MemoryLayout<Element>.stride)), count) }
+
+    convenience init(zeros count: Int) { self.init(owning: calloc(max(1, count), MemoryLayout<Element>.stride), count) }
+
+    private init(owning memory: UnsafeMutableRawPointer?, _ count: Int) {
+        guard let memory else { fatalError("out of memory") }
+        elements = UnsafeMutableBufferPointer(start: memory.bindMemory(to: Element.self, capacity: count), count: count)
         isWritable = true
         file = nil
     }
@@ -146,6 +157,6 @@ final class VoxelBlock<Element: BitwiseCopyable & Sendable>: @unchecked Sendable
     }
 
     deinit {
-        if file == nil { elements.baseAddress?.deallocate() }
+        if file == nil { free(elements.baseAddress) }
     }
 }
