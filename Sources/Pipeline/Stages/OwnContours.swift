@@ -64,7 +64,7 @@ struct OwnStructures {
         self.unions = unions
         let names = labels.labels.sorted { $0.value < $1.value }.map(\.key) + unions.map(\.name)
         var counts = [Int](repeating: 0, count: 256)
-        for value in labels.volume.voxels { counts[Int(value)] += 1 }
+        labels.volume.voxels.withUnsafeBufferPointer { for value in $0 { counts[Int(value)] += 1 } }
         self.names = names
         sizes = names.map { name in
             Self.values(of: name, labels, unions).reduce(0) { $0 + counts[Int($1)] }

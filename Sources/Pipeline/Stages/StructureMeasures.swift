@@ -104,14 +104,18 @@ func measureLabels(_ labels: Volume<UInt8>, ct: Volume<Int16>?) -> [LabelMeasure
 private func measureHU(_ ct: Volume<Int16>, _ labels: Volume<UInt8>, _ measures: inout [LabelMeasures]) {
     var sums = Array(repeating: LabelMeasures.HUSums(), count: 256)
     let plane = labels.geometry.dimensions.i * labels.geometry.dimensions.j
-    for k in 0..<labels.geometry.dimensions.k {
-        for n in k * plane..<(k + 1) * plane where labels.voxels[n] != 0 {
-            let (label, hu) = (Int(labels.voxels[n]), Int(ct.voxels[n]))
-            sums[label].sum += hu
-            sums[label].squares += hu * hu
+    labels.voxels.withUnsafeBufferPointer { voxels in
+        ct.voxels.withUnsafeBufferPointer { values in
+            for k in 0..<labels.geometry.dimensions.k {
+                for n in k * plane..<(k + 1) * plane where voxels[n] != 0 {
+                    let (label, hu) = (Int(voxels[n]), Int(values[n]))
+                    sums[label].sum += hu
+                    sums[label].squares += hu * hu
+                }
+                labels.touched()
+                ct.touched()
+            }
         }
-        labels.touched()
-        ct.touched()
     }
     for label in measures.indices { measures[label].hu = sums[label] }
 }
@@ -122,14 +126,15 @@ func holes(of label: Int, _ measured: LabelMeasures, in labels: Volume<UInt8>) -
     // One voxel more on each side, so that all that is outside is one piece.
     let size = measured.high &- measured.low &+ SIMD3(repeating: 3)
     let box = Dimensions(i: size.x, j: size.y, k: size.z)
-    let outside = ConnectedComponents(in: box, connectivity: .faces) { j, k, row in
-        for i in row.indices { row[i] = 1 }
-        guard (1..<size.y - 1).contains(j), (1..<size.z - 1).contains(k) else { return }
-        for i in 1..<size.x - 1 {
-            let at = measured.low &+ SIMD3(i - 1, j - 1, k - 1)
-            if Int(labels[at.x, at.y, at.z]) == label { row[i] = 0 }
+    let d = labels.geometry.dimensions
+    let outside = labels.voxels.withUnsafeBufferPointer { voxels in
+        ConnectedComponents(in: box, connectivity: .faces) { j, k, row in
+            for i in row.indices { row[i] = 1 }
+            guard (1..<size.y - 1).contains(j), (1..<size.z - 1).contains(k) else { return }
+            let start = measured.low.x + d.i * (measured.low.y + j - 1 + d.j * (measured.low.z + k - 1)) - 1
+            for i in 1..<size.x - 1 where Int(voxels[start + i]) == label { row[i] = 0 }
+            if j == size.y - 2 { labels.touched() }
         }
-        if j == size.y - 2 { labels.touched() }
     }
     return outside.sizes.count - 1
 }
