@@ -3,18 +3,21 @@ import Platform
 
 /// The values of a volume, one after the other: in memory of their own, or in a mapped file, of which only a part need be
 /// resident (`VolumeMemory`). A copy shares them until one of the two is changed.
-package struct Voxels<Element: BitwiseCopyable & Sendable>: RandomAccessCollection, MutableCollection,
+///
+/// It is public, though no product offers it: the compiler specialises a collection of another module only if its conformance
+/// is, and a `package` one took a hundred times as long (Swift 6.3).
+public struct Voxels<Element: BitwiseCopyable & Sendable>: RandomAccessCollection, MutableCollection,
     @unchecked Sendable
 {
     @usableFromInline var memory: VoxelBlock<Element>
     @usableFromInline var base: UnsafeMutablePointer<Element>
-    package let count: Int
+    public let count: Int
 
-    @inlinable package var startIndex: Int { 0 }
-    @inlinable package var endIndex: Int { count }
+    @inlinable public var startIndex: Int { 0 }
+    @inlinable public var endIndex: Int { count }
 
     @inlinable
-    package subscript(index: Int) -> Element {
+    public subscript(index: Int) -> Element {
         @inline(__always) get {
             precondition(index >= 0 && index < count, "voxel outside of the volume")
             // The pointer does not hold the memory, which must not go with its last use before this one.
@@ -95,7 +98,7 @@ package struct Voxels<Element: BitwiseCopyable & Sendable>: RandomAccessCollecti
     }
 
     @inlinable
-    package func withContiguousStorageIfAvailable<Result>(
+    public func withContiguousStorageIfAvailable<Result>(
         _ body: (UnsafeBufferPointer<Element>) throws -> Result
     ) rethrows -> Result? {
         defer { _fixLifetime(memory) }
@@ -127,7 +130,7 @@ package struct VoxelPages<Element>: Sendable {
 }
 
 extension Voxels: Equatable where Element: Equatable {
-    package static func == (a: Voxels, b: Voxels) -> Bool { a.elementsEqual(b) }
+    public static func == (a: Voxels, b: Voxels) -> Bool { a.elementsEqual(b) }
     package static func == (a: Voxels, b: [Element]) -> Bool { a.elementsEqual(b) }
 }
 
