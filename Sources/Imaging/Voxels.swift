@@ -11,11 +11,17 @@ public struct Voxels<Element: BitwiseCopyable & Sendable>: RandomAccessCollectio
 {
     @usableFromInline var memory: VoxelBlock<Element>
     @usableFromInline var base: UnsafeMutablePointer<Element>
+    /// Values, all of the volume's.
     public let count: Int
 
+    /// The first value's place.
     @inlinable public var startIndex: Int { 0 }
+    /// The place behind the last value.
     @inlinable public var endIndex: Int { count }
 
+    /// The value at `i + ni * (j + nj * k)`.
+    ///
+    /// - Precondition: the place is one of the volume's.
     @inlinable
     public subscript(index: Int) -> Element {
         @inline(__always) get {
@@ -97,6 +103,7 @@ public struct Voxels<Element: BitwiseCopyable & Sendable>: RandomAccessCollectio
         return try body(UnsafeMutableBufferPointer(start: base, count: count))
     }
 
+    /// Always called: the values lie one after the other.
     @inlinable
     public func withContiguousStorageIfAvailable<Result>(
         _ body: (UnsafeBufferPointer<Element>) throws -> Result
@@ -130,6 +137,7 @@ package struct VoxelPages<Element>: Sendable {
 }
 
 extension Voxels: Equatable where Element: Equatable {
+    /// The same values in the same order.
     public static func == (a: Voxels, b: Voxels) -> Bool { a.elementsEqual(b) }
     package static func == (a: Voxels, b: [Element]) -> Bool { a.elementsEqual(b) }
 }
