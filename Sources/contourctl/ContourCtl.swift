@@ -33,8 +33,7 @@ struct ContourCtl: ParsableCommand {
                 subcommands: [
                     SubmitCommand.self, StatusCommand.self, ListCommand.self, ShowCommand.self, WatchCommand.self,
                     OutcomesCommand.self, RetryCommand.self, CancelCommand.self, PauseCommand.self, ResumeCommand.self,
-                    CheckCommand.self,
-                    VersionCommand.self,
+                    ReloadCommand.self, CheckCommand.self, VersionCommand.self,
                 ]
             ),
         ]

@@ -6,7 +6,7 @@ struct CommandLineTests {
     static let commands = [
         "run", "explain", "evaluate", "phantom", "train", "models", "submit", "status", "list", "show", "watch",
         "retry",
-        "cancel", "pause", "resume", "check", "version",
+        "cancel", "pause", "resume", "reload", "check", "version",
     ]
 
     @Test("every command explains itself", arguments: commands)
@@ -189,7 +189,7 @@ struct CommandLineTests {
         [control]
         socket = "\(place.path)/socket"
         """.write(toFile: path, atomically: true, encoding: .utf8)
-        for command in ["status", "list", "pause", "resume"] {
+        for command in ["status", "list", "pause", "resume", "reload"] {
             #expect(try Program.contourctl(command, "--config", path).status == 69, "\(command)")
         }
     }

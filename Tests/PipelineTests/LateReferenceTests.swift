@@ -261,6 +261,15 @@ struct LateReferenceTests {
         #expect(try status("REJECTED").findings.contains { $0.code == "W_REFERENCE_REJECTED" })
     }
 
+    @Test("A reference that names no patient is scored, and that is told")
+    func nobodys() throws {
+        let set = try edited(["Lung_L": (10.0, 1)], approval: "APPROVED")
+        func isTold(_ report: CaseReport) -> Bool { report.findings.contains { $0.code == "W_REFERENCE_NO_PATIENT" } }
+        #expect(!isTold(try report(against: set)))
+        let nobodys = try report(against: try changed(set) { $0.set(.patientID, .LO, "") })
+        #expect(isTold(nobodys) && nobodys.evaluation?.structures.isEmpty == false)
+    }
+
     @Test("Contours that are there twice, and names that are there twice, are told")
     func twice() throws {
         let doubled = try changed(try edited([:], approval: "APPROVED")) { dataSet in

@@ -17,6 +17,8 @@ package enum ControlRequest: Codable, Sendable {
     case cancel(Int64)
     case pause
     case resume
+    /// Read the configuration again.
+    case reload
 }
 
 /// The answer; one JSON object on a line.

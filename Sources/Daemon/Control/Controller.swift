@@ -51,6 +51,9 @@ package struct Controller: Sendable {
                 context?.logger.event(.queueResumed, "the queue goes on; held jobs that are ready again: \(held)")
                 context?.wakeAll()
                 return .done("The queue goes on; held jobs that are ready again: \(held).")
+            case .reload:
+                guard let context else { return .failed("contourd is not running") }
+                return context.reload().map { .failed($0) } ?? .done("The configuration was reloaded.")
             }
         } catch {
             return .failed((error as? StoreError)?.description ?? classify(error).message)

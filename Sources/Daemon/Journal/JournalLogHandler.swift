@@ -69,7 +69,8 @@ func makeServiceLogger() -> Logger {
     }
 }
 
-private func isJournalListening() -> Bool {
+/// Whether journald reads this program's standard error.
+package func isJournalListening() -> Bool {
     guard let stream = ProcessInfo.processInfo.environment["JOURNAL_STREAM"] else { return false }
     var status = stat()
     guard fstat(STDERR_FILENO, &status) == 0 else { return false }

@@ -110,61 +110,13 @@ package enum ContourdService {
         return intake
     }
 
-    /// `systemctl reload`: reads the configuration again. An invalid one changes nothing.
+    /// SIGHUP reads the configuration again, as `contourctl reload` does; the journal tells what came of it.
     private static func reloadOnHangup(_ context: ServiceContext) -> any DispatchSourceSignal {
         signal(SIGHUP, SIG_IGN)
         let source = DispatchSource.makeSignalSource(signal: SIGHUP, queue: .global())
-        source.setEventHandler { reload(context) }
+        source.setEventHandler { _ = context.reload() }
         source.resume()
         return source
-    }
-
-    private static func reload(_ context: ServiceContext) {
-        context.manager.reloading()
-        defer { context.manager.ready() }
-        do {
-            var new = Configuration()
-            if let path = context.configurationPath { new = try Configuration.read(path, findsModels: true) }
-            if let fixed = firstFixedChange(context.configuration, new) {
-                context.logger.event(
-                    .reloadFailed,
-                    "the configuration was not reloaded: \(fixed) changes only with a restart"
-                )
-                return
-            }
-            let settings = ServiceContext.Settings(reading: new)
-            // A model that cannot be used now keeps no series from arriving, but replaces none that can.
-            if let problem = settings.modelProblem, context.current.modelProblem == nil {
-                context.logger.event(
-                    .reloadFailed,
-                    "the configuration was not reloaded and the former one stays: no model can be used: \(problem)"
-                )
-                return
-            }
-            for (key, folder) in [("folders.inbox", new.folders.inbox), ("folders.outbox", new.folders.outbox)] {
-                do { try Directory.create(folder) } catch {
-                    throw ConfigurationError(
-                        path: context.configurationPath ?? "",
-                        line: nil,
-                        key: key,
-                        message: "the folder may not be used (\(error.reason))"
-                    )
-                }
-            }
-            context.replace(settings)
-            context.logger.event(.reloaded, "the configuration was reloaded")
-            context.wakeAll()
-        } catch {
-            context.logger.event(.reloadFailed, "the configuration was not reloaded and the former one stays: \(error)")
-        }
-    }
-
-    private static func firstFixedChange(_ old: Configuration, _ new: Configuration) -> String? {
-        if old.folders.state != new.folders.state { return "folders.state" }
-        if old.work.workers != new.work.workers { return "work.workers" }
-        if old.control.socket != new.control.socket { return "control.socket" }
-        if old.control.group != new.control.group { return "control.group" }
-        return nil
     }
 }
 

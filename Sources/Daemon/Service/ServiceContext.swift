@@ -22,6 +22,8 @@ package final class ServiceContext: Sendable {
     private let stopped = Atomic<Bool>(false)
     /// Workers that run a job, by job number.
     package let running = Mutex<[Int64: RunningJob]>([:])
+    /// Held by whoever reads the configuration again: a signal, or `contourctl reload`.
+    let reloading = Mutex<Void>(())
     /// Held by the dispatcher that delivers.
     let delivering = Mutex<Void>(())
     /// Chores that fail, with the reason that was told.

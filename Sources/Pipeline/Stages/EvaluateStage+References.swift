@@ -75,6 +75,9 @@ extension EvaluateStage {
             at: 0
         )
         if scoring.evaluation.approvalStatus == "REJECTED" { result.findings.append(rejected) }
+        if facts.patientMark != nil, references.contains(where: { $0.kind != .nifti && $0.patient == nil }) {
+            result.findings.append(nobodys)
+        }
         guard scoring.evaluation.structures.isEmpty, scoring.unusable.isEmpty, scoring.renamed.isEmpty,
             !changes.contains(where: { $0.status == .unedited })
         else { return }
@@ -140,6 +143,17 @@ extension EvaluateStage {
             structure: nil,
             message: "The reference was rejected (Approval Status REJECTED).",
             hint: "It was scored, and counts for no chart; somebody responsible found it wrong.",
+            details: []
+        )
+    }
+
+    private var nobodys: CaseReport.Finding {
+        .init(
+            severity: .note,
+            code: "W_REFERENCE_NO_PATIENT",
+            structure: nil,
+            message: "The reference has no Patient ID; it was taken for this patient's by its UIDs alone.",
+            hint: "Check whose contours they are.",
             details: []
         )
     }

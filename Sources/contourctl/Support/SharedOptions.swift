@@ -39,17 +39,32 @@ extension ConfigurationOptions {
     private func answer(to request: ControlRequest) throws -> ControlReply {
         let configuration: Configuration
         do throws(ConfigurationError) { configuration = try read() } catch {
-            var running = Configuration()
-            if let socket = path.flatMap(Configuration.controlSocket) {
-                running.control.socket = socket
-            } else if config != nil {
-                throw error  // any service might be meant
-            }
-            guard let reply = try ControlClient(running).askService(request) else { throw error }
+            guard let reply = try clientDespite(error).askService(request) else { throw error }
             Self.tellOnce("\(error)\ncontourd runs with its former configuration, and could not start with this one.")
             return reply
         }
         return try ControlClient(configuration).ask(request)
+    }
+
+    /// Asks the service alone.
+    /// - Returns: nil when none listens.
+    func askService(_ request: ControlRequest) throws -> ControlReply? {
+        let configuration: Configuration
+        do throws(ConfigurationError) { configuration = try read() } catch {
+            return try clientDespite(error).askService(request)
+        }
+        return try ControlClient(configuration).askService(request)
+    }
+
+    /// Asks where an invalid file, or the default, says that the service listens.
+    private func clientDespite(_ error: ConfigurationError) throws(ConfigurationError) -> ControlClient {
+        var running = Configuration()
+        if let socket = path.flatMap(Configuration.controlSocket) {
+            running.control.socket = socket
+        } else if config != nil {
+            throw error  // any service might be meant
+        }
+        return ControlClient(running)
     }
 
     /// Why the service does other things than the configuration says; nil also for an invalid one, which `ask` tells.
