@@ -118,6 +118,7 @@ struct TrainingRulesTests {
         let cases = [(name: "case1", patient: "p1"), (name: "case2", patient: "p2")]
         let split = SplitConfiguration(validation: ["case*", "p2", "caes1"])
         #expect(split.unknownNames(among: cases) == ["caes1"])
+        #expect(SplitConfiguration(exclude: ["p1", "case3"]).unusedExclusions(among: cases) == ["case3"])
     }
 
     @Test("more epochs of a planned learning rate are refused, and the reason is said")

@@ -91,6 +91,8 @@ struct PreparedCases {
     var cases: [CachedCase] = []
     var records: [CaseRecord] = []
     var unmatchedNames: [String: Int] = [:]
+    /// Of `split.exclude`: nobody is called so.
+    var unusedExclusions: [String] = []
 
     func cached(_ role: CaseRecord.Role) -> [CachedCase] {
         cases.filter { item in records.contains { $0.name == item.name && $0.role == role } }
@@ -143,6 +145,7 @@ private func prepareCases(
         roiCount: configuration.rois.count
     )
     var prepared = PreparedCases(records: found.skipped, unmatchedNames: found.unmatchedNames)
+    prepared.unusedExclusions = configuration.split.unusedExclusions(among: cases)
     for (index, source) in found.sources.enumerated() {
         guard let role = split.role(of: source.name), role != .excluded else {
             prepared.records.append(CaseRecord(name: source.name, role: .excluded, remark: "by the recipe"))

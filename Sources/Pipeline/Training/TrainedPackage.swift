@@ -21,6 +21,8 @@ package struct TrainingReport: Codable, Sendable {
     package var split: Split
     package var cases: [CaseRecord]
     package var unmatchedNames: [String: Int]
+    /// Names of `split.exclude` that no case and no patient has; nil in reports of former versions.
+    package var unusedExclusions: [String]?
     package var history: TrainingHistory
     package var scores: [ModelCard.ScoreRow]
     /// Whether the scores may stand beside the published ones, in words; empty when nothing was scored.
@@ -71,6 +73,7 @@ struct TrainedPackage {
             split: prepared.split,
             cases: prepared.records,
             unmatchedNames: prepared.unmatchedNames,
+            unusedExclusions: prepared.unusedExclusions,
             history: outcome.history,
             scores: evaluation.rows,
             comparability: request.scoresCases ? evaluation.comparability : "",

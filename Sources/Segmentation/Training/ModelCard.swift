@@ -122,8 +122,7 @@ package struct ModelCard: Sendable {
             return "\(name) Dice \(text(dice)), surface Dice 2 mm \(text(more?.surfaceDice2MM)), "
                 + "precision \(text(more?.precision)), recall \(text(more?.recall))"
         }
-        let warning =
-            best.meanDice ?? 1 < 0.1 ? " **It has learned nothing that can be used.**" : ""
+        let warning = history.hasLearnedNothing ? " **It has learned nothing that can be used.**" : ""
         return " Epoch \(best.number) was the best on the validation cases: \(words.joined(separator: "; ")).\(warning)"
     }
 

@@ -83,6 +83,16 @@ extension Split {
 extension SplitConfiguration {
     /// Names of `validation` that no case and no patient has: most likely slips of the pen.
     package func unknownNames(among cases: [(name: String, patient: String)]) -> [String] {
-        validation.filter { pattern in !cases.contains { matches($0, [pattern]) } }
+        unused(validation, among: cases)
+    }
+
+    /// Names of `exclude` that no case and no patient has. They may be meant for other data; or a slip of the pen lets
+    /// somebody be trained on who must not be.
+    package func unusedExclusions(among cases: [(name: String, patient: String)]) -> [String] {
+        unused(exclude, among: cases)
+    }
+
+    private func unused(_ patterns: [String], among cases: [(name: String, patient: String)]) -> [String] {
+        patterns.filter { pattern in !cases.contains { matches($0, [pattern]) } }
     }
 }

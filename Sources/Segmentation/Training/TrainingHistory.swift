@@ -38,6 +38,9 @@ package struct TrainingHistory: Codable, Sendable, Equatable {
 
     package var bestDice: Double? { epochs.first { $0.number == bestEpoch }?.meanDice }
 
+    /// The best epoch hardly finds anything on the validation cases.
+    package var hasLearnedNothing: Bool { bestDice ?? 1 < 0.1 }
+
     /// Epochs from the best one to the last that was validated: the others may be better or worse.
     package var epochsSinceBest: Int {
         (epochs.last { $0.meanDice != nil }?.number ?? 0) - (bestEpoch ?? 0)

@@ -146,6 +146,14 @@ struct TrainCommand: ParsableCommand {
             printTables(result)
             print("model package: \(output)")
         }
+        if result.history.hasLearnedNothing {
+            let warning = """
+                contourctl train: the model has LEARNED NOTHING that can be used: no epoch has a mean Dice of 0.1 on the validation \
+                cases. Look at \(output)/learning-curve.svg; give it more epochs or steps, or another learning rate or loss.
+
+                """
+            FileHandle.standardError.write(Data(warning.utf8))
+        }
     }
 
     private func printTables(_ result: TrainingReport) {
@@ -155,6 +163,7 @@ struct TrainCommand: ParsableCommand {
         for (name, count) in result.unmatchedNames.sorted(by: { $0.key < $1.key }) {
             print("structure \(name) (\(count) \(count == 1 ? "case" : "cases")) matches no ROI of the recipe")
         }
+        for name in result.unusedExclusions ?? [] { print("split.exclude: no case or patient is called \(name)") }
         if let origin = result.startingWeights { print(origin.text) }
         for score in result.scores {
             let dice = score.dice.map { String(format: "%.3f", $0) } ?? "undefined"
