@@ -41,7 +41,7 @@ package final class TrainingSession {
         step = 0
         let shapes = try graph.shapes(extent: extent)
         self.shapes = shapes
-        let memory = TrainingMemory(graph: graph, counts: shapes.map { batch * $0.count })
+        let memory = TrainingMemory(TrainingMemoryPlan(graph: graph, counts: shapes.map { batch * $0.count }))
         self.memory = memory
         let trained = network.parameters.sorted { $0.key < $1.key }.map {
             TrainedParameter(name: $0.key, tensor: $0.value, memories: optimizer.memories.count)
@@ -88,9 +88,6 @@ package final class TrainingSession {
         }
     }
 
-    /// Floats that values and gradients take.
-    package var memoryBytes: Int { memory.byteCount }
-
     /// Forward, loss, backward, update. `input` and `target` are N C [D] H W.
     /// - Returns: the loss before the update.
     /// - Throws: `notFinite` when the loss is no number; the weights are then those of the step before.
@@ -130,7 +127,7 @@ package final class TrainingSession {
         }
         for index in graph.nodes.indices.dropFirst().reversed() {
             // The last reader of a value is the first to add to its gradient.
-            for value in memory.firstGradients[index] {
+            for value in memory.plan.firstGradients[index] {
                 memory.gradient(value)!.update(repeating: 0, count: batch * shapes[value].count)
             }
             graph.nodes[index].operation.backward(pass(index), gradients[index]!)
@@ -225,55 +222,4 @@ package final class TrainingSession {
         for (name, memory) in runningStatistics { memory.copy(restored.buffers[name]!.values) }
         self.step = step
     }
-}
-
-/// Where values and gradients of a training lie.
-struct TrainingMemory {
-    /// For each node the inputs whose gradient it is the first to add to.
-    let firstGradients: [[Int]]
-    private let values: [ValueMemory]
-    /// The node whose memory a value lies in.
-    private let homes: [Int]
-    private let offsets: [Int]
-    private let gradients: ValueMemory
-
-    init(graph: Graph, counts: [Int]) {
-        let nodes = graph.nodes
-        let last = nodes.count - 1
-        var readers = [[Int]](repeating: [], count: nodes.count)
-        for (index, node) in nodes.enumerated() { for input in node.inputs { readers[input].append(index) } }
-        let outputs = Set(graph.outputs.map(\.value))
-        var homes = Array(nodes.indices)
-        for (index, node) in nodes.enumerated() where node.operation.worksInPlace && node.inputs.count == 1 {
-            let source = node.inputs[0]
-            // The source must be nobody else's: not the picture, not another reader's, not its own maker's.
-            if source > 0, readers[source].count == 1, !outputs.contains(source), !nodes[source].operation.needsResult {
-                homes[index] = homes[source]
-            }
-        }
-        self.homes = homes
-        values = nodes.indices.map { ValueMemory(count: homes[$0] == $0 ? counts[$0] : 0) }
-        // Moment 0 is the loss; node i goes backward at last + 1 - i. A gradient lives from the first that adds to it
-        // to the operator that made the value. Nobody asks for the gradient of the picture.
-        var lives: [Int: ClosedRange<Int>] = [:]
-        var firsts = [[Int]](repeating: [], count: nodes.count)
-        for value in nodes.indices.dropFirst() {
-            let reader = readers[value].max()
-            let start = outputs.contains(value) ? 0 : reader.map { last + 1 - $0 } ?? last + 1 - value
-            lives[value] = start...last + 1 - value
-            if let reader, !outputs.contains(value) { firsts[reader].append(value) }
-        }
-        firstGradients = firsts
-        let (offsets, total) = MemoryPlan.place(lives, counts: counts)
-        self.offsets = offsets
-        gradients = ValueMemory(count: total)
-    }
-
-    func value(_ index: Int) -> UnsafeMutablePointer<Float> { values[homes[index]].pointer }
-
-    func gradient(_ index: Int) -> UnsafeMutablePointer<Float>? {
-        index == 0 ? nil : gradients.pointer + offsets[index]
-    }
-
-    var byteCount: Int { (values.reduce(0) { $0 + $1.count } + gradients.count) * MemoryLayout<Float>.size }
 }

@@ -113,6 +113,24 @@ struct TrainingRulesTests {
         #expect(throws: SegmentationError.self) { try TrainingTests.train(recipe, in: folder.path) }
     }
 
+    @Test("a network that the machine cannot hold is refused before anything is prepared, with what it needs")
+    func memory() throws {
+        // The published training took 7.7 GiB (docs/performance.md).
+        var recipe = TrainingConfiguration.lungs
+        recipe.architecture = .customUNet(CustomUNet(filters: 64, layers: 4, dropout: 0))
+        recipe.input.columns = 512
+        recipe.input.rows = 512
+        recipe.optimisation.batchSize = 4
+        try Trainer.requireMemory(for: recipe, memoryBytes: 8 << 30)
+        #expect {
+            try Trainer.requireMemory(for: recipe, memoryBytes: 4 << 30)
+        } throws: { error in
+            "\(error)".contains(
+                #/a step of 4 samples with this network needs [5-7]\.[0-9] GiB, and this machine has 4\.0/#
+            )
+        }
+    }
+
     @Test("names for validation that nobody has are told")
     func unknownValidation() {
         let cases = [(name: "case1", patient: "p1"), (name: "case2", patient: "p2")]

@@ -56,6 +56,7 @@ package func trainModel(
     progress: @escaping (TrainingProgress) throws -> Void
 ) throws -> TrainingReport {
     try request.configuration.validate()
+    try Trainer.requireMemory(for: request.configuration)
     let places = try TrainingPlaces(request)
     defer { withExtendedLifetime(places) {} }
     let begun = try beginning(request.workDirectory)

@@ -76,6 +76,30 @@ package struct Trainer {
         return try outcome(session, history)
     }
 
+    /// Refuses a network that the machine cannot hold while it learns, before cases are prepared for it.
+    ///
+    /// - Parameter memoryBytes: of the machine.
+    /// - Throws: `SegmentationError.invalidConfiguration`.
+    package static func requireMemory(
+        for configuration: TrainingConfiguration,
+        memoryBytes: UInt64 = ProcessInfo.processInfo.physicalMemory
+    ) throws {
+        let plan = configuration.optimisation
+        let needed = try configuration.modelDescription(training: nil).graph.trainingBytes(
+            batch: plan.batchSize,
+            extent: configuration.input.networkExtent,
+            optimizer: plan.optimizer.networkOptimizer
+        )
+        guard needed > memoryBytes else { return }
+        let gigabytes = { (bytes: Double) in (bytes / 0x1p30 * 10).rounded() / 10 }
+        throw SegmentationError.invalidConfiguration(
+            key: "optimisation.batchSize",
+            message:
+                "a step of \(plan.batchSize) samples with this network needs \(gigabytes(Double(needed))) GiB, and this "
+                + "machine has \(gigabytes(Double(memoryBytes))): take fewer samples, filters or layers, or a smaller input"
+        )
+    }
+
     // MARK: Epochs
 
     private func makeSession(_ start: StartingWeights?) throws -> TrainingSession {
