@@ -7,8 +7,8 @@ import Testing
 
 @Suite("A reference that comes after the delivery", .serialized)
 struct LateReferenceTests {
-    private let bench: Workbench
-    private let base: RunFolder
+    let bench: Workbench
+    let base: RunFolder
 
     init() throws {
         bench = try Workbench()
@@ -21,7 +21,7 @@ struct LateReferenceTests {
     /// The delivered RT Structure Set under another UID, with contours of some structures moved.
     ///
     /// - Parameter moved: by the name of the structure: to the patient's left, mm, and in how many of its contours.
-    private func edited(_ moved: [String: (millimetres: Double, every: Int)], approval: String) throws -> String {
+    func edited(_ moved: [String: (millimetres: Double, every: Int)], approval: String) throws -> String {
         var file = try DicomFile(contentsOf: base.directory(of: .export) + "/rtstruct.dcm")
         file.dataSet.set(.sopInstanceUID, .UI, "2.25.4711")
         file.dataSet.set(.approvalStatus, .CS, approval)
@@ -78,7 +78,7 @@ struct LateReferenceTests {
         #expect(moved.evaluation?.findings.contains { $0.contains("different Frames of Reference") } == true)
     }
 
-    private func report(against reference: String, others: [RunFolder] = []) throws -> CaseReport {
+    func report(against reference: String, others: [RunFolder] = []) throws -> CaseReport {
         var request = try base.request()
         request.kind = .evaluation
         request.referenceFiles = [reference]
@@ -128,7 +128,7 @@ struct LateReferenceTests {
     }
 
     /// A copy of a set with some of its names, places or statuses changed.
-    private func changed(_ path: String, _ change: (inout DataSet) -> Void) throws -> String {
+    func changed(_ path: String, _ change: (inout DataSet) -> Void) throws -> String {
         var file = try DicomFile(contentsOf: path)
         change(&file.dataSet)
         let copy = bench.folder.file("changed-\(UUID().uuidString).dcm")
@@ -136,7 +136,7 @@ struct LateReferenceTests {
         return copy
     }
 
-    private func renaming(_ names: [String: String]) -> (inout DataSet) -> Void {
+    func renaming(_ names: [String: String]) -> (inout DataSet) -> Void {
         { dataSet in
             var rois = dataSet.sequence(.structureSetROISequence)
             for index in rois.indices {
@@ -146,7 +146,7 @@ struct LateReferenceTests {
         }
     }
 
-    private func moving(by millimetres: Double) -> (inout DataSet) -> Void {
+    func moving(by millimetres: Double) -> (inout DataSet) -> Void {
         { dataSet in
             var rois = dataSet.sequence(.roiContourSequence)
             for index in rois.indices {

@@ -135,7 +135,7 @@ func partialReference(_ name: String, reference: Mask, prediction: Mask) -> Stri
 
 extension Mask {
     /// Slices with a voxel, in their order.
-    fileprivate var usedSlices: [Int] {
+    var usedSlices: [Int] {
         let plane = geometry.dimensions.i * geometry.dimensions.j
         return (0..<geometry.dimensions.k).filter { k in
             voxels[k * plane..<(k + 1) * plane].contains { $0 != 0 }

@@ -53,6 +53,7 @@ extension EvaluateStage {
         let changes = scoring.evaluation.changes ?? []
         let isUnedited =
             !changes.isEmpty && changes.allSatisfy { $0.status == .unedited } && scoring.renamed.isEmpty
+            && scoring.mismatches.isEmpty && scoring.doubts.isEmpty
         guard !own.isOurs(uid), !isUnedited else {
             result.findings.append(ownResult(uid, own))
             // What nobody changed is an outcome all the same; it is counted, not scored.
@@ -65,13 +66,13 @@ extension EvaluateStage {
         guard !scoring.evaluation.structures.isEmpty || !changes.isEmpty || scoring.returned.isEmpty else { return }
         let misplaced = misplaced(references, scoring, facts, on: evaluation.ours.labels.volume.geometry)
         let doubtful =
-            scoring.mismatches.map(\.own) + scoring.displaced.map(\.name)
+            scoring.mismatches.map(\.own) + scoring.displaced.map(\.name) + scoring.doubts.map(\.name)
             + (misplaced.contains { $0.structure == nil } ? scoring.evaluation.structures.map(\.name) : [])
         if !doubtful.isEmpty { scoring.evaluation.doubtful = Set(doubtful).sorted() }
         result.evaluations.append(scoring.evaluation)
         let disagreements = scoring.evaluation.disagreements(with: result.structures, except: Set(doubtful))
         result.findings.insert(
-            contentsOf: scoring.mismatches.map(swapped) + misplaced + disagreements,
+            contentsOf: scoring.mismatches.map(swapped) + misplaced + scoring.doubts.map(doubted) + disagreements,
             at: 0
         )
         if scoring.evaluation.approvalStatus == "REJECTED" { result.findings.append(rejected) }
@@ -134,6 +135,17 @@ extension EvaluateStage {
                 details: []
             )
         }
+    }
+
+    private func doubted(_ structure: (name: String, sentence: String)) -> CaseReport.Finding {
+        .init(
+            severity: .review,
+            code: "W_REFERENCE_DOUBTFUL",
+            structure: structure.name,
+            message: structure.sentence + ".",
+            hint: "Its scores count for no outcome. Export the whole structure once, under one name.",
+            details: []
+        )
     }
 
     private var rejected: CaseReport.Finding {

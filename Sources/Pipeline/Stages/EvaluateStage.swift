@@ -38,7 +38,9 @@ struct EvaluateStage: Stage {
             ours: OwnStructures(LabelMap(volume: labels, labels: segmentation.labels), unions: model.unions),
             tolerancesMM: request.export.tolerancesMM,
             threads: context.threads,
-            leavesOutUnedited: request.kind == .evaluation
+            leavesOutUnedited: request.kind == .evaluation,
+            revision: try base.request().revision,
+            model: model.name
         )
         let others = OwnContours(runs: (request.otherRunDirectories ?? []).map(RunFolder.init))
         let references = ReferenceMasks.grouped(request.referenceFiles)
@@ -117,6 +119,7 @@ struct EvaluateStage: Stage {
         let ofReferences: Set = [
             "W_SIDES_SWAPPED", "W_REFERENCE_DISAGREES", "W_OWN_RESULT", "W_REFERENCE_UNMATCHED", "W_REFERENCE_UNUSABLE",
             "W_REFERENCE_GRID", "W_REFERENCE_REJECTED", "W_REFERENCE_NO_PATIENT",
+            "W_REFERENCE_DOUBTFUL",
         ]
         return EvaluationFacts(
             structures: kept.structures,

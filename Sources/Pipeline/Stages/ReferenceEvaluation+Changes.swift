@@ -9,25 +9,60 @@ extension ReferenceEvaluation {
     /// From this Dice on a structure of another name lies where ours lies, so that ours was renamed and edited, not removed.
     private static let renamedDice = 0.8
 
+    /// From this Dice on a structure of another name lies enough where a part of a union lay to doubt that the union, alone
+    /// kept, still says what the set does.
+    private static let doubtfulDice = 0.3
+
     func judgeChanges(
         _ pairing: StructurePairing,
         _ theirs: Theirs,
         merged: [String],
         _ course: inout Course
     ) throws {
-        judgeUnions(&course)
-        let absent = course.missing.filter { !merged.contains(ours.names[$0]) && !ours.isEmpty($0) }
+        // What cannot be judged was not edited, either.
+        let doubts = Set(course.result.doubts.map(\.name))
+        let swapped = Set(course.result.mismatches.map(\.own))
+        course.changes.removeAll { doubts.contains($0.name) || swapped.contains($0.name) }
+        let absent = course.missing.filter { !ours.isEmpty($0) }
         let renamed = try renamed(absent, pairing, theirs, &course)
+        let replaced = try replaced(merged.filter { !renamed.contains($0) }, pairing, theirs)
         // A set that has none of ours is about something else: whoever drew a tumour alone removed no organ.
         let isAboutOurs = !pairing.pairs.isEmpty || !renamed.isEmpty
-        let removed = absent.filter { index in
-            let members = ours.unions.first { $0.name == ours.names[index] }?.members ?? []
+        let removed = absent.map { ours.names[$0] }.filter { name in
+            let members = ours.unions.first { $0.name == name }?.members ?? []
             let hasMembers = !members.isEmpty && members.allSatisfy(renamed.contains)
-            return isAboutOurs && !renamed.contains(ours.names[index]) && !hasMembers
+            return isAboutOurs && !merged.contains(name) && !renamed.contains(name) && !hasMembers
         }
-        course.result.evaluation.changes = course.changes + removed.map { StructureChange(removed: ours.names[$0]) }
+        let gone = doubts.union(course.result.renamed.map(\.name) + replaced.map(\.name) + removed)
+        judgeUnions(gone: gone, &course)
+        course.result.renamed += replaced
+        course.result.evaluation.changes = course.changes + removed.map { StructureChange(removed: $0) }
         course.result.evaluation.unmatchedPrediction = course.missing.map { ours.names[$0] }
             .filter { !renamed.contains($0) }
+    }
+
+    /// Parts of a union that the reference kept, in whose place lies something of another name.
+    private func replaced(
+        _ parts: [String],
+        _ pairing: StructurePairing,
+        _ theirs: Theirs
+    ) throws -> [(name: String, sentence: String)] {
+        guard !parts.isEmpty else { return [] }
+        var replaced: [(name: String, sentence: String)] = []
+        for index in pairing.unmatchedReference where theirs.defect(index) == nil {
+            let mask = try theirs.mask(index, on: ours.labels.volume.geometry).mask
+            for part in parts where !replaced.contains(where: { $0.name == part }) {
+                guard let own = ours.names.firstIndex(of: part),
+                    let dice = Metrics.dice(reference: mask, prediction: ours.mask(own)), dice >= Self.doubtfulDice
+                else { continue }
+                let sentence = """
+                    \(part) is not in the reference, and \(theirs.names[index]) lies in its place \
+                    (Dice \(String(format: "%.2f", dice))). If that is what became of it, it is neither scored nor counted.
+                    """
+                replaced.append((part, sentence))
+            }
+        }
+        return replaced
     }
 
     /// Ours that the reference has under names that mean something else, told by where they lie.
@@ -68,25 +103,33 @@ extension ReferenceEvaluation {
     /// A union that looks unedited beside an edited part. Where it changed about as much as its parts, it was edited with
     /// them, and only little for its size. Where it did not, nobody brought it up to date: it says nothing about ours, and is
     /// not counted.
-    private func judgeUnions(_ course: inout Course) {
+    ///
+    /// - Parameter gone: parts that the reference has under other names and edited, not any more, or in a way that nobody can
+    ///   tell what is meant.
+    private func judgeUnions(gone: Set<String>, _ course: inout Course) {
         func changed(_ change: StructureChange) -> Double { (change.addedML ?? 0) + (change.removedML ?? 0) }
         for union in ours.unions {
             guard
                 let index = course.changes.firstIndex(where: { $0.name == union.name && $0.status == .unedited })
             else { continue }
             let edited = course.changes.filter { union.members.contains($0.name) && $0.status == .edited }
-            guard !edited.isEmpty else { continue }
-            if changed(course.changes[index]) >= edited.map(changed).reduce(0, +) / 2,
+            let goneParts = union.members.filter(gone.contains)
+            guard !edited.isEmpty || !goneParts.isEmpty else { continue }
+            if goneParts.isEmpty, changed(course.changes[index]) >= edited.map(changed).reduce(0, +) / 2,
                 let scores = course.scored[union.name]
             {
                 course.changes[index] = StructureChange(scores, on: ours.labels.volume.geometry, isIntact: false)
                 course.result.evaluation.structures.append(scores)
             } else {
+                let parts = edited.map(\.name) + goneParts
+                func what(_ count: Int) -> String {
+                    goneParts.isEmpty ? (count == 1 ? "was edited" : "were edited") : "did not"
+                }
                 course.changes.remove(at: index)
                 course.result.evaluation.findings.append(
                     """
-                    \(union.name) came back as it was delivered, although \(edited.map(\.name).joined(separator: " and ")) \
-                    \(edited.count == 1 ? "was" : "were") edited: it is out of date in the reference, and not counted
+                    \(union.name) came back as it was delivered, although \(parts.joined(separator: " and ")) \
+                    \(what(parts.count)): it is out of date in the reference, and not counted
                     """
                 )
             }
@@ -95,6 +138,22 @@ extension ReferenceEvaluation {
 }
 
 extension StructurePairing {
+    /// Sentences about compared structures, by our name, whose name is there again.
+    ///
+    /// - Parameters:
+    ///   - names: of the reference.
+    ///   - ours: names of ours.
+    func ambiguous(_ names: [String], ours: [String]) -> [(name: String, sentence: String)] {
+        pairs.compactMap { pair in
+            guard pair.reference.count == 1, pair.prediction.count == 1 else { return nil }
+            let meant = StructureName(names[pair.reference[0]])
+            let count = unmatchedReference.count { StructureName(names[$0]) == meant }
+            guard count > 0 else { return nil }
+            let own = ours[pair.prediction[0]]
+            return (own, "\(own) is there \(count + 1) times in the reference; which of them is meant nobody can tell")
+        }
+    }
+
     /// Structures that are left over although their name means that of a compared one: which of the two is meant nobody can
     /// tell.
     ///

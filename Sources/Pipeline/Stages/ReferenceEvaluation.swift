@@ -18,6 +18,8 @@ struct ReferenceScoring {
 
     /// Sentences about structures, by our name, that came back edited under names that mean something else.
     var renamed: [(name: String, sentence: String)] = []
+    /// Sentences about structures, by our name, of which the reference does not say what is meant.
+    var doubts: [(name: String, sentence: String)] = []
 
     init(_ evaluation: CaseReport.Evaluation) { self.evaluation = evaluation }
 }
@@ -29,6 +31,9 @@ struct ReferenceEvaluation {
     let threads: Int
     /// The reference may have been made from our result: structures that nobody changed are counted, not scored.
     let leavesOutUnedited: Bool
+    /// Of the result that is scored.
+    let revision: Int
+    let model: String
 
     /// What is found on the way, while structures are scored one after the other.
     struct Course {
@@ -39,6 +44,8 @@ struct ReferenceEvaluation {
         var missing: [Int]
         /// Indices of structures of the reference that something was told about.
         var told: Set<Int> = []
+        /// Structures of the reference, by their place, that are contours of ours.
+        var returned: [Int: OwnContour]
     }
 
     /// - Parameters:
@@ -68,8 +75,13 @@ struct ReferenceEvaluation {
             )
         }
         evaluation.findings += pairing.repeatedNames(theirs.names)
-        var course = Course(result: ReferenceScoring(evaluation), missing: pairing.unmatchedPrediction)
-        for pair in pairing.pairs { try score(pair, theirs, returned, &course, show) }
+        var course = Course(
+            result: ReferenceScoring(evaluation),
+            missing: pairing.unmatchedPrediction,
+            returned: returned
+        )
+        course.result.doubts = pairing.ambiguous(theirs.names, ours: ours.names)
+        for pair in pairing.pairs { try score(pair, theirs, &course, show) }
         course.result.evaluation.unmatchedReference = pairing.unmatchedReference.map { theirs.names[$0] }
         course.result.evaluation.unmatchedPrediction = course.missing.map { ours.names[$0] }
         // Of a reference that has only the union the parts are in it, and nobody removed them.
@@ -86,12 +98,11 @@ struct ReferenceEvaluation {
     private func score(
         _ pair: StructurePairing.Pair,
         _ theirs: Theirs,
-        _ returned: [Int: OwnContour],
         _ course: inout Course,
         _ show: (String, Mask, Mask) throws -> Void
     ) throws {
         let geometry = ours.labels.volume.geometry
-        let hasReturned = pair.reference.count > 1 && pair.reference.contains { returned[$0] != nil }
+        let hasReturned = pair.reference.count > 1 && pair.reference.contains { course.returned[$0] != nil }
         if hasReturned || isOurs(pair, course.changes) {
             course.missing.append(pair.prediction[0])
             return
@@ -104,7 +115,7 @@ struct ReferenceEvaluation {
             if defect == .noContours { course.missing += pair.prediction }
             return
         }
-        let own = returned[pair.reference[0]]
+        let own = course.returned[pair.reference[0]]
         if let own, !leavesOutUnedited {
             course.result.returned.append((theirs.names[pair.reference[0]], own))
             return
@@ -141,6 +152,13 @@ struct ReferenceEvaluation {
             course.result.returned.append((theirs.names[pair.reference[0]], own))
             return
         }
+        // Nobody draws the same twice: what came with the CT and agrees to the voxel was made in the same way.
+        if !leavesOutUnedited, change.status == .unedited, scores.dice != nil {
+            let own = OwnContour(name: name, revision: revision, model: model)
+            for index in pair.reference { course.returned[index] = own }
+            course.result.returned += pair.reference.map { (theirs.names[$0], own) }
+            return
+        }
         course.result.evaluation.findings += findings
         course.result.displaced += displaced
         if let derived {
@@ -148,6 +166,9 @@ struct ReferenceEvaluation {
         }
         if let told = partialReference(name, reference: reference, prediction: prediction) {
             course.result.evaluation.findings.append(told)
+        }
+        if let doubt = incompleteReference(name, reference: reference, prediction: prediction) {
+            course.result.doubts.append((name, doubt))
         }
         if isOffGrid, !reference.voxels.contains(where: { $0 != 0 }) {
             scores.forgetVolume(of: .reference)
