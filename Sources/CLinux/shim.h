@@ -37,3 +37,25 @@ static inline long long linux_mount_id(const char *path) {
     if (syscall(SYS_statx, AT_FDCWD, path, 0, STATX_MNT_ID, &status) != 0) return -1;
     return status.stx_mask & STATX_MNT_ID ? (long long)status.stx_mnt_id : 0;
 }
+
+// Tells the processor that a loop only waits.
+static inline void linux_pause(void) { __builtin_ia32_pause(); }
+
+static inline int linux_thread(void) { return (int)syscall(SYS_gettid); }
+
+// The processor that the calling thread is on; -1 where the kernel does not tell.
+static inline int linux_processor(void) {
+    unsigned processor = 0;
+    return syscall(SYS_getcpu, &processor, NULL, NULL) == 0 ? (int)processor : -1;
+}
+
+// Lets a thread of this process run wherever the caller may (sched_setaffinity(2)), but for one processor. Does nothing
+// where none would be left, or where a sandbox forbids it.
+static inline void linux_keep_off_processor(int thread, int processor) {
+    enum { bits = 8 * sizeof(unsigned long) };
+    unsigned long allowed[8192 / bits];
+    const long bytes = syscall(SYS_sched_getaffinity, 0, sizeof allowed, allowed);
+    if (bytes <= 0 || processor < 0 || processor >= 8 * bytes) return;
+    allowed[processor / bits] &= ~(1UL << processor % bits);
+    syscall(SYS_sched_setaffinity, thread, bytes, allowed);
+}

@@ -37,6 +37,11 @@ package struct Scratch: ~Copyable {
         pointer = alignedFloats(count + 32)
     }
 
+    /// Not zero at first, for what is written before it is read.
+    init(uninitialized count: Int) {
+        pointer = unwrittenFloats(count + 32)
+    }
+
     package init(_ values: [Float]) {
         self.init(count: values.count)
         values.withUnsafeBufferPointer { pointer.update(from: $0.baseAddress!, count: values.count) }
@@ -47,8 +52,12 @@ package struct Scratch: ~Copyable {
 
 /// Zeros from a cache line on: vectors never straddle two lines.
 func alignedFloats(_ count: Int) -> UnsafeMutablePointer<Float> {
-    let bytes = UnsafeMutableRawPointer.allocate(byteCount: count * MemoryLayout<Float>.stride, alignment: 64)
-    let pointer = bytes.bindMemory(to: Float.self, capacity: count)
+    let pointer = unwrittenFloats(count)
     pointer.initialize(repeating: 0, count: count)
     return pointer
+}
+
+private func unwrittenFloats(_ count: Int) -> UnsafeMutablePointer<Float> {
+    UnsafeMutableRawPointer.allocate(byteCount: count * MemoryLayout<Float>.stride, alignment: 64)
+        .bindMemory(to: Float.self, capacity: count)
 }

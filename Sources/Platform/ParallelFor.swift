@@ -15,20 +15,25 @@ package enum ProcessorCount {
     }
 }
 
-/// Runs `body` over 0..<count, cut into one contiguous range a thread.
+/// Runs `body` over 0..<count, cut into contiguous ranges.
 ///
-/// The partition is static: it depends on `count` and `threads` alone. As long as `body` writes only what
-/// belongs to its own indices, the result is the same on any number of threads. Blocks until all is done.
-/// Never call it from Swift's cooperative thread pool.
+/// Which ranges depends on `count`, `threads` and `rangesPerThread` alone; which thread does a range, on who is free. As
+/// long as `body` writes only what belongs to its own indices, the result is the same on any number of threads. Blocks
+/// until all is done. Never call it from Swift's cooperative thread pool.
+///
+/// - Parameter rangesPerThread: with more than one, a thread whose processor has other work leaves some to the rest.
 package func parallelFor(
     _ count: Int,
     threads: Int = ProcessorCount.available,
+    rangesPerThread: Int = 1,
     _ body: @Sendable (Range<Int>) -> Void
 ) {
     guard count > 0 else { return }
-    let parts = max(1, min(threads, count))
-    guard parts > 1 else { return body(0..<count) }
-    DispatchQueue.concurrentPerform(iterations: parts) { part in
-        body(count * part / parts..<count * (part + 1) / parts)
+    let threads = min(threads, count)
+    guard threads > 1 else { return body(0..<count) }
+    let ranges = min(count, threads * rangesPerThread)
+    let one: @Sendable (Int) -> Void = { n in body(count * n / ranges..<count * (n + 1) / ranges) }
+    if !ThreadTeam.shared.run(ranges, threads: threads, one) {
+        DispatchQueue.concurrentPerform(iterations: ranges, execute: one)
     }
 }

@@ -24,6 +24,11 @@ struct ChannelBlocksTests {
         Case(sources: [16], outChannels: 32, height: 64, width: 60, batch: 2),
         Case(sources: [128], outChannels: 64, height: 8, width: 8, batch: 2),
         Case(sources: [64, 64], outChannels: 48, height: 12, width: 20, threads: 1),
+        // By panels, in two rounds of tiles.
+        Case(sources: [16], outChannels: 24, height: 56, width: 60, threads: 20),
+        // Weights that no cache keeps, both ways.
+        Case(sources: [256, 60], outChannels: 256, height: 14, width: 12),
+        Case(sources: [256, 60], outChannels: 256, height: 14, width: 12, threads: 1),
     ]
 
     @Test("Winograd's filtering gives the sums of the definition, pooled too", arguments: cases)

@@ -34,7 +34,7 @@ struct BlockedHead: Sendable {
     ) {
         nonisolated(unsafe) let (source, weights, target) = (source, weights, target)
         let chunks = (plane + BlockedHead.chunk - 1) / BlockedHead.chunk
-        parallelFor(batch * chunks, threads: threads) { range in
+        parallelFor(batch * chunks, threads: threads, rangesPerThread: rangesPerThread) { range in
             let logits = Scratch(count: outChannels * BlockedHead.chunk)
             for item in range {
                 let sample = item / chunks

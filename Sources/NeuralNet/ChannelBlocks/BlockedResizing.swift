@@ -10,7 +10,7 @@ struct BlockedResizing: Sendable {
         nonisolated(unsafe) let (source, target) = (source, target)
         let (vector, width) = (ChannelBlocks.width, input.width)
         let rows = input.height / 2
-        parallelFor(batch * input.blocks * rows, threads: threads) { lines in
+        parallelFor(batch * input.blocks * rows, threads: threads, rangesPerThread: rangesPerThread) { lines in
             for line in lines {
                 // Planes follow each other without gaps, so output rows of all planes pair up with input rows.
                 let top = source + 2 * line * width * vector
@@ -32,7 +32,7 @@ struct BlockedResizing: Sendable {
     func nearestUpsample(_ source: UnsafePointer<Float>, _ target: UnsafeMutablePointer<Float>, threads: Int) {
         nonisolated(unsafe) let (source, target) = (source, target)
         let (vector, width) = (ChannelBlocks.width, input.width)
-        parallelFor(batch * input.blocks * input.height, threads: threads) { lines in
+        parallelFor(batch * input.blocks * input.height, threads: threads, rangesPerThread: rangesPerThread) { lines in
             for line in lines {
                 let top = target + 4 * line * width * vector
                 for n in 0..<width {

@@ -24,6 +24,10 @@ package struct ChannelBlocks: Sendable, Hashable {
     package static func blocks(of channels: Int) -> Int { (channels + width - 1) / width }
 }
 
+/// Into how many ranges the kernels cut the work of a thread: few enough that what they read again for each does not count,
+/// and a processor that is busy otherwise holds up a layer by one range only.
+let rangesPerThread = 4
+
 /// What follows a convolution in the same pass, as vectors: y = activation(x + bias) * scale + shift.
 ///
 /// A batch norm before the activation is folded into the weights instead. `slope` is that of the activation below

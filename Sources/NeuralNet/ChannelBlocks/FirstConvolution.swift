@@ -43,7 +43,7 @@ package struct FirstConvolution: Sendable {
         threads: Int
     ) {
         nonisolated(unsafe) let (source, weights, target) = (source, weights, target)
-        parallelFor(batch * height, threads: threads) { lines in
+        parallelFor(batch * height, threads: threads, rangesPerThread: rangesPerThread) { lines in
             let padded = Scratch(count: inChannels * 3 * paddedWidth)
             let results = Scratch(count: OutputPanel.rows * OutputPanel.width)
             for line in lines {

@@ -57,7 +57,7 @@ struct PointwiseBlocks: Sendable {
         threads: Int
     ) {
         nonisolated(unsafe) let (source, weights, target) = (source, weights, target)
-        parallelFor(batch * height, threads: threads) { lines in
+        parallelFor(batch * height, threads: threads, rangesPerThread: rangesPerThread) { lines in
             let results = Scratch(count: OutputPanel.rows * OutputPanel.width)
             for line in lines {
                 for panel in 0..<OutputPanel.panels(of: outChannels) {

@@ -4,9 +4,9 @@ import Platform
 ///
 /// Patches of six by six places are transformed; at each of the 36 transformed places one matrix product over the
 /// input channels gives all output channels; the transform back writes 4 x 4 results. Two ways to share the work:
-/// - *by tiles*: a thread takes a block of tiles through all three steps, so that nothing leaves its second-level cache;
-/// - *by panels*, where there are fewer tiles than a block wants: all patches are transformed first, then each thread
-///   takes sixteen output channels at a time, and the weights are read once.
+/// - *by tiles*: a thread takes a block of tiles through all three steps, and reads all weights for each block;
+/// - *by panels*, where a thread would have too few tiles for that: all patches are transformed first, then each thread
+///   takes some of the output channels, sixteen at a time, and the weights are read once.
 ///
 /// Each result is one sum over the channels in order, so it depends neither on the way nor on the number of threads.
 package struct WinogradConvolution: Sendable {
@@ -52,7 +52,7 @@ package struct WinogradConvolution: Sendable {
     private var tiles: Int { grid.count }
     private var panels: Int { OutputPanel.panels(of: outChannels) }
 
-    /// Weights [out][in][3][3] of concatenated sources as [out / 16][36][in][16]; channels that fill up blocks are zero.
+    /// Weights [out][in][3][3] of concatenated sources as [36][out / 16][in][16]; channels that fill up blocks are zero.
     package static func packed(_ weight: [Float], outChannels: Int, sources: [Int], scale: [Float]?) -> [Float] {
         let depth = sources.reduce(0) { $0 + ChannelBlocks.blocks(of: $1) } * ChannelBlocks.width
         var rows: [Int] = []
@@ -90,182 +90,186 @@ package struct WinogradConvolution: Sendable {
         _ target: Target,
         threads: Int
     ) {
-        let blockTiles = tilesOfBlock(threads: threads)
-        nonisolated(unsafe) let (sources, weights, target) = (sources, weights, target)
-        if tiles >= threads * blockTiles || threads == 1 {
-            forwardByTiles(sources, weights, epilogue, target, blockTiles: blockTiles, threads: threads)
+        let work = Work(sources: sources, weights: weights, epilogue: epilogue, target: target)
+        if tiles >= threads * fewestTiles || threads == 1 {
+            forwardByTiles(work, threads: threads)
         } else {
-            forwardByPanels(sources, weights, epilogue, target, threads: threads)
+            forwardByPanels(work, threads: threads)
         }
+    }
+
+    /// What all steps and threads have in common.
+    private struct Work: @unchecked Sendable {
+        let sources: [Source]
+        let weights: UnsafePointer<Float>
+        let epilogue: BlockEpilogue
+        let target: Target
+    }
+
+    // MARK: - Sizes of blocks
+
+    /// What of the second-level cache patches and products of a block of tiles may fill: 360 KiB. The smallest that
+    /// servers have is 1 MiB, and the weights of shallow layers stay there too.
+    private static let cacheFloats = 92_160
+
+    /// Weights that a third-level cache shared with others keeps from one block to the next: 8 MiB.
+    private static let cachedWeights = 2 << 20
+
+    /// A weight is used once for each tile of a block. Read from the second or third cache, a dozen tiles keep the
+    /// multipliers busy; weights that come from memory want four times as many, although the patches then lie in the
+    /// third cache.
+    private var fewestTiles: Int {
+        let weights = WinogradConvolution.packedCount(outChannels: outChannels, depth: depth)
+        return OutputPanel.rows * (weights > WinogradConvolution.cachedWeights ? 8 : 2)
+    }
+
+    private var mostTiles: Int {
+        let floats = WinogradTransform.places * (depth + OutputPanel.padded(outChannels))
+        return min(96, max(fewestTiles, WinogradConvolution.cacheFloats / floats))
+    }
+
+    /// Tiles whose patches lie in memory together when the work is shared by panels.
+    private static let sharedTiles = 192
+
+    /// Floats between places that lie `count` apart or more: an odd number of cache lines, because a transform reads
+    /// or writes all 36 places of a tile, and those a power of two apart would share one set of the first-level cache.
+    private func step(_ count: Int) -> Int {
+        let line = 16
+        return ((count + line - 1) / line | 1) * line
     }
 
     // MARK: - By tiles
 
-    /// What of the second-level cache patches and products of a block of tiles may fill.
-    private static let cacheFloats = 92_160
-
-    /// A multiple of the rows of a panel, such that every thread gets the same number of blocks.
-    private func tilesOfBlock(threads: Int) -> Int {
+    private func forwardByTiles(_ work: Work, threads: Int) {
         let rows = OutputPanel.rows
-        let fitting = max(2 * rows, WinogradConvolution.cacheFloats / (WinogradTransform.places * (depth + 16)))
-        let most = min(96, fitting / rows * rows)
-        let rounds = (tiles + most * threads - 1) / (most * threads)
-        let share = (tiles + rounds * threads - 1) / (rounds * threads)
-        return max(2 * rows, (share + rows - 1) / rows * rows)
-    }
-
-    private func forwardByTiles(
-        _ sources: [Source],
-        _ weights: UnsafePointer<Float>,
-        _ epilogue: BlockEpilogue,
-        _ target: Target,
-        blockTiles: Int,
-        threads: Int
-    ) {
-        nonisolated(unsafe) let (sources, weights, target) = (sources, weights, target)
-        let places = WinogradTransform.places
-        parallelFor((tiles + blockTiles - 1) / blockTiles, threads: threads) { blocks in
-            let patches = Scratch(count: places * blockTiles * depth)
-            let products = Scratch(count: places * blockTiles * OutputPanel.width)
+        // Whole groups of rows, as many blocks for each thread, and no block with more than one group above another.
+        let groups = (tiles + rows - 1) / rows
+        let blocks = min(groups, (tiles + mostTiles * threads - 1) / (mostTiles * threads) * threads)
+        let blockTiles = (groups + blocks - 1) / blocks * rows
+        let patchStep = step(blockTiles * depth)
+        let productStep = step(blockTiles * panels * OutputPanel.width)
+        parallelFor(blocks, threads: threads, rangesPerThread: rangesPerThread) { some in
+            let patches = Scratch(uninitialized: WinogradTransform.places * patchStep)
+            let products = Scratch(uninitialized: WinogradTransform.places * productStep)
             let scratch = Scratch(count: WinogradTiles.scratchCount)
-            for block in blocks {
-                let range = block * blockTiles..<min((block + 1) * blockTiles, tiles)
-                var firstBlock = 0
-                for source in sources {
-                    for channelBlock in 0..<source.blocks {
-                        transform(
-                            source,
-                            channelBlock,
-                            tiles: range,
-                            into: patches.pointer + (firstBlock + channelBlock) * ChannelBlocks.width,
-                            placeStep: blockTiles * depth,
-                            scratch.pointer
-                        )
-                    }
-                    firstBlock += source.blocks
+            for block in some {
+                let range = groups * block / blocks * rows..<min(groups * (block + 1) / blocks * rows, tiles)
+                for block in 0..<inBlocks {
+                    transform(work, block, range, into: patches.pointer, patchStep, scratch.pointer)
                 }
-                for panel in 0..<panels {
-                    multiply(patches.pointer, weights, panel, range.count, rowsOfPlace: blockTiles, products.pointer)
-                    finish(products.pointer, panel, range, rowsOfPlace: blockTiles, epilogue, target, scratch.pointer)
-                }
+                multiply(work, patches.pointer, patchStep, 0..<panels, range.count, products.pointer, productStep)
+                finish(work, products.pointer, productStep, 0..<panels, range, scratch.pointer)
             }
         }
     }
 
     // MARK: - By panels
 
-    private func forwardByPanels(
-        _ sources: [Source],
-        _ weights: UnsafePointer<Float>,
-        _ epilogue: BlockEpilogue,
-        _ target: Target,
-        threads: Int
-    ) {
-        let places = WinogradTransform.places
-        let rows = (tiles + OutputPanel.rows - 1) / OutputPanel.rows * OutputPanel.rows
-        let patches = Scratch(count: places * rows * depth)
-        nonisolated(unsafe) let (sources, weights, target) = (sources, weights, target)
+    private func forwardByPanels(_ work: Work, threads: Int) {
+        let rounds = (tiles + WinogradConvolution.sharedTiles - 1) / WinogradConvolution.sharedTiles
+        let most = (tiles + rounds - 1) / rounds
+        let patchStep = step(padded(most) * depth)
+        let patches = Scratch(uninitialized: WinogradTransform.places * patchStep)
         nonisolated(unsafe) let transformed = patches.pointer
-        parallelFor(inBlocks, threads: threads) { blocks in
-            let scratch = Scratch(count: WinogradTiles.scratchCount)
-            for block in blocks {
-                var (source, channelBlock) = (0, block)
-                while channelBlock >= sources[source].blocks {
-                    channelBlock -= sources[source].blocks
-                    source += 1
-                }
-                transform(
-                    sources[source],
-                    channelBlock,
-                    tiles: 0..<tiles,
-                    into: transformed + block * ChannelBlocks.width,
-                    placeStep: rows * depth,
-                    scratch.pointer
-                )
+        for first in stride(from: 0, to: tiles, by: most) {
+            let range = first..<min(first + most, tiles)
+            parallelFor(inBlocks, threads: threads, rangesPerThread: rangesPerThread) { blocks in
+                let scratch = Scratch(count: WinogradTiles.scratchCount)
+                for block in blocks { transform(work, block, range, into: transformed, patchStep, scratch.pointer) }
             }
-        }
-        parallelFor(panels, threads: threads) { range in
-            let products = Scratch(count: places * rows * OutputPanel.width)
-            let scratch = Scratch(count: WinogradTiles.scratchCount)
-            for panel in range {
-                multiply(transformed, weights, panel, tiles, rowsOfPlace: rows, products.pointer)
-                finish(products.pointer, panel, 0..<tiles, rowsOfPlace: rows, epilogue, target, scratch.pointer)
+            parallelFor(panels, threads: threads, rangesPerThread: rangesPerThread) { some in
+                let productStep = step(padded(most) * some.count * OutputPanel.width)
+                let products = Scratch(uninitialized: WinogradTransform.places * productStep)
+                let scratch = Scratch(count: WinogradTiles.scratchCount)
+                multiply(work, transformed, patchStep, some, range.count, products.pointer, productStep)
+                finish(work, products.pointer, productStep, some, range, scratch.pointer)
             }
         }
     }
 
+    /// Tiles filled up to whole groups of rows.
+    private func padded(_ tiles: Int) -> Int { (tiles + OutputPanel.rows - 1) / OutputPanel.rows * OutputPanel.rows }
+
     // MARK: - The three steps
 
-    /// One channel block of a range of tiles: patch t to `target + t * depth`.
+    /// One channel block of all sources together, for a range of tiles: patches[place][tile][channel].
     private func transform(
-        _ source: Source,
-        _ channelBlock: Int,
-        tiles range: Range<Int>,
-        into target: UnsafeMutablePointer<Float>,
-        placeStep: Int,
+        _ work: Work,
+        _ block: Int,
+        _ range: Range<Int>,
+        into patches: UnsafeMutablePointer<Float>,
+        _ placeStep: Int,
         _ scratch: UnsafeMutablePointer<Float>
     ) {
+        var (source, channelBlock) = (0, block)
+        while channelBlock >= work.sources[source].blocks {
+            channelBlock -= work.sources[source].blocks
+            source += 1
+        }
         let blockCount = grid.plane * ChannelBlocks.width
         grid.transformPatches(
-            source.values + channelBlock * blockCount,
-            sampleStep: source.blocks * blockCount,
+            work.sources[source].values + channelBlock * blockCount,
+            sampleStep: work.sources[source].blocks * blockCount,
             tiles: range,
-            into: target,
+            into: patches + block * ChannelBlocks.width,
             tileStep: depth,
             placeStep: placeStep,
             scratch
         )
     }
 
-    /// The products of one panel at all places: products[place][tile][16].
+    /// The products of some panels: products[place][panel][tile][16].
     private func multiply(
+        _ work: Work,
         _ patches: UnsafePointer<Float>,
-        _ weights: UnsafePointer<Float>,
-        _ panel: Int,
+        _ patchStep: Int,
+        _ some: Range<Int>,
         _ count: Int,
-        rowsOfPlace: Int,
-        _ products: UnsafeMutablePointer<Float>
+        _ products: UnsafeMutablePointer<Float>,
+        _ productStep: Int
     ) {
-        let places = WinogradTransform.places
-        for place in 0..<places {
-            let u = weights + (panel * places + place) * depth * OutputPanel.width
-            let v = patches + place * rowsOfPlace * depth
-            let m = products + place * rowsOfPlace * OutputPanel.width
-            for tile in stride(from: 0, to: count, by: OutputPanel.rows) {
-                // Rows beyond the last tile are computed from whatever lies there, and not read.
-                OutputPanel.product(v + tile * depth, u, depth: depth, into: m + tile * OutputPanel.width)
+        for place in 0..<WinogradTransform.places {
+            let v = patches + place * patchStep
+            for panel in some {
+                let u = work.weights + (place * panels + panel) * depth * OutputPanel.width
+                let m =
+                    products + place * productStep + (panel - some.lowerBound) * padded(count) * OutputPanel.width
+                for tile in stride(from: 0, to: count, by: OutputPanel.rows) {
+                    // Rows beyond the last tile are computed from whatever lies there, and not read.
+                    OutputPanel.product(v + tile * depth, u, depth: depth, into: m + tile * OutputPanel.width)
+                }
             }
         }
     }
 
-    /// Back from products to results of one panel.
+    /// Back from products to results.
     private func finish(
+        _ work: Work,
         _ products: UnsafePointer<Float>,
-        _ panel: Int,
+        _ productStep: Int,
+        _ some: Range<Int>,
         _ range: Range<Int>,
-        rowsOfPlace: Int,
-        _ epilogue: BlockEpilogue,
-        _ target: Target,
         _ scratch: UnsafeMutablePointer<Float>
     ) {
         let vector = ChannelBlocks.width
         let half = scratch + WinogradTransform.places * vector
         let outBlocks = ChannelBlocks.blocks(of: outChannels)
-        for part in 0..<2 where panel * 2 + part < outBlocks {
-            let block = panel * 2 + part
-            let after = BlockEpilogueVector(epilogue, channel: block * vector)
+        for block in some.lowerBound * 2..<min(some.upperBound * 2, outBlocks) {
+            let panel = block / 2 - some.lowerBound
+            let m = products + panel * padded(range.count) * OutputPanel.width + block % 2 * vector
+            let after = BlockEpilogueVector(work.epilogue, channel: block * vector)
             for tile in range {
                 let (sample, row, column) = grid.place(of: tile)
                 WinogradTransform.transformProducts(
-                    products + (tile - range.lowerBound) * OutputPanel.width + part * vector,
-                    placeStep: rowsOfPlace * OutputPanel.width,
+                    m + (tile - range.lowerBound) * OutputPanel.width,
+                    placeStep: productStep,
                     half: half,
                     epilogue: after,
                     into: scratch
                 )
                 let plane = (sample * outBlocks + block) * height * width
-                store(scratch, row, column, to: target.values + plane * vector)
-                if let pooled = target.pooled {
+                store(scratch, row, column, to: work.target.values + plane * vector)
+                if let pooled = work.target.pooled {
                     storePooled(scratch, row, column, to: pooled + plane / 4 * vector)
                 }
             }

@@ -26,7 +26,7 @@ struct WinogradFilters {
         isReversed = true
     }
 
-    /// G g G^T as [out / 16][36][depth][16]; `rows` are those of the input channels, the others and the output channels
+    /// G g G^T as [36][out / 16][depth][16]; `rows` are those of the input channels, the others and the output channels
     /// that fill up the last panel must be zero already.
     func pack(
         outChannels: Int,
@@ -46,14 +46,14 @@ struct WinogradFilters {
                 let lanes = min(vector, outChannels - first)
                 var factor = SIMD8<Float>()
                 for lane in 0..<lanes { factor[lane] = scale?[first + lane] ?? 1 }
-                let place = first / panel * WinogradTransform.places * depth * panel + first % panel
+                let place = first / panel * depth * panel + first % panel
                 for (channel, row) in rows.enumerated() {
                     let start = filters.weight + first * filters.outStep + channel * filters.inStep
                     WinogradTransform.transformFilters(
                         { tap in filters.gather(start, tap: tap, lanes: lanes) },
                         scale: factor,
                         into: target + place + row * panel,
-                        placeStep: depth * panel
+                        placeStep: OutputPanel.padded(outChannels) * depth
                     )
                 }
             }
