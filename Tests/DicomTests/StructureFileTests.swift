@@ -57,7 +57,10 @@ struct StructureFileTests {
         let folder = try TemporaryFolder()
         let geometry = SmallCT.geometry(columns: 200, rows: 200, slices: 4)
         try SegmentationWriter(product: StructureTests.product(geometry), geometry: geometry)
-            .write([(StructureTests.description("S"), Mask(geometry: geometry, repeating: 1))], to: folder.file("seg.dcm"))
+            .write(
+                [(StructureTests.description("S"), Mask(geometry: geometry, repeating: 1))],
+                to: folder.file("seg.dcm")
+            )
         let object = try SegmentationObject(contentsOf: folder.file("seg.dcm"))
         truncate(folder.file("seg.dcm"), 4096)
         #expect(throws: DicomError.self) { try object.mask(ofSegment: 1, on: geometry) }
