@@ -133,7 +133,8 @@ extension Benchmark {
                 items: Double(batch),
                 run: { _ = try training.step(input: input, target: target) },
                 check: {
-                    let rate: Float = 1
+                    // So long a step that the rounding of weights is nothing beside it; a power of two.
+                    let rate: Float = 1024
                     let plain = try session(.sgd(SGD(learningRate: rate, momentum: 0, isNesterov: false)))
                     let loss = try plain.step(input: input, target: target)
                     return try ReferenceTraining(network, input: input, target: target, threads: settings.threads)

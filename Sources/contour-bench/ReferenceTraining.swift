@@ -26,8 +26,8 @@ struct ReferenceTraining {
             gradient[name] = values
             square += values.reduce(0) { $0 + $1 * $1 }
         }
-        // Far above the rounding of doubles, far below what would bend the loss.
-        let step = 1e-4 / square.squareRoot()
+        // Rectifiers and poolings bend the loss at every step, less at short ones; doubles can tell still shorter ones.
+        let step = 1e-7 / square.squareRoot()
         let slope = try (self.loss(along: gradient, by: step) - self.loss(along: gradient, by: -step)) / (2 * step)
         let expected = try self.loss(along: gradient, by: 0)
         return ResultCheck(
