@@ -94,6 +94,7 @@ let package = Package(
                 "Imaging", "NeuralNet", "Metrics", "Dicom", "Segmentation", "Pipeline", "Phantom", "Platform",
                 argumentParser,
             ],
+            swiftSettings: simd,
             linkerSettings: runtime
         ),
 

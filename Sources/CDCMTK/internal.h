@@ -1,6 +1,7 @@
 #pragma once
 // Shared by the files of the shim only.
 #include "dcmtk/config/osconfig.h"
+#include "dcmtk/dcmdata/dcfcache.h"
 #include "dcmtk/dcmdata/dctk.h"
 
 #include "CDCMTK.h"
@@ -9,6 +10,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <vector>
 
 struct cdcm_file {
     DcmFileFormat format;
@@ -22,6 +24,10 @@ struct cdcm_file {
     // not search from the first fragment each time.
     Uint32 nextFrame = 0;
     Uint32 nextFragment = 0;
+    // Keeps the file open while its pixel data is read in pieces.
+    DcmFileCache cache;
+    // What cdcm_encode gave last.
+    std::vector<uint8_t> encoded;
 };
 
 namespace cdcm {

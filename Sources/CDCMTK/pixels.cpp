@@ -167,4 +167,24 @@ cdcm_status cdcm_compressed_frame(cdcm_file *file, uint32_t frame, uint32_t fram
 
 void cdcm_free(void *bytes) { std::free(bytes); }
 
+cdcm_status cdcm_read_pixels(cdcm_file *file, size_t offset, void *bytes, size_t length) {
+    return cdcm::guarded([&]() -> cdcm_status {
+        DcmPixelData *pixels = cdcm::pixelData(*file);
+        const size_t all = pixels == nullptr || fragments(*file) != nullptr ? 0 : pixels->getLengthField();
+        if (offset > all || length > all - offset) {
+            cdcm::remember("the pixel data is shorter than the header says");
+            return CDCM_CORRUPT;
+        }
+        if (length == 0) return CDCM_OK;
+        return cdcm::statusOf(pixels->getPartialValue(bytes, Uint32(offset), Uint32(length), &file->cache));
+    });
+}
+
+void cdcm_forget(cdcm_file *file, uint16_t group, uint16_t number) {
+    cdcm::guarded([&] {
+        file->format.getDataset()->findAndDeleteElement(DcmTagKey(group, number));
+        return CDCM_OK;
+    });
+}
+
 }  // extern "C"

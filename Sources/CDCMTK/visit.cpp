@@ -94,6 +94,8 @@ cdcm_status Walk::item(DcmItem &item, uint32_t stop) const {
         } else {
             status = leaf(*element);
         }
+        // What was on disk need not stay in memory: it is read again if it is asked for again.
+        element->compact();
     }
     return status;
 }

@@ -1,6 +1,8 @@
 // Building a data set and writing it as a DICOM file.
 #include "internal.h"
 
+#include "dcmtk/dcmdata/dcostrmb.h"
+
 #include <cstring>
 
 namespace {
@@ -46,6 +48,27 @@ OFCondition fillMetaInformation(DcmFileFormat &format, E_TransferSyntax syntax, 
         condition = meta->computeGroupLengthAndPadding(EGL_recalcGL, EPD_noChange, META_HEADER_DEFAULT_TRANSFERSYNTAX,
                                                        EET_ExplicitLength);
     }
+    return condition;
+}
+
+/// A transfer syntax that elements can be written in; EXS_Unknown with a reason where it is none.
+E_TransferSyntax writable(const char *uid) {
+    const DcmXfer syntax(uid);
+    if (syntax.getXfer() != EXS_Unknown && !syntax.isEncapsulated()) return syntax.getXfer();
+    cdcm::remember("this transfer syntax cannot be written");
+    return EXS_Unknown;
+}
+
+OFCondition encode(DcmDataset &dataSet, E_TransferSyntax syntax, std::vector<uint8_t> &bytes) {
+    const Uint32 length = dataSet.calcElementLength(syntax, EET_ExplicitLength);
+    bytes.resize(length);
+    if (length == 0) return EC_Normal;
+    DcmOutputBufferStream stream(bytes.data(), offile_off_t(length));
+    dataSet.transferInit();
+    const OFCondition condition = dataSet.write(stream, syntax, EET_ExplicitLength, nullptr, EGL_withoutGL,
+                                                EPD_withoutPadding, 0, 0, 0);
+    dataSet.transferEnd();
+    if (condition.good() && stream.filled() != offile_off_t(length)) return EC_InvalidStream;
     return condition;
 }
 
@@ -106,11 +129,8 @@ cdcm_status cdcm_append_item(cdcm_item *item, uint16_t group, uint16_t number, c
 cdcm_status cdcm_save(cdcm_file *file, const char *path, const char *transfer_syntax,
                       const char *implementation_class_uid, const char *implementation_version) {
     return cdcm::guarded([&]() -> cdcm_status {
-        const E_TransferSyntax syntax = DcmXfer(transfer_syntax).getXfer();
-        if (syntax == EXS_Unknown || DcmXfer(syntax).isEncapsulated()) {
-            cdcm::remember("this transfer syntax cannot be written");
-            return CDCM_UNSUPPORTED;
-        }
+        const E_TransferSyntax syntax = writable(transfer_syntax);
+        if (syntax == EXS_Unknown) return CDCM_UNSUPPORTED;
         OFCondition condition =
             fillMetaInformation(file->format, syntax, implementation_class_uid, implementation_version);
         if (condition.good()) {
@@ -118,6 +138,22 @@ cdcm_status cdcm_save(cdcm_file *file, const char *path, const char *transfer_sy
                                               EPD_withoutPadding, 0, 0, EWM_dontUpdateMeta);
         }
         return condition.good() ? CDCM_OK : (cdcm::statusOf(condition), CDCM_CANNOT_WRITE);
+    });
+}
+
+cdcm_status cdcm_encode(cdcm_file *file, const char *transfer_syntax, const void **bytes, size_t *length) {
+    *bytes = nullptr;
+    *length = 0;
+    return cdcm::guarded([&]() -> cdcm_status {
+        const E_TransferSyntax syntax = writable(transfer_syntax);
+        if (syntax == EXS_Unknown) return CDCM_UNSUPPORTED;
+        DcmDataset &dataSet = *file->format.getDataset();
+        const OFCondition condition = encode(dataSet, syntax, file->encoded);
+        dataSet.clear();
+        if (condition.bad()) return cdcm::statusOf(condition), CDCM_CANNOT_WRITE;
+        *bytes = file->encoded.data();
+        *length = file->encoded.size();
+        return CDCM_OK;
     });
 }
 

@@ -2,8 +2,17 @@ internal import CDCMTK
 
 /// Turns the shim's walk over a parsed file into a `DataSet`.
 enum DataSetReader {
-    static func read(_ shim: borrowing ShimFile, metaInformation: Bool, until: Tag?) throws(DicomError) -> DataSet {
-        let builder = DataSetBuilder(isUnicode: cdcm_text_unconverted(shim.handle) == 0)
+    /// Is given each item when it ends, with the sequences around it, outermost first; true where the item was used up and
+    /// is not wanted in the data set. So a sequence of any length can be read with one item in memory.
+    typealias Taking = (_ path: [Tag], _ item: DataSet) -> Bool
+
+    static func read(
+        _ shim: borrowing ShimFile,
+        metaInformation: Bool,
+        until: Tag?,
+        taking: Taking? = nil
+    ) throws(DicomError) -> DataSet {
+        let builder = DataSetBuilder(isUnicode: cdcm_text_unconverted(shim.handle) == 0, taking: taking)
         var visitor = cdcm_visitor()
         visitor.context = Unmanaged.passUnretained(builder).toOpaque()
         visitor.element = { context, group, element, vr, kind, bytes, length in
@@ -35,12 +44,16 @@ private final class DataSetBuilder {
     /// Where DCMTK could not convert the text: how to.
     private var decoder: ISO2022?
     private let isUnicode: Bool
+    private let taking: DataSetReader.Taking?
     /// Open items, outermost first; empty at top level.
     private var items: [DataSet] = []
     /// Open sequences with the items finished so far.
     private var sequences: [(tag: Tag, items: [DataSet])] = []
 
-    init(isUnicode: Bool) { self.isUnicode = isUnicode }
+    init(isUnicode: Bool, taking: DataSetReader.Taking?) {
+        self.isUnicode = isUnicode
+        self.taking = taking
+    }
 
     /// The data set; its text is Unicode now, whatever the file said.
     func finished() -> DataSet {
@@ -71,7 +84,11 @@ private final class DataSetBuilder {
 
     func beginItem() { items.append(DataSet()) }
 
-    func endItem() { sequences[sequences.count - 1].items.append(items.removeLast()) }
+    func endItem() {
+        let item = items.removeLast()
+        if let taking, taking(sequences.map(\.tag), item) { return }
+        sequences[sequences.count - 1].items.append(item)
+    }
 
     private func put(_ element: DataElement, at tag: Tag) {
         if items.isEmpty { root[tag] = element } else { items[items.count - 1][tag] = element }

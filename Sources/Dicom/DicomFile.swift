@@ -67,4 +67,24 @@ package struct DicomFile: Sendable {
         )
         guard status == CDCM_OK else { throw ShimFile.error(status, transferSyntax: transferSyntax.uid) }
     }
+
+    /// The same with elements that are too large for memory: `body` writes them between those of the data set, from `tag` on.
+    func write(
+        to path: String,
+        transferSyntax: TransferSyntax,
+        from tag: Tag,
+        _ body: (inout DicomFileStream) throws(DicomError) -> Void
+    ) throws(DicomError) {
+        var (before, after) = (self, DataSet())
+        before.dataSet.declareCharacterSet()
+        for late in dataSet.tags where late > tag {
+            after[late] = dataSet[late]
+            before.dataSet.remove(late)
+        }
+        try before.write(to: path, transferSyntax: transferSyntax)
+        var stream = try DicomFileStream(appendingTo: path, transferSyntax: transferSyntax)
+        try body(&stream)
+        try stream.write(after)
+        try stream.finish()
+    }
 }

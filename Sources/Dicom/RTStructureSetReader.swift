@@ -68,14 +68,8 @@ package struct RTStructureSet: Sendable {
 
     /// - Throws: `DicomError`, or `StructureError.unreadable` when the file is something else.
     package init(contentsOf path: String) throws {
-        let file = try DicomFile(contentsOf: path)
-        guard file.dataSet.string(.sopClassUID) == SOPClass.rtStructureSet else {
-            throw StructureError.unreadable(reason: "it is no RT Structure Set")
-        }
-        self.init(file.dataSet)
-    }
-
-    package init(_ dataSet: DataSet) {
+        var drawn: [Int: DrawnContours] = [:]
+        let dataSet = try Self.read(path) { number, contours in drawn[number, default: DrawnContours()] += contours }
         sopInstanceUID = dataSet.string(.sopInstanceUID) ?? ""
         patient = PatientDigest(dataSet)
         let approval = dataSet.string(.approvalStatus)?.uppercased() ?? ""
@@ -85,21 +79,8 @@ package struct RTStructureSet: Sendable {
         frameOfReferenceUIDs = frames.compactMap { $0.string(.frameOfReferenceUID) }
         referencedSeriesInstanceUIDs = frames.flatMap { $0.sequence(.rtReferencedStudySequence) }
             .flatMap { $0.sequence(.rtReferencedSeriesSequence) }.compactMap { $0.string(.seriesInstanceUID) }
-        var items: [Int: [DataSet]] = [:]
-        for item in dataSet.sequence(.roiContourSequence) {
-            guard let number = item.integer(.referencedROINumber) else { continue }
-            items[number, default: []] += item.sequence(.contourSequence)
-        }
-        let read: [RTStructure] = dataSet.sequence(.structureSetROISequence).compactMap { item in
-            guard let number = item.integer(.roiNumber) else { return nil }
-            let own = items[number] ?? []
-            var structure = RTStructure(
-                number: number,
-                name: item.string(.roiName) ?? "ROI \(number)",
-                contours: own.compactMap(RTStructureSet.contour)
-            )
-            structure.damagedContours = own.count - structure.contours.count
-            return structure
+        let read = dataSet.sequence(.structureSetROISequence).compactMap { item in
+            RTStructure(item) { drawn[$0] ?? DrawnContours() }
         }
         let shared = Dictionary(grouping: read, by: \.number).filter { $1.count > 1 }
         structures = read.map { structure in
@@ -107,7 +88,51 @@ package struct RTStructureSet: Sendable {
             structure.defect = shared[structure.number] == nil ? structure.ownDefect : .sharedNumber(structure.number)
             return structure
         }
-        unknownROINumbers = Set(items.keys).subtracting(read.map(\.number)).sorted()
+        unknownROINumbers = Set(drawn.keys).subtracting(read.map(\.number)).sorted()
+    }
+
+    /// Reads a file structure by structure, so that one is in memory at a time: in the order of their contours, and as often
+    /// as the file begins contours of one.
+    ///
+    /// - Throws: as reading the whole does.
+    package static func forEachStructure(contentsOf path: String, _ body: @escaping (RTStructure) -> Void) throws {
+        var rois: [Int: DataSet] = [:]
+        _ = try read(path, roi: { rois[$0] = $1 }) { number, contours in
+            if let item = rois[number], let structure = RTStructure(item, contours: { _ in contours }) {
+                body(structure)
+            }
+        }
+    }
+
+    /// The data set of a file without contours, which are handed over structure by structure, after the items of the
+    /// Structure Set ROI Sequence.
+    private static func read(
+        _ path: String,
+        roi: @escaping (Int, DataSet) -> Void = { _, _ in },
+        contours: @escaping (Int, DrawnContours) -> Void
+    ) throws -> DataSet {
+        var drawn = DrawnContours()
+        // Values of more bytes stay on disk until their contour's turn.
+        let shim = try ShimFile(opening: path, loadLimit: 1024)
+        let dataSet = try DataSetReader.read(shim, metaInformation: false, until: nil) { path, item in
+            switch path {
+            case [.structureSetROISequence]:
+                if let number = item.integer(.roiNumber) { roi(number, item) }
+                return false
+            case [.roiContourSequence, .contourSequence]:
+                drawn.append(contour(item))
+                return true
+            case [.roiContourSequence]:
+                if let number = item.integer(.referencedROINumber) { contours(number, drawn) }
+                drawn = DrawnContours()
+                return true
+            default: return false
+            }
+        }
+        guard dataSet.string(.sopClassUID) == SOPClass.rtStructureSet else {
+            throw StructureError.unreadable(reason: "it is no RT Structure Set")
+        }
+        return dataSet
     }
 
     /// Points come in triples; what is left over or no number makes the contour unusable.
@@ -125,7 +150,31 @@ package struct RTStructureSet: Sendable {
     }
 }
 
+/// The contours of an item of the ROI Contour Sequence.
+private struct DrawnContours {
+    var contours: [RTStructure.Contour] = []
+    /// Contours that could not be read.
+    var damaged = 0
+
+    mutating func append(_ contour: RTStructure.Contour?) {
+        if let contour { contours.append(contour) } else { damaged += 1 }
+    }
+
+    static func += (all: inout DrawnContours, more: DrawnContours) {
+        all.contours += more.contours
+        all.damaged += more.damaged
+    }
+}
+
 extension RTStructure {
+    /// From an item of the Structure Set ROI Sequence; nil where it has no number.
+    fileprivate init?(_ item: DataSet, contours: (Int) -> DrawnContours) {
+        guard let number = item.integer(.roiNumber) else { return nil }
+        let drawn = contours(number)
+        self.init(number: number, name: item.string(.roiName) ?? "ROI \(number)", contours: drawn.contours)
+        damagedContours = drawn.damaged
+    }
+
     fileprivate var ownDefect: RTStructureDefect? {
         if contours.isEmpty { return damagedContours > 0 ? .damaged : .noContours }
         if contours.contains(where: \.enclosesSomething) { return nil }

@@ -50,14 +50,36 @@ package struct RTStructureSetWriter: Sendable {
         self.label = String(label.prefix(16))
     }
 
-    /// The data set for structures in the order given; a structure without a voxel is left out.
-    /// - Throws: `StructureError` for names that systems reject, masks on another grid, or when nothing is left.
-    package func dataSet(_ structures: [(description: StructureDescription, mask: SlicedMask)]) throws(StructureError)
-        -> DataSet
-    {
+    /// Writes structures in the order given, contour by contour, so that memory does not grow with their number; a structure
+    /// without a voxel is left out.
+    ///
+    /// - Throws: `StructureError` for names that systems reject, masks on another grid, or when nothing is left; `DicomError`.
+    package func write(_ structures: [(description: StructureDescription, mask: SlicedMask)], to path: String) throws {
         try check(structures)
         let filled = structures.filter { !$0.mask.isEmpty }
-        guard !filled.isEmpty else { throw .nothingToWrite }
+        guard !filled.isEmpty else { throw StructureError.nothingToWrite }
+        try DicomFile(dataSet: frame(filled.map(\.description))).write(
+            to: path,
+            transferSyntax: .implicitVRLittleEndian,
+            from: .roiContourSequence
+        ) { stream throws(DicomError) in
+            try stream.sequence(.roiContourSequence) { stream throws(DicomError) in
+                for (n, structure) in filled.enumerated() {
+                    try stream.item { stream throws(DicomError) in
+                        try write(structure.mask, of: structure.description, number: n + 1, to: &stream)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The same of masks as a whole.
+    package func write(_ structures: [(description: StructureDescription, mask: Mask)], to path: String) throws {
+        try write(structures.map { (description: $0.description, mask: SlicedMask($0.mask)) }, to: path)
+    }
+
+    /// The data set without contours.
+    private func frame(_ structures: [StructureDescription]) -> DataSet {
         var dataSet = product.commonModules(
             sopClassUID: SOPClass.rtStructureSet,
             modality: "RTSTRUCT",
@@ -78,33 +100,10 @@ package struct RTStructureSetWriter: Sendable {
         dataSet.set(.structureSetTime, .TM, product.time)
         dataSet.set(.instanceNumber, .IS, integer: 1)
         dataSet.set(.referencedFrameOfReferenceSequence, sequence: [referencedFrameOfReference])
-        dataSet.set(.structureSetROISequence, sequence: filled.enumerated().map { roi($0 + 1, $1.description) })
-        dataSet.set(
-            .roiContourSequence,
-            sequence: filled.enumerated().map { contours($0 + 1, $1.description, $1.mask) }
-        )
-        dataSet.set(
-            .rtROIObservationsSequence,
-            sequence: filled.enumerated().map { observation($0 + 1, $1.description) }
-        )
+        dataSet.set(.structureSetROISequence, sequence: structures.enumerated().map { roi($0 + 1, $1) })
+        dataSet.set(.rtROIObservationsSequence, sequence: structures.enumerated().map { observation($0 + 1, $1) })
         dataSet.set(.approvalStatus, .CS, "UNAPPROVED")
         return dataSet
-    }
-
-    /// - Throws: `StructureError` or `DicomError`.
-    package func write(_ structures: [(description: StructureDescription, mask: SlicedMask)], to path: String) throws {
-        try DicomFile(dataSet: dataSet(structures)).write(to: path, transferSyntax: .implicitVRLittleEndian)
-    }
-
-    /// The same of masks as a whole.
-    package func dataSet(_ structures: [(description: StructureDescription, mask: Mask)]) throws(StructureError)
-        -> DataSet
-    {
-        try dataSet(structures.map { (description: $0.description, mask: SlicedMask($0.mask)) })
-    }
-
-    package func write(_ structures: [(description: StructureDescription, mask: Mask)], to path: String) throws {
-        try write(structures.map { (description: $0.description, mask: SlicedMask($0.mask)) }, to: path)
     }
 
     private func check(_ structures: [(description: StructureDescription, mask: SlicedMask)]) throws(StructureError) {
@@ -162,18 +161,28 @@ package struct RTStructureSetWriter: Sendable {
         return item
     }
 
-    private func contours(_ number: Int, _ structure: StructureDescription, _ mask: SlicedMask) -> DataSet {
-        var items: [DataSet] = []
-        for k in mask.slices {
-            for polygon in polygons(of: mask, slice: k) {
-                items.append(contour(polygon, slice: k, number: items.count + 1))
+    /// An item of the ROI Contour Sequence.
+    private func write(
+        _ mask: SlicedMask,
+        of structure: StructureDescription,
+        number: Int,
+        to stream: inout DicomFileStream
+    ) throws(DicomError) {
+        var colour = DataSet()
+        colour.set(.roiDisplayColor, .IS, integers: [structure.red, structure.green, structure.blue])
+        try stream.write(colour)
+        try stream.sequence(.contourSequence) { stream throws(DicomError) in
+            var count = 0
+            for k in mask.slices {
+                for polygon in polygons(of: mask, slice: k) {
+                    count += 1
+                    try stream.item(contour(polygon, slice: k, number: count))
+                }
             }
         }
-        var item = DataSet()
-        item.set(.roiDisplayColor, .IS, integers: [structure.red, structure.green, structure.blue])
-        item.set(.contourSequence, sequence: items)
-        item.set(.referencedROINumber, .IS, integer: number)
-        return item
+        var reference = DataSet()
+        reference.set(.referencedROINumber, .IS, integer: number)
+        try stream.write(reference)
     }
 
     private func polygons(of mask: SlicedMask, slice k: Int) -> [PlanarPolygon] {

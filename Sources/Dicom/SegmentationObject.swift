@@ -1,6 +1,7 @@
 import Imaging
 
-/// A DICOM Segmentation as it is read: segments and their frames, tolerantly.
+/// A DICOM Segmentation as it is read: segments and their frames, tolerantly. The pixels stay in the file, which has to stay
+/// as it is.
 package struct SegmentationObject: Sendable {
     package struct Segment: Sendable, Hashable {
         package var number: Int
@@ -15,9 +16,7 @@ package struct SegmentationObject: Sendable {
     private let frames: [Frame]
     private let columns: Int
     private let rows: Int
-    private let pixels: [UInt8]
-    private let bitsAllocated: Int
-    private let threshold: UInt8
+    private let pixels: FramePixelFile
 
     /// More than any CT has.
     private static let maximumSlices = 65_535.0
@@ -29,22 +28,24 @@ package struct SegmentationObject: Sendable {
 
     /// - Throws: `DicomError`, or `StructureError.unreadable` when geometry or pixels cannot be used.
     package init(contentsOf path: String) throws {
-        let dataSet = try DicomFile(contentsOf: path).dataSet
+        let shim = try ShimFile(opening: path)
+        var frames = FrameCollector()
+        let dataSet = try DataSetReader.read(shim, metaInformation: false, until: .pixelData) { path, item in
+            switch path {
+            case [.sharedFunctionalGroupsSequence]: frames.shared = item
+            case [.perFrameFunctionalGroupsSequence]: frames.append(item)
+            default: return false
+            }
+            return true
+        }
         guard dataSet.string(.sopClassUID) == SOPClass.segmentation else {
             throw StructureError.unreadable(reason: "it is no Segmentation")
         }
         columns = dataSet.integer(.columns) ?? 0
         rows = dataSet.integer(.rows) ?? 0
-        bitsAllocated = dataSet.integer(.bitsAllocated) ?? 0
-        guard (1...8192).contains(columns), (1...8192).contains(rows), [1, 8].contains(bitsAllocated) else {
-            throw StructureError.unreadable(reason: "its matrix or its bits are impossible")
+        guard (1...8192).contains(columns), (1...8192).contains(rows) else {
+            throw StructureError.unreadable(reason: "its matrix is impossible")
         }
-        guard let pixels = dataSet.bytes(.pixelData) else {
-            throw StructureError.unreadable(reason: "its pixels are missing or compressed")
-        }
-        self.pixels = pixels
-        let maximum = dataSet.integer(.maximumFractionalValue) ?? 1
-        threshold = UInt8(clamping: max(1, (maximum + 1) / 2))
         sopInstanceUID = dataSet.string(.sopInstanceUID) ?? ""
         patient = PatientDigest(dataSet)
         frameOfReferenceUID = dataSet.string(.frameOfReferenceUID)
@@ -56,20 +57,31 @@ package struct SegmentationObject: Sendable {
                 Segment(number: $0, label: item.string(.segmentLabel) ?? "segment \($0)")
             }
         }
-        frames = try SegmentationObject.frames(of: dataSet, columns: columns, rows: rows)
-        guard frames.count * columns * rows * bitsAllocated <= pixels.count * 8 else {
-            throw StructureError.unreadable(reason: "it has fewer pixels than frames need")
-        }
+        self.frames = try frames.placed(columns: columns, rows: rows)
+        pixels = try FramePixelFile(shim, dataSet, frames: self.frames.count, pixelsPerFrame: columns * rows)
     }
 
-    private static func frames(of dataSet: DataSet, columns: Int, rows: Int) throws(StructureError) -> [Frame] {
-        let shared = dataSet.sequence(.sharedFunctionalGroupsSequence).first ?? DataSet()
-        func value(_ frame: DataSet, _ group: Tag, _ tag: Tag) -> [Double] {
-            let own = frame.sequence(group).first?.doubles(tag) ?? []
-            return own.isEmpty ? shared.sequence(group).first?.doubles(tag) ?? [] : own
+    /// Makes frames of the items of the Per-Frame Functional Groups Sequence.
+    private struct FrameCollector {
+        var shared = DataSet()
+        private var frames: [Frame] = []
+        private var isWithoutPlace = false
+
+        mutating func append(_ item: DataSet) {
+            if let frame = frame(item) { frames.append(frame) } else { isWithoutPlace = true }
         }
-        var result: [Frame] = []
-        for item in dataSet.sequence(.perFrameFunctionalGroupsSequence) {
+
+        func placed(columns: Int, rows: Int) throws(StructureError) -> [Frame] {
+            guard !isWithoutPlace else { throw .unreadable(reason: "a frame has no place in the patient") }
+            return frames.map { frame in
+                var frame = frame
+                frame.geometry.dimensions = Dimensions(i: columns, j: rows, k: 1)
+                return frame
+            }
+        }
+
+        /// With a matrix that is not known yet.
+        private func frame(_ item: DataSet) -> Frame? {
             let position = value(item, .planePositionSequence, .imagePositionPatient)
             let orientation = value(item, .planeOrientationSequence, .imageOrientationPatient)
             let spacing = value(item, .pixelMeasuresSequence, .pixelSpacing)
@@ -81,71 +93,82 @@ package struct SegmentationObject: Sendable {
                 let number, let i = normalized(Vector3(orientation[0], orientation[1], orientation[2])),
                 let j = normalized(Vector3(orientation[3], orientation[4], orientation[5])),
                 let k = normalized(cross(i, j))
-            else { throw .unreadable(reason: "a frame has no place in the patient") }
-            result.append(
-                Frame(
-                    segment: number,
-                    geometry: VolumeGeometry(
-                        dimensions: Dimensions(i: columns, j: rows, k: 1),
-                        origin: PatientPoint(x: position[0], y: position[1], z: position[2]),
-                        spacing: Vector3(spacing[1], spacing[0], 1),
-                        directionI: i,
-                        directionJ: j,
-                        directionK: k,
-                        frameOfReferenceUID: ""
-                    )
+            else { return nil }
+            return Frame(
+                segment: number,
+                geometry: VolumeGeometry(
+                    dimensions: Dimensions(i: 0, j: 0, k: 1),
+                    origin: PatientPoint(x: position[0], y: position[1], z: position[2]),
+                    spacing: Vector3(spacing[1], spacing[0], 1),
+                    directionI: i,
+                    directionJ: j,
+                    directionK: k,
+                    frameOfReferenceUID: ""
                 )
             )
         }
-        return result
+
+        private func value(_ frame: DataSet, _ group: Tag, _ tag: Tag) -> [Double] {
+            let own = frame.sequence(group).first?.doubles(tag) ?? []
+            return own.isEmpty ? shared.sequence(group).first?.doubles(tag) ?? [] : own
+        }
     }
 
     /// The mask of a segment on a grid. Frames are matched to slices by position; a grid that differs in plane is
     /// sampled by nearest neighbour.
     ///
     /// - Returns: the mask and how many frames with a voxel lay on no slice of the grid.
-    package func mask(ofSegment number: Int, on geometry: VolumeGeometry) -> (mask: Mask, framesOutside: Int) {
+    /// - Throws: `DicomError` when the file cannot be read any more.
+    package func mask(
+        ofSegment number: Int,
+        on geometry: VolumeGeometry
+    ) throws(DicomError) -> (mask: Mask, framesOutside: Int) {
         var mask = Mask(geometry: geometry, repeating: 0)
         var outside = 0
         let plane = geometry.dimensions.i * geometry.dimensions.j
         for (position, frame) in frames.enumerated() where frame.segment == number {
+            let pixels = try pixels.frame(position)
             guard let (k, _) = place(of: frame, on: geometry) else {
-                if (0..<rows * columns).contains(where: { isSet(frame: position, $0) }) { outside += 1 }
+                if (0..<rows * columns).contains(where: pixels.isSet) { outside += 1 }
                 continue
             }
             let target = slice(of: geometry, k)
             mask.voxels.withUnsafeMutableBufferPointer { voxels in
-                copy(
-                    frame: position,
-                    to: UnsafeMutableBufferPointer(rebasing: voxels[k * plane..<(k + 1) * plane]),
-                    target
-                )
+                let slice = UnsafeMutableBufferPointer(rebasing: voxels[k * plane..<(k + 1) * plane])
+                copy(pixels, of: frame.geometry, to: slice, target)
             }
         }
         return (mask, outside)
     }
 
     /// Calls `body` with each slice of a grid that frames of a segment lie on: 1 inside, i fastest.
+    ///
+    /// - Throws: `DicomError` when the file cannot be read any more.
     package func forEachSlice(
         ofSegment number: Int,
         on geometry: VolumeGeometry,
         _ body: (Int, UnsafeBufferPointer<UInt8>) -> Void
-    ) {
+    ) throws(DicomError) {
         let own = frames.indices.filter { frames[$0].segment == number }
         let placed = own.compactMap { position in place(of: frames[position], on: geometry).map { ($0.0, position) } }
-        for (k, positions) in Dictionary(grouping: placed, by: \.0) {
+        for (k, positions) in Dictionary(grouping: placed, by: \.0).sorted(by: { $0.key < $1.key }) {
             var voxels = [UInt8](repeating: 0, count: geometry.dimensions.i * geometry.dimensions.j)
             let target = slice(of: geometry, k)
-            voxels.withUnsafeMutableBufferPointer { voxels in
-                for (_, position) in positions { copy(frame: position, to: voxels, target) }
-                body(k, UnsafeBufferPointer(voxels))
+            for (_, position) in positions {
+                let pixels = try pixels.frame(position)
+                voxels.withUnsafeMutableBufferPointer { copy(pixels, of: frames[position].geometry, to: $0, target) }
             }
+            voxels.withUnsafeBufferPointer { body(k, $0) }
         }
     }
 
     /// Sets the voxels of a slice that a frame covers.
-    private func copy(frame position: Int, to voxels: UnsafeMutableBufferPointer<UInt8>, _ slice: VolumeGeometry) {
-        let frame = frames[position].geometry
+    private func copy(
+        _ pixels: FramePixels,
+        of frame: VolumeGeometry,
+        to voxels: UnsafeMutableBufferPointer<UInt8>,
+        _ slice: VolumeGeometry
+    ) {
         let map = GridMap(from: slice, to: frame)
         let (columnRange, rowRange) = covered(by: frame, on: slice)
         func index(_ place: Double, _ count: Int) -> Int? {
@@ -157,7 +180,7 @@ package struct SegmentationObject: Sendable {
             let x = columnRange.map { index(map.start.x + map.stepI.x * Double($0), columns) ?? -1 }
             for j in rowRange {
                 guard let y = index(map.start.y + map.stepJ.y * Double(j), rows) else { continue }
-                for (i, x) in zip(columnRange, x) where x >= 0 && isSet(frame: position, y * columns + x) {
+                for (i, x) in zip(columnRange, x) where x >= 0 && pixels.isSet(y * columns + x) {
                     voxels[j * slice.dimensions.i + i] = 1
                 }
             }
@@ -167,7 +190,7 @@ package struct SegmentationObject: Sendable {
             for i in columnRange {
                 let at = map.source(i: i, j: j, k: 0)
                 guard let x = index(at.x, columns), let y = index(at.y, rows) else { continue }
-                if isSet(frame: position, y * columns + x) { voxels[j * slice.dimensions.i + i] = 1 }
+                if pixels.isSet(y * columns + x) { voxels[j * slice.dimensions.i + i] = 1 }
             }
         }
     }
@@ -183,22 +206,27 @@ package struct SegmentationObject: Sendable {
     }
 
     /// Frames of a segment on a slice of the grid that have voxels beside its picture.
-    package func framesBeside(ofSegment number: Int, on geometry: VolumeGeometry) -> Int {
+    ///
+    /// - Throws: `DicomError` when the file cannot be read any more.
+    package func framesBeside(ofSegment number: Int, on geometry: VolumeGeometry) throws(DicomError) -> Int {
         let (right, lower) = (Double(geometry.dimensions.i) - 0.49, Double(geometry.dimensions.j) - 0.49)
         func isBeside(_ frame: VolumeGeometry, _ column: Int, _ row: Int) -> Bool {
             let at = geometry.continuousIndex(of: frame.patientPoint(i: Double(column), j: Double(row), k: 0))
             return !(at.x >= -0.51 && at.x <= right && at.y >= -0.51 && at.y <= lower)
         }
         let corners = [(0, 0), (columns - 1, 0), (0, rows - 1), (columns - 1, rows - 1)]
-        return frames.indices.count { position in
-            let frame = frames[position]
-            guard frame.segment == number, place(of: frame, on: geometry) != nil,
-                corners.contains(where: { isBeside(frame.geometry, $0, $1) })
-            else { return false }
-            return (0..<rows * columns).contains { pixel in
-                isSet(frame: position, pixel) && isBeside(frame.geometry, pixel % columns, pixel / columns)
+        var count = 0
+        for (position, frame) in frames.enumerated()
+        where frame.segment == number && place(of: frame, on: geometry) != nil
+            && corners.contains(where: { isBeside(frame.geometry, $0, $1) })
+        {
+            let pixels = try pixels.frame(position)
+            let hasVoxelsBeside = (0..<rows * columns).contains { pixel in
+                pixels.isSet(pixel) && isBeside(frame.geometry, pixel % columns, pixel / columns)
             }
+            if hasVoxelsBeside { count += 1 }
         }
+        return count
     }
 
     /// The lowest and the highest slice index of its frames on a grid; nil where none is parallel to its slices.
@@ -263,11 +291,6 @@ package struct SegmentationObject: Sendable {
         slice.dimensions.k = 1
         slice.origin = geometry.patientPoint(i: 0, j: 0, k: Double(k))
         return slice
-    }
-
-    private func isSet(frame: Int, _ pixel: Int) -> Bool {
-        let n = frame * columns * rows + pixel
-        return bitsAllocated == 1 ? pixels[n >> 3] >> UInt8(n & 7) & 1 == 1 : pixels[n] >= threshold
     }
 }
 

@@ -20,47 +20,51 @@ package struct SegmentationWriter: Sendable {
         var k: Int
     }
 
-    /// - Throws: `nothingToWrite` when no mask has a voxel: an all-empty Segmentation breaks viewers.
-    package func dataSet(_ structures: [(description: StructureDescription, mask: SlicedMask)]) throws(StructureError)
-        -> DataSet
-    {
+    /// Writes masks frame by frame, so that memory does not grow with their number.
+    ///
+    /// - Throws: `StructureError`, `nothingToWrite` when no mask has a voxel: an all-empty Segmentation breaks viewers;
+    ///   `DicomError`.
+    package func write(_ structures: [(description: StructureDescription, mask: SlicedMask)], to path: String) throws {
         for (description, mask) in structures {
             guard mask.geometry.dimensions == geometry.dimensions, product.slices.count == geometry.dimensions.k else {
-                throw .otherGrid(name: description.name)
+                throw StructureError.otherGrid(name: description.name)
             }
         }
         let filled = structures.filter { !$0.mask.isEmpty }
-        guard !filled.isEmpty else { throw .nothingToWrite }
+        guard !filled.isEmpty else { throw StructureError.nothingToWrite }
         let frames = frames(of: filled.map(\.mask))
+        try DicomFile(dataSet: head(filled.map(\.description), frameCount: frames.count)).write(
+            to: path,
+            transferSyntax: .explicitVRLittleEndian,
+            from: .perFrameFunctionalGroupsSequence
+        ) { stream throws(DicomError) in
+            try stream.sequence(.perFrameFunctionalGroupsSequence) { stream throws(DicomError) in
+                for frame in frames { try stream.item(frameGroups(frame)) }
+            }
+            try stream.bytes(.pixelData) { stream throws(DicomError) in
+                try write(frames, of: filled.map(\.mask), to: &stream)
+            }
+        }
+    }
+
+    /// The same of masks as a whole.
+    package func write(_ structures: [(description: StructureDescription, mask: Mask)], to path: String) throws {
+        try write(structures.map { (description: $0.description, mask: SlicedMask($0.mask)) }, to: path)
+    }
+
+    /// The data set without frames.
+    private func head(_ structures: [StructureDescription], frameCount: Int) -> DataSet {
         var dataSet = product.commonModules(
             sopClassUID: SOPClass.segmentation,
             modality: "SEG",
             seriesDescription: product.revised("contourd: automatic segmentation, NOT REVIEWED")
         )
-        putImage(frames.count, into: &dataSet)
-        dataSet.set(.segmentSequence, sequence: filled.enumerated().map { segment($0 + 1, $1.description) })
+        putImage(frameCount, into: &dataSet)
+        dataSet.set(.segmentSequence, sequence: structures.enumerated().map { segment($0 + 1, $1) })
         putReferences(into: &dataSet)
         putDimensions(into: &dataSet)
         dataSet.set(.sharedFunctionalGroupsSequence, sequence: [sharedGroups])
-        dataSet.set(.perFrameFunctionalGroupsSequence, sequence: frames.map(frameGroups))
-        dataSet.set(.pixelData, .OB, bytes: pixels(frames, filled.map(\.mask)))
         return dataSet
-    }
-
-    /// - Throws: `StructureError` or `DicomError`.
-    package func write(_ structures: [(description: StructureDescription, mask: SlicedMask)], to path: String) throws {
-        try DicomFile(dataSet: dataSet(structures)).write(to: path, transferSyntax: .explicitVRLittleEndian)
-    }
-
-    /// The same of masks as a whole.
-    package func dataSet(_ structures: [(description: StructureDescription, mask: Mask)]) throws(StructureError)
-        -> DataSet
-    {
-        try dataSet(structures.map { (description: $0.description, mask: SlicedMask($0.mask)) })
-    }
-
-    package func write(_ structures: [(description: StructureDescription, mask: Mask)], to path: String) throws {
-        try write(structures.map { (description: $0.description, mask: SlicedMask($0.mask)) }, to: path)
     }
 
     private func frames(of masks: [SlicedMask]) -> [Frame] {
@@ -208,18 +212,31 @@ package struct SegmentationWriter: Sendable {
     }
 
     /// One bit a pixel, frames one after the other without gaps, least significant bit first (PS3.5 8.1.1).
-    private func pixels(_ frames: [Frame], _ masks: [SlicedMask]) -> [UInt8] {
+    private func write(
+        _ frames: [Frame],
+        of masks: [SlicedMask],
+        to stream: inout DicomFileStream
+    ) throws(DicomError) {
         let plane = geometry.dimensions.i * geometry.dimensions.j
-        var bytes = [UInt8](repeating: 0, count: (frames.count * plane + 15) / 16 * 2)
-        for (position, frame) in frames.enumerated() {
+        // The first bits of a frame may share a byte with the last ones of that before.
+        var (bytes, shift) = ([UInt8](repeating: 0, count: plane / 8 + 2), 0)
+        for frame in frames {
             masks[frame.segment - 1].withSlice(frame.k) { slice in
                 for n in 0..<plane where slice[n] != 0 {
-                    let bit = position * plane + n
+                    let bit = shift + n
                     bytes[bit >> 3] |= 1 << UInt8(bit & 7)
                 }
             }
+            let whole = (shift + plane) / 8
+            try stream.write(bytes[..<whole])
+            shift = (shift + plane) % 8
+            let last = bytes[whole]
+            bytes.withUnsafeMutableBufferPointer { $0.update(repeating: 0) }
+            bytes[0] = last
         }
-        return bytes
+        let all = frames.count * plane
+        let rest = (all + 15) / 16 * 2 - all / 8
+        try stream.write(bytes[..<rest])
     }
 }
 

@@ -59,6 +59,22 @@ package struct FileDescriptor: ~Copyable, Sendable {
         }
     }
 
+    /// Writes all of `bytes` from a place of the file on.
+    package func write(_ bytes: UnsafeRawBufferPointer, at place: Int, path: String) throws(SystemError) {
+        var done = 0
+        while done < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+            done += try syscall("pwrite", path: path) { pwrite(raw, rest.baseAddress, rest.count, off_t(place + done)) }
+        }
+    }
+
+    /// Bytes of the file.
+    package func size(path: String) throws(SystemError) -> Int {
+        var status = stat()
+        try syscall("fstat", path: path) { fstat(raw, &status) }
+        return Int(status.st_size)
+    }
+
     /// Reads up to `buffer.count` bytes; 0 at the end.
     package func read(into buffer: UnsafeMutableRawBufferPointer, path: String) throws(SystemError) -> Int {
         try syscall("read", path: path) { Glibc.read(raw, buffer.baseAddress, buffer.count) }

@@ -18,6 +18,11 @@ struct ContourBench: ParsableCommand {
 
             Each is run once to warm up and then several times; the median is what to quote. `others` is the part of the \
             machine that other processes used meanwhile: above a few percent the figures are not to be trusted.
+
+            Then, untimed, the result is compared with a reference that is computed in the plainest way, in double precision \
+            where numbers are not whole; a wrong one makes the exit status 1. And this machine's limits are measured on as \
+            many threads: multiply-adds of AVX2 on registers (arithmetic), copying memory (memory). Convolutions count as \
+            done directly, and Winograd's need fewer operations, so that a row can pass 100 %.
             """,
         version: ContourdVersion.banner
     )
@@ -36,6 +41,9 @@ struct ContourBench: ParsableCommand {
 
     @Flag(help: "Print one JSON object a line.")
     var json = false
+
+    @Flag(help: "Measure times alone: neither results are compared nor the limits of the machine measured.")
+    var timesOnly = false
 
     @Flag(help: "Print the names of all and measure nothing.")
     var list = false
@@ -58,11 +66,23 @@ struct ContourBench: ParsableCommand {
         let named =
             (names.contains("layers") ? Benchmark.layers : [])
             + (names.contains(Benchmark.publishedTraining.name) ? [Benchmark.publishedTraining] : [])
+        var limits: MachineLimits?
+        var wrong: [String] = []
         for benchmark in chosen + named {
             let workload = try benchmark.prepare(settings)
             let measurement = try Measurement(of: workload, repetitions: repetitions)
-            let row = BenchmarkRow(benchmark, workload, measurement, threads: threads)
+            var row = BenchmarkRow(benchmark, workload, measurement, threads: threads)
+            if !timesOnly {
+                if let bound = workload.bound {
+                    let known = limits ?? MachineLimits(threads: threads)
+                    limits = known
+                    row.add(known, bound)
+                }
+                if let check = try workload.check?() { row.add(check) }
+                if row.is_right == false { wrong.append(row.name) }
+            }
             print(json ? try row.json() : row.text)
         }
+        if !wrong.isEmpty { throw WrongResult(names: wrong) }
     }
 }

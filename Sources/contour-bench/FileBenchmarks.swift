@@ -1,6 +1,7 @@
 import Dicom
 import Foundation
 import Imaging
+import Phantom
 import Pipeline
 import Platform
 import Segmentation
@@ -9,9 +10,22 @@ extension Benchmark {
     static let files = [
         Benchmark(name: "dicom-read", work: "a series of 300 slices of 512 x 512, to HU") { settings in
             let series = try PhantomFiles()
-            return Workload(bytes: Double(series.files.count * 512 * 512 * 2), items: Double(series.files.count)) {
-                _ = try loadCTSeries(files: series.files, threads: settings.threads)
-            }
+            func run() throws -> CTSeries { try loadCTSeries(files: series.files, threads: settings.threads) }
+            return Workload(
+                bytes: Double(series.files.count * 512 * 512 * 2),
+                items: Double(series.files.count),
+                run: { _ = try run() },
+                check: {
+                    let (read, written) = (try run().volume, series.phantom(threads: settings.threads).ct)
+                    return ResultCheck(
+                        reference: "HU, the values that were written",
+                        error: read.voxels.count == written.voxels.count
+                            ? zip(read.voxels, written.voxels).reduce(0) { max($0, abs(Double($1.0) - Double($1.1))) }
+                            : .infinity,
+                        allowed: 0
+                    )
+                }
+            )
         },
         Benchmark(name: "rtstruct-write", work: "both lungs of 300 slices as an RT Structure Set, to file") { _ in
             let series = try PhantomFiles()
@@ -33,10 +47,29 @@ extension Benchmark {
                 date: "20240101",
                 time: "120000"
             )
-            return Workload {
-                try RTStructureSetWriter(product: product, geometry: geometry)
-                    .write(structures, to: series.folder.path + "/rtstruct.dcm")
+            /// - Returns: the file, in the folder that is there as long as `series` is.
+            func run() throws -> String {
+                let path = series.folder.path + "/rtstruct.dcm"
+                try RTStructureSetWriter(product: product, geometry: geometry).write(structures, to: path)
+                return path
             }
+            let size = try FileManager.default.attributesOfItem(atPath: try run())[.size] as? Int ?? 0
+            return Workload(
+                bytes: Double(2 * geometry.dimensions.voxelCount + size),
+                run: { _ = try run() },
+                check: {
+                    let read = try RTStructureSet(contentsOf: try run()).structures
+                    let errors = zip([masks.left, masks.right], read).reduce(0) { errors, pair in
+                        let found = pair.1.mask(on: geometry).mask
+                        return errors + zip(pair.0.voxels, found.voxels).count { ($0.0 != 0) != ($0.1 != 0) }
+                    }
+                    return ResultCheck(
+                        reference: "voxels that differ when the file is read and its contours are filled",
+                        error: read.count == 2 ? Double(errors) : .infinity,
+                        allowed: 0
+                    )
+                }
+            )
         },
         Benchmark(name: "whole-job", work: "a 512 x 512 x 300 CT from folder to outbox, with the shipped model") {
             settings in
@@ -52,16 +85,46 @@ extension Benchmark {
                 output: output,
                 threads: settings.threads
             )
-            return Workload(items: Double(series.files.count)) {
+            /// - Returns: the folder of the result.
+            func run() throws -> String {
                 let scan = try SeriesScan(paths: [series.ctFolder], limits: AdmissionLimits())
-                for stack in scan.stacks {
-                    let outcome = work(stack, references: [], progress: { _, _ in })
-                    if let fault = outcome.fault { throw fault }
-                    if let folder = outcome.output { try Directory.remove(folder) }
-                }
+                guard let stack = scan.stacks.first else { throw CocoaError(.fileReadNoSuchFile) }
+                let outcome = work(stack, references: [], progress: { _, _ in })
+                if let fault = outcome.fault { throw fault }
+                return outcome.output ?? ""
             }
+            return Workload(
+                bytes: Double(series.files.count * 512 * 512 * 2),
+                items: Double(series.files.count),
+                run: { try Directory.remove(try run()) },
+                check: {
+                    let folder = try run()
+                    defer { try? Directory.remove(folder) }  // goes with the folder around it
+                    let found = try RTStructureSet(contentsOf: folder + "/rtstruct.dcm").structures
+                    let truth = series.phantom(threads: settings.threads)
+                    return ResultCheck(
+                        reference: "1 - Dice with the lungs of the phantom, the worse one",
+                        error: ["Lung_L", "Lung_R"].map { name in
+                            let own = found.first { $0.name == name }?.mask(on: truth.ct.geometry).mask
+                            return 1 - dice(own, truth.mask(of: name))
+                        }.reduce(0, worst),
+                        allowed: 0.05
+                    )
+                }
+            )
         },
     ]
+
+    /// No number where one of the two is missing.
+    private static func dice(_ a: Mask?, _ b: Mask?) -> Double {
+        guard let a, let b, a.voxels.count == b.voxels.count else { return .nan }
+        var (common, all) = (0, 0)
+        for (x, y) in zip(a.voxels, b.voxels) {
+            all += (x != 0 ? 1 : 0) + (y != 0 ? 1 : 0)
+            if x != 0, y != 0 { common += 1 }
+        }
+        return 2 * Double(common) / Double(all)
+    }
 
     private static func lung(_ name: String) -> StructureDescription {
         StructureDescription(
@@ -82,17 +145,25 @@ private final class PhantomFiles {
     let files: [String]
     var ctFolder: String { folder.path + "/ct" }
 
+    private let request = PhantomRequest(
+        seed: 1,
+        columns: 512,
+        rows: 512,
+        slices: 300,
+        spacing: Vector3(0.8, 0.8, 1),
+        signs: .supineHeadFirst,
+        noiseHU: 14,
+        withTruth: false
+    )
+
+    /// What was written, made once more.
+    func phantom(threads: Int) -> PhantomCase {
+        var scan = PhantomScan(geometry: phantomGeometry(request), noiseHU: request.noiseHU)
+        scan.apply(request.kind)
+        return generatePhantom(seed: request.seed, scan: scan, threads: threads)
+    }
+
     init() throws {
-        let request = PhantomRequest(
-            seed: 1,
-            columns: 512,
-            rows: 512,
-            slices: 300,
-            spacing: Vector3(0.8, 0.8, 1),
-            signs: .supineHeadFirst,
-            noiseHU: 14,
-            withTruth: false
-        )
         let path = folder.path
         _ = try writePhantom(request, to: path, threads: ProcessorCount.available)
         files = try Directory.list(path + "/ct").map { "\(path)/ct/\($0.name)" }

@@ -46,8 +46,9 @@ extension Benchmark {
     private static func inference(_ name: String, _ work: String, filters: Int, side: Int, slices: Int) -> Benchmark {
         Benchmark(name: name, work: work) { settings in
             let graph = graph(filters: filters, side: side)
+            let network = try Network(graph: graph, seed: 1)
             let session = try InferenceSession(
-                network: Network(graph: graph, seed: 1),
+                network: network,
                 batch: 1,
                 height: side,
                 width: side,
@@ -56,9 +57,12 @@ extension Benchmark {
             let input = randomTensor([1, 1, side, side])
             let extent = Axes(height: side, width: side)
             let operations = try graph.convolutionOperations(extent) * Double(slices)
-            return Workload(operations: operations, items: slices > 1 ? Double(slices) : nil) {
-                for _ in 0..<slices { _ = session.run(input) }
-            }
+            return Workload(
+                operations: operations,
+                items: slices > 1 ? Double(slices) : nil,
+                run: { for _ in 0..<slices { _ = session.run(input) } },
+                check: { try check(session, network, input, threads: settings.threads) }
+            )
         }
     }
 
@@ -74,32 +78,69 @@ extension Benchmark {
                     extent: .cube(side)
                 )
             )
+            let network = try Network(graph: graph, seed: 1)
             let session = try InferenceSession(
-                network: Network(graph: graph, seed: 1),
+                network: network,
                 batch: 1,
                 extent: .cube(side),
                 threads: settings.threads
             )
             let input = randomTensor([1, 1, side, side, side])
-            return Workload(operations: try graph.convolutionOperations(.cube(side))) { _ = session.run(input) }
+            return Workload(
+                operations: try graph.convolutionOperations(.cube(side)),
+                run: { _ = session.run(input) },
+                check: { try check(session, network, input, threads: settings.threads) }
+            )
         }
+    }
+
+    private static func check(
+        _ session: InferenceSession,
+        _ network: Network,
+        _ input: Tensor,
+        threads: Int
+    ) throws -> ResultCheck {
+        let reference = try ReferenceNetwork(network, threads: threads).result(of: input)
+        return ResultCheck(
+            reference: "plain loops in double precision, largest difference as part of the largest value",
+            error: relativeError(session.run(input).values, reference),
+            allowed: 1e-4
+        )
     }
 
     private static func training(_ name: String, _ work: String, filters: Int, side: Int, batch: Int) -> Benchmark {
         Benchmark(name: name, work: work) { settings in
             let graph = graph(filters: filters, side: side)
-            let session = try TrainingSession(
-                network: Network(graph: graph, seed: 1),
-                batch: batch,
-                extent: Axes(height: side, width: side),
-                loss: .dice(smooth: 1, reduction: .perBatch),
-                optimizer: .adam(Adam()),
-                seed: 1,
-                threads: settings.threads
-            )
+            let network = try Network(graph: graph, seed: 1)
+            func session(_ optimizer: Optimizer) throws -> TrainingSession {
+                try TrainingSession(
+                    network: network,
+                    batch: batch,
+                    extent: Axes(height: side, width: side),
+                    loss: .dice(smooth: 1, reduction: .perBatch),
+                    optimizer: optimizer,
+                    seed: 1,
+                    threads: settings.threads
+                )
+            }
+            let training = try session(.adam(Adam()))
             let input = randomTensor([batch, 1, side, side])
             let target = Tensor(shape: input.shape, values: input.values.map { $0 > 0.5 ? 1 : 0 })
-            return Workload(items: Double(batch)) { _ = try session.step(input: input, target: target) }
+            // Forwards, the gradient of the input and that of the weights: three times the same products.
+            let operations = try 3 * Double(batch) * graph.convolutionOperations(Axes(height: side, width: side))
+            return Workload(
+                operations: operations,
+                items: Double(batch),
+                run: { _ = try training.step(input: input, target: target) },
+                check: {
+                    // So long a step that the rounding of weights is nothing beside it; a power of two.
+                    let rate: Float = 1024
+                    let plain = try session(.sgd(SGD(learningRate: rate, momentum: 0, isNesterov: false)))
+                    let loss = try plain.step(input: input, target: target)
+                    return try ReferenceTraining(network, input: input, target: target, threads: settings.threads)
+                        .check(loss: loss, after: plain.network, rate: rate)
+                }
+            )
         }
     }
 

@@ -8,46 +8,105 @@ extension Benchmark {
         Benchmark(name: "resample-linear", work: "512 x 512 x 300 CT to 1.5 mm") { settings in
             let ct = LungShapes.ct()
             let target = ct.geometry.resampled(spacing: Vector3(repeating: 1.5))
-            return Workload(bytes: Double(ct.voxels.count * 2 + target.dimensions.voxelCount * 4)) {
-                _ = ct.resampledLinear(to: target, outside: -1000, threads: settings.threads)
-            }
+            func run() -> Volume<Float> { ct.resampledLinear(to: target, outside: -1000, threads: settings.threads) }
+            return Workload(
+                bytes: Double(ct.voxels.count * 2 + target.dimensions.voxelCount * 4),
+                run: { _ = run() },
+                check: {
+                    ResultCheck(
+                        reference: "HU, trilinear interpolation voxel by voxel in double precision",
+                        error: NaiveVolumes.linearError(run(), of: ct, outside: -1000, threads: settings.threads),
+                        allowed: 1e-2
+                    )
+                }
+            )
         },
         Benchmark(name: "resample-nearest", work: "labels of the same size") { settings in
             let labels = LungShapes.both()
             let target = labels.geometry.resampled(spacing: Vector3(repeating: 1.5))
-            return Workload(bytes: Double(labels.voxels.count + target.dimensions.voxelCount)) {
-                _ = labels.resampledNearest(to: target, outside: 0, threads: settings.threads)
-            }
+            func run() -> Mask { labels.resampledNearest(to: target, outside: 0, threads: settings.threads) }
+            return Workload(
+                bytes: Double(labels.voxels.count + target.dimensions.voxelCount),
+                run: { _ = run() },
+                check: {
+                    ResultCheck(
+                        reference: "voxels that are not the nearest one, looked up one by one",
+                        error: NaiveVolumes.nearestErrors(run(), of: labels, threads: settings.threads),
+                        allowed: 0
+                    )
+                }
+            )
         },
         Benchmark(name: "surface-dice", work: "surface Dice at 2 mm and HD95 of both lungs, 512 x 512 x 300") {
             settings in
             let reference = LungShapes.both()
             let prediction = LungShapes.both(shift: 1.5, wobble: 0.4)
-            return Workload {
+            func run() -> (Double?, Double?) {
                 let distances = SurfaceDistances(
                     reference: reference,
                     prediction: prediction,
                     threads: settings.threads
                 )
-                _ = (distances.surfaceDice(toleranceMM: 2), distances.hausdorff(percentile: 95))
+                return (distances.surfaceDice(toleranceMM: 2), distances.hausdorff(percentile: 95))
             }
+            return Workload(
+                bytes: Double(reference.voxels.count + prediction.voxels.count),
+                run: { _ = run() },
+                check: {
+                    let naive = NaiveSurfaces(reference.geometry, reachMM: 8)
+                        .scores(reference, prediction, toleranceMM: 2, threads: settings.threads)
+                    let (dice, hausdorff) = run()
+                    return ResultCheck(
+                        reference: "surface Dice and mm of HD95, the nearest corner looked for around each",
+                        error: worst(
+                            abs((dice ?? .nan) - naive.surfaceDice),
+                            abs((hausdorff ?? .nan) - naive.hausdorff95)
+                        ),
+                        allowed: 1e-9
+                    )
+                }
+            )
         },
         Benchmark(name: "edt", work: "Euclidean distance transform of both lungs, in the box around them") { settings in
             let lungs = LungShapes.both()
             let (dimensions, voxels) = LungShapes.cropped(lungs)
             let outside = voxels.map { UInt8($0 == 0 ? 1 : 0) }
-            return Workload {
-                _ = euclideanDistance(
-                    to: outside,
-                    dimensions: dimensions,
-                    spacing: lungs.geometry.spacing,
-                    threads: settings.threads
-                )
+            let spacing = lungs.geometry.spacing
+            func run() -> [Double] {
+                euclideanDistance(to: outside, dimensions: dimensions, spacing: spacing, threads: settings.threads)
             }
+            return Workload(
+                bytes: Double(outside.count * 9),
+                run: { _ = run() },
+                check: {
+                    ResultCheck(
+                        reference: "mm, all distances of 64 voxels",
+                        error: NaiveVolumes.distanceError(
+                            run(),
+                            to: outside,
+                            dimensions,
+                            spacing,
+                            places: 64,
+                            threads: settings.threads
+                        ),
+                        allowed: 1e-9
+                    )
+                }
+            )
         },
         Benchmark(name: "components", work: "two largest components of lungs and specks, 512 x 512 x 300") { _ in
             let lungs = LungShapes.withSpecks()
-            return Workload { _ = lungs.keepingLargestComponents(2) }
+            return Workload(
+                bytes: Double(2 * lungs.voxels.count),
+                run: { _ = lungs.keepingLargestComponents(2) },
+                check: {
+                    ResultCheck(
+                        reference: "voxels that differ from those of a flood fill",
+                        error: NaiveVolumes.componentErrors(lungs.keepingLargestComponents(2), of: lungs, largest: 2),
+                        allowed: 0
+                    )
+                }
+            )
         },
     ]
 }

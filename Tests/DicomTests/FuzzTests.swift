@@ -28,7 +28,7 @@ struct FuzzTests {
         do {
             let object = try SegmentationObject(contentsOf: path)
             _ = object.grid
-            for segment in object.segments { _ = object.mask(ofSegment: segment.number, on: grid) }
+            for segment in object.segments { _ = try object.mask(ofSegment: segment.number, on: grid) }
         } catch is DicomError {} catch is StructureError {}
     }
 

@@ -87,18 +87,22 @@ struct StructureTests {
         let geometry = Self.geometries[0]
         var product = Self.product(geometry)
         let structures = [(Self.description("Lung_L"), Self.speckle(geometry, seed: 1))]
-        var file = try SegmentationWriter(product: product, geometry: geometry).dataSet(structures)
+        let folder = try TemporaryFolder()
+        let path = folder.file("written.dcm")
+        try SegmentationWriter(product: product, geometry: geometry).write(structures, to: path)
+        var file = try DicomFile(contentsOf: path).dataSet
         #expect(file.string(.lossyImageCompression) == "00" && file[.lossyImageCompressionRatio] == nil)
         product.reference.dataSet.set(.lossyImageCompression, .CS, "01")
         product.reference.dataSet.set(.lossyImageCompressionRatio, .DS, double: 8)
         product.reference.dataSet.set(.lossyImageCompressionMethod, .CS, "ISO_14495_1")
         product.revision = 2
-        file = try SegmentationWriter(product: product, geometry: geometry).dataSet(structures)
+        try SegmentationWriter(product: product, geometry: geometry).write(structures, to: path)
+        file = try DicomFile(contentsOf: path).dataSet
         #expect(file.string(.lossyImageCompression) == "01")
         #expect(file.string(.lossyImageCompressionMethod) == "ISO_14495_1")
         #expect(file.string(.seriesDescription) == "contourd: automatic segmentation, NOT REVIEWED, revision 2")
-        let writer = RTStructureSetWriter(product: product, geometry: geometry, label: "contourd r2")
-        let set = try writer.dataSet(structures)
+        try RTStructureSetWriter(product: product, geometry: geometry, label: "contourd r2").write(structures, to: path)
+        let set = try DicomFile(contentsOf: path).dataSet
         #expect(set[.lossyImageCompression] == nil)
         #expect(set.string(.structureSetLabel) == "contourd r2")
         #expect(set.string(.structureSetDescription)?.contains("takes the place of the former ones") == true)
@@ -143,7 +147,7 @@ struct StructureTests {
             let object = try SegmentationObject(contentsOf: folder.file("seg.dcm"))
             #expect(object.segments.map(\.label) == ["One", "Two"])
             for (segment, (name, mask)) in zip(object.segments, masks) {
-                let (found, outside) = object.mask(ofSegment: segment.number, on: geometry)
+                let (found, outside) = try object.mask(ofSegment: segment.number, on: geometry)
                 #expect(found.voxels == mask.voxels && outside == 0, "geometry \(n), \(name)")
             }
         }
@@ -175,17 +179,19 @@ struct StructureTests {
         let writer = RTStructureSetWriter(product: Self.product(geometry), geometry: geometry)
         let mask = Self.speckle(geometry, seed: 1)
         let empty = Mask(geometry: geometry, repeating: 0)
-        #expect(throws: StructureError.nothingToWrite) { try writer.dataSet([(Self.description("A"), empty)]) }
-        #expect(throws: StructureError.nameTooLong("SeventeenLetters1")) {
-            try writer.dataSet([(Self.description("SeventeenLetters1"), mask)])
+        let folder = try TemporaryFolder()
+        func write(_ structures: [(String, Mask)]) throws {
+            try writer.write(structures.map { (Self.description($0), $1) }, to: folder.file("rs.dcm"))
         }
-        #expect(throws: StructureError.nameNotUnique("A")) {
-            try writer.dataSet([(Self.description("A"), mask), (Self.description("A"), mask)])
-        }
+        #expect(throws: StructureError.nothingToWrite) { try write([("A", empty)]) }
+        #expect(throws: StructureError.nameTooLong("SeventeenLetters1")) { try write([("SeventeenLetters1", mask)]) }
+        #expect(throws: StructureError.nameNotUnique("A")) { try write([("A", mask), ("A", mask)]) }
         let other = Mask(geometry: SmallCT.geometry(columns: 12, rows: 11, slices: 4), repeating: 1)
-        #expect(throws: StructureError.otherGrid(name: "A")) { try writer.dataSet([(Self.description("A"), other)]) }
+        #expect(throws: StructureError.otherGrid(name: "A")) { try write([("A", other)]) }
+        #expect(!FileManager.default.fileExists(atPath: folder.file("rs.dcm")))
         // A structure without a voxel is left out, the others stay.
-        let set = RTStructureSet(try writer.dataSet([(Self.description("A"), empty), (Self.description("B"), mask)]))
+        try write([("A", empty), ("B", mask)])
+        let set = try RTStructureSet(contentsOf: folder.file("rs.dcm"))
         #expect(set.structures.map(\.name) == ["B"])
     }
 
@@ -269,8 +275,10 @@ struct StructureTests {
     }
 
     @Test("contour data that does not come in triples, and sequences without numbers, are left out")
-    func damagedContours() {
+    func damagedContours() throws {
         var dataSet = DataSet()
+        dataSet.set(.sopClassUID, .UI, "1.2.840.10008.5.1.4.1.1.481.3")
+        dataSet.set(.sopInstanceUID, .UI, "1.2.3")
         var roi = DataSet()
         roi.set(.roiNumber, .IS, "1")
         dataSet.set(.structureSetROISequence, sequence: [roi, DataSet()])
@@ -285,7 +293,9 @@ struct StructureTests {
         contours.set(.referencedROINumber, .IS, "1")
         contours.set(.contourSequence, sequence: items)
         dataSet.set(.roiContourSequence, sequence: [contours, DataSet()])
-        let set = RTStructureSet(dataSet)
+        let folder = try TemporaryFolder()
+        try DicomFile(dataSet: dataSet).write(to: folder.file("rs.dcm"), transferSyntax: .implicitVRLittleEndian)
+        let set = try RTStructureSet(contentsOf: folder.file("rs.dcm"))
         #expect(set.structures.count == 1 && set.structures[0].contours.isEmpty && set.structures[0].name == "ROI 1")
         #expect(set.structures[0].defect == .damaged && set.structures[0].contoursLeftOut == 4)
     }

@@ -96,6 +96,10 @@ cdcm_status cdcm_decode_frame(cdcm_file *file, uint32_t frame, void *buffer, siz
 cdcm_status cdcm_compressed_frame(cdcm_file *file, uint32_t frame, uint32_t frame_count, size_t limit,
                                   uint8_t **bytes, size_t *length);
 void cdcm_free(void *bytes);
+/// Copies `length` bytes of native pixel data from `offset` on, words in native byte order; the rest stays on disk.
+cdcm_status cdcm_read_pixels(cdcm_file *file, size_t offset, void *bytes, size_t length);
+/// Forgets a top level element that was visited and is large.
+void cdcm_forget(cdcm_file *file, uint16_t group, uint16_t number);
 
 // Writing ------------------------------------------------------------------------------------
 
@@ -111,6 +115,10 @@ cdcm_status cdcm_append_item(cdcm_item *item, uint16_t group, uint16_t number, c
 /// Writes preamble, meta information and data set with explicit lengths.
 cdcm_status cdcm_save(cdcm_file *file, const char *path, const char *transfer_syntax,
                       const char *implementation_class_uid, const char *implementation_version);
+
+/// The elements of a file made by cdcm_create as they stand in a data set of a transfer syntax, lengths explicit. The
+/// bytes belong to the file until the next call; the data set is empty then, for other elements.
+cdcm_status cdcm_encode(cdcm_file *file, const char *transfer_syntax, const void **bytes, size_t *length);
 
 #ifdef __cplusplus
 }

@@ -112,13 +112,13 @@ package struct ReferenceMasks {
                 grid: object.grid
             ) { index, geometry in
                 let number = object.segments[index].number
-                let (mask, outside) = object.mask(ofSegment: number, on: geometry)
+                let (mask, outside) = try object.mask(ofSegment: number, on: geometry)
                 let offSlice = object.offSlice(ofSegment: number, on: geometry)
                 return PlacedMask(
                     mask: mask,
                     piece: .frame,
                     outside: outside,
-                    beside: object.framesBeside(ofSegment: number, on: geometry),
+                    beside: try object.framesBeside(ofSegment: number, on: geometry),
                     offSlice: offSlice
                 )
             }

@@ -7,33 +7,46 @@ struct RoundTripGate {
     let minimumDice: Double
 
     /// Calls a function with each slice of a structure that was read: 1 inside.
-    private typealias Slices = (_ visit: (Int, UnsafeBufferPointer<UInt8>) -> Void) -> Void
+    private typealias Slices = (_ visit: (Int, UnsafeBufferPointer<UInt8>) -> Void) throws -> Void
 
+    /// Reads structure by structure.
+    ///
     /// - Returns: Dice by structure name.
     /// - Throws: `Fault` when a structure is missing or differs.
     func checkRTStructureSet(
         at path: String,
         _ masks: [(description: StructureDescription, mask: SlicedMask)]
     ) throws -> [String: Double] {
-        let set = try readBack("RT Structure Set") { try RTStructureSet(contentsOf: path) }
-        return try check("RT Structure Set", masks) { name in
-            let structure = set.structures.first { $0.name == name }
-            return { structure?.forEachSlice(of: geometry, $0) }
+        let own = Dictionary(masks.map { ($0.description.name, $0.mask) }, uniquingKeysWith: { first, _ in first })
+        var scores: [String: Double] = [:]
+        try readBack("RT Structure Set") {
+            try RTStructureSet.forEachStructure(contentsOf: path) { structure in
+                guard let mask = own[structure.name] else { return }
+                // One that is there in two pieces is not what was written.
+                let isFirst = scores[structure.name] == nil
+                scores[structure.name] = isFirst ? dice(of: mask) { structure.forEachSlice(of: geometry, $0) } : 0
+            }
         }
+        return try check("RT Structure Set", masks) { scores[$0] ?? 0 }
     }
 
-    /// The same for a Segmentation.
+    /// The same for a Segmentation, frame by frame.
     func checkSegmentation(
         at path: String,
         _ masks: [(description: StructureDescription, mask: SlicedMask)]
     ) throws -> [String: Double] {
-        let object = try readBack("Segmentation") { try SegmentationObject(contentsOf: path) }
-        return try check("Segmentation", masks) { name in
-            let segment = object.segments.first { $0.label == name }
-            return { visit in
-                if let segment { object.forEachSlice(ofSegment: segment.number, on: geometry, visit) }
+        let own = Dictionary(masks.map { ($0.description.name, $0.mask) }, uniquingKeysWith: { first, _ in first })
+        let scores = try readBack("Segmentation") {
+            let object = try SegmentationObject(contentsOf: path)
+            var scores: [String: Double] = [:]
+            for segment in object.segments where scores[segment.label] == nil {
+                scores[segment.label] = try own[segment.label].map { mask in
+                    try dice(of: mask) { try object.forEachSlice(ofSegment: segment.number, on: geometry, $0) }
+                }
             }
+            return scores
         }
+        return try check("Segmentation", masks) { scores[$0] ?? 0 }
     }
 
     /// What is wrong with our own file is no fault of the CT.
@@ -53,11 +66,11 @@ struct RoundTripGate {
     private func check(
         _ product: String,
         _ masks: [(description: StructureDescription, mask: SlicedMask)],
-        read: (String) -> Slices
+        agreement: (String) -> Double
     ) throws -> [String: Double] {
         var scores: [String: Double] = [:]
-        for (description, mask) in masks {
-            let agreement = dice(of: mask, with: read(description.name))
+        for (description, _) in masks {
+            let agreement = agreement(description.name)
             guard agreement >= minimumDice else {
                 throw Fault(
                     .bug,
@@ -72,9 +85,9 @@ struct RoundTripGate {
     }
 
     /// Dice of a structure with what `slices` gives; 0 where it gives nothing.
-    private func dice(of mask: SlicedMask, with slices: Slices) -> Double {
+    private func dice(of mask: SlicedMask, with slices: Slices) rethrows -> Double {
         var (both, theirs, ours) = (0, 0, 0)
-        slices { k, slice in
+        try slices { k, slice in
             mask.withSlice(k) { own in
                 for n in slice.indices where slice[n] != 0 {
                     theirs += 1

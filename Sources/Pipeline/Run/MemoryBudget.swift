@@ -33,9 +33,8 @@ package struct MemoryBudget: Sendable, Equatable {
     /// Refuses the writing of structures before it begins.
     func check(_ structures: [SlicedMask]) throws(Fault) {
         let frames = structures.reduce(0) { $0 + $1.slices.count }
-        let plane = structures.first.map { $0.geometry.dimensions.i * $0.geometry.dimensions.j } ?? 0
-        // A bit a pixel: as it is made, in the data set, as it is written, and read back twice.
-        try check(needs: Self.program + frames * (5 * plane / 8 + Self.frame))
+        let slices = structures.first?.geometry.dimensions.k ?? 0
+        try check(needs: Self.program + slices * Self.slice + frames * Self.frame)
     }
 
     private func check(needs bytes: Int) throws(Fault) {
@@ -51,9 +50,9 @@ package struct MemoryBudget: Sendable, Equatable {
         )
     }
 
-    /// The program, its libraries and the weights of a network, as measured; so are these: headers of an image, and the
-    /// attributes of a frame with its contours.
+    /// The program, its libraries and the weights of a network, as measured; so are these: headers of an image, and what the
+    /// DICOM library keeps of a frame of a Segmentation, or of the contours of a slice, while they are read back.
     private static let program = 96 << 20
     private static let slice = 96 << 10
-    private static let frame = 256 << 10
+    private static let frame = 16 << 10
 }

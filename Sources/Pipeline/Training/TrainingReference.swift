@@ -47,32 +47,32 @@ struct TrainingReference {
     }
 
     /// Whether a structure is named and nothing more: nobody drew it.
-    func isEmpty(_ index: Int, on geometry: VolumeGeometry) -> Bool {
+    func isEmpty(_ index: Int, on geometry: VolumeGeometry) throws -> Bool {
         switch object {
         case .structureSet(let set): return set.structures[index].defect == .noContours
         case .segmentation(let read):
-            let (mask, outside) = read.mask(ofSegment: read.segments[index].number, on: geometry)
+            let (mask, outside) = try read.mask(ofSegment: read.segments[index].number, on: geometry)
             return outside == 0 && !mask.voxels.contains(1)
         }
     }
 
     /// Why a structure must not be learned from; nil where it may.
-    func problem(_ index: Int, on geometry: VolumeGeometry) -> String? {
+    func problem(_ index: Int, on geometry: VolumeGeometry) throws -> String? {
         switch object {
         case .structureSet(let set): return set.structures[index].problem(on: geometry)
         case .segmentation(let read):
             let number = read.segments[index].number
             let outside =
-                read.mask(ofSegment: number, on: geometry).framesOutside
+                try read.mask(ofSegment: number, on: geometry).framesOutside
                 + read.framesBeside(ofSegment: number, on: geometry)
             return outside == 0 ? nil : "\(counted(outside, "frame")) of \(names[index]) outside of the CT"
         }
     }
 
-    func mask(_ index: Int, on geometry: VolumeGeometry) -> Mask {
+    func mask(_ index: Int, on geometry: VolumeGeometry) throws -> Mask {
         switch object {
         case .structureSet(let set): set.structures[index].mask(on: geometry).mask
-        case .segmentation(let read): read.mask(ofSegment: read.segments[index].number, on: geometry).mask
+        case .segmentation(let read): try read.mask(ofSegment: read.segments[index].number, on: geometry).mask
         }
     }
 }
@@ -147,12 +147,12 @@ struct SeriesContours {
         }
         for (index, label) in labels.enumerated() {
             guard let label else { continue }
-            if object.isEmpty(index, on: geometry) {
+            if try object.isEmpty(index, on: geometry) {
                 empty[label] = object.names[index]
                 continue
             }
             drawn.insert(label)
-            if let problem = object.problem(index, on: geometry) { reasons.append(problem) }
+            if let problem = try object.problem(index, on: geometry) { reasons.append(problem) }
         }
     }
 }
@@ -167,10 +167,10 @@ func referenceLabels(
     for file in files {
         let object = try TrainingReference(file)
         for (index, label) in rois.labels(of: object.names).enumerated() {
-            guard let label, !object.isEmpty(index, on: geometry) else { continue }
+            guard let label, try !object.isEmpty(index, on: geometry) else { continue }
             structures.append(
                 DrawnStructure(label: label, name: "\(object.names[index]) (\(object.fileName))") {
-                    object.mask(index, on: geometry)
+                    try object.mask(index, on: geometry)
                 }
             )
         }
