@@ -68,21 +68,47 @@ struct ControlChartTests {
         #expect(chart.state == .collecting && chart.limits == nil && chart.points.allSatisfy { $0.flags.isEmpty })
     }
 
-    @Test("The limits are the median and three times the median moving range over 0.954")
+    @Test("The limits are five robust spreads of the cube root of what is missing to 1")
     func limits() throws {
         let chart = ControlChart(baseline)
         let limits = try #require(chart.limits)
         #expect(abs(try #require(chart.centre) - 0.96) < 1e-12)
-        #expect(
-            abs(limits.lower - (0.96 - 3 * 0.02 / 0.954)) < 1e-12
-                && abs(limits.upper - (0.96 + 3 * 0.02 / 0.954)) < 1e-12
-        )
+        let (low, high) = (cbrt(0.03), cbrt(0.05))
+        let (middle, spread) = ((low + high) / 2, (high - low) / 0.954)
+        #expect(abs(limits.lower - (1 - pow(middle + 5 * spread, 3))) < 1e-12)
+        #expect(abs(limits.upper - (1 - pow(max(0, middle - 5 * spread), 3))) < 1e-12)
         #expect(chart.state == .stable)
+    }
+
+    /// What is missing to 1 in steady series.
+    private func missing(_ distribution: String, _ random: inout SplitMix) -> Double {
+        switch distribution {
+        case "normal": 0.1 + 0.02 * random.normal()
+        case "exponential": -0.05 * log(random.uniform())
+        case "gamma": -0.025 * log(random.uniform() * random.uniform())
+        default: 0.04 * exp(0.6 * random.normal())
+        }
+    }
+
+    @Test(
+        "Series that never change are rarely flagged, whatever their distribution",
+        arguments: ["normal", "exponential", "gamma", "lognormal"]
+    )
+    func falseAlarms(name: String) {
+        var random = SplitMix(state: 7)
+        var (beyond, drifting) = (0, 0)
+        for _ in 0..<200 {
+            let chart = ControlChart((0..<120).map { _ in 1 - missing(name, &random) })
+            let later = chart.points.dropFirst(20)
+            if later.contains(where: { $0.flags.contains(.beyondLimits) }) { beyond += 1 }
+            if later.contains(where: { $0.flags.contains(.drift) }) { drifting += 1 }
+        }
+        #expect(beyond <= 24 && drifting <= 20, "of 200: \(beyond) beyond limits, \(drifting) drifting")
     }
 
     @Test("One value beyond the limits is flagged, and the next ordinary one is not")
     func beyondLimits() {
-        let chart = ControlChart(baseline + [0.88, 0.96])
+        let chart = ControlChart(baseline + [0.70, 0.96])
         #expect(chart.points[20].flags.contains(.beyondLimits))
         #expect(chart.points[21].flags.isEmpty && chart.state == .stable)
     }
@@ -92,8 +118,8 @@ struct ControlChartTests {
         arguments: [-1.0, 1]
     )
     func drift(sign: Double) throws {
-        // Little more than one spread away: well inside of the limits.
-        let shifted = (0..<15).map { 0.96 + sign * 0.025 + ($0 % 2 == 0 ? 0.002 : -0.002) }
+        // Well inside of the limits.
+        let shifted = (0..<15).map { 0.96 + sign * 0.02 + ($0 % 2 == 0 ? 0.002 : -0.002) }
         let chart = ControlChart(baseline + shifted)
         #expect(chart.points.allSatisfy { !$0.flags.contains(.beyondLimits) })
         let first = try #require(chart.points.firstIndex { $0.flags.contains(.drift) })
@@ -110,9 +136,9 @@ struct ControlChartTests {
         let quiet = ControlChart(same + [Double](repeating: value, count: 100))
         #expect(quiet.state == .stable && quiet.points.allSatisfy { $0.flags.isEmpty })
         let limits = try #require(quiet.limits)
-        #expect(abs(limits.upper - limits.lower - 0.03) < 1e-12)
-        #expect(ControlChart(same + [value - 0.013]).state == .stable)
-        #expect(ControlChart(same + [value - 0.016]).points[20].flags.contains(.beyondLimits))
+        #expect(abs(limits.upper - limits.lower - 0.04) < 1e-12)
+        #expect(ControlChart(same + [value - 0.019]).state == .stable)
+        #expect(ControlChart(same + [value - 0.021]).points[20].flags.contains(.beyondLimits))
         // A lasting shift of one point that no single value shows.
         #expect(ControlChart(same + [Double](repeating: value - 0.01, count: 10)).points[29].flags == [.drift])
     }
@@ -125,8 +151,8 @@ struct ControlChartTests {
         let chart = ControlChart(values + [0.80])
         #expect(chart.points[7].flags == [.beyondLimits])
         #expect(chart.points[20].flags.contains(.beyondLimits) && chart.state == .drifting)
-        let (wide, narrow) = (try #require(chart.spread), try #require(without.spread))
-        #expect(wide < 1.5 * narrow)
+        let (wide, narrow) = (try #require(chart.limits), try #require(without.limits))
+        #expect(wide.upper - wide.lower < 1.5 * (narrow.upper - narrow.lower))
     }
 
     @Test("The rule names the baseline that is used")
@@ -182,4 +208,10 @@ struct ShareChartTests {
         let edited = [String](repeating: "edited", count: 20)
         #expect(chart(edited + [String](repeating: "removed", count: 5) + edited).state == .stable)
     }
+}
+
+extension SplitMix {
+    /// In (0, 1].
+    fileprivate mutating func uniform() -> Double { Double(below(1 << 53) + 1) / 0x1p53 }
+    fileprivate mutating func normal() -> Double { sqrt(-2 * log(uniform())) * cos(2 * .pi * uniform()) }
 }

@@ -239,7 +239,7 @@ def follows_schema(checks, answer):
     full["shares"][0]["chart"].update(first=20, latest=1, shares=[
         {"kind": "removed", "first": 0, "latest": 1, "p": 0.05, "flagged": False}])
     chart = full["charts"][0]["chart"]
-    chart.update(centre=0.97, spread=0.005, points=[{"value": 0.9, "weightedMean": 0.95, "flags": ["beyond limits", "drift"]}])
+    chart.update(centre=0.97, lowerLimit=0.9, upperLimit=0.99, points=[{"value": 0.89, "weightedMean": 0.95, "drift": -1.2, "flags": ["beyond limits", "drift"]}])
     checks.check("a chart with limits does, too", validator.is_valid(full))
     for name, spoil in {
         "of an unknown status": lambda value: value["outcomes"][0].update(status="lost"),
