@@ -15,11 +15,11 @@ package func cohortHTML(
     if !charts.isEmpty { sections.append(trends(charts)) }
     if !shares.isEmpty { sections.append(shareSection(shares)) }
     sections += [worstCases(cohort, pictures), summaryTable(cohort), allScores(cohort)]
+    let title = "contourd: \(cohort.cases.count) cases"
+    let head = pageHead(title: title, styles: styleSheet + plotStyleSheet, script: sortingScript)
     return """
         <!DOCTYPE html>
-        <html lang="en"><head><meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>contourd: \(cohort.cases.count) cases</title><style>\(styleSheet)\(plotStyleSheet)</style></head><body>
+        <html lang="en">\(head)<body>
         <main>\(sections.filter { !$0.isEmpty }.joined(separator: "\n"))</main>
         <script>\(sortingScript)</script>
         </body></html>
@@ -199,7 +199,8 @@ private func allScores(_ cohort: CohortReport) -> String {
         """
 }
 
-/// Sorts the rows of a table by the column whose head is clicked or chosen by keyboard: numbers as numbers, dashes last.
+/// Sorts the rows of a table by the column whose head is clicked or chosen by keyboard: cells that are numbers as a whole as numbers,
+/// others (a date, a UID) as text, dashes last.
 private let sortingScript = """
     document.querySelectorAll('.all table').forEach(function(table){
       var body=table.tBodies[0],last=-1,down=false;
@@ -209,9 +210,9 @@ private let sortingScript = """
           down=column===last&&!down;last=column;
           var rows=Array.from(body.rows);
           rows.sort(function(a,b){
-            var x=a.cells[column].textContent,y=b.cells[column].textContent,p=parseFloat(x),q=parseFloat(y);
-            if(isNaN(p)!==isNaN(q)&&(x==='\\u2013'||y==='\\u2013'))return x==='\\u2013'?1:-1;
-            var order=isNaN(p)||isNaN(q)?x.localeCompare(y):p-q;
+            var x=a.cells[column].textContent,y=b.cells[column].textContent,p=Number(x),q=Number(y);
+            if(x!==y&&(x==='\\u2013'||y==='\\u2013'))return x==='\\u2013'?1:-1;
+            var order=isNaN(p)||isNaN(q)?(x<y?-1:x>y?1:0):p-q;
             return down?-order:order;
           });
           rows.forEach(function(row){body.appendChild(row)});

@@ -24,9 +24,7 @@ package func reportHTML(
     sections += [about(report), model(report, card: modelCard), provenance(report)]
     return """
         <!DOCTYPE html>
-        <html lang="en"><head><meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>contourd report</title><style>\(styleSheet)\(plotStyleSheet)</style></head><body>
+        <html lang="en">\(pageHead(title: "contourd report", styles: styleSheet + plotStyleSheet))<body>
         <main>\(sections.joined(separator: "\n"))</main>
         </body></html>
 

@@ -123,10 +123,14 @@ enum EvaluationText {
         (names.map(quoted) + Array(repeating: "", count: count) + [quoted(text)]).joined(separator: ",")
     }
 
-    /// RFC 4180.
+    /// RFC 4180. Scalar by scalar: a comma or quotation mark with a combining mark after it is another `Character`, and CR LF
+    /// are one, but a program that reads the lines sees each.
     static func quoted(_ text: String) -> String {
-        text.contains(where: { ",\"\r\n".contains($0) })
-            ? "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\"" : text
+        let scalars = text.unicodeScalars
+        guard scalars.contains(where: { ",\"\r\n".unicodeScalars.contains($0) }) else { return text }
+        var result = String.UnicodeScalarView("\"".unicodeScalars)
+        for scalar in scalars { result.append(contentsOf: scalar == "\"" ? [scalar, scalar] : [scalar]) }
+        return String(result) + "\""
     }
 
     private static func shown(_ structures: [StructureScores]) -> [Measure] {
