@@ -84,7 +84,8 @@ package struct ReferenceMasks {
                     beside: set.structures[index].contoursBeside(on: geometry),
                     offSlice: offSlice,
                     leftOut: set.structures[index].contoursLeftOut,
-                    repeated: set.structures[index].contoursRepeated
+                    repeated: set.structures[index].contoursRepeated,
+                    overdrawn: set.structures[index].contoursOverdrawn(on: geometry)
                 )
             }
             patient = set.patient

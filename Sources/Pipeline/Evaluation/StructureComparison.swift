@@ -162,6 +162,7 @@ func compareStructures(
             tolerancesMM: tolerances[StructureName(name)].map { [$0] } ?? request.tolerancesMM,
             withSlices: request.withSlices,
             threads: request.threads
+                result.warnings += [placed.overdrawing(words, of: side)].compactMap(\.self)
         )
         for side in offGrid { scores.forgetVolume(of: side) }
         result.structures.append(scores)
