@@ -96,14 +96,21 @@ private func distributions(_ cohort: CohortReport) -> String {
         (.surfaceDice(tolerance), 0...1), (.dice, 0...1), (.hausdorff95, 0...Double.infinity),
         (.volumeDifferencePercent, -100...Double.infinity),
     ]
-    let plots = measures.map { measure, bounds -> String in
-        let samples = cohort.summary.map { summary in
+    let plots = measures.enumerated().map { index, plotted -> String in
+        let (measure, bounds) = plotted
+        let samples = cohort.summary.map { summary -> PlotSample in
             let scores = cohort.cases.flatMap(\.structures).filter { $0.name == summary.name }
-            return PlotSample(label: summary.name, values: scores.compactMap(measure.value))
+            guard index == 0 else { return PlotSample(label: summary.name, values: scores.compactMap(measure.value)) }
+            // A structure with a tolerance of its own is shown at that one, and says so.
+            let own = CohortReport.mainTolerance(Measure.tolerances(of: scores))
+            return PlotSample(
+                label: own == tolerance ? summary.name : "\(summary.name), \(own) mm",
+                values: scores.compactMap(Measure.surfaceDice(own).value),
+                isPublished: own == "2" && cohort.isComparableWithPublished && isLung(summary.name)
+            )
         }
-        let hasGoals = cohort.showsPublished && measure.key == "surface_dice_2_mm"
         let goals =
-            hasGoals
+            samples.contains(where: \.isPublished)
             ? [
                 PlotReference(value: 0.95, label: "0.95 published median"),
                 PlotReference(value: 0.92, label: "0.92 published mean"),
@@ -112,7 +119,7 @@ private func distributions(_ cohort: CohortReport) -> String {
     }.joined()
     guard !plots.isEmpty else { return "" }
     let published =
-        cohort.showsPublished
+        plots.contains("0.95 published")
         ? " The published lines are of left lungs of the LCTSC data set at 2 mm; they say nothing about other structures."
         : ""
     return """
@@ -121,12 +128,8 @@ private func distributions(_ cohort: CohortReport) -> String {
         """
 }
 
-extension CohortReport {
-    /// The published result is of lungs of LCTSC; beside other data its lines would say nothing.
-    fileprivate var showsPublished: Bool {
-        isComparableWithPublished && summary.contains { $0.name.lowercased().contains("lung") }
-    }
-}
+/// The published result is of lungs of LCTSC; beside other data its lines would say nothing.
+private func isLung(_ name: String) -> Bool { name.lowercased().contains("lung") }
 
 private func trends(_ charts: [OutcomeChart]) -> String {
     """
@@ -141,14 +144,13 @@ private func worstCases(_ cohort: CohortReport, _ pictures: [CasePicture]) -> St
     let rows = cohort.summary.flatMap { summary in
         cohort.worst.filter { $0.structure == summary.name }.prefix(3).map { one in
             [
-                escaped(one.structure), escaped(one.name), score(one.surfaceDice, digits: 4),
-                score(one.dice, digits: 4), score(one.hausdorff95MM, digits: 2),
+                escaped(one.structure), escaped(one.name), escaped("\(one.tolerance) mm"),
+                score(one.surfaceDice, digits: 4), score(one.dice, digits: 4), score(one.hausdorff95MM, digits: 2),
             ]
         }
     }
-    let tolerance = CohortReport.mainTolerance(cohort.tolerances)
     return "<section><h2>Worst cases</h2>"
-        + table(["Structure", "Case", "Surface Dice \(tolerance) mm", "Dice", "HD95, mm"], rows)
+        + table(["Structure", "Case", "Tolerance", "Surface Dice", "Dice", "HD95, mm"], rows)
         + (pictures.isEmpty
             ? ""
             : "<p></p>\(linesSwitch("lines-worst"))<div class=\"gallery\">\(figures(pictures))</div>") + "</section>"

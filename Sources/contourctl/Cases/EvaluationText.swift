@@ -32,9 +32,8 @@ enum EvaluationText {
             lines.append("worst first:")
             for one in cohort.worst.filter({ $0.structure == structure.name }).prefix(5) {
                 let hausdorff = decimal(one.hausdorff95MM, 2)
-                lines.append(
-                    "  \(one.name): surface Dice \(decimal(one.surfaceDice, 4)), Dice \(decimal(one.dice, 4)), HD95 \(hausdorff) mm"
-                )
+                let surface = "surface Dice \(one.tolerance) mm \(decimal(one.surfaceDice, 4))"
+                lines.append("  \(one.name): \(surface), Dice \(decimal(one.dice, 4)), HD95 \(hausdorff) mm")
             }
             lines.append("")
         }
