@@ -135,6 +135,7 @@ private func trends(_ charts: [OutcomeChart]) -> String {
     """
     <section><h2>Trend</h2><p class="small">Every outcome in the order in which it came. Rule: \
     \(escaped(ControlChart.rule(baseline: charts[0].chart.baseline))). Diamonds are flagged; the thin line is the weighted mean.</p>
+    \(charts.compactMap(\.gap).map { "<p class=\"banner\">\(escaped($0)).</p>" }.joined())\
     \(charts.map(trendPlot).joined())</section>
     """
 }
