@@ -54,6 +54,8 @@ package struct ComparisonRequest: Sendable {
 /// The scores of one case.
 package struct StructureComparison: Codable, Sendable {
     package var structures: [StructureScores]
+    /// What the prediction calls each of them; a union that it has only the parts of, what the reference calls it.
+    var predictedNames: [String] = []
     /// Names that only one side has.
     package var unmatchedReference: [String]
     package var unmatchedPrediction: [String]
@@ -77,6 +79,17 @@ package struct StructureComparison: Codable, Sendable {
         case unmatchedPrediction = "unmatched_prediction"
         case gridDimensions = "grid_dimensions"
         case gridSpacingMM = "grid_spacing_mm"
+    }
+}
+
+extension StructureComparison {
+    /// The scores under the names that the prediction has for them.
+    var structuresByPrediction: [StructureScores] {
+        zip(structures, predictedNames).map { scores, name in
+            var scores = scores
+            scores.name = name
+            return scores
+        }
     }
 }
 
@@ -149,6 +162,7 @@ func compareStructures(
                 if placed.isDisplaced { result.warnings.append(placed.displacement(words, of: side, on: "grid")) }
             }
             masks.append(mask)
+                result.warnings += [placed.overdrawing(words, of: side)].compactMap(\.self)
             if isOffGrid, !mask.voxels.contains(where: { $0 != 0 }) {
                 offGrid.append(side)
                 result.warnings.append(PlacedMask.offGrid(name, of: side, on: result.gridSource.words))
@@ -162,13 +176,13 @@ func compareStructures(
             tolerancesMM: tolerances[StructureName(name)].map { [$0] } ?? request.tolerancesMM,
             withSlices: request.withSlices,
             threads: request.threads
-                result.warnings += [placed.overdrawing(words, of: side)].compactMap(\.self)
         )
         for side in offGrid { scores.forgetVolume(of: side) }
         result.structures.append(scores)
         guard derived == nil else { continue }
         let mismatch = try SideMismatch(
             name,
+        result.predictedNames.append(pair.prediction.count == 1 ? prediction.names[pair.prediction[0]] : name)
             masks[0],
             own: prediction.names[pair.prediction[0]],
             among: prediction.names,
