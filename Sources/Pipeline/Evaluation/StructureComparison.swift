@@ -139,6 +139,9 @@ func compareStructures(
     let pairing = StructurePairing(reference: reference.names, prediction: prediction.names)
     result.warnings += doubts(request, reference, prediction, pairing, on: geometry, source)
     result.findings += pairing.repeatedNames(reference.names)
+    result.findings += pairing.repeatedNames(prediction.names, of: .prediction)
+    result.findings +=
+        reference.placeNotes.map { "reference: \($0)" } + prediction.placeNotes.map { "prediction: \($0)" }
     var told: Set<String> = []
     for pair in pairing.pairs {
         let (name, derived) = comparedName(of: pair, reference.names, prediction.names)
@@ -159,10 +162,10 @@ func compareStructures(
                 guard told.insert("\(side.rawValue) \(index)").inserted else { return }
                 let words = derived == nil ? name : source.names[index]
                 result.findings += placed.findings(words, of: side, on: "grid")
+                result.warnings += [placed.overdrawing(words, of: side)].compactMap(\.self)
                 if placed.isDisplaced { result.warnings.append(placed.displacement(words, of: side, on: "grid")) }
             }
             masks.append(mask)
-                result.warnings += [placed.overdrawing(words, of: side)].compactMap(\.self)
             if isOffGrid, !mask.voxels.contains(where: { $0 != 0 }) {
                 offGrid.append(side)
                 result.warnings.append(PlacedMask.offGrid(name, of: side, on: result.gridSource.words))
@@ -179,10 +182,10 @@ func compareStructures(
         )
         for side in offGrid { scores.forgetVolume(of: side) }
         result.structures.append(scores)
+        result.predictedNames.append(pair.prediction.count == 1 ? prediction.names[pair.prediction[0]] : name)
         guard derived == nil else { continue }
         let mismatch = try SideMismatch(
             name,
-        result.predictedNames.append(pair.prediction.count == 1 ? prediction.names[pair.prediction[0]] : name)
             masks[0],
             own: prediction.names[pair.prediction[0]],
             among: prediction.names,
