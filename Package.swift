@@ -105,7 +105,7 @@ let package = Package(
         .testTarget(name: "DicomTests", dependencies: ["Dicom", "Imaging", "Platform"]),
         .testTarget(name: "NiftiTests", dependencies: ["Nifti", "Imaging"]),
         .testTarget(name: "SegmentationTests", dependencies: ["Segmentation", "NeuralNet", "Imaging"]),
-        .testTarget(name: "ReportTests", dependencies: ["Report", "Imaging", "Metrics", "CPNG"]),
+        .testTarget(name: "ReportTests", dependencies: ["Report", "Imaging", "Metrics", "Platform", "CPNG"]),
         .testTarget(name: "PhantomTests", dependencies: ["Phantom", "Imaging"]),
         .testTarget(
             name: "PipelineTests",

@@ -219,7 +219,7 @@ extension RTStructure {
     }
 
     /// The polygons of each slice of a grid, which `rasterize` fills, and how many closed contours lay on no slice.
-    private func polygons(on geometry: VolumeGeometry) -> (slices: [Int: [[PlanarPoint]]], contoursOutside: Int) {
+    func polygons(on geometry: VolumeGeometry) -> (slices: [Int: [[PlanarPoint]]], contoursOutside: Int) {
         var slices: [Int: [[PlanarPoint]]] = [:]
         var outside = 0
         for contour in contours where contour.enclosesSomething {

@@ -154,7 +154,13 @@ package struct StructureScores: Codable, Sendable, Equatable {
         }
     }
 
-    /// "2" for 2 mm, "2.5" for 2.5 mm.
+    /// Whether scores can be asked at a tolerance in mm. Smaller ones than a thousandth are those of no contour, and as text
+    /// they would be no plain number.
+    package static func isTolerance(_ millimetres: Double) -> Bool {
+        millimetres == 0 || (0.001...100).contains(millimetres)
+    }
+
+    /// "2" for 2 mm, "2.5" for 2.5 mm. It must be a tolerance.
     package static func text(ofTolerance millimetres: Double) -> String {
         millimetres == millimetres.rounded() ? "\(Int(millimetres))" : "\(millimetres)"
     }

@@ -62,7 +62,10 @@ package enum NiftiFile {
     }
 
     /// Reads a volume as numbers, scaled by slope and intercept.
-    package static func read(_ path: String) throws(NiftiError) -> Volume<Float> {
+    package static func read(_ path: String) throws(NiftiError) -> Volume<Float> { try readAndNotes(path).volume }
+
+    /// The same, and what its header leaves open about its place, one phrase each.
+    private static func readAndNotes(_ path: String) throws(NiftiError) -> (volume: Volume<Float>, notes: [String]) {
         let (header, bytes) = try open(path)
         let scaled = header.slope != 1 || header.intercept != 0
         let values = bytes.withUnsafeBytes { raw in
@@ -71,17 +74,24 @@ package enum NiftiFile {
                 return scaled ? value * header.slope + header.intercept : value
             }
         }
-        return Volume(geometry: header.geometry, voxels: values)
+        return (Volume(geometry: header.geometry, voxels: values), header.placeNotes)
     }
 
     /// Reads a label map: whole numbers from 0 to 255.
     /// - Throws: `unreadable` when a value is no label.
     package static func readLabels(_ path: String) throws(NiftiError) -> Volume<UInt8> {
-        let volume = try read(path)
+        try readLabelsAndNotes(path).volume
+    }
+
+    /// The same, and what its header leaves open about its place, one phrase each.
+    package static func readLabelsAndNotes(
+        _ path: String
+    ) throws(NiftiError) -> (volume: Volume<UInt8>, notes: [String]) {
+        let (volume, notes) = try readAndNotes(path)
         guard volume.voxels.allSatisfy({ $0 >= 0 && $0 <= 255 && $0 == $0.rounded() }) else {
             throw .unreadable(reason: "it is no label map: it has values that are not whole numbers from 0 to 255")
         }
-        return Volume(geometry: volume.geometry, voxels: volume.voxels.map { UInt8($0) })
+        return (Volume(geometry: volume.geometry, voxels: volume.voxels.map { UInt8($0) }), notes)
     }
 
     private static func open(_ path: String) throws(NiftiError) -> (NiftiHeader, ArraySlice<UInt8>) {

@@ -42,6 +42,8 @@ struct NiftiHeader {
     var intercept: Float
     var offset: Int
     var isBigEndian = false
+    /// What it leaves open about its place, one phrase each.
+    private(set) var placeNotes: [String] = []
 
     /// More than any volume has, 512 x 512 x 4096: bounds what a hostile header can make us allocate.
     static let maximumVoxels = 1 << 30
@@ -193,7 +195,20 @@ struct NiftiHeader {
         } else {
             columns = [Vector3(spacing[1], 0, 0), Vector3(0, spacing[2], 0), Vector3(0, 0, spacing[3]), Vector3()]
         }
-        geometry = try NiftiHeader.geometry(lengths, columns)
+        // Bits 0 to 2 of xyzt_units; 0, "unknown", is millimetres everywhere.
+        let (unit, scale): (String, Double) =
+            switch data[123] & 7 {
+            case 1: ("metres", 1000)
+            case 3: ("micrometres", 0.001)
+            default: ("millimetres", 1)
+            }
+        geometry = try NiftiHeader.geometry(lengths, columns.map { $0 * scale })
+        if scale != 1 { placeNotes.append("gives its places in \(unit): they were taken to millimetres") }
+        if short(254) <= 0, short(252) <= 0 {
+            placeNotes.append(
+                "has neither sform nor qform: nothing says where it lies, so its first voxel was taken to lie at 0, 0, 0"
+            )
+        }
     }
 
     private static func quaternionColumns(_ q: [Double], spacing: [Double]) -> [Vector3] {

@@ -18,6 +18,14 @@ package struct SHA256Digest: Sendable {
         return digest.finalizedHex()
     }
 
+    /// The digest of `data` in base 64, as a Content Security Policy names a script.
+    package static func base64(of data: Data) -> String {
+        var digest = SHA256Digest()
+        data.withUnsafeBytes { digest.update($0) }
+        let bytes = digest.finalizedWords().flatMap { word in withUnsafeBytes(of: word.bigEndian, Array.init) }
+        return Data(bytes).base64EncodedString()
+    }
+
     /// The digest of a file's bytes, read a block at a time.
     /// - Parameter onProgress: called after every block.
     package static func hex(ofFile path: String, onProgress: () -> Void = {}) throws(SystemError) -> String {
@@ -52,6 +60,13 @@ package struct SHA256Digest: Sendable {
     }
 
     package mutating func finalizedHex() -> String {
+        finalizedWords().map { word in
+            let digits = String(word, radix: 16)
+            return String(repeating: "0", count: 8 - digits.count) + digits
+        }.joined()
+    }
+
+    private mutating func finalizedWords() -> [UInt32] {
         let bits = length &* 8
         var tail: [UInt8] = [0x80]
         while (pending.count + tail.count) % 64 != 56 { tail.append(0) }
@@ -59,10 +74,7 @@ package struct SHA256Digest: Sendable {
             tail.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift)))
         }
         tail.withUnsafeBytes { update($0) }
-        return state.map { word in
-            let digits = String(word, radix: 16)
-            return String(repeating: "0", count: 8 - digits.count) + digits
-        }.joined()
+        return state
     }
 
     private static func compress(_ state: inout [UInt32], _ block: UnsafeRawBufferPointer) {

@@ -15,11 +15,11 @@ package func cohortHTML(
     if !charts.isEmpty { sections.append(trends(charts)) }
     if !shares.isEmpty { sections.append(shareSection(shares)) }
     sections += [worstCases(cohort, pictures), summaryTable(cohort), allScores(cohort)]
+    let title = "contourd: \(cohort.cases.count) cases"
+    let head = pageHead(title: title, styles: styleSheet + plotStyleSheet, script: sortingScript)
     return """
         <!DOCTYPE html>
-        <html lang="en"><head><meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>contourd: \(cohort.cases.count) cases</title><style>\(styleSheet)\(plotStyleSheet)</style></head><body>
+        <html lang="en">\(head)<body>
         <main>\(sections.filter { !$0.isEmpty }.joined(separator: "\n"))</main>
         <script>\(sortingScript)</script>
         </body></html>
@@ -96,14 +96,21 @@ private func distributions(_ cohort: CohortReport) -> String {
         (.surfaceDice(tolerance), 0...1), (.dice, 0...1), (.hausdorff95, 0...Double.infinity),
         (.volumeDifferencePercent, -100...Double.infinity),
     ]
-    let plots = measures.map { measure, bounds -> String in
-        let samples = cohort.summary.map { summary in
+    let plots = measures.enumerated().map { index, plotted -> String in
+        let (measure, bounds) = plotted
+        let samples = cohort.summary.map { summary -> PlotSample in
             let scores = cohort.cases.flatMap(\.structures).filter { $0.name == summary.name }
-            return PlotSample(label: summary.name, values: scores.compactMap(measure.value))
+            guard index == 0 else { return PlotSample(label: summary.name, values: scores.compactMap(measure.value)) }
+            // A structure with a tolerance of its own is shown at that one, and says so.
+            let own = CohortReport.mainTolerance(Measure.tolerances(of: scores))
+            return PlotSample(
+                label: own == tolerance ? summary.name : "\(summary.name), \(own) mm",
+                values: scores.compactMap(Measure.surfaceDice(own).value),
+                isPublished: own == "2" && cohort.isComparableWithPublished && isLung(summary.name)
+            )
         }
-        let hasGoals = cohort.showsPublished && measure.key == "surface_dice_2_mm"
         let goals =
-            hasGoals
+            samples.contains(where: \.isPublished)
             ? [
                 PlotReference(value: 0.95, label: "0.95 published median"),
                 PlotReference(value: 0.92, label: "0.92 published mean"),
@@ -112,7 +119,7 @@ private func distributions(_ cohort: CohortReport) -> String {
     }.joined()
     guard !plots.isEmpty else { return "" }
     let published =
-        cohort.showsPublished
+        plots.contains("0.95 published")
         ? " The published lines are of left lungs of the LCTSC data set at 2 mm; they say nothing about other structures."
         : ""
     return """
@@ -121,17 +128,14 @@ private func distributions(_ cohort: CohortReport) -> String {
         """
 }
 
-extension CohortReport {
-    /// The published result is of lungs of LCTSC; beside other data its lines would say nothing.
-    fileprivate var showsPublished: Bool {
-        isComparableWithPublished && summary.contains { $0.name.lowercased().contains("lung") }
-    }
-}
+/// The published result is of lungs of LCTSC; beside other data its lines would say nothing.
+private func isLung(_ name: String) -> Bool { name.lowercased().contains("lung") }
 
 private func trends(_ charts: [OutcomeChart]) -> String {
     """
     <section><h2>Trend</h2><p class="small">Every outcome in the order in which it came. Rule: \
     \(escaped(ControlChart.rule(baseline: charts[0].chart.baseline))). Diamonds are flagged; the thin line is the weighted mean.</p>
+    \(charts.compactMap(\.gap).map { "<p class=\"banner\">\(escaped($0)).</p>" }.joined())\
     \(charts.map(trendPlot).joined())</section>
     """
 }
@@ -141,14 +145,13 @@ private func worstCases(_ cohort: CohortReport, _ pictures: [CasePicture]) -> St
     let rows = cohort.summary.flatMap { summary in
         cohort.worst.filter { $0.structure == summary.name }.prefix(3).map { one in
             [
-                escaped(one.structure), escaped(one.name), score(one.surfaceDice, digits: 4),
-                score(one.dice, digits: 4), score(one.hausdorff95MM, digits: 2),
+                escaped(one.structure), escaped(one.name), escaped("\(one.tolerance) mm"),
+                score(one.surfaceDice, digits: 4), score(one.dice, digits: 4), score(one.hausdorff95MM, digits: 2),
             ]
         }
     }
-    let tolerance = CohortReport.mainTolerance(cohort.tolerances)
     return "<section><h2>Worst cases</h2>"
-        + table(["Structure", "Case", "Surface Dice \(tolerance) mm", "Dice", "HD95, mm"], rows)
+        + table(["Structure", "Case", "Tolerance", "Surface Dice", "Dice", "HD95, mm"], rows)
         + (pictures.isEmpty
             ? ""
             : "<p></p>\(linesSwitch("lines-worst"))<div class=\"gallery\">\(figures(pictures))</div>") + "</section>"
@@ -199,7 +202,8 @@ private func allScores(_ cohort: CohortReport) -> String {
         """
 }
 
-/// Sorts the rows of a table by the column whose head is clicked or chosen by keyboard: numbers as numbers, dashes last.
+/// Sorts the rows of a table by the column whose head is clicked or chosen by keyboard: cells that are numbers as a whole as numbers,
+/// others (a date, a UID) as text, dashes last.
 private let sortingScript = """
     document.querySelectorAll('.all table').forEach(function(table){
       var body=table.tBodies[0],last=-1,down=false;
@@ -209,9 +213,9 @@ private let sortingScript = """
           down=column===last&&!down;last=column;
           var rows=Array.from(body.rows);
           rows.sort(function(a,b){
-            var x=a.cells[column].textContent,y=b.cells[column].textContent,p=parseFloat(x),q=parseFloat(y);
-            if(isNaN(p)!==isNaN(q)&&(x==='\\u2013'||y==='\\u2013'))return x==='\\u2013'?1:-1;
-            var order=isNaN(p)||isNaN(q)?x.localeCompare(y):p-q;
+            var x=a.cells[column].textContent,y=b.cells[column].textContent,p=Number(x),q=Number(y);
+            if(x!==y&&(x==='\\u2013'||y==='\\u2013'))return x==='\\u2013'?1:-1;
+            var order=isNaN(p)||isNaN(q)?(x<y?-1:x>y?1:0):p-q;
             return down?-order:order;
           });
           rows.forEach(function(row){body.appendChild(row)});

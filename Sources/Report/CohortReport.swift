@@ -5,7 +5,7 @@ package struct CohortReport: Codable, Sendable {
     package var cases: [Case]
     /// By structure, in the order of their names.
     package var summary: [StructureSummary]
-    /// Cases of each structure, those with the lowest surface Dice first; undefined ones lead.
+    /// Cases of each structure, those with the lowest surface Dice first; undefined ones, of which nothing is known, last.
     package var worst: [WorstCase]
     /// Cases that only one side has.
     package var onlyReference: [String]
@@ -72,7 +72,9 @@ package struct CohortReport: Codable, Sendable {
     package struct WorstCase: Codable, Sendable, Equatable {
         package var structure: String
         package var name: String
-        /// Surface Dice at the middle of the tolerances; nil where undefined.
+        /// The tolerance of `surfaceDice` in mm, as text: that of the structure, where it has one of its own.
+        package var tolerance: String
+        /// nil where undefined.
         package var surfaceDice: Double?
         package var dice: Double?
         package var hausdorff95MM: Double?
@@ -80,8 +82,20 @@ package struct CohortReport: Codable, Sendable {
         private enum CodingKeys: String, CodingKey {
             case structure, dice
             case name = "case"
+            case tolerance = "surface_dice_tolerance_mm"
             case surfaceDice = "surface_dice"
             case hausdorff95MM = "hausdorff_95_mm"
+        }
+
+        package func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(structure, forKey: .structure)
+            try container.encode(name, forKey: .name)
+            try container.encode(tolerance, forKey: .tolerance)
+            // `encode` of an optional writes null, where the compiler's own encoding would leave the key out.
+            try container.encode(surfaceDice, forKey: .surfaceDice)
+            try container.encode(dice, forKey: .dice)
+            try container.encode(hausdorff95MM, forKey: .hausdorff95MM)
         }
     }
 
@@ -132,11 +146,12 @@ package struct CohortReport: Codable, Sendable {
                 WorstCase(
                     structure: name,
                     name: row.name,
+                    tolerance: tolerance,
                     surfaceDice: row.scores.surfaceDice[tolerance] ?? nil,
                     dice: row.scores.dice,
                     hausdorff95MM: row.scores.hausdorff95MM
                 )
-            }.sorted { ($0.surfaceDice ?? -1, $0.name) < ($1.surfaceDice ?? -1, $1.name) }
+            }.sorted { ($0.surfaceDice ?? .infinity, $0.name) < ($1.surfaceDice ?? .infinity, $1.name) }
         }
     }
 

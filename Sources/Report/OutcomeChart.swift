@@ -12,6 +12,13 @@ package struct OutcomeChart: Codable, Sendable {
     /// Names of the cases, one for each point.
     package var names: [String]
     package var chart: ControlChart
+    /// Scored outcomes that are no point, as they were not scored at the tolerance of `measure`.
+    package var withoutMeasure: Int
+
+    private enum CodingKeys: String, CodingKey {
+        case structure, model, measure, times, names, chart
+        case withoutMeasure = "without_measure"
+    }
 
     package init(
         structure: String,
@@ -19,7 +26,8 @@ package struct OutcomeChart: Codable, Sendable {
         measure: String,
         times: [String],
         names: [String],
-        chart: ControlChart
+        chart: ControlChart,
+        withoutMeasure: Int = 0
     ) {
         self.structure = structure
         self.model = model
@@ -27,6 +35,17 @@ package struct OutcomeChart: Codable, Sendable {
         self.times = times
         self.names = names
         self.chart = chart
+        self.withoutMeasure = withoutMeasure
+    }
+
+    /// Said where outcomes are in no chart, as the tolerances were changed meanwhile; nil where all are.
+    package var gap: String? {
+        guard withoutMeasure > 0 else { return nil }
+        let words = withoutMeasure == 1 ? "1 outcome has" : "\(withoutMeasure) outcomes have"
+        return """
+            \(structure), model \(model): \(words) no \(measure.prefix(1).lowercased() + measure.dropFirst()) and \
+            \(withoutMeasure == 1 ? "is" : "are") in no chart (export.tolerances_mm was another one)
+            """
     }
 }
 
@@ -86,11 +105,14 @@ extension [RecordedOutcome] {
     /// Those that count: of approved references unless others are wanted, too, and of these one for each scan, model and
     /// structure. An edit outweighs a reference that was there before (a result that is made again meets all references
     /// of those before it once more), and that outweighs a set that has the structure as it was delivered, or lacks it:
-    /// such a set takes nothing away that another one said. Of equal ones the latest counts.
+    /// such a set takes nothing away that another one said. Of equal ones the latest counts. A rejected reference never does:
+    /// somebody responsible found it wrong.
     package func counted(withUnapproved: Bool) -> [RecordedOutcome] {
         let weights = ["removed": 0, "unedited": 0, "scored": 1, "edited": 2]
         var counted: [[String]: Int] = [:]
-        for index in indices where withUnapproved || self[index].approval == "APPROVED" {
+        for index in indices {
+            let approval = self[index].approval
+            guard withUnapproved ? approval != "REJECTED" : approval == "APPROVED" else { continue }
             let key = [self[index].scan, self[index].model, self[index].structure]
             let weight = weights[self[index].status] ?? 0
             if let former = counted[key], weights[self[former].status] ?? 0 > weight { continue }
@@ -119,7 +141,8 @@ extension [RecordedOutcome] {
         let groups = Dictionary(grouping: self) { "\($0.structure)\u{0}\($0.model)" }
         return groups.sorted { $0.key < $1.key }.compactMap { _, rows in
             let tolerances = Measure.tolerances(of: rows.compactMap(\.scores))
-            let measure = Measure.surfaceDice(CohortReport.mainTolerance(tolerances))
+            let tolerance = CohortReport.mainTolerance(tolerances)
+            let measure = Measure.surfaceDice(tolerance)
             let scored = rows.compactMap { row in row.scores.flatMap(measure.value).map { (row, $0) } }
             guard let first = scored.first?.0 else { return nil }
             return OutcomeChart(
@@ -128,7 +151,8 @@ extension [RecordedOutcome] {
                 measure: measure.title,
                 times: scored.map(\.0.time),
                 names: scored.map(\.0.name),
-                chart: ControlChart(scored.map(\.1), baseline: baseline)
+                chart: ControlChart(scored.map(\.1), baseline: baseline),
+                withoutMeasure: rows.count { $0.scores?.surfaceDice.keys.contains(tolerance) == false }
             )
         }
     }

@@ -58,9 +58,11 @@ func fixed(_ value: Double, digits: Int) -> String {
 struct PlotSample {
     var label: String
     var values: [Double]
+    /// Whether published values are of what it shows.
+    var isPublished = false
 }
 
-/// A line across a plot, with a word about it.
+/// A line across the rows of a plot that it is about, with a word about it.
 struct PlotReference {
     var value: Double
     var label: String
@@ -87,7 +89,9 @@ func boxPlot(
     }.joined()
     for (index, reference) in references.enumerated() {
         let at = x(reference.value)
-        svg += line(at, 10 + 15 * Double(index), at, top + height, "goal")
+        for (n, sample) in shown.enumerated() where sample.isPublished {
+            svg += line(at, top + row * Double(n), at, top + row * Double(n + 1), "goal")
+        }
         let isRight = at > left + width / 2
         svg += text(
             reference.label,

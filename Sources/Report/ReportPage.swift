@@ -3,7 +3,7 @@ import Foundation
 /// `report.html`: one page that opens offline, verdict and warnings first.
 ///
 /// - Parameters:
-///   - modelCard: the model's card as Markdown; shown as text.
+///   - modelCard: the model's card as Markdown.
 ///   - isEvaluation: it scores contours that were delivered before, and comes without any.
 ///   - lacksPixels: the pixels of the CT were deleted after their time, so that pictures show outlines alone.
 package func reportHTML(
@@ -24,9 +24,7 @@ package func reportHTML(
     sections += [about(report), model(report, card: modelCard), provenance(report)]
     return """
         <!DOCTYPE html>
-        <html lang="en"><head><meta charset="utf-8">
-        <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>contourd report</title><style>\(styleSheet)\(plotStyleSheet)</style></head><body>
+        <html lang="en">\(pageHead(title: "contourd report", styles: styleSheet + plotStyleSheet))<body>
         <main>\(sections.joined(separator: "\n"))</main>
         </body></html>
 
@@ -122,7 +120,13 @@ private func about(_ report: CaseReport) -> String {
 private func model(_ report: CaseReport, card: String?) -> String {
     guard let model = report.model else { return "" }
     let brief = card.map(ModelCardBrief.init)
-    let text = card.map { "<details><summary>Model card</summary><pre>\(escaped($0))</pre></details>" } ?? ""
+    let text =
+        card.map { card in
+            """
+            <details class="card"><summary>Model card</summary>\(cardHTML(card))\
+            <p class="small paper">Tables of the card are shown on the screen alone.</p></details>
+            """
+        } ?? ""
     let named = [("Name", "\(model.name) \(model.version)"), ("Summary", model.summary), ("Digest", model.digest)]
     return "<section><h2>Model</h2>"
         + facts(named + [("Training cases", "\(model.trainingCases)")] + (brief?.told ?? []))

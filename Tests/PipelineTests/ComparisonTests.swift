@@ -3,6 +3,7 @@ import Imaging
 import Metrics
 import Nifti
 import Pipeline
+import Segmentation
 import Testing
 
 @Suite("Comparing label maps and masks")

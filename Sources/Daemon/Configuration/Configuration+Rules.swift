@@ -63,8 +63,8 @@ extension Configuration {
                 ),
                 ((0.9...1).contains(export.minimumRoundTripDice), "export.minimum_round_trip_dice", "0.9 to 1"),
                 (
-                    !export.tolerancesMM.isEmpty && export.tolerancesMM.allSatisfy { $0 > 0 && $0 <= 100 },
-                    "export.tolerances_mm", "at least one, all above 0 and at most 100"
+                    !export.tolerancesMM.isEmpty && export.tolerancesMM.allSatisfy { $0 >= 0.001 && $0 <= 100 },
+                    "export.tolerances_mm", "at least one, all 0.001 to 100"
                 ),
             ] + admissionRules
         return rules.first { !$0.0 }.map { ($0.1, "must be \($0.2)") }

@@ -30,7 +30,17 @@ struct CohortCases {
         self.root = root
         self.everyFileIsACase = everyFileIsACase
         try collect(root)
+        // A folder with the contours of two series has two cases: its name alone would not say which.
+        let shared = Dictionary(grouping: cases, by: \.name).filter { $0.value.count > 1 }
+        for index in cases.indices where shared[cases[index].name] != nil {
+            cases[index].name = name(ofFile: cases[index].path)
+        }
         cases.sort { $0.name < $1.name }
+    }
+
+    /// Whether a folder of an outbox never has contours: that of a refusal, or of an evaluation that came later.
+    private static func isOfOutbox(_ name: String) -> Bool {
+        name.range(of: "\\.(refused|evaluation-[0-9]+)(-r[0-9]+)?$", options: .regularExpression) != nil
     }
 
     /// Whether a folder holds cases rather than the structures of one: it has folders, or DICOM objects.
@@ -50,7 +60,7 @@ struct CohortCases {
                 let told = (cases.count, findings.count)
                 try collect(path)
                 // A case whose contours are missing; deeper folders may hold other things.
-                if folder == root, told == (cases.count, findings.count) {
+                if folder == root, told == (cases.count, findings.count), !Self.isOfOutbox(entry.name) {
                     findings.append("\(relative(path)): there are no contours in it")
                 }
             case .file where ReferenceMasks.isNifti(entry.name): nifti.append(path)
@@ -132,66 +142,5 @@ struct CohortCases {
             break
         }
         return name
-    }
-}
-
-/// Which case of one side belongs to which of the other: by the series first, then by name, then by the last part of
-/// the name where that is unique.
-struct CohortPairs {
-    private(set) var pairs: [(reference: CohortCase, prediction: CohortCase)] = []
-    private(set) var onlyReference: [String] = []
-    private(set) var onlyPrediction: [String] = []
-    /// What was left out of the folders and why.
-    private(set) var findings: [String] = []
-    /// Cases of one name that were not matched, as they contour different series.
-    private(set) var differences: [String] = []
-
-    /// - Throws: `SystemError` when a folder cannot be listed.
-    init(of request: ComparisonRequest) throws(SystemError) {
-        func cases(_ folder: String) throws(SystemError) -> CohortCases {
-            let root = folder.count > 1 && folder.hasSuffix("/") ? String(folder.dropLast()) : folder
-            return try CohortCases(in: root, everyFileIsACase: request.everyFileIsACase)
-        }
-        let (references, predictions) = (try cases(request.reference), try cases(request.prediction))
-        self.init(references: references.cases, predictions: predictions.cases)
-        findings = references.findings.map { "reference: \($0)" } + predictions.findings.map { "prediction: \($0)" }
-    }
-
-    init(references: [CohortCase], predictions: [CohortCase]) {
-        var free = predictions
-        var open = references
-        func match(_ belong: (CohortCase, CohortCase) -> Bool) {
-            open = open.filter { reference in
-                let candidates = free.indices.filter { belong(reference, free[$0]) }
-                // Two that fit are no match: guessing would score the wrong scan.
-                guard candidates.count == 1, let index = candidates.first else { return true }
-                pairs.append((reference, free.remove(at: index)))
-                return false
-            }
-        }
-        match { !Set($0.seriesInstanceUIDs).isDisjoint(with: $1.seriesInstanceUIDs) }
-        match { $0.name == $1.name && !Self.areOfDifferentSeries($0, $1) }
-        match { Directory.name(of: $0.name) == Directory.name(of: $1.name) && !Self.areOfDifferentSeries($0, $1) }
-        // One case on each side: there is nothing to confuse.
-        if open.count == 1 && free.count == 1 && pairs.isEmpty { match { !Self.areOfDifferentSeries($0, $1) } }
-        pairs.sort { $0.reference.name < $1.reference.name }
-        (onlyReference, onlyPrediction) = (open.map(\.name), free.map(\.name))
-        let isAlone = references.count == 1 && predictions.count == 1
-        differences = open.flatMap { reference in
-            free.filter { prediction in
-                (isAlone || Directory.name(of: reference.name) == Directory.name(of: prediction.name))
-                    && Self.areOfDifferentSeries(reference, prediction)
-            }.map { prediction in
-                """
-                \(reference.name) of the reference and \(prediction.name) of the prediction contour different series and \
-                were not matched
-                """
-            }
-        }
-    }
-
-    private static func areOfDifferentSeries(_ a: CohortCase, _ b: CohortCase) -> Bool {
-        !a.seriesInstanceUIDs.isEmpty && !b.seriesInstanceUIDs.isEmpty
-            && Set(a.seriesInstanceUIDs).isDisjoint(with: b.seriesInstanceUIDs)
     }
 }

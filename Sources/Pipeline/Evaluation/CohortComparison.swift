@@ -3,6 +3,7 @@ import Foundation
 import Metrics
 import Platform
 import Report
+import Segmentation
 
 /// Whether a comparison is one of two folders of cases.
 package func comparesCohorts(_ request: ComparisonRequest) throws -> Bool {
@@ -35,9 +36,10 @@ package func compareCohorts(
     var cases: [CohortReport.Case] = []
     for (index, pair) in matched.pairs.enumerated() {
         progress(index, matched.pairs.count)
-        cases.append(score(pair, request, scan))
+        cases.append(score(pair, matched.name(of: pair), request, scan))
     }
     progress(matched.pairs.count, matched.pairs.count)
+    nameAlike(&cases)
     let grids = Set(cases.compactMap(\.gridSource))
     return CohortReport(
         cases: cases,
@@ -51,6 +53,7 @@ package func compareCohorts(
 
 private func score(
     _ pair: (reference: CohortCase, prediction: CohortCase),
+    _ name: String,
     _ request: ComparisonRequest,
     _ scan: SeriesScan?
 ) -> CohortReport.Case {
@@ -62,8 +65,8 @@ private func score(
         let prediction = try StructureSource(request.prediction, labels: request.labelsOfCases(.prediction))
         let comparison = try compareStructures(request, reference, prediction, scan: scan)
         var scored = CohortReport.Case(
-            name: pair.reference.name,
-            structures: comparison.structures,
+            name: name,
+            structures: comparison.structuresByPrediction,
             unmatchedReference: comparison.unmatchedReference,
             unmatchedPrediction: comparison.unmatchedPrediction,
             warnings: comparison.warnings,
@@ -75,9 +78,25 @@ private func score(
     } catch {
         let fault = classify(error)
         return CohortReport.Case(
-            name: pair.reference.name,
+            name: name,
             fault: "\(fault.code): \(fault.message) \(fault.hint)"
         )
+    }
+}
+
+/// Gives structures that mean the same one name in all cases, the one that most have: every observer spells them anew, and
+/// each would be summed up alone. Where a case has two of one meaning they stay as they are called.
+private func nameAlike(_ cases: inout [CohortReport.Case]) {
+    var counts: [StructureName: [String: Int]] = [:]
+    for name in cases.flatMap(\.structures).map(\.name) {
+        counts[StructureName(name), default: [:]][name, default: 0] += 1
+    }
+    let names = counts.mapValues { $0.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key ?? "" }
+    for index in cases.indices {
+        let meanings = cases[index].structures.map { StructureName($0.name) }
+        for (n, meaning) in meanings.enumerated() where meanings.count(where: { $0 == meaning }) == 1 {
+            cases[index].structures[n].name = names[meaning] ?? cases[index].structures[n].name
+        }
     }
 }
 

@@ -15,7 +15,7 @@ package func cohortPictures(_ cohort: CohortReport, _ request: ComparisonRequest
     var pictures: [CasePicture] = []
     for summary in cohort.summary.prefix(12) {
         guard let worst = cohort.worst.first(where: { $0.structure == summary.name }), worst.dice ?? 0 < 1,
-            let pair = pairs.pairs.first(where: { $0.reference.name == worst.name })
+            let pair = pairs.pairs.first(where: { pairs.name(of: $0) == worst.name })
         else { continue }
         do {
             if let picture = try draw(worst, pair, request, scan) { pictures.append(picture) }
@@ -38,9 +38,14 @@ private func draw(
     let stack = try scan.map { try ctStack($0, reference, prediction) }
     let geometry = try comparisonGrid(stack, reference, prediction).geometry
     let pairing = StructurePairing(reference: reference.names, prediction: prediction.names)
-    let compared = pairing.pairs.first {
-        comparedName(of: $0, reference.names, prediction.names).name == worst.structure
+    // As the prediction calls it, or as it is called in other cases.
+    func name(_ pair: StructurePairing.Pair) -> String {
+        pair.prediction.count == 1
+            ? prediction.names[pair.prediction[0]] : comparedName(of: pair, reference.names, prediction.names).name
     }
+    let compared =
+        pairing.pairs.first { name($0) == worst.structure }
+        ?? pairing.pairs.first { StructureName(name($0)) == StructureName(worst.structure) }
     guard let compared else { return nil }
     let truth = try reference.union(of: compared.reference, on: geometry)
     let mask = try prediction.union(of: compared.prediction, on: geometry)

@@ -20,6 +20,8 @@ package struct PlacedMask: Sendable {
     package var leftOut = 0
     /// Contours that are there twice, and cancel each other out.
     package var repeated = 0
+    /// Contours that cover nearly the area of another one on their slice, these among them.
+    package var overdrawn = 0
 
     /// Whether it has something and the grid nothing of it: its volume there is not known.
     package var isOffGrid: Bool { outside + beside > 0 && !mask.voxels.contains { $0 != 0 } }
@@ -32,7 +34,18 @@ package struct PlacedMask: Sendable {
     var isDisplaced: Bool { offSlice.farthestMM > Self.farthestOffSlice * mask.geometry.spacing.z }
 
     /// Whether all of it was used, where it lies.
-    var isIntact: Bool { outside + beside + leftOut + repeated == 0 && !isDisplaced }
+    var isIntact: Bool { outside + beside + leftOut + repeated + overdrawn == 0 && !isDisplaced }
+
+    /// Said of a structure with contours that cancel each other out; nil of others.
+    func overdrawing(_ name: String, of side: ComparedSide) -> String? {
+        guard overdrawn > 0 else { return nil }
+        let isOne = overdrawn == 1
+        return """
+            \(name): \(overdrawn) \(isOne ? "contour" : "contours") of the \(side.rawValue) \(isOne ? "is" : "are") drawn over \
+            another one of the same slice and \(isOne ? "covers" : "cover") nearly the same area: by the even-odd rule both \
+            together enclose only where they differ
+            """
+    }
 
     /// Said of a structure that is displaced.
     func displacement(_ name: String, of side: ComparedSide, on grid: String) -> String {

@@ -35,6 +35,8 @@ package struct ReferenceMasks {
     private(set) var absentLabels: [String: UInt8] = [:]
     /// Values that this label map has.
     private(set) var valuesPresent: [UInt8] = []
+    /// What a NIfTI file leaves open about its place, one sentence each.
+    private(set) var placeNotes: [String] = []
     /// The grid that the structures were drawn on; nil for an RT Structure Set, whose contours have none.
     package let grid: VolumeGeometry?
     /// Of an RT Structure Set (PS3.3 C.8.8.16): APPROVED, UNAPPROVED or REJECTED.
@@ -84,7 +86,8 @@ package struct ReferenceMasks {
                     beside: set.structures[index].contoursBeside(on: geometry),
                     offSlice: offSlice,
                     leftOut: set.structures[index].contoursLeftOut,
-                    repeated: set.structures[index].contoursRepeated
+                    repeated: set.structures[index].contoursRepeated,
+                    overdrawn: set.structures[index].contoursOverdrawn(on: geometry)
                 )
             }
             patient = set.patient
@@ -148,7 +151,7 @@ package struct ReferenceMasks {
     }
 
     private init(nifti path: String, labels: [String: UInt8], statement: LabelStatement) throws {
-        let volume = try NiftiFile.readLabels(path)
+        let (volume, notes) = try NiftiFile.readLabelsAndNotes(path)
         let present = Set(volume.voxels).subtracting([0]).sorted()
         let file = Directory.name(of: path).components(separatedBy: ".nii")[0]
         let known = Dictionary(labels.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
@@ -184,6 +187,7 @@ package struct ReferenceMasks {
                 beside: mask.voxels(outsideOf: geometry)
             )
         }
+        placeNotes = notes.map { "\(Directory.name(of: path)) \($0)" }
         isLabelMap = !isMask
         guard isLabelMap else {
             let names = Set(names.map(StructureName.init))

@@ -54,6 +54,8 @@ package struct ComparisonRequest: Sendable {
 /// The scores of one case.
 package struct StructureComparison: Codable, Sendable {
     package var structures: [StructureScores]
+    /// What the prediction calls each of them; a union that it has only the parts of, what the reference calls it.
+    var predictedNames: [String] = []
     /// Names that only one side has.
     package var unmatchedReference: [String]
     package var unmatchedPrediction: [String]
@@ -77,6 +79,17 @@ package struct StructureComparison: Codable, Sendable {
         case unmatchedPrediction = "unmatched_prediction"
         case gridDimensions = "grid_dimensions"
         case gridSpacingMM = "grid_spacing_mm"
+    }
+}
+
+extension StructureComparison {
+    /// The scores under the names that the prediction has for them.
+    var structuresByPrediction: [StructureScores] {
+        zip(structures, predictedNames).map { scores, name in
+            var scores = scores
+            scores.name = name
+            return scores
+        }
     }
 }
 
@@ -126,6 +139,9 @@ func compareStructures(
     let pairing = StructurePairing(reference: reference.names, prediction: prediction.names)
     result.warnings += doubts(request, reference, prediction, pairing, on: geometry, source)
     result.findings += pairing.repeatedNames(reference.names)
+    result.findings += pairing.repeatedNames(prediction.names, of: .prediction)
+    result.findings +=
+        reference.placeNotes.map { "reference: \($0)" } + prediction.placeNotes.map { "prediction: \($0)" }
     var told: Set<String> = []
     for pair in pairing.pairs {
         let (name, derived) = comparedName(of: pair, reference.names, prediction.names)
@@ -146,6 +162,7 @@ func compareStructures(
                 guard told.insert("\(side.rawValue) \(index)").inserted else { return }
                 let words = derived == nil ? name : source.names[index]
                 result.findings += placed.findings(words, of: side, on: "grid")
+                result.warnings += [placed.overdrawing(words, of: side)].compactMap(\.self)
                 if placed.isDisplaced { result.warnings.append(placed.displacement(words, of: side, on: "grid")) }
             }
             masks.append(mask)
@@ -165,6 +182,7 @@ func compareStructures(
         )
         for side in offGrid { scores.forgetVolume(of: side) }
         result.structures.append(scores)
+        result.predictedNames.append(pair.prediction.count == 1 ? prediction.names[pair.prediction[0]] : name)
         guard derived == nil else { continue }
         let mismatch = try SideMismatch(
             name,

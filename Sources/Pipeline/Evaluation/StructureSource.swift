@@ -102,6 +102,9 @@ struct StructureSource {
         }
     }
 
+    /// What NIfTI files of it leave open about their place, one sentence each.
+    var placeNotes: [String] { parts.flatMap(\.placeNotes) }
+
     var isDicom: Bool { parts.contains { $0.kind != .nifti } }
 
     var frameOfReferenceUIDs: [String] { parts.flatMap(\.frameOfReferenceUIDs) }

@@ -66,13 +66,15 @@ extension EvaluateStage {
         guard !scoring.evaluation.structures.isEmpty || !changes.isEmpty || scoring.returned.isEmpty else { return }
         let misplaced = misplaced(references, scoring, facts, on: evaluation.ours.labels.volume.geometry)
         let doubtful =
-            scoring.mismatches.map(\.own) + scoring.displaced.map(\.name) + scoring.doubts.map(\.name)
+            scoring.mismatches.map(\.own) + scoring.displaced.map(\.name) + scoring.overdrawn.map(\.name)
+            + scoring.doubts.map(\.name)
             + (misplaced.contains { $0.structure == nil } ? scoring.evaluation.structures.map(\.name) : [])
         if !doubtful.isEmpty { scoring.evaluation.doubtful = Set(doubtful).sorted() }
         result.evaluations.append(scoring.evaluation)
         let disagreements = scoring.evaluation.disagreements(with: result.structures, except: Set(doubtful))
         result.findings.insert(
-            contentsOf: scoring.mismatches.map(swapped) + misplaced + scoring.doubts.map(doubted) + disagreements,
+            contentsOf: scoring.mismatches.map(swapped) + misplaced
+                + scoring.overdrawn.map(CaseReport.Finding.overdrawn) + scoring.doubts.map(doubted) + disagreements,
             at: 0
         )
         if scoring.evaluation.approvalStatus == "REJECTED" { result.findings.append(rejected) }

@@ -77,20 +77,21 @@ extension PlausibilityJudge {
     }
 
     private func uncertaintyCheck(_ limit: Double, _ width: Double) -> CaseReport.PlausibilityCheck {
-        .init(
+        let text = DistinctText(width, beside: [limit], digits: 3)
+        return .init(
             name: "uncertain edge",
-            value: "\((width * 1000).rounded() / 1000) mm",
-            expected: "at most \(limit) mm",
+            value: "\(text.value) mm",
+            expected: "at most \(text.limits[0]) mm",
             passed: width <= limit
         )
     }
 
     private func pocketCheck(_ limit: Double, _ part: Double) -> CaseReport.PlausibilityCheck {
-        func percent(_ part: Double) -> String { "\((part * 1000).rounded() / 10) %" }
+        let text = DistinctText(part * 100, beside: [limit * 100], digits: 1)
         return .init(
             name: "largest pocket of plain air",
-            value: "\(percent(part)) of it",
-            expected: "at most \(percent(limit))",
+            value: "\(text.value) % of it",
+            expected: "at most \(text.limits[0]) %",
             passed: part <= limit
         )
     }

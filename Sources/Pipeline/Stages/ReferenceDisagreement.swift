@@ -1,5 +1,6 @@
 import Foundation
 import Report
+import Segmentation
 
 extension CaseReport.Evaluation {
     /// How far Dice with an approved reference may lie below what the network expects of itself.

@@ -157,14 +157,16 @@ extension StructurePairing {
     /// Structures that are left over although their name means that of a compared one: which of the two is meant nobody can
     /// tell.
     ///
-    /// - Parameter names: of the reference.
-    func repeatedNames(_ names: [String]) -> [String] {
-        let compared = Set(pairs.filter { $0.reference.count == 1 }.map { StructureName(names[$0.reference[0]]) })
-        let repeated = unmatchedReference.filter { compared.contains(StructureName(names[$0])) }.map { names[$0] }
+    /// - Parameter names: of that side.
+    func repeatedNames(_ names: [String], of side: ComparedSide = .reference) -> [String] {
+        let used = pairs.map { side == .reference ? $0.reference : $0.prediction }
+        let unmatched = side == .reference ? unmatchedReference : unmatchedPrediction
+        let compared = Set(used.filter { $0.count == 1 }.map { StructureName(names[$0[0]]) })
+        let repeated = unmatched.filter { compared.contains(StructureName(names[$0])) }.map { names[$0] }
         return Set(repeated).sorted().map { name in
             """
-            \(name): this name, or one that means the same, is there \(repeated.count { $0 == name } + 1) times in the reference; \
-            one of them is compared, the others are not
+            \(name): this name, or one that means the same, is there \(repeated.count { $0 == name } + 1) times in the \
+            \(side.rawValue); one of them is compared, the others are not
             """
         }
     }

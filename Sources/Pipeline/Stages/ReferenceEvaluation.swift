@@ -13,6 +13,8 @@ struct ReferenceScoring {
     var unusable: [UnusableStructure] = []
     /// Sentences about structures, by our name, that lie between the slices of the CT.
     var displaced: [(name: String, sentence: String)] = []
+    /// Sentences about structures, by our name, whose contours cancel each other out.
+    var overdrawn: [(name: String, sentence: String)] = []
     /// Contours of other results of ours, by their name in the reference; they are not scored.
     var returned: [(name: String, own: OwnContour)] = []
 
@@ -127,6 +129,7 @@ struct ReferenceEvaluation {
         var (isOffGrid, isIntact) = (false, true)
         var findings: [String] = []
         var displaced: [(name: String, sentence: String)] = []
+        var overdrawn: [(name: String, sentence: String)] = []
         for index in pair.reference {
             let placed = try theirs.mask(index, on: geometry)
             if course.told.insert(index).inserted {
@@ -135,6 +138,7 @@ struct ReferenceEvaluation {
             if placed.isDisplaced {
                 displaced.append((name, placed.displacement(theirs.names[index], of: .reference, on: "CT")))
             }
+            if let told = placed.overdrawing(theirs.names[index], of: .reference) { overdrawn.append((name, told)) }
             isOffGrid = isOffGrid || placed.isOffGrid
             isIntact = isIntact && placed.isIntact
             reference.formUnion(placed.mask)
@@ -161,6 +165,7 @@ struct ReferenceEvaluation {
         }
         course.result.evaluation.findings += findings
         course.result.displaced += displaced
+        course.result.overdrawn += overdrawn
         if let derived {
             course.result.evaluation.derived = (course.result.evaluation.derived ?? []) + [derived]
         }

@@ -86,6 +86,12 @@ extension RTStructure {
         if damagedContours > 0 { parts.append("\(damagedContours) of \(counted(all, "contour")) of \(name) damaged") }
         if open > 0 { parts.append("\(open) of \(counted(all, "contour")) of \(name) not closed") }
         if outside > 0 { parts.append("\(outside) of \(counted(all, "contour")) of \(name) outside of the CT") }
+        let overdrawn = contoursOverdrawn(on: geometry)
+        if overdrawn > 0 {
+            parts.append(
+                "\(overdrawn) of \(counted(all, "contour")) of \(name) drawn over another one of the same slice"
+            )
+        }
         return parts.isEmpty ? nil : parts.joined(separator: ", ")
     }
 }

@@ -172,12 +172,12 @@ extension SegmentationFinding {
     }
 
     fileprivate static func uncertainEdge(_ name: String, _ width: Double, limit: Double) -> SegmentationFinding {
-        SegmentationFinding(
+        let text = DistinctText(width, beside: [limit], digits: 3)
+        return SegmentationFinding(
             code: "W_LOW_CONFIDENCE",
             structure: name,
             message: """
-                the network is unsure where \(name) ends (over \((width * 1000).rounded() / 1000) mm on average, \
-                at most \(limit) mm are usual)
+                the network is unsure where \(name) ends (over \(text.value) mm on average, at most \(text.limits[0]) mm are usual)
                 """,
             hint: "Look at every slice of it."
         )

@@ -54,7 +54,7 @@ struct EvaluateCommand: ParsableCommand {
     @Option(
         parsing: .unconditionalSingleValue,
         help: ArgumentHelp(
-            "Tolerance of surface Dice in mm; may be given several times. Default: 1, 2, 3.",
+            "Tolerance of surface Dice in mm, 0 or 0.001 to 100; may be given several times. Default: 1, 2, 3.",
             valueName: "mm"
         )
     )
@@ -91,12 +91,15 @@ struct EvaluateCommand: ParsableCommand {
     var threads: Int = ProcessorCount.available
 
     func validate() throws {
-        guard tolerance.allSatisfy({ $0 >= 0 && $0 <= 100 }) else {
-            throw ValidationError("--tolerance takes 0 to 100 mm")
+        guard tolerance.allSatisfy(StructureScores.isTolerance) else {
+            throw ValidationError("--tolerance takes 0, or 0.001 to 100 mm")
         }
         guard !(json && csv) else { throw ValidationError("--json or --csv, not both") }
         guard json || !slices else { throw ValidationError("--slices needs --json") }
-        _ = try pairs(perOrganTolerance, "--per-organ-tolerance")
+        guard try pairs(perOrganTolerance, "--per-organ-tolerance").values.allSatisfy(StructureScores.isTolerance)
+        else {
+            throw ValidationError("--per-organ-tolerance takes 0, or 0.001 to 100 mm")
+        }
         _ = try (labels(label, "--label"), labels(referenceLabel, "--reference-label"))
         _ = try labels(predictionLabel, "--prediction-label")
     }

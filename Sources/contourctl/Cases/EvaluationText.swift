@@ -32,9 +32,8 @@ enum EvaluationText {
             lines.append("worst first:")
             for one in cohort.worst.filter({ $0.structure == structure.name }).prefix(5) {
                 let hausdorff = decimal(one.hausdorff95MM, 2)
-                lines.append(
-                    "  \(one.name): surface Dice \(decimal(one.surfaceDice, 4)), Dice \(decimal(one.dice, 4)), HD95 \(hausdorff) mm"
-                )
+                let surface = "surface Dice \(one.tolerance) mm \(decimal(one.surfaceDice, 4))"
+                lines.append("  \(one.name): \(surface), Dice \(decimal(one.dice, 4)), HD95 \(hausdorff) mm")
             }
             lines.append("")
         }
@@ -123,10 +122,14 @@ enum EvaluationText {
         (names.map(quoted) + Array(repeating: "", count: count) + [quoted(text)]).joined(separator: ",")
     }
 
-    /// RFC 4180.
+    /// RFC 4180. Scalar by scalar: a comma or quotation mark with a combining mark after it is another `Character`, and CR LF
+    /// are one, but a program that reads the lines sees each.
     static func quoted(_ text: String) -> String {
-        text.contains(where: { ",\"\r\n".contains($0) })
-            ? "\"" + text.replacingOccurrences(of: "\"", with: "\"\"") + "\"" : text
+        let scalars = text.unicodeScalars
+        guard scalars.contains(where: { ",\"\r\n".unicodeScalars.contains($0) }) else { return text }
+        var result = String.UnicodeScalarView("\"".unicodeScalars)
+        for scalar in scalars { result.append(contentsOf: scalar == "\"" ? [scalar, scalar] : [scalar]) }
+        return String(result) + "\""
     }
 
     private static func shown(_ structures: [StructureScores]) -> [Measure] {

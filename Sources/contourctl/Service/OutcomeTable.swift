@@ -44,6 +44,8 @@ struct OutcomeTable {
     private let baseline: Int
     /// Outcomes of references that nobody approved.
     let leftOut: Int
+    /// The outcomes that count; with `--all` those of rejected references are shown beside them.
+    private let counted: [Outcome]
 
     /// - Throws: `DecodingError` when scores are those of another version.
     init(_ lines: [OutcomeLine], withUnapproved: Bool, baseline: Int) throws {
@@ -60,13 +62,14 @@ struct OutcomeTable {
                 scores: try line.scores.map { try JSONDecoder().decode(StructureScores.self, from: Data($0.utf8)) }
             )
         }
-        let shown = all.counted(withUnapproved: withUnapproved)
+        let counted = all.counted(withUnapproved: withUnapproved)
+        let rejected = withUnapproved ? all.filter { $0.approval == "REJECTED" } : []
         let series = Dictionary(lines.map { ($0.run, $0.series) }, uniquingKeysWith: { first, _ in first })
         self.baseline = baseline
-        shares = shown.shares(baseline: baseline)
+        shares = counted.shares(baseline: baseline)
         leftOut = withUnapproved ? 0 : all.count { $0.approval != "APPROVED" }
-        charts = shown.charts(baseline: baseline)
-        outcomes = shown.map { outcome in
+        charts = counted.charts(baseline: baseline)
+        func row(_ outcome: RecordedOutcome) -> Outcome {
             Outcome(
                 series: series[outcome.run] ?? 0,
                 name: outcome.name,
@@ -79,14 +82,21 @@ struct OutcomeTable {
                 run: outcome.run
             )
         }
+        self.counted = counted.map(row)
+        outcomes = (counted + rejected).enumerated().sorted {
+            ($0.element.time, $0.offset) < ($1.element.time, $1.offset)
+        }
+        .map { row($0.element) }
     }
 
     /// Of each structure so many scored outcomes, those with the lowest surface Dice first.
     func worst(_ count: Int) -> [Outcome] {
-        let rows = Dictionary(grouping: outcomes.filter { $0.scores != nil }, by: \.structure)
+        let rows = Dictionary(grouping: counted.filter { $0.scores != nil }, by: \.structure)
         return rows.sorted { $0.key < $1.key }.flatMap { _, rows -> [Outcome] in
             let tolerance = CohortReport.mainTolerance(Measure.tolerances(of: rows.compactMap(\.scores)))
-            func surfaceDice(_ row: Outcome) -> Double { row.scores?.surfaceDice[tolerance].flatMap { $0 } ?? -1 }
+            func surfaceDice(_ row: Outcome) -> Double {
+                row.scores?.surfaceDice[tolerance].flatMap { $0 } ?? .infinity
+            }
             return Array(rows.sorted { (surfaceDice($0), $0.name) < (surfaceDice($1), $1.name) }.prefix(count))
         }
     }
@@ -107,7 +117,7 @@ struct OutcomeTable {
     }
 
     var cohort: CohortReport {
-        let cases = Dictionary(grouping: outcomes, by: \.name).map { name, rows in
+        let cases = Dictionary(grouping: counted, by: \.name).map { name, rows in
             CohortReport.Case(name: name, time: rows[0].time, structures: rows.compactMap(\.scores))
         }
         return CohortReport(cases: cases.sorted { ($0.time ?? "", $0.name) < ($1.time ?? "", $1.name) })
@@ -115,10 +125,10 @@ struct OutcomeTable {
 
     /// - Parameter pictures: of the worst.
     func html(_ pictures: [CasePicture]) -> String {
-        let notes = Dictionary(grouping: outcomes, by: \.structure).sorted { $0.key < $1.key }.map { name, rows in
+        let notes = Dictionary(grouping: counted, by: \.structure).sorted { $0.key < $1.key }.map { name, rows in
             "\(name): \(Self.counted(rows))"
         }
-        return cohortHTML(cohort, charts: charts, shares: shares, pictures: pictures, notes: notes)
+        return cohortHTML(cohort, charts: charts, shares: shares, pictures: pictures, notes: notes + rejectedText)
     }
 
     private static func counted(_ rows: [Outcome]) -> String {
@@ -130,15 +140,17 @@ struct OutcomeTable {
 
     var text: String {
         guard !outcomes.isEmpty else { return "no outcome yet" + leftOutText }
+        let tolerance = CohortReport.mainTolerance(Measure.tolerances(of: outcomes.compactMap(\.scores)))
+        let surface = tolerance.isEmpty ? "surface Dice" : "surface Dice \(tolerance) mm"
         var table = TextTable([
-            "series", "date", "structure", "status", "surface Dice 2 mm", "Dice", "HD95 mm", "to draw mm", "added mL",
+            "series", "date", "structure", "status", "approval", surface, "Dice", "HD95 mm", "to draw mm", "added mL",
             "removed mL",
         ])
         for outcome in outcomes {
             let scores = outcome.scores
-            let tolerance = CohortReport.mainTolerance(Measure.tolerances(of: scores.map { [$0] } ?? []))
             table.add([
                 "\(outcome.series)", String(outcome.time.prefix(10)), outcome.structure, outcome.status,
+                outcome.approval?.lowercased() ?? "-",
                 decimal(scores.flatMap(Measure.surfaceDice(tolerance).value), 4), decimal(scores?.dice, 4),
                 decimal(scores?.hausdorff95MM, 2), decimal(scores.flatMap(Measure.addedPathLength(tolerance).value), 0),
                 decimal(scores?.falseNegativeML, 1), decimal(scores?.falsePositiveML, 1),
@@ -158,7 +170,17 @@ struct OutcomeTable {
             }
         }
         let kinds = shares.map { "\($0.structure), model \($0.model), what became of it: \($0.chart.words)" }
-        return ([table.text] + states + kinds).joined(separator: "\n") + leftOutText
+        let gaps = charts.compactMap(\.gap)
+        return ([table.text] + states + gaps + kinds + rejectedText).joined(separator: "\n") + leftOutText
+    }
+
+    /// A line about rejected references, where there are any.
+    private var rejectedText: [String] {
+        let rejected = outcomes.count { $0.approval == "REJECTED" }
+        guard rejected > 0 else { return [] }
+        return [
+            "\(rejected == 1 ? "1 outcome" : "\(rejected) outcomes") of rejected references: in no chart and no mean"
+        ]
     }
 
     private var leftOutText: String {

@@ -1,0 +1,41 @@
+import Foundation
+import Testing
+
+@Suite("What contourctl evaluate writes and refuses", .enabled(if: Program.areBuilt, "the programs are not built"))
+struct EvaluateTableTests {
+    @Test(
+        "a tolerance that no contour has is refused before anything is read",
+        arguments: [
+            ["--per-organ-tolerance", "Lung_L=1e19"], ["--per-organ-tolerance", "Lung_L=101"], ["--tolerance", "1e-7"],
+            ["--tolerance", "101"], ["--per-organ-tolerance", "Lung_L=1e-7"],
+        ]
+    )
+    func tolerances(_ arguments: [String]) throws {
+        let outcome = try Program.contourctl(["evaluate", "--reference", "a", "--prediction", "b"] + arguments)
+        #expect(outcome.status == 64 && outcome.errors.contains("takes 0, or 0.001 to 100 mm"))
+    }
+
+    @Test("names with line ends, commas and combining marks stay in one field of comma-separated values")
+    func fields() throws {
+        let place = try TemporaryFolder()
+        let truth = try place.phantom() + "/truth"
+        let names = ["a\nb", "a\rb", "a\r\nb", "a,\u{0301}b", "a\"\u{0301}b"]
+        for side in ["reference", "prediction"] {
+            try FileManager.default.createDirectory(atPath: "\(place.path)/\(side)", withIntermediateDirectories: true)
+            for name in names {
+                try FileManager.default.copyItem(
+                    atPath: "\(truth)/Heart.nii.gz",
+                    toPath: "\(place.path)/\(side)/\(name).nii.gz"
+                )
+            }
+        }
+        let outcome = try Program.contourctl([
+            "evaluate", "--csv", "--reference", "\(place.path)/reference", "--prediction", "\(place.path)/prediction",
+        ])
+        #expect(outcome.status == 0)
+        for name in names {
+            let field = "\"" + name.unicodeScalars.map { $0 == "\"" ? "\"\"" : String($0) }.joined() + "\","
+            #expect(Data(outcome.output.utf8).range(of: Data(field.utf8)) != nil, "\(field)")
+        }
+    }
+}
