@@ -5,7 +5,7 @@ package struct CohortReport: Codable, Sendable {
     package var cases: [Case]
     /// By structure, in the order of their names.
     package var summary: [StructureSummary]
-    /// Cases of each structure, those with the lowest surface Dice first; undefined ones lead.
+    /// Cases of each structure, those with the lowest surface Dice first; undefined ones come last.
     package var worst: [WorstCase]
     /// Cases that only one side has.
     package var onlyReference: [String]
@@ -19,7 +19,7 @@ package struct CohortReport: Codable, Sendable {
 
     package struct Case: Codable, Sendable {
         package var name: String
-        /// ISO 8601, UTC; nil where no time is known.
+        /// ISO 8601: of outcomes in UTC, otherwise when the reference was made, as it says; nil where no time is known.
         package var time: String?
         package var structures: [StructureScores]
         package var unmatchedReference: [String]
@@ -83,6 +83,23 @@ package struct CohortReport: Codable, Sendable {
             case surfaceDice = "surface_dice"
             case hausdorff95MM = "hausdorff_95_mm"
         }
+
+        package func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(structure, forKey: .structure)
+            try container.encode(name, forKey: .name)
+            // `encode` of an optional writes null, where the compiler's own encoding would leave the key out.
+            try container.encode(surfaceDice, forKey: .surfaceDice)
+            try container.encode(dice, forKey: .dice)
+            try container.encode(hausdorff95MM, forKey: .hausdorff95MM)
+        }
+
+        /// Whether it is worse than another case: by surface Dice, then by Dice, then by name, so that the order is one.
+        /// Undefined, as both sides are empty, is not bad.
+        fileprivate func isWorse(than other: WorstCase) -> Bool {
+            let own = (surfaceDice ?? .infinity, dice ?? .infinity, name)
+            return own < (other.surfaceDice ?? .infinity, other.dice ?? .infinity, other.name)
+        }
     }
 
     package struct Bootstrap: Codable, Sendable, Equatable {
@@ -136,7 +153,7 @@ package struct CohortReport: Codable, Sendable {
                     dice: row.scores.dice,
                     hausdorff95MM: row.scores.hausdorff95MM
                 )
-            }.sorted { ($0.surfaceDice ?? -1, $0.name) < ($1.surfaceDice ?? -1, $1.name) }
+            }.sorted { $0.isWorse(than: $1) }
         }
     }
 

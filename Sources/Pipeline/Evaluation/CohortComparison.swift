@@ -63,6 +63,7 @@ private func score(
         let comparison = try compareStructures(request, reference, prediction, scan: scan)
         var scored = CohortReport.Case(
             name: pair.reference.name,
+            time: reference.madeAt,
             structures: comparison.structures,
             unmatchedReference: comparison.unmatchedReference,
             unmatchedPrediction: comparison.unmatchedPrediction,
