@@ -56,6 +56,8 @@ package enum RTStructureDefect: Sendable, Hashable {
 package struct RTStructureSet: Sendable {
     package var sopInstanceUID: String
     package var patient: PatientDigest?
+    /// ISO 8601 without a zone; nil where it does not say when it was made.
+    package var madeAt: String?
     package var frameOfReferenceUIDs: [String]
     package var referencedSeriesInstanceUIDs: [String]
     /// One of PS3.3 C.8.8.16, whatever its case; nil where there is none of them.
@@ -72,6 +74,7 @@ package struct RTStructureSet: Sendable {
         let dataSet = try Self.read(path) { number, contours in drawn[number, default: DrawnContours()] += contours }
         sopInstanceUID = dataSet.string(.sopInstanceUID) ?? ""
         patient = PatientDigest(dataSet)
+        madeAt = dataSet.madeAt
         let approval = dataSet.string(.approvalStatus)?.uppercased() ?? ""
         approvalStatus = ["APPROVED", "UNAPPROVED", "REJECTED"].first { $0 == approval }
         hasForeignApprovalStatus = approvalStatus == nil && !approval.isEmpty

@@ -10,6 +10,8 @@ package struct SegmentationObject: Sendable {
 
     package var sopInstanceUID: String
     package var patient: PatientDigest?
+    /// ISO 8601 without a zone; nil where it does not say when it was made.
+    package var madeAt: String?
     package var frameOfReferenceUID: String?
     package var referencedSeriesInstanceUIDs: [String]
     package var segments: [Segment]
@@ -48,6 +50,7 @@ package struct SegmentationObject: Sendable {
         }
         sopInstanceUID = dataSet.string(.sopInstanceUID) ?? ""
         patient = PatientDigest(dataSet)
+        madeAt = dataSet.madeAt
         frameOfReferenceUID = dataSet.string(.frameOfReferenceUID)
         referencedSeriesInstanceUIDs = dataSet.sequence(.referencedSeriesSequence).compactMap {
             $0.string(.seriesInstanceUID)

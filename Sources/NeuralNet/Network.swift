@@ -53,11 +53,27 @@ package struct Network: Sendable {
 }
 
 extension Graph {
+    /// Channel counts do not depend on the size: any size will do that every step divides, whatever the steps are.
+    private var extentForCounting: Axes {
+        let strides = nodes.compactMap { node -> Axes? in
+            switch node.operation {
+            case let convolution as Convolution: convolution.stride
+            case let pool as MaxPool: pool.window.stride
+            case let pool as AveragePool: pool.window.stride
+            default: nil
+            }
+        }
+        func side(_ axis: KeyPath<Axes, Int>) -> Int {
+            let step = strides.reduce(1) { $0 * $1[keyPath: axis] }
+            // Room for the kernels of networks that do not pad.
+            return step * ((1024 + step - 1) / step)
+        }
+        return Axes(depth: dimensions == 3 ? side(\.depth) : 1, height: side(\.height), width: side(\.width))
+    }
+
     /// The tensors of every node, with their whole names.
     func parameters() throws(NetworkError) -> [[Parameter]] {
-        // Channel counts do not depend on the size: any size that every pooling divides will do.
-        let side = 1 << 10
-        let shapes = try shapes(extent: Axes(depth: dimensions == 3 ? side : 1, height: side, width: side))
+        let shapes = try shapes(extent: extentForCounting)
         return nodes.map { node in
             node.operation.parameters(of: node.inputs.map { shapes[$0] }, dimensions: dimensions).map {
                 Parameter("\(node.name).\($0.name)", $0.shape, $0.start, isTrained: $0.isTrained)

@@ -42,7 +42,8 @@ private func cohortHeader(
     if empty > 0 { words.append("\(empty) with nothing to score: unedited or removed") }
     if missing > 0 { words.append("\(missing) without a partner") }
     let drifting = Set(
-        charts.filter { $0.chart.state == .drifting }.map { "\($0.structure) (\($0.model))" }
+        charts.filter { $0.chart.state == .drifting }
+            .map { $0.model.isEmpty ? $0.structure : "\($0.structure) (\($0.model))" }
             + shares.filter { $0.chart.state == .drifting }.map { "\($0.structure) (\($0.model))" }
     ).sorted()
     let drift =
@@ -132,12 +133,16 @@ private func distributions(_ cohort: CohortReport) -> String {
 private func isLung(_ name: String) -> Bool { name.lowercased().contains("lung") }
 
 private func trends(_ charts: [OutcomeChart]) -> String {
-    """
-    <section><h2>Trend</h2><p class="small">Every outcome in the order in which it came. Rule: \
-    \(escaped(ControlChart.rule(baseline: charts[0].chart.baseline))). Diamonds are flagged; the thin line is the weighted mean.</p>
-    \(charts.compactMap(\.gap).map { "<p class=\"banner\">\(escaped($0)).</p>" }.joined())\
-    \(charts.map(trendPlot).joined())</section>
-    """
+    let order =
+        charts[0].model.isEmpty
+        ? "Every case whose reference says when it was made, in that order."
+        : "Every outcome in the order in which it came."
+    return """
+        <section><h2>Trend</h2><p class="small">\(order) Rule: \
+        \(escaped(ControlChart.rule(baseline: charts[0].chart.baseline))). Diamonds are flagged; the thin line is the weighted mean.</p>
+        \(charts.compactMap(\.gap).map { "<p class=\"banner\">\(escaped($0)).</p>" }.joined())\
+        \(charts.map(trendPlot).joined())</section>
+        """
 }
 
 private func worstCases(_ cohort: CohortReport, _ pictures: [CasePicture]) -> String {

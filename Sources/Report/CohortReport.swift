@@ -19,7 +19,7 @@ package struct CohortReport: Codable, Sendable {
 
     package struct Case: Codable, Sendable {
         package var name: String
-        /// ISO 8601, UTC; nil where no time is known.
+        /// ISO 8601: of outcomes in UTC, otherwise when the reference was made, as it says; nil where no time is known.
         package var time: String?
         package var structures: [StructureScores]
         package var unmatchedReference: [String]
@@ -97,6 +97,13 @@ package struct CohortReport: Codable, Sendable {
             try container.encode(dice, forKey: .dice)
             try container.encode(hausdorff95MM, forKey: .hausdorff95MM)
         }
+
+        /// Whether it is worse than another case: by surface Dice, then by Dice, then by name, so that the order is one.
+        /// Undefined, as both sides are empty, is not bad.
+        fileprivate func isWorse(than other: WorstCase) -> Bool {
+            let own = (surfaceDice ?? .infinity, dice ?? .infinity, name)
+            return own < (other.surfaceDice ?? .infinity, other.dice ?? .infinity, other.name)
+        }
     }
 
     package struct Bootstrap: Codable, Sendable, Equatable {
@@ -151,7 +158,7 @@ package struct CohortReport: Codable, Sendable {
                     dice: row.scores.dice,
                     hausdorff95MM: row.scores.hausdorff95MM
                 )
-            }.sorted { ($0.surfaceDice ?? .infinity, $0.name) < ($1.surfaceDice ?? .infinity, $1.name) }
+            }.sorted { $0.isWorse(than: $1) }
         }
     }
 

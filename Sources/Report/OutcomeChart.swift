@@ -4,6 +4,7 @@ import Metrics
 package struct OutcomeChart: Codable, Sendable {
     /// Structure and model: a new model has limits of its own.
     package var structure: String
+    /// Empty where contours do not say what made them.
     package var model: String
     /// Title of the measure.
     package var measure: String
@@ -153,6 +154,34 @@ extension [RecordedOutcome] {
                 names: scored.map(\.0.name),
                 chart: ControlChart(scored.map(\.1), baseline: baseline),
                 withoutMeasure: rows.count { $0.scores?.surfaceDice.keys.contains(tolerance) == false }
+            )
+        }
+    }
+}
+
+extension CohortReport {
+    /// Fewer times are no trend.
+    private static let fewestForTrend = 3
+
+    /// A chart for each structure of the cases whose reference says when it was made, in that order, of surface Dice at the
+    /// usual tolerance.
+    package func charts(baseline: Int = ControlChart.defaultBaseline) -> [OutcomeChart] {
+        let measure = Measure.surfaceDice(Self.mainTolerance(tolerances))
+        let timed = cases.compactMap { one in one.time.map { (time: $0, case: one) } }
+            .sorted { ($0.time, $0.case.name) < ($1.time, $1.case.name) }
+        return summary.compactMap { structure in
+            let scored = timed.compactMap { one in
+                one.case.structures.first { $0.name == structure.name }.flatMap(measure.value)
+                    .map { (time: one.time, name: one.case.name, value: $0) }
+            }
+            guard scored.count >= Self.fewestForTrend else { return nil }
+            return OutcomeChart(
+                structure: structure.name,
+                model: "",
+                measure: measure.title,
+                times: scored.map(\.time),
+                names: scored.map(\.name),
+                chart: ControlChart(scored.map(\.value), baseline: baseline)
             )
         }
     }

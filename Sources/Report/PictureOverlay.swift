@@ -51,7 +51,7 @@ extension PictureOverlay {
         let size = max(wide, high) / linesOfMarks
         let words = marks.map { mark -> String in
             // At the left and right border a word stands inside of the picture.
-            let anchor = mark.x < 0.1 ? "start" : mark.x > 0.9 ? "end" : "middle"
+            let anchor = mark.x < 0.05 ? "start" : mark.x > 0.95 ? "end" : "middle"
             let y = min(max(mark.y * high, 0.65 * size), high - 0.65 * size)
             return text(mark.text, mark.x * wide, y + 0.35 * size, anchor: anchor, "mark")
         }

@@ -170,17 +170,10 @@ private func slicePlots(_ evaluation: CaseReport.Evaluation) -> String {
 
 private func differences(_ pictures: [CasePicture], _ report: CaseReport) -> String {
     guard !pictures.isEmpty else { return "" }
-    let steps = DistanceScale.steps.map { step in
-        let color = step.color.map(String.init).joined(separator: ",")
-        return "<span><span class=\"swatch\" style=\"background:rgb(\(color))\"></span> \(escaped(step.label))</span>"
-    }
     let maps = pictures.filter { $0.role == .distanceMap }
-    let key = """
-        <p class="small">Distance, the lighter the farther: <span class="legend">\(steps.joined())</span></p>
-        """
     return """
         <h3>Where they differ</h3><p class="small">\(lineLegend(report))</p>
         \(linesSwitch("lines-differences"))<div class="gallery">\(figures(pictures.filter { $0.role != .distanceMap }))</div>
-        \(maps.isEmpty ? "" : key)<div class="gallery">\(figures(maps))</div>
+        <div class="gallery">\(figures(maps))</div>
         """
 }

@@ -47,7 +47,8 @@ func trendPlot(_ outcome: OutcomeChart) -> String {
         let anchor = index == 0 ? "start" : "end"
         svg += text(String(outcome.times[index].prefix(10)), x(index), top + height + 18, anchor: anchor, "tick")
     }
-    let title = "\(outcome.structure), \(outcome.measure), model \(outcome.model): \(words(for: chart))"
+    let model = outcome.model.isEmpty ? "" : ", model \(outcome.model)"
+    let title = "\(outcome.structure), \(outcome.measure)\(model): \(words(for: chart))"
     return figure(svg, width: left + width + 46, height: top + height + 26, title: title)
 }
 

@@ -45,6 +45,35 @@ struct CohortPageTests {
         #expect(cohort.worst.map(\.name) == ["b", "a", "c"])
     }
 
+    @Test("undefined scores come last among the worst and are null, a missed organ comes first")
+    func worstOrder() throws {
+        var (missed, empty) = (scored("missed", shift: 0), scored("a-empty", shift: 0))
+        missed.structures[0].surfaceDice = ["2": 0]
+        missed.structures[0].dice = 0
+        empty.structures[0].surfaceDice = ["2": nil]
+        (empty.structures[0].dice, empty.structures[0].hausdorff95MM) = (nil, nil)
+        let cohort = CohortReport(cases: [empty, scored("b", shift: 1), missed])
+        #expect(cohort.worst.map(\.name) == ["missed", "b", "a-empty"])
+        let json = try JSONSerialization.jsonObject(with: JSONEncoder().encode(cohort.worst)) as? [[String: Any]]
+        let last = try #require(json?.last)
+        #expect(["surface_dice", "dice", "hausdorff_95_mm"].allSatisfy { last[$0] is NSNull }, "\(last)")
+    }
+
+    @Test("cases whose references say when they were made have a trend in that order, two of them none")
+    func trendOfCases() {
+        func timed(_ name: String, _ day: Int?) -> CohortReport.Case {
+            var one = scored(name, shift: 1)
+            one.time = day.map { "2024-01-0\($0)T00:00:00" }
+            return one
+        }
+        let cohort = CohortReport(cases: [timed("a", 3), timed("b", 1), timed("none", nil), timed("c", 2)])
+        let charts = cohort.charts()
+        #expect(charts.map(\.names) == [["b", "c", "a"]])
+        let page = cohortHTML(cohort, charts: charts)
+        #expect(page.contains("<h2>Trend</h2>") && page.contains("says when it was made") && !page.contains("model "))
+        #expect(CohortReport(cases: [timed("a", 1), timed("b", 2), timed("c", nil)]).charts().isEmpty)
+    }
+
     @Test("what is missing is named, and the published lines are drawn for lungs of the published data alone")
     func contents() {
         var cohort = cohort

@@ -305,6 +305,46 @@ struct PictureTests {
         #expect(half.first { $0.role == .worstSlice }?.caption.contains("of Lungs are in only one") == true)
     }
 
+    @Test("a part that the reference lacks is bright on our surface, whatever lies well on it, and the key ends there")
+    func distanceOfWhatTheReferenceLacks() throws {
+        let geometry = axialGrid(signs: Vector3(1, 1, 1), 40, 36, 40)
+        func lung(from lowest: Double) -> Volume<UInt8> {
+            filled(geometry) { p in abs(p.x) < 12 && abs(p.y) < 12 && p.z > lowest && p.z < 50 ? 1 : 0 }
+        }
+        let (whole, upper) = (lung(from: -50), lung(from: 0))
+        func map(_ labels: Volume<UInt8>, _ reference: Volume<UInt8>) throws -> CasePicture {
+            var layers = ReferenceLayers(geometry: geometry)
+            layers.add("Lung_R", labels: [1], Mask(geometry: geometry, voxels: reference.voxels))
+            return try #require(try distancePictures(labels: labels, reference: layers, threads: 1).first)
+        }
+        func shares(_ picture: CasePicture) throws -> [Int] {
+            let sheet = try #require(DecodedPNG(picture.png))
+            // Upper and lower half without the key.
+            return [0, 1].map { row in
+                var count = 0
+                for y in (row * 260)..<(row * 260 + 260) {
+                    for x in 0..<sheet.width where sheet[x, y] == [255, 246, 150] { count += 1 }
+                }
+                return count
+            }
+        }
+        let lacking = try map(whole, upper)
+        let found = try shares(lacking)
+        #expect(found[1] > 2000 && found[1] > 5 * found[0], "\(found)")
+        let words = (lacking.overlay?.marks ?? []).map(\.text)
+        #expect(words.contains("Ours: distance to the reference") && words.contains("from the feet"), "\(words)")
+        let farthest = try #require(
+            lacking.caption.firstMatch(of: /distance to the reference \(at most ([0-9.]+) mm\)/)
+        )
+        #expect(words.contains("10 to \(farthest.1) mm"), "\(words) \(lacking.caption)")
+        let same = try map(whole, whole)
+        #expect(try shares(same) == [0, 0] && same.overlay?.marks.last?.text == "up to 0.0 mm")
+        let missed = try map(Volume(geometry: geometry, repeating: 0), whole)
+        #expect(
+            missed.caption.contains("ours is empty") && missed.overlay?.marks.last?.text == "the other one is empty"
+        )
+    }
+
     @Test("without pixels of the CT the outlines stand on black")
     func withoutCT() throws {
         let geometry = axialGrid(signs: Vector3(1, 1, 1))

@@ -117,6 +117,28 @@ struct ArchitectureParityTests {
         #expect(relativeError(inference.run(input), try #require(golden["evaluated"])) < 1e-2)
     }
 
+    @Test(
+        "steps of 3, and steps that multiply to more than 1024, are networks too",
+        arguments: [[3, 3, 3], [4, 4, 4, 4, 4, 4]]
+    )
+    func anySteps(steps: [Int]) throws {
+        let design = PlainConvUNet(
+            filters: 1,
+            maximumFilters: 2,
+            layers: steps.count,
+            strides: steps.map { [$0, $0] }
+        )
+        let side = steps.reduce(1, *)
+        let shape = NetworkShape(
+            inputChannels: 1,
+            outputChannels: 1,
+            activation: .sigmoid,
+            extent: .plane(side)
+        )
+        let network = try Network(graph: Architecture.plainConvUNet(design).graph(shape), seed: 1)
+        #expect(network.parameterCount > 0)
+    }
+
     @Test("the same seed gives the same bytes on one and two threads", arguments: rows)
     func threads(_ row: Row) throws {
         let snapshots = try [1, 2].map { threads in

@@ -29,6 +29,7 @@ def main():
         beyond_the_segmentation(checks, made[1], scratch)
         of_different_scans(checks, made, scratch)
         by_series(checks, made, scratch)
+        of_one_folder(checks, made, scratch)
         by_name(checks, scratch)
         one_broken(checks, scratch)
     checks.finish()
@@ -158,6 +159,34 @@ def by_series(checks, made, scratch):
                 [part for part in ("http:", "https:", "src=\"//", "url(", "<link", "@import") if part in html])
     checks.check("cohort.html has plots, a table to sort, and the missing case",
                  html.count("<svg") >= 3 and "aria-sort" in html and "1.2.3.7" in html)
+
+
+def of_one_folder(checks, made, scratch):
+    """Structure sets of two scans in one folder are two cases with names of their own, in numbers and in pictures."""
+    os.makedirs(f"{scratch}/together/pat1")
+    for seed in (1, 2):
+        dataset = pydicom.dcmread(f"{made[seed][1]}/rtstruct.dcm")
+        dataset.StructureSetDate, dataset.StructureSetTime = f"2024020{seed}", "1203"
+        number = next(roi.ROINumber for roi in dataset.StructureSetROISequence if roi.ROIName == "Lung_L")
+        for item in dataset.ROIContourSequence:
+            for contour in item.ContourSequence if item.ReferencedROINumber == number else []:
+                points = np.array(contour.ContourData, float).reshape(-1, 3) + [[0, 0, 0], [0, 12, 0]][seed - 1]
+                contour.ContourData = [f"{value:.3f}" for value in points.ravel()]
+        dataset.save_as(f"{scratch}/together/pat1/scan-{seed}.dcm")
+    page = f"{scratch}/together.html"
+    done = product.contourctl("evaluate", "--reference", f"{scratch}/together", "--prediction", f"{scratch}/outbox", "--json",
+                              "--html", page, *[f"--ct={made[seed][0]}" for seed in (1, 2)])
+    if not checks.check("structure sets of two scans in one folder are scored", done.status == 0, done.stderr):
+        return
+    answer = follows_schema(checks, "two scans in one folder", done.stdout)
+    checks.check("their cases have names of their own, and the times of their structure sets",
+                 [(c["case"], c.get("time")) for c in answer["cases"]]
+                 == [("pat1/scan-1", "2024-02-01T12:03:00"), ("pat1/scan-2", "2024-02-02T12:03:00")], answer["cases"])
+    worst = [w for w in answer["worst"] if w["structure"] == "Lung_L"]
+    with open(page, encoding="utf-8") as file:
+        html = file.read()
+    checks.check("the picture of the worst case is that case", worst[0]["case"] == "pat1/scan-2" and worst[0]["dice"] < 0.95
+                 and "<figcaption>pat1/scan-2, Lung_L: slice" in html and "pat1/scan-1, Lung_L: slice" not in html, worst)
 
 
 def by_name(checks, scratch):

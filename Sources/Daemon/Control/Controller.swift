@@ -1,3 +1,5 @@
+import Dicom
+import Foundation
 import Pipeline
 import Platform
 import Store
@@ -32,7 +34,13 @@ package struct Controller: Sendable {
                 let files = try store.instances(in: .quarantined) + store.instances(in: .ignored)
                 let early = try store.referencesWithoutSeries().map { reference in
                     var entry = line(reference)
-                    entry.reason = "It is kept until a CT series comes that it contours."
+                    entry.reason =
+                        reference.namesSeries
+                        ? "It is kept until a CT series comes that it contours."
+                        : """
+                        It names no series that it contours and is not scored; export it with its references to the CT, or \
+                        score it with contourctl evaluate.
+                        """
                     return entry
                 }
                 return .files(files.map(line) + early)
@@ -234,5 +242,13 @@ package struct Controller: Sendable {
             return "What had come for series \(number) since is not contoured; it stays \(state). \(kept)"
         }
         return "Series \(number) is cancelled (\(runs) \(runs == 1 ? "run" : "runs")). \(kept)"
+    }
+}
+
+extension InstanceRecord {
+    /// Whether a reference says which series it contours. One whose header cannot be read now is believed to.
+    fileprivate var namesSeries: Bool {
+        let known = try? JSONDecoder().decode(InstanceHeader.self, from: Data((header ?? "").utf8))
+        return known.map { !$0.referencedSeriesInstanceUIDs.isEmpty } ?? true
     }
 }

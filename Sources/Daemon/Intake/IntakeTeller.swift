@@ -27,6 +27,16 @@ struct IntakeTeller {
             if let opened { tellOpened(opened) }
         case .reference(let number, let seriesInstanceUIDs, let isLeft):
             leftBehind += isLeft ? 1 : 0
+            guard !seriesInstanceUIDs.isEmpty else {
+                context.logger.event(
+                    .referenceWithoutSeries,
+                    """
+                    reference \(number) names no series that it contours and is not scored; export it with its references \
+                    to the CT (Referenced Frame of Reference Sequence), or score it with contourctl evaluate
+                    """
+                )
+                break
+            }
             context.logger.event(
                 .referenceReceived,
                 "reference \(number) received; it contours \(seriesInstanceUIDs.count) series"

@@ -22,6 +22,7 @@ package enum JournalEvent: String, CaseIterable, Sendable {
     case fileReplaced = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a001b"
     case fileStillOpen = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a001c"
     case fileChanged = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a001d"
+    case referenceWithoutSeries = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a001e"
     case stageStarted = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0020"
     case stageFinished = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0021"
     case stageRetry = "0c1a9e3d5b0f4d0b9a2e6c1f7d3a0022"
@@ -43,7 +44,7 @@ package enum JournalEvent: String, CaseIterable, Sendable {
         switch self {
         case .reloadFailed, .noModel, .refused, .intakeTrouble, .deliveryFailed, .stageHeld, .internalError: .error
         case .fileQuarantined, .fileUnreadable, .fileChanged, .stageRetry, .deliveredForReview, .outcomeFlagged,
-            .queuePaused:
+            .queuePaused, .referenceWithoutSeries:
             .warning
         case .started, .stopping, .reloaded, .delivered, .queueResumed, .cancelled, .retried, .recovered, .fileReplaced:
             .notice

@@ -4,7 +4,8 @@ import Platform
 
 /// One case of a folder of cases: the contours of one scan.
 struct CohortCase: Sendable {
-    /// Path of its folder below the folder of cases; of its file, where every file is a case.
+    /// Path of its folder below the folder of cases; of its file, where every file is a case, or where the folder holds
+    /// several. No two cases of a side have one.
     var name: String
     /// A DICOM object, a NIfTI file, or a folder of NIfTI files.
     var path: String
@@ -30,12 +31,18 @@ struct CohortCases {
         self.root = root
         self.everyFileIsACase = everyFileIsACase
         try collect(root)
-        // A folder with the contours of two series has two cases: its name alone would not say which.
-        let shared = Dictionary(grouping: cases, by: \.name).filter { $0.value.count > 1 }
-        for index in cases.indices where shared[cases[index].name] != nil {
-            cases[index].name = name(ofFile: cases[index].path)
-        }
+        tellApart()
         cases.sort { $0.name < $1.name }
+    }
+
+    /// Structure sets of several scans in one folder are named after their files, with the ending where that is needed.
+    private mutating func tellApart() {
+        for longer in [name(ofFile:), relative] {
+            let counts = Dictionary(grouping: cases, by: \.name).mapValues(\.count)
+            for index in cases.indices where counts[cases[index].name] ?? 0 > 1 {
+                cases[index].name = longer(cases[index].path)
+            }
+        }
     }
 
     /// Whether a folder of an outbox never has contours: that of a refusal, or of an evaluation that came later.

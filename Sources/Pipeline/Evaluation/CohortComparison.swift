@@ -66,6 +66,7 @@ private func score(
         let comparison = try compareStructures(request, reference, prediction, scan: scan)
         var scored = CohortReport.Case(
             name: name,
+            time: reference.madeAt,
             structures: comparison.structuresByPrediction,
             unmatchedReference: comparison.unmatchedReference,
             unmatchedPrediction: comparison.unmatchedPrediction,

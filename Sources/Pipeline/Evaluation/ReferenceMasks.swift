@@ -27,6 +27,8 @@ package struct ReferenceMasks {
     package let names: [String]
     /// Whose contours they are; nil where the file does not say, as NIfTI.
     private(set) var patient: PatientDigest?
+    /// When it was made, ISO 8601 without a zone; nil where the file does not say, as NIfTI.
+    private(set) var madeAt: String?
     /// Whether it is a NIfTI file with several structures.
     private(set) var isLabelMap = false
     /// Labels that somebody named and this file has a structure for.
@@ -91,6 +93,7 @@ package struct ReferenceMasks {
                 )
             }
             patient = set.patient
+            madeAt = set.madeAt
             approvalStatus = set.approvalStatus
             hasForeignApprovalStatus = set.hasForeignApprovalStatus
             defects = Dictionary(
@@ -126,6 +129,7 @@ package struct ReferenceMasks {
                 )
             }
             patient = object.patient
+            madeAt = object.madeAt
             slices = object.slices
         default:
             throw StructureError.unreadable(reason: "it is neither an RT Structure Set nor a Segmentation nor NIfTI")

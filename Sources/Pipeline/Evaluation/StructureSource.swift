@@ -111,6 +111,9 @@ struct StructureSource {
 
     var referencedSeriesInstanceUIDs: [String] { parts.flatMap(\.referencedSeriesInstanceUIDs) }
 
+    /// When it was made; of several files the latest.
+    var madeAt: String? { parts.compactMap(\.madeAt).max() }
+
     var patients: Set<PatientDigest> { Set(parts.compactMap(\.patient)) }
 
     /// Labels that were named and that a NIfTI file of this side has a structure for.

@@ -39,7 +39,7 @@ func learningCurve(_ history: TrainingHistory) -> String {
         lower.mark(best)
     }
     return """
-        <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 720 540" font-family="sans-serif" font-size="11">
+        <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 540" font-family="sans-serif" font-size="11">
         <title>Learning curve</title>
         <rect width="100%" height="100%" fill="white"/>
         <text x="50" y="20" font-size="13">Training: mean of each epoch</text>

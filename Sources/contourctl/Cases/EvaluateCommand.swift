@@ -145,7 +145,7 @@ struct EvaluateCommand: ParsableCommand {
         }
         if let html {
             let pictures = try cohortPictures(cohort, request)
-            try AtomicFile.write(Data(cohortHTML(cohort, pictures: pictures).utf8), to: html)
+            try AtomicFile.write(Data(cohortHTML(cohort, charts: cohort.charts(), pictures: pictures).utf8), to: html)
         }
         guard cohort.cases.contains(where: { !$0.structures.isEmpty }) else {
             throw CommandFailure(.dataError, "no case could be scored")
