@@ -241,7 +241,7 @@ struct CohortPageTests {
 
     @Test("no limit and no axis of a share reaches beyond 1, and the caption tells what was flagged before")
     func chartEnds() {
-        var values = (0..<21).map { $0 % 2 == 0 ? 0.96 : 1.0 }
+        var values = (0..<21).map { $0 % 2 == 0 ? 0.97 : 0.99 }
         values[7] = 0.2
         let page = cohortHTML(CohortReport(cases: []), charts: [chart(values)])
         #expect(!page.contains(">1.2<") && !page.contains(">1.05<") && !page.contains(">1.1<"))
