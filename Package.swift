@@ -94,7 +94,6 @@ let package = Package(
                 "Imaging", "NeuralNet", "Metrics", "Dicom", "Segmentation", "Pipeline", "Phantom", "Platform",
                 argumentParser,
             ],
-            swiftSettings: simd,
             linkerSettings: runtime
         ),
 

@@ -16,7 +16,7 @@ package struct AddedPathLength: Sendable {
 
     package init(reference: Mask, prediction: Mask, threads: Int = ProcessorCount.available) {
         precondition(reference.geometry.dimensions == prediction.geometry.dimensions, "masks on one grid")
-        let spacing = reference.geometry.spacing
+        let spacing = reference.geometry.measuredSpacing
         pixelMM = (spacing.x + spacing.y) / 2
         guard let box = BoundingBox(of: [reference]) else {
             distances = []

@@ -19,7 +19,7 @@ package func surfaceDistanceMap(
     guard let box = BoundingBox(of: [mask, other]) else { return [] }
     let surface = CornerSurface(mask: mask, box: box, threads: threads)
     let target = CornerSurface(mask: other, box: box, threads: threads)
-    let distances = NearestCorner(target, spacing: mask.geometry.spacing).distances(
+    let distances = NearestCorner(target, spacing: mask.geometry.measuredSpacing).distances(
         from: surface.corners,
         threads: threads
     )

@@ -15,7 +15,7 @@ package struct SurfaceDistances: Sendable {
 
     /// In space; a single slice is a sheet with two sides.
     package init(reference: Mask, prediction: Mask, threads: Int = ProcessorCount.available) {
-        let spacing = reference.geometry.spacing
+        let spacing = reference.geometry.measuredSpacing
         self.init(
             reference,
             prediction,
@@ -30,7 +30,7 @@ package struct SurfaceDistances: Sendable {
     /// - Precondition: the masks have one slice.
     package init(referenceSlice: Mask, predictionSlice: Mask, threads: Int = 1) {
         precondition(referenceSlice.geometry.dimensions.k == 1, "one slice")
-        let spacing = referenceSlice.geometry.spacing
+        let spacing = referenceSlice.geometry.measuredSpacing
         self.init(
             referenceSlice,
             predictionSlice,
@@ -46,7 +46,7 @@ package struct SurfaceDistances: Sendable {
             (referenceToPrediction, predictionToReference) = (DirectedDistances([]), DirectedDistances([]))
             return
         }
-        let spacing = reference.geometry.spacing
+        let spacing = reference.geometry.measuredSpacing
         let a = CornerSurface(mask: reference, box: box, inPlane: inPlane, threads: threads)
         let b = CornerSurface(mask: prediction, box: box, inPlane: inPlane, threads: threads)
         func directed(from: CornerSurface, to: CornerSurface) -> DirectedDistances {

@@ -1,6 +1,6 @@
 import Foundation
+import NeuralNet
 import Platform
-import Synchronization
 
 /// What bounds a row on this machine.
 enum Bound: String, Encodable {
@@ -27,8 +27,8 @@ struct MachineLimits {
     init(threads: Int) {
         self.threads = threads
         let rounds = 20_000_000
-        let operations = Double(threads * rounds * Self.chains * 8 * 2)
-        gflopPerSecond = Self.best { _ = Self.multiplyAndAdd(rounds: rounds, threads: threads) } / 1e9 * operations
+        let operations = Double(threads * rounds * operationsOfARound)
+        gflopPerSecond = Self.best { _ = multiplyAndAdd(rounds: rounds, threads: threads) } / 1e9 * operations
         let count = 128 << 20
         let from = UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 64)
         let to = UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 64)
@@ -59,36 +59,5 @@ struct MachineLimits {
             return start.duration(to: .now).seconds
         }
         return 1 / (seconds.min() ?? .infinity)
-    }
-
-    /// Independent sums, so that the latency of one hides behind the others.
-    private static let chains = 12
-
-    /// - Returns: a number that depends on all, so that nothing is left out.
-    @inline(never)
-    private static func multiplyAndAdd(rounds: Int, threads: Int) -> Float {
-        let total = Mutex<Float>(0)
-        parallelFor(threads, threads: threads) { own in
-            let (factor, step) = (SIMD8<Float>(repeating: 0.9999), SIMD8<Float>(repeating: 1e-4))
-            var (a, b, c, d, e, f) = (step, step, step, step, step, step)
-            var (g, h, i, j, k, l) = (step, step, step, step, step, step)
-            for _ in 0..<rounds * own.count {
-                a = step.addingProduct(a, factor)
-                b = step.addingProduct(b, factor)
-                c = step.addingProduct(c, factor)
-                d = step.addingProduct(d, factor)
-                e = step.addingProduct(e, factor)
-                f = step.addingProduct(f, factor)
-                g = step.addingProduct(g, factor)
-                h = step.addingProduct(h, factor)
-                i = step.addingProduct(i, factor)
-                j = step.addingProduct(j, factor)
-                k = step.addingProduct(k, factor)
-                l = step.addingProduct(l, factor)
-            }
-            let sum = ((a + b) + (c + d)) + ((e + f) + (g + h)) + ((i + j) + (k + l))
-            total.withLock { $0 += sum.sum() }
-        }
-        return total.withLock { $0 }
     }
 }

@@ -104,6 +104,18 @@ struct SurfaceDistanceTests {
         }
     }
 
+    @Test(
+        "A slice's distance is within a tolerance of one slice, although rounded positions made its spacing a little more"
+    )
+    func noisySpacing() {
+        let geometry = grid(12, 9, 12, spacing: Vector3(1.0000000035, 0.9765625, 3.00000006779661))
+        let a = box(geometry, 2..<9, 2..<7, 2..<6)
+        let b = box(geometry, 2..<9, 2..<7, 3..<7)
+        let distances = SurfaceDistances(reference: a, prediction: b, threads: 1)
+        #expect(distances.surfaceDice(toleranceMM: 3) == 1)
+        #expect(geometry.measuredSpacing == Vector3(1, 0.9765625, 3))
+    }
+
     @Test("Masks whose surfaces are the same have distance zero and a surface Dice of one at tolerance zero")
     func identicalMasks() {
         let a = box(grid(8, 8, 8, spacing: Vector3(0.9, 0.9, 3)), 2..<6, 0..<8, 3..<5)

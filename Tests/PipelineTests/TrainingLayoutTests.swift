@@ -132,7 +132,7 @@ struct TrainingLayoutTests {
             try folder.mask("data/s0001/segmentations/\(name).nii.gz", voxels)
         }
         try folder.image("data/s0002/image.nii")
-        for (name, voxels) in [("Left Lung", [3]), ("rt lung", [3, 4])] {
+        for (name, voxels) in [("Left Lung", [3]), ("rt lung", [4])] {
             try folder.mask("data/s0002/\(name).nii.gz", voxels, value: 255)
         }
         try folder.image("data/s0003/ct.nii.gz")
@@ -145,6 +145,31 @@ struct TrainingLayoutTests {
         #expect(first[1] == 1 && first[2] == 1 && first[5] == 2 && first.count { $0 != 0 } == 3)
         let second = try found.sources[1].load().labels.voxels
         #expect(second[3] == 1 && second[4] == 2 && second.count { $0 != 0 } == 2)
+    }
+
+    @Test("structures that overlap by more than an edge are not learned from: one would be hollowed out by the other")
+    func overlap() throws {
+        let folder = try Folder()
+        try folder.image("data/s0001/ct.nii.gz")
+        try folder.mask("data/s0001/Lung_L.nii.gz", [1, 2])
+        try folder.mask("data/s0001/Lung_R.nii.gz", [2, 3])
+        let source = try #require(find(folder).sources.first)
+        #expect {
+            try source.load()
+        } throws: { "\($0)".contains("50 % of Lung_R.nii.gz lies within structures that come before it") }
+    }
+
+    @Test("of two dataset.json files above an image the nearer one names its labels")
+    func nearestDataset() throws {
+        let folder = try Folder()
+        try folder.image("data/near/imagesTr/one_0000.nii.gz")
+        try folder.mask("data/near/labelsTr/one.nii.gz", [1])
+        for (place, left, right) in [("data", 1, 2), ("data/near", 2, 1)] {
+            let text = #"{"labels": {"background": 0, "Lung_L": \#(left), "Lung_R": \#(right)}}"#
+            try Data(text.utf8).write(to: URL(fileURLWithPath: folder.file("\(place)/dataset.json")))
+        }
+        let labels = try #require(find(folder).sources.first).load().labels
+        #expect(labels.voxels[1] == 2)
     }
 
     @Test("what cannot be used in nnU-Net's and the Decathlon's layouts is named with its reason")

@@ -97,6 +97,19 @@ struct TrainingReferenceTests {
         #expect(try patient.find().skipped.map(\.remark) == ["Lung_L, Lung_R without contours"])
     }
 
+    @Test("slices that nobody drew between drawn ones skip the case: they would be learned as background")
+    func gaps() throws {
+        let patient = try Patient()
+        let reason = try patient.reason {
+            $0.setContours(of: "Lung_L") { contours in
+                let heights = Set(contours.map { $0.doubles(.contourData)[2] }).sorted()
+                let left = Set(heights.enumerated().filter { $0.offset % 2 == 0 }.map(\.element))
+                return contours.filter { left.contains($0.doubles(.contourData)[2]) }
+            }
+        }
+        #expect(reason.contains(#/^Lung_L not drawn on [0-9]+ slices between others$/#), "\(reason)")
+    }
+
     @Test("an undrawn copy of a structure says nothing against one that is drawn")
     func undrawnCopy() throws {
         let patient = try Patient()

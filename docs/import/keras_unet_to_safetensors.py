@@ -3,7 +3,7 @@
     pip install keras-unet==0.1.2 tensorflow-cpu matplotlib safetensors numpy
     python keras_unet_to_safetensors.py trained.keras weights.safetensors --layers 4
 
-Works for `custom_unet` with any options and for `vanilla_unet`, as trained and saved with Keras. `model.json` must
+Works for `custom_unet` with any options but `activation`, which must be relu, and for `vanilla_unet`, as trained and saved with Keras. `model.json` must
 name the same options; docs/import.md shows the two beside each other.
 """
 import argparse
@@ -31,19 +31,29 @@ def convert(model, layers):
     def put(name, value):
         tensors[name] = np.ascontiguousarray(value, dtype=np.float32)
 
-    def convolution(name):
-        weights = next(convolutions).get_weights()
+    def following(layers, name):
+        layer = next(layers, None)
+        if layer is None:
+            raise SystemExit(f"the model has no {name}: --layers is the number of its poolings")
+        return layer
+
+    def convolution(name, hidden=False):
+        layer = following(convolutions, name)
+        activation = layer.get_config()["activation"]
+        if hidden and activation != "relu":
+            raise SystemExit(f"{layer.name} has the activation {activation}; contourd's custom_unet and vanilla_unet have relu")
+        weights = layer.get_weights()
         put(name + ".weight", weights[0].transpose(3, 2, 0, 1))  # rows, columns, in, out -> out, in, rows, columns
         if len(weights) > 1:
             put(name + ".bias", weights[1])
 
     def norm(name):
-        for key, value in zip(["weight", "bias", "running_mean", "running_var"], next(norms).get_weights()):
+        for key, value in zip(["weight", "bias", "running_mean", "running_var"], following(norms, name).get_weights()):
             put(f"{name}.{key}", value)
 
     def block(name):
         for number in (1, 2):
-            convolution(f"{name}.conv{number}")
+            convolution(f"{name}.conv{number}", hidden=True)
             if has_norm:
                 norm(f"{name}.norm{number}")
 
@@ -53,7 +63,7 @@ def convert(model, layers):
     for level in reversed(range(layers)):
         name = f"decoder.{level}"
         if has_deconv:
-            weights = next(upsamplings).get_weights()
+            weights = following(upsamplings, name).get_weights()
             put(name + ".up.weight", weights[0].transpose(3, 2, 0, 1))  # rows, columns, out, in -> in, out, ...
             put(name + ".up.bias", weights[1])
         if has_gates:
@@ -62,7 +72,7 @@ def convert(model, layers):
         block(name)
     convolution("head")
     if any(True for rest in (convolutions, upsamplings, norms) for _ in rest):
-        raise ValueError("the model has more layers than a Keras-Unet of this depth")
+        raise SystemExit("the model has more layers than a Keras-Unet of this depth: --layers is the number of its poolings")
     return tensors
 
 

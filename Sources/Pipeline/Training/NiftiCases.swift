@@ -70,9 +70,9 @@ struct NiftiCaseFinder {
         if files.nifti.contains(where: { $0 == pair.secondChannel }) {
             throw UnusableCase("an image of several channels")
         }
-        guard let dataset = files.datasets.first(where: { pair.image.hasPrefix(Directory.parent(of: $0) + "/") }) else {
-            return rois.labelTable
-        }
+        // The nearest: a folder of data sets may have one, too.
+        let datasets = files.datasets.filter { pair.image.hasPrefix(Directory.parent(of: $0) + "/") }
+        guard let dataset = datasets.max(by: { $0.count < $1.count }) else { return rois.labelTable }
         let description: DatasetDescription
         do { description = try DatasetDescription(contentsOf: dataset) } catch {
             throw UnusableCase("its dataset.json cannot be read: \(error.localizedDescription)")

@@ -59,15 +59,29 @@ struct TrainingReference {
     /// Why a structure must not be learned from; nil where it may.
     func problem(_ index: Int, on geometry: VolumeGeometry) throws -> String? {
         switch object {
-        case .structureSet(let set): return set.structures[index].problem(on: geometry)
+        case .structureSet(let set):
+            return try set.structures[index].problem(on: geometry) ?? gaps(index, on: geometry)
         case .segmentation(let read):
             let number = read.segments[index].number
             let outside =
                 try read.mask(ofSegment: number, on: geometry).framesOutside
                 + read.framesBeside(ofSegment: number, on: geometry)
-            return outside == 0 ? nil : "\(counted(outside, "frame")) of \(names[index]) outside of the CT"
+            return outside == 0
+                ? try gaps(index, on: geometry) : "\(counted(outside, "frame")) of \(names[index]) outside of the CT"
         }
     }
+
+    /// Tells slices without a structure between two that have it, as somebody leaves them who draws on every second slice and
+    /// interpolates later. Structures of several parts lie farther apart than that.
+    private func gaps(_ index: Int, on geometry: VolumeGeometry) throws -> String? {
+        let used = try mask(index, on: geometry).usedSlices
+        let most = max(1, Int((Self.longestGapMM / geometry.spacing.z).rounded(.down)))
+        let gaps = zip(used, used.dropFirst()).map { $1 - $0 - 1 }.filter { $0 > 0 && $0 <= most }
+        guard !gaps.isEmpty else { return nil }
+        return "\(names[index]) not drawn on \(counted(gaps.reduce(0, +), "slice")) between others"
+    }
+
+    private static let longestGapMM = 15.0
 
     func mask(_ index: Int, on geometry: VolumeGeometry) throws -> Mask {
         switch object {
@@ -194,11 +208,12 @@ struct DrawnStructure {
     var mask: () throws -> Mask
 }
 
-/// The structures of a case as one label map; where they overlap, the first of the recipe wins. One mask at a time is in
-/// memory, two where a structure is there twice.
+/// The structures of a case as one label map; where they overlap by little, as neighbours do along an edge, the first of the
+/// recipe wins. One mask at a time is in memory, two where a structure is there twice.
 ///
 /// - Parameter whenEmpty: called for a structure without a voxel.
-/// - Throws: `UnusableCase` where a structure is there twice and differs: nobody can tell which one is meant.
+/// - Throws: `UnusableCase` where a structure is there twice and differs, as nobody can tell which one is meant, or where it
+///   overlaps another by more than an edge: hollowed out it would be learned as something else.
 func labelMap(
     of structures: [DrawnStructure],
     on geometry: VolumeGeometry,
@@ -220,12 +235,29 @@ func labelMap(
             try requireAgreement(first, (structure.name, mask))
         }
         guard let shown else { continue }
-        for n in labels.voxels.indices where shown.mask.voxels[n] != 0 && labels.voxels[n] == 0 {
-            labels.voxels[n] = label
+        let (drawn, taken) = labels.voxels.withUnsafeMutableBufferPointer { labels in
+            shown.mask.voxels.withUnsafeBufferPointer { mask in
+                var (drawn, taken) = (0, 0)
+                for n in labels.indices where mask[n] != 0 {
+                    drawn += 1
+                    if labels[n] == 0 { labels[n] = label } else { taken += 1 }
+                }
+                return (drawn, taken)
+            }
+        }
+        guard Double(taken) <= mostOverlap * Double(drawn) else {
+            let share = Int((100 * Double(taken) / Double(drawn)).rounded(.up))
+            throw UnusableCase(
+                "\(share) % of \(shown.name) lies within structures that come before it in the recipe; a voxel has one label: "
+                    + "train them apart"
+            )
         }
     }
     return labels
 }
+
+/// Part of a structure that its neighbours may share with it.
+private let mostOverlap = 0.05
 
 /// Contours and the masks that were made of them may differ along an edge; two drawings of one structure differ more.
 private let leastAgreement = 0.99
