@@ -78,9 +78,12 @@ package struct WinogradConvolution: Sendable {
         return result
     }
 
+    /// Floats from the weights of one place to those of the next.
+    static func weightStep(outChannels: Int, depth: Int) -> Int { step(OutputPanel.padded(outChannels) * depth) }
+
     /// Floats of packed weights; `depth` are the input channels in whole blocks.
     static func packedCount(outChannels: Int, depth: Int) -> Int {
-        OutputPanel.padded(outChannels) * WinogradTransform.places * depth
+        WinogradTransform.places * weightStep(outChannels: outChannels, depth: depth)
     }
 
     package func forward(
@@ -133,7 +136,7 @@ package struct WinogradConvolution: Sendable {
 
     /// Floats between places that lie `count` apart or more: an odd number of cache lines, because a transform reads
     /// or writes all 36 places of a tile, and those a power of two apart would share one set of the first-level cache.
-    private func step(_ count: Int) -> Int {
+    private static func step(_ count: Int) -> Int {
         let line = 16
         return ((count + line - 1) / line | 1) * line
     }
@@ -146,8 +149,8 @@ package struct WinogradConvolution: Sendable {
         let groups = (tiles + rows - 1) / rows
         let blocks = min(groups, (tiles + mostTiles * threads - 1) / (mostTiles * threads) * threads)
         let blockTiles = (groups + blocks - 1) / blocks * rows
-        let patchStep = step(blockTiles * depth)
-        let productStep = step(blockTiles * panels * OutputPanel.width)
+        let patchStep = WinogradConvolution.step(blockTiles * depth)
+        let productStep = WinogradConvolution.step(blockTiles * panels * OutputPanel.width)
         parallelFor(blocks, threads: threads, rangesPerThread: rangesPerThread) { some in
             let patches = Scratch(uninitialized: WinogradTransform.places * patchStep)
             let products = Scratch(uninitialized: WinogradTransform.places * productStep)
@@ -168,7 +171,7 @@ package struct WinogradConvolution: Sendable {
     private func forwardByPanels(_ work: Work, threads: Int) {
         let rounds = (tiles + WinogradConvolution.sharedTiles - 1) / WinogradConvolution.sharedTiles
         let most = (tiles + rounds - 1) / rounds
-        let patchStep = step(padded(most) * depth)
+        let patchStep = WinogradConvolution.step(padded(most) * depth)
         let patches = Scratch(uninitialized: WinogradTransform.places * patchStep)
         nonisolated(unsafe) let transformed = patches.pointer
         for first in stride(from: 0, to: tiles, by: most) {
@@ -178,7 +181,7 @@ package struct WinogradConvolution: Sendable {
                 for block in blocks { transform(work, block, range, into: transformed, patchStep, scratch.pointer) }
             }
             parallelFor(panels, threads: threads, rangesPerThread: rangesPerThread) { some in
-                let productStep = step(padded(most) * some.count * OutputPanel.width)
+                let productStep = WinogradConvolution.step(padded(most) * some.count * OutputPanel.width)
                 let products = Scratch(uninitialized: WinogradTransform.places * productStep)
                 let scratch = Scratch(count: WinogradTiles.scratchCount)
                 multiply(work, transformed, patchStep, some, range.count, products.pointer, productStep)
@@ -228,10 +231,11 @@ package struct WinogradConvolution: Sendable {
         _ products: UnsafeMutablePointer<Float>,
         _ productStep: Int
     ) {
+        let weightStep = WinogradConvolution.weightStep(outChannels: outChannels, depth: depth)
         for place in 0..<WinogradTransform.places {
             let v = patches + place * patchStep
             for panel in some {
-                let u = work.weights + (place * panels + panel) * depth * OutputPanel.width
+                let u = work.weights + place * weightStep + panel * depth * OutputPanel.width
                 let m =
                     products + place * productStep + (panel - some.lowerBound) * padded(count) * OutputPanel.width
                 for tile in stride(from: 0, to: count, by: OutputPanel.rows) {

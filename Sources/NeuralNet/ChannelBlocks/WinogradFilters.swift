@@ -53,7 +53,7 @@ struct WinogradFilters {
                         { tap in filters.gather(start, tap: tap, lanes: lanes) },
                         scale: factor,
                         into: target + place + row * panel,
-                        placeStep: OutputPanel.padded(outChannels) * depth
+                        placeStep: WinogradConvolution.weightStep(outChannels: outChannels, depth: depth)
                     )
                 }
             }
