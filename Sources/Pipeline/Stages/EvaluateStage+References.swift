@@ -53,7 +53,7 @@ extension EvaluateStage {
         let changes = scoring.evaluation.changes ?? []
         let isUnedited =
             !changes.isEmpty && changes.allSatisfy { $0.status == .unedited } && scoring.renamed.isEmpty
-            && scoring.mismatches.isEmpty && scoring.doubts.isEmpty
+            && scoring.mismatches.isEmpty && scoring.doubts.isEmpty && scoring.overdrawn.isEmpty
         guard !own.isOurs(uid), !isUnedited else {
             result.findings.append(ownResult(uid, own))
             // What nobody changed is an outcome all the same; it is counted, not scored.

@@ -20,7 +20,7 @@ extension ReferenceEvaluation {
         _ course: inout Course
     ) throws {
         // What cannot be judged was not edited, either.
-        let doubts = Set(course.result.doubts.map(\.name))
+        let doubts = Set((course.result.doubts + course.result.overdrawn).map(\.name))
         let swapped = Set(course.result.mismatches.map(\.own))
         course.changes.removeAll { doubts.contains($0.name) || swapped.contains($0.name) }
         let absent = course.missing.filter { !ours.isEmpty($0) }
