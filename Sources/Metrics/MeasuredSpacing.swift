@@ -2,11 +2,13 @@ import Imaging
 
 extension VolumeGeometry {
     /// The spacing that distances are measured with, mm. Spacing that was computed from rounded positions or from the columns of
-    /// a float32 matrix misses the scanner's by parts in a million: 3.00000007 for 3. A distance of one slice would then lie
-    /// beyond a tolerance of 3 mm, and a surface Dice of 1 become 0.76. What lies that close to a thousandth of a millimetre
-    /// is taken for it; spacing that was given exactly stays as it is.
+    /// a turned float32 matrix misses the scanner's by parts in a million: 3.00000007 for 3. A distance of one slice would then
+    /// lie beyond a tolerance of 3 mm, and a surface Dice of 1 become 0.76. What lies that close to a thousandth of a millimetre
+    /// is taken for it. Spacing that was given stays as it is: DICOM's decimals, and a float32 of a NIfTI header, with which
+    /// the published code computes as well.
     package var measuredSpacing: Vector3 {
         func exact(_ value: Double) -> Double {
+            guard Double(Float(value)) != value else { return value }
             let thousandth = (value * 1000).rounded() / 1000
             return abs(value - thousandth) <= 2e-6 * value ? thousandth : value
         }

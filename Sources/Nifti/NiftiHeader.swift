@@ -202,7 +202,11 @@ struct NiftiHeader {
             case 3: ("micrometres", 0.001)
             default: ("millimetres", 1)
             }
-        geometry = try NiftiHeader.geometry(lengths, columns.map { $0 * scale })
+        geometry = try NiftiHeader.geometry(
+            lengths,
+            columns.map { $0 * scale },
+            pixdim: spacing[1...].map { $0 * scale }
+        )
         if scale != 1 { placeNotes.append("gives its places in \(unit): they were taken to millimetres") }
         if short(254) <= 0, short(252) <= 0 {
             placeNotes.append(
@@ -230,18 +234,26 @@ struct NiftiHeader {
         ]
     }
 
-    /// RAS columns to an LPS geometry.
-    private static func geometry(_ lengths: [Int], _ columns: [Vector3]) throws(NiftiError) -> VolumeGeometry {
+    /// RAS columns to an LPS geometry. `pixdim` is the spacing, which other programs compute with, where the columns agree with
+    /// it; a turned column of float32 has its length but for parts in ten million.
+    private static func geometry(
+        _ lengths: [Int],
+        _ columns: [Vector3],
+        pixdim: [Double]
+    ) throws(NiftiError) -> VolumeGeometry {
         let lps = columns.map { Vector3(-$0.x, -$0.y, $0.z) }
         guard let i = normalized(lps[0]), let j = normalized(lps[1]), let k = normalized(lps[2]),
             abs(dot(i, j)) < 1e-3, abs(dot(i, k)) < 1e-3, abs(dot(j, k)) < 1e-3, lps[3].x.isFinite, lps[3].y.isFinite,
             lps[3].z.isFinite
         else { throw .unreadable(reason: "its axes are not at right angles") }
-        func length(_ v: Vector3) -> Double { dot(v, v).squareRoot() }
+        func spacing(_ axis: Int) -> Double {
+            let length = dot(lps[axis], lps[axis]).squareRoot()
+            return abs(length - pixdim[axis]) <= 1e-6 * length ? pixdim[axis] : length
+        }
         return VolumeGeometry(
             dimensions: Dimensions(i: lengths[0], j: lengths[1], k: lengths[2]),
             origin: PatientPoint(lps[3]),
-            spacing: Vector3(length(lps[0]), length(lps[1]), length(lps[2])),
+            spacing: Vector3(spacing(0), spacing(1), spacing(2)),
             directionI: i,
             directionJ: j,
             directionK: k,

@@ -116,6 +116,12 @@ struct SurfaceDistanceTests {
         #expect(geometry.measuredSpacing == Vector3(1, 0.9765625, 3))
     }
 
+    @Test("The float32 spacing of a NIfTI header is measured with as it stands")
+    func givenSpacing() {
+        let given = Vector3(Double(Float(3.6)), Double(Float(0.7)), Double(Float(1.2)))
+        #expect(grid(4, 4, 4, spacing: given).measuredSpacing == given)
+    }
+
     @Test("Masks whose surfaces are the same have distance zero and a surface Dice of one at tolerance zero")
     func identicalMasks() {
         let a = box(grid(8, 8, 8, spacing: Vector3(0.9, 0.9, 3)), 2..<6, 0..<8, 3..<5)

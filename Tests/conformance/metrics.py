@@ -12,6 +12,7 @@ import nibabel
 import numpy as np
 import surface_distance
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
 import product
 from checks import Checks
@@ -38,7 +39,10 @@ def cases(scratch):
     cord = np.asarray(nibabel.load(f"{truth}/SpinalCord.nii.gz").dataobj) > 0
     anisotropic = np.diag([-0.9765625, -1.25, 3.0, 1])
     thin = np.diag([0.5, 0.5, 5.0, 1])
-    for spacing, affine in [("the phantom's spacing", image.affine), ("3 x 1.25 x 0.98 mm", anisotropic)]:
+    grids = [
+        ("the phantom's spacing", image.affine), ("3 x 1.25 x 0.98 mm", anisotropic),
+        ("turned, 3.6 x 1.2 x 0.7 mm", turned((0.7, 1.2, 3.6)))]
+    for spacing, affine in grids:
         yield f"the same lung, {spacing}", lung, lung, affine
         for shift in [(1, 0, 0), (0, 2, 0), (0, 0, 1), (-2, 1, -1)]:
             yield f"a lung shifted by {shift} voxels, {spacing}", lung, np.roll(lung, shift, (0, 1, 2)), affine
@@ -49,6 +53,13 @@ def cases(scratch):
     yield from on_the_border(anisotropic)
     yield from few_voxels(thin)
     yield from noise()
+
+
+def turned(spacing):
+    """A grid that lies obliquely: its columns of float32 have the spacing as their length but for rounding."""
+    affine = np.eye(4)
+    affine[:3, :3] = Rotation.from_euler("xyz", [7, -11, 20], degrees=True).as_matrix() * spacing
+    return affine
 
 
 def on_the_border(affine):
