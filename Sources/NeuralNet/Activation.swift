@@ -19,6 +19,7 @@ extension PointwiseOperator {
 
     package var worksInPlace: Bool { true }
     package var needsResult: Bool { true }
+    package var replacesGradients: Bool { true }
 
     @inline(__always)
     func map(_ pass: Pass) {
@@ -32,14 +33,26 @@ extension PointwiseOperator {
     func addGradient(_ pass: Pass, _ gradients: Gradients) {
         guard let target = gradients.dX[0] else { return }
         nonisolated(unsafe) let (y, dY, dX) = (pass.y, gradients.dY, target)
+        let isFirst = gradients.isFirst[0]
         forEachRange(pass.batch * pass.output.count, threads: pass.threads) { range in
-            for n in range { dX[n] += dY[n] * slope(y[n]) }
+            if isFirst {
+                for n in range { dX[n] = dY[n] * slope(y[n]) }
+            } else {
+                for n in range { dX[n] += dY[n] * slope(y[n]) }
+            }
         }
     }
 }
 
-package struct ReLU: PointwiseOperator {
+/// x for positive values, `negativeSlope` * x for others.
+protocol Rectifier: PointwiseOperator {
+    var negativeSlope: Float { get }
+}
+
+package struct ReLU: Rectifier {
     package init() {}
+
+    var negativeSlope: Float { 0 }
 
     @inline(__always) func value(_ x: Float) -> Float { max(x, 0) }
     @inline(__always) func slope(_ y: Float) -> Float { y > 0 ? 1 : 0 }
@@ -48,8 +61,8 @@ package struct ReLU: PointwiseOperator {
     package func backward(_ pass: Pass, _ gradients: Gradients) { addGradient(pass, gradients) }
 }
 
-/// x for positive values, `negativeSlope` * x for others. The slope is above 0, so the result keeps the sign.
-package struct LeakyReLU: PointwiseOperator {
+/// A rectifier whose slope is above 0, so that the result keeps the sign.
+package struct LeakyReLU: Rectifier {
     package let negativeSlope: Float
 
     package init(negativeSlope: Float) {

@@ -82,9 +82,11 @@ package struct Convolution: Operator, Hashable {
         return hasBias ? [weight, Parameter("bias", [outChannels], .constant(0))] : [weight]
     }
 
+    package var replacesGradients: Bool { true }
+
     package func forward(_ pass: Pass) {
         if let winograd = WinogradLayer(self, input: pass.inputs[0]) { return forward(pass, winograd) }
-        let epilogue = ConvolutionEpilogue(bias: hasBias ? bias(pass) : nil)
+        let epilogue = epilogue(pass)
         PreparedConvolution(self, input: pass.inputs[0], output: pass.output, weight: pass.weights[0])
             .run(pass.x[0], epilogue: epilogue, pass.y, batch: pass.batch, threads: pass.threads)
     }
@@ -95,10 +97,7 @@ package struct Convolution: Operator, Hashable {
         winograd.forward(
             pass.x[0],
             packedWeight: packed,
-            epilogue: BlockEpilogue(
-                ConvolutionEpilogue(bias: hasBias ? bias(pass) : nil),
-                channels: outChannels
-            ),
+            epilogue: BlockEpilogue(epilogue(pass), channels: outChannels),
             pass.y,
             batch: pass.batch,
             workspace: pass.workspace,
@@ -135,6 +134,7 @@ package struct Convolution: Operator, Hashable {
                 dY: gradients.dY,
                 dWeight: givesWeights ? gradients.weights[0] : nil,
                 dX: gradients.dX[0],
+                replacingX: gradients.isFirst[0],
                 batch: pass.batch,
                 workspace: pass.workspace,
                 threads: pass.threads
@@ -159,7 +159,9 @@ package struct Convolution: Operator, Hashable {
             )
         }
         guard let dX = gradients.dX[0] else { return }
+        let count = pass.batch * input.count
         guard let back = adjoint(inChannels: input.channels) else {
+            if gradients.isFirst[0] { clearValues(dX, count: count, threads: pass.threads) }
             columns.inputGradient(
                 dOutput: gradients.dY,
                 weight: pass.weights[0],
@@ -169,11 +171,11 @@ package struct Convolution: Operator, Hashable {
             )
             return
         }
-        let result = pass.workspace.floats(pass.batch * input.count, for: .input)
+        let result = gradients.isFirst[0] ? dX : pass.workspace.floats(count, for: .input)
         let weight = Scratch(reversed(pass.weights[0], inChannels: input.channels))
         PreparedConvolution(back, input: output, output: input, weight: weight.pointer)
             .run(gradients.dY, epilogue: .init(), result, batch: pass.batch, threads: pass.threads)
-        addValues(result, to: dX, count: pass.batch * input.count, threads: pass.threads)
+        if result != dX { addValues(result, to: dX, count: count, threads: pass.threads) }
     }
 
     /// The convolution that carries gradients back to the input, where that is one: at stride 1.
@@ -204,8 +206,11 @@ package struct Convolution: Operator, Hashable {
         }
     }
 
-    private func bias(_ pass: Pass) -> [Float] {
-        Array(UnsafeBufferPointer(start: pass.weights[1], count: outChannels))
+    private func epilogue(_ pass: Pass) -> ConvolutionEpilogue {
+        ConvolutionEpilogue(
+            bias: hasBias ? Array(UnsafeBufferPointer(start: pass.weights[1], count: outChannels)) : nil,
+            slope: pass.rectifierSlope
+        )
     }
 }
 

@@ -10,16 +10,19 @@ package struct Concatenation: Operator, Hashable {
         return FeatureShape(channels: inputs.reduce(0) { $0 + $1.channels }, extent: first.extent)
     }
 
+    package var replacesGradients: Bool { true }
+
     package func forward(_ pass: Pass) {
         forEachPart(pass) { sample, input, offset, count in
-            (pass.y + offset).update(from: pass.x[input] + sample * count, count: count)
+            copyValues(pass.x[input] + sample * count, to: pass.y + offset, count: count, threads: pass.threads)
         }
     }
 
     package func backward(_ pass: Pass, _ gradients: Gradients) {
         forEachPart(pass) { sample, input, offset, count in
             guard let dX = gradients.dX[input] else { return }
-            addValues(gradients.dY + offset, to: dX + sample * count, count: count, threads: pass.threads)
+            let give = gradients.isFirst[input] ? copyValues : addValues
+            give(gradients.dY + offset, dX + sample * count, count, pass.threads)
         }
     }
 
@@ -188,6 +191,7 @@ package struct Dropout: Operator, Hashable {
     }
 
     package var worksInPlace: Bool { true }
+    package var replacesGradients: Bool { true }
 
     package func forward(_ pass: Pass) {
         nonisolated(unsafe) let (x, y) = (pass.x[0], pass.y)
@@ -203,8 +207,9 @@ package struct Dropout: Operator, Hashable {
     package func backward(_ pass: Pass, _ gradients: Gradients) {
         guard let target = gradients.dX[0] else { return }
         nonisolated(unsafe) let (dY, dX) = (gradients.dY, target)
+        let isFirst = gradients.isFirst[0]
         forEachUnit(pass) { factor, range in
-            for n in range { dX[n] += dY[n] * factor }
+            for n in range { dX[n] = isFirst ? dY[n] * factor : dX[n] + dY[n] * factor }
         }
     }
 

@@ -45,6 +45,22 @@ func forEachRange(_ count: Int, threads: Int, _ body: @Sendable (Range<Int>) -> 
     parallelFor(count, threads: count < 16384 ? 1 : threads, body)
 }
 
+/// y = x
+func copyValues(_ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, count: Int, threads: Int) {
+    nonisolated(unsafe) let (x, y) = (x, y)
+    forEachRange(count, threads: threads) { range in
+        (y + range.lowerBound).update(from: x + range.lowerBound, count: range.count)
+    }
+}
+
+/// y = 0
+func clearValues(_ y: UnsafeMutablePointer<Float>, count: Int, threads: Int) {
+    nonisolated(unsafe) let y = y
+    forEachRange(count, threads: threads) { range in
+        (y + range.lowerBound).update(repeating: 0, count: range.count)
+    }
+}
+
 /// y += x
 func addValues(_ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, count: Int, threads: Int) {
     nonisolated(unsafe) let (x, y) = (x, y)
@@ -60,17 +76,22 @@ func addInOrder(_ parts: UnsafePointer<Float>, parts count: Int, size: Int, to t
     }
 }
 
-/// Sums of single precision vectors in chunks of 1024, so that no lane runs over more than 128 terms.
+/// For sums of single precision vectors: in chunks of 1024, so that no lane runs over more than 128 terms.
 @inline(__always)
-func chunkedSum(_ count: Int, _ part: (_ start: Int, _ vectors: Int, _ tail: Range<Int>) -> Double) -> Double {
-    var total = 0.0
+func forEachChunk(_ count: Int, _ body: (_ start: Int, _ vectors: Int, _ tail: Range<Int>) -> Void) {
     var start = 0
     while start < count {
         let end = min(count, start + 1024)
         let vectors = (end - start) / 8
-        total += part(start, vectors, start + 8 * vectors..<end)
+        body(start, vectors, start + 8 * vectors..<end)
         start = end
     }
+}
+
+@inline(__always)
+func chunkedSum(_ count: Int, _ part: (_ start: Int, _ vectors: Int, _ tail: Range<Int>) -> Double) -> Double {
+    var total = 0.0
+    forEachChunk(count) { start, vectors, tail in total += part(start, vectors, tail) }
     return total
 }
 

@@ -79,19 +79,18 @@ package struct Normalization: Operator, Hashable {
         }
     }
 
+    package var replacesGradients: Bool { true }
+
     package func backward(_ pass: Pass, _ gradients: Gradients) {
         let shape = pass.output
         let planeCount = pass.batch * shape.channels
-        var sums = [Double](repeating: 0, count: planeCount)
-        var products = sums
-        forEachPlane(pass, into: &sums) { sum(gradients.dY + $0 * shape.plane, count: shape.plane) }
-        forEachPlane(pass, into: &products) { plane in
-            let mean = pass.saved[2 * groupIndex(plane, shape.channels)]
-            return centredProduct(
+        // Of every plane: sums of dy and of dy * (x - mean).
+        let sums = forEachPlane(pass) { plane in
+            gradientSums(
                 gradients.dY + plane * shape.plane,
                 pass.x[0] + plane * shape.plane,
-                mean,
-                shape.plane
+                mean: pass.saved[2 * groupIndex(plane, shape.channels)],
+                count: shape.plane
             )
         }
         // Of every group: sums of dy * w and of dy * w * (x - mean).
@@ -102,10 +101,10 @@ package struct Normalization: Operator, Hashable {
             var (bias, weight) = (0.0, 0.0)
             for plane in stride(from: channel, to: planeCount, by: shape.channels) {
                 let group = groupIndex(plane, shape.channels)
-                bias += sums[plane]
-                weight += products[plane] * Double(pass.saved[2 * group + 1])
-                groupSums[group] += sums[plane] * Double(pass.weights[0][channel])
-                groupProducts[group] += products[plane] * Double(pass.weights[0][channel])
+                bias += sums[plane].x
+                weight += sums[plane].y * Double(pass.saved[2 * group + 1])
+                groupSums[group] += sums[plane].x * Double(pass.weights[0][channel])
+                groupProducts[group] += sums[plane].y * Double(pass.weights[0][channel])
             }
             gradients.weights[1][channel] += Float(bias)
             gradients.weights[0][channel] += Float(weight)
@@ -114,12 +113,14 @@ package struct Normalization: Operator, Hashable {
         addInputGradient(pass, gradients, groupSums, groupProducts)
     }
 
-    /// dx = (w dy - mean(w dy) - xhat * mean(w dy xhat)) / deviation
+    /// dx = (w dy - mean(w dy) - xhat * mean(w dy xhat)) / deviation, and that times the slope of the rectifier before.
     private func addInputGradient(_ pass: Pass, _ gradients: Gradients, _ sums: [Double], _ products: [Double]) {
         let shape = pass.output
         let size = Double(pass.batch * shape.count / groupCount(shape.channels, batch: pass.batch))
         nonisolated(unsafe) let (x, dY, dX) = (pass.x[0], gradients.dY, gradients.dX[0]!)
         nonisolated(unsafe) let (saved, weight) = (pass.saved, pass.weights[0])
+        let (isFirst, negativeSlope) = (gradients.isFirst[0], gradients.rectifierSlope)
+        precondition(isFirst || negativeSlope == 1, "a rectifier has one reader")
         parallelFor(pass.batch * shape.channels, threads: pass.threads) { planes in
             for plane in planes {
                 let group = groupIndex(plane, shape.channels)
@@ -127,8 +128,16 @@ package struct Normalization: Operator, Hashable {
                 let factor = weight[plane % shape.channels] * inverse
                 let level = Float(sums[group] / size) * inverse
                 let slope = Float(products[group] / size) * inverse * inverse * inverse
-                for n in plane * shape.plane..<(plane + 1) * shape.plane {
-                    dX[n] += factor * dY[n] - level - (x[n] - mean) * slope
+                let range = plane * shape.plane..<(plane + 1) * shape.plane
+                if !isFirst {
+                    for n in range { dX[n] += factor * dY[n] - level - (x[n] - mean) * slope }
+                } else if negativeSlope == 1 {
+                    for n in range { dX[n] = factor * dY[n] - level - (x[n] - mean) * slope }
+                } else {
+                    for n in range {
+                        let value = factor * dY[n] - level - (x[n] - mean) * slope
+                        dX[n] = x[n] > 0 ? value : value * negativeSlope
+                    }
                 }
             }
         }
@@ -159,27 +168,27 @@ package struct Normalization: Operator, Hashable {
         let planeCount = pass.batch * shape.channels
         let groups = groupCount(shape.channels, batch: pass.batch)
         let size = pass.batch * shape.count / groups
-        var planes = [Double](repeating: 0, count: planeCount)
-        forEachPlane(pass, into: &planes) { sum(pass.x[0] + $0 * shape.plane, count: shape.plane) }
-        var totals = [Double](repeating: 0, count: groups)
-        for plane in 0..<planeCount { totals[groupIndex(plane, shape.channels)] += planes[plane] }
-        for group in 0..<groups { pass.saved[2 * group] = Float(totals[group] / Double(size)) }
-        forEachPlane(pass, into: &planes) { plane in
-            let (x, mean) = (pass.x[0] + plane * shape.plane, pass.saved[2 * groupIndex(plane, shape.channels)])
-            return chunkedSum(shape.plane) { start, vectors, tail in
-                var lanes = SIMD8<Float>()
-                for v in 0..<vectors {
-                    let d = load8(x + start + 8 * v) - mean
-                    lanes.addProduct(d, d)
-                }
-                return Double(lanes.sum()) + tail.reduce(0) { $0 + Double((x[$1] - mean) * (x[$1] - mean)) }
-            }
+        // A plane at a time, while it is in the cache: its mean, and the squares around that.
+        let planes = forEachPlane(pass) { plane in
+            let x = pass.x[0] + plane * shape.plane
+            let mean = sum(x, count: shape.plane) / Double(shape.plane)
+            return SIMD2(mean, centredSquares(x, mean: Float(mean), count: shape.plane))
         }
-        totals = [Double](repeating: 0, count: groups)
-        for plane in 0..<planeCount { totals[groupIndex(plane, shape.channels)] += planes[plane] }
+        var totals = [Double](repeating: 0, count: groups)
+        for plane in 0..<planeCount {
+            totals[groupIndex(plane, shape.channels)] += planes[plane].x * Double(shape.plane)
+        }
+        // Squares around the mean of the group (Chan, Golub and LeVeque, The American Statistician 1983;37:242).
+        var squares = [Double](repeating: 0, count: groups)
+        for plane in 0..<planeCount {
+            let group = groupIndex(plane, shape.channels)
+            let shift = planes[plane].x - totals[group] / Double(size)
+            squares[group] += planes[plane].y + shift * shift * Double(shape.plane)
+        }
         for group in 0..<groups {
-            pass.saved[2 * group + 1] = Float(1 / (totals[group] / Double(size) + Double(epsilon)).squareRoot())
-            tell(group, pass.saved[2 * group], totals[group], size)
+            pass.saved[2 * group] = Float(totals[group] / Double(size))
+            pass.saved[2 * group + 1] = Float(1 / (squares[group] / Double(size) + Double(epsilon)).squareRoot())
+            tell(group, pass.saved[2 * group], squares[group], size)
         }
     }
 
@@ -203,8 +212,9 @@ package struct Normalization: Operator, Hashable {
         }
     }
 
-    private func forEachPlane(_ pass: Pass, into results: inout [Double], _ body: (Int) -> Double) {
+    private func forEachPlane(_ pass: Pass, _ body: (Int) -> SIMD2<Double>) -> [SIMD2<Double>] {
         nonisolated(unsafe) let body = body
+        var results = [SIMD2<Double>](repeating: .zero, count: pass.batch * pass.output.channels)
         results.withUnsafeMutableBufferPointer { buffer in
             // Each plane is written by one thread only.
             nonisolated(unsafe) let results = buffer
@@ -212,6 +222,7 @@ package struct Normalization: Operator, Hashable {
                 for plane in planes { results[plane] = body(plane) }
             }
         }
+        return results
     }
 }
 
@@ -226,15 +237,34 @@ private func map(
     for n in range { y[n] = x[n] * scale + shift }
 }
 
-private func centredProduct(
-    _ g: UnsafePointer<Float>,
-    _ x: UnsafePointer<Float>,
-    _ mean: Float,
-    _ count: Int
-) -> Double {
+private func centredSquares(_ x: UnsafePointer<Float>, mean: Float, count: Int) -> Double {
     chunkedSum(count) { start, vectors, tail in
         var lanes = SIMD8<Float>()
-        for v in 0..<vectors { lanes.addProduct(load8(g + start + 8 * v), load8(x + start + 8 * v) - mean) }
-        return Double(lanes.sum()) + tail.reduce(0) { $0 + Double(g[$1] * (x[$1] - mean)) }
+        for v in 0..<vectors {
+            let d = load8(x + start + 8 * v) - mean
+            lanes.addProduct(d, d)
+        }
+        return Double(lanes.sum()) + tail.reduce(0) { $0 + Double((x[$1] - mean) * (x[$1] - mean)) }
     }
+}
+
+/// Sums of g and of g * (x - mean).
+private func gradientSums(
+    _ g: UnsafePointer<Float>,
+    _ x: UnsafePointer<Float>,
+    mean: Float,
+    count: Int
+) -> SIMD2<Double> {
+    var sums = SIMD2<Double>()
+    forEachChunk(count) { start, vectors, tail in
+        var (lanes, products) = (SIMD8<Float>(), SIMD8<Float>())
+        for v in 0..<vectors {
+            let gradient = load8(g + start + 8 * v)
+            lanes += gradient
+            products.addProduct(gradient, load8(x + start + 8 * v) - mean)
+        }
+        sums += SIMD2(Double(lanes.sum()), Double(products.sum()))
+        for n in tail { sums += SIMD2(Double(g[n]), Double(g[n] * (x[n] - mean))) }
+    }
+    return sums
 }

@@ -13,7 +13,8 @@ package protocol Operator: Sendable {
     /// Floats that `forward` leaves for `backward`.
     func savedCount(_ inputs: [FeatureShape], batch: Int) -> Int
 
-    /// Whether the result may lie where the only input lay, because `backward` needs the result alone or neither.
+    /// Whether the result may lie where the only input lay, because `backward` needs the result alone or neither. Then the
+    /// gradient of the input may lie where that of the result lay, too: each of its values depends on the one in its place.
     var worksInPlace: Bool { get }
 
     /// Whether `backward` reads the result.
@@ -22,7 +23,10 @@ package protocol Operator: Sendable {
     /// Writes the result.
     func forward(_ pass: Pass)
 
-    /// Adds to the gradients of inputs and parameters.
+    /// Whether `backward` replaces the gradients that `Gradients.isFirst` marks. Others find zeros there, and add.
+    var replacesGradients: Bool { get }
+
+    /// Adds to the gradients of parameters and of inputs, but see `replacesGradients`.
     func backward(_ pass: Pass, _ gradients: Gradients)
 }
 
@@ -31,6 +35,7 @@ extension Operator {
     package func savedCount(_ inputs: [FeatureShape], batch: Int) -> Int { 0 }
     package var worksInPlace: Bool { false }
     package var needsResult: Bool { false }
+    package var replacesGradients: Bool { false }
 }
 
 /// A tensor that belongs to an operator.
@@ -76,6 +81,8 @@ package struct Pass: @unchecked Sendable {
     let saved: UnsafeMutablePointer<Float>
     /// Shared by the operators of a session, which run one after the other.
     var workspace = Workspace()
+    /// Slope for negative values that a convolution gives its result as it writes it, instead of the rectifier behind it.
+    var rectifierSlope: Float = 1
     /// Decides what dropout drops: the same in the forward and the backward pass of a step.
     var random = RandomSource(seed: 0, stream: 0)
 }
@@ -85,7 +92,12 @@ package struct Gradients: @unchecked Sendable {
     let dY: UnsafePointer<Float>
     /// nil where nobody asks, as for the picture.
     let dX: [UnsafeMutablePointer<Float>?]
+    /// By input, whether nothing was added to its gradient so far: an operator that `replacesGradients` writes it, others find
+    /// zeros. What lies there may be anything.
+    let isFirst: [Bool]
     let weights: [UnsafeMutablePointer<Float>]
+    /// Slope for negative inputs of the rectifier before a normalisation, whose gradient is given instead of the input's own.
+    var rectifierSlope: Float = 1
 }
 
 /// Errors of building and running networks.

@@ -68,13 +68,26 @@ package final class OperatorTrial {
     }
 
     /// After `forward(.training)`: gradients of the inputs and, by name, of the trained parameters.
-    package func backward(_ dOutput: Tensor) -> (inputs: [Tensor], parameters: [String: Tensor]) {
+    ///
+    /// - Parameter start: what lies in the gradients of the inputs before. The operator is the first to give them unless this
+    ///   is nil, which stands for zeros that it adds to.
+    package func backward(
+        _ dOutput: Tensor,
+        over start: Float? = nil
+    ) -> (inputs: [Tensor], parameters: [String: Tensor]) {
         let dX = sources.map { ValueMemory(count: $0.count) }
+        let isFirst = start != nil && operation.replacesGradients
+        if let start, isFirst { for memory in dX { memory.pointer.update(repeating: start, count: memory.count) } }
         let dW = memory.map { ValueMemory(count: $0.count) }
         let dY = ValueMemory(copying: dOutput.values)
         operation.backward(
             pass(.training),
-            Gradients(dY: UnsafePointer(dY.pointer), dX: dX.map(\.pointer), weights: dW.map(\.pointer))
+            Gradients(
+                dY: UnsafePointer(dY.pointer),
+                dX: dX.map(\.pointer),
+                isFirst: dX.map { _ in isFirst },
+                weights: dW.map(\.pointer)
+            )
         )
         let trained = parameters.filter(\.isTrained)
         return (

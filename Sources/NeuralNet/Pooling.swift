@@ -91,9 +91,15 @@ package struct MaxPool: Operator, Hashable {
         try window.shape(of: inputs)
     }
 
+    package var replacesGradients: Bool { true }
+
     package func forward(_ pass: Pass) {
         nonisolated(unsafe) let (x, y) = (pass.x[0], pass.y)
-        if isPlainSquare { return forEachSquare(pass) { place, largest in y[place] = x[largest] } }
+        if isPlainSquare {
+            return forEachLine(pass) { first, below, place, count in
+                SquarePooling.largest(x + first, x + below, into: y + place, count: count)
+            }
+        }
         let extent = pass.inputs[0].extent
         window.forEach(pass) { place, start, box in y[place] = x[largest(x, start, box, extent)] }
     }
@@ -101,32 +107,41 @@ package struct MaxPool: Operator, Hashable {
     package func backward(_ pass: Pass, _ gradients: Gradients) {
         guard let target = gradients.dX[0] else { return }
         nonisolated(unsafe) let (x, dY, dX) = (pass.x[0], gradients.dY, target)
-        if isPlainSquare { return forEachSquare(pass) { place, largest in dX[largest] += dY[place] } }
-        let extent = pass.inputs[0].extent
-        window.forEach(pass) { place, start, box in dX[largest(x, start, box, extent)] += dY[place] }
+        let isFirst = gradients.isFirst[0]
+        if isPlainSquare {
+            return forEachLine(pass) { first, below, place, count in
+                SquarePooling.giveBack(
+                    dY + place,
+                    x + first,
+                    x + below,
+                    adding: !isFirst,
+                    to: dX + first,
+                    dX + below,
+                    count: count
+                )
+            }
+        }
+        let input = pass.inputs[0]
+        if isFirst { clearValues(dX, count: pass.batch * input.count, threads: pass.threads) }
+        window.forEach(pass) { place, start, box in dX[largest(x, start, box, input.extent)] += dY[place] }
     }
 
     /// The pooling of U-Nets: squares of two by two side by side.
     private var isPlainSquare: Bool { window == Window(.plane(2)) }
 
-    /// Calls `body` for each square with its place in the result and the index of its largest value.
+    /// Calls `body` for each line of squares with the first values of their two rows, the first place in the result, and how
+    /// many squares there are.
     @inline(__always)
-    private func forEachSquare(_ pass: Pass, _ body: @Sendable (_ place: Int, _ largest: Int) -> Void) {
+    private func forEachLine(
+        _ pass: Pass,
+        _ body: @Sendable (_ first: Int, _ below: Int, _ place: Int, _ count: Int) -> Void
+    ) {
         let (input, output) = (pass.inputs[0].extent, pass.output.extent)
         let lines = pass.batch * pass.output.channels * output.depth * output.height
-        nonisolated(unsafe) let x = pass.x[0]
         parallelFor(lines, threads: pass.threads) { lines in
             for line in lines {
-                let start = (line / output.height * input.height + line % output.height * 2) * input.width
-                for column in 0..<output.width {
-                    let first = start + 2 * column
-                    var largest = first
-                    if x[first + 1] > x[largest] { largest = first + 1 }
-                    let below = first + input.width
-                    if x[below] > x[largest] { largest = below }
-                    if x[below + 1] > x[largest] { largest = below + 1 }
-                    body(line * output.width + column, largest)
-                }
+                let first = (line / output.height * input.height + line % output.height * 2) * input.width
+                body(first, first + input.width, line * output.width, output.width)
             }
         }
     }

@@ -2,7 +2,7 @@
 struct TrainingMemoryPlan {
     /// For each node the inputs whose gradient it is the first to add to.
     let firstGradients: [[Int]]
-    /// The node whose memory a value lies in.
+    /// The node whose memory a value lies in. Where that is another's, so does its gradient.
     let homes: [Int]
     /// Floats of each value's own memory.
     let valueCounts: [Int]
@@ -34,11 +34,13 @@ struct TrainingMemoryPlan {
         for value in nodes.indices.dropFirst() {
             let reader = readers[value].max()
             let start = outputs.contains(value) ? 0 : reader.map { last + 1 - $0 } ?? last + 1 - value
-            lives[value] = start...last + 1 - value
+            let (home, end) = (homes[value], last + 1 - homes[value])
+            lives[home] = min(start, lives[home]?.lowerBound ?? start)...end
             if let reader, !outputs.contains(value) { firsts[reader].append(value) }
         }
         firstGradients = firsts
-        (offsets, gradientCount) = MemoryPlan.place(lives, counts: counts)
+        let placed = MemoryPlan.place(lives, counts: counts)
+        (offsets, gradientCount) = (homes.map { placed.offsets[$0] }, placed.total)
     }
 }
 

@@ -11,6 +11,7 @@ package final class TrainingSession {
     /// Updates made so far.
     package private(set) var step: Int
     let batch: Int
+    let threads: Int
     let seed: UInt64
     let shapes: [FeatureShape]
     private let memory: TrainingMemory
@@ -19,6 +20,7 @@ package final class TrainingSession {
     private let passes: [Pass?]
     private let gradients: [Gradients?]
     private let saved: [ValueMemory]
+    private let fusion: RectifierFusion
 
     /// - Parameter extent: size of an input; every pooling must divide it.
     package init(
@@ -34,6 +36,7 @@ package final class TrainingSession {
         let graph = network.graph
         self.graph = graph
         self.batch = batch
+        self.threads = threads
         self.loss = loss
         self.optimizer = optimizer
         self.clipping = clipping
@@ -57,6 +60,8 @@ package final class TrainingSession {
         self.saved = saved
         let parameters = try graph.parameters()
         let workspace = Workspace()
+        let fusion = RectifierFusion(graph, memory.plan)
+        self.fusion = fusion
         // The names come from the graph that made the parameters: a missing one is a defect of this file.
         passes = graph.nodes.indices.map { index in
             index == 0
@@ -74,16 +79,24 @@ package final class TrainingSession {
                     },
                     statistics: parameters[index].filter { !$0.isTrained }.map { statistics[$0.name]!.pointer },
                     saved: saved[index].pointer,
-                    workspace: workspace
+                    workspace: workspace,
+                    rectifierSlope: fusion.convolutions[index] ?? 1
                 )
         }
         gradients = graph.nodes.indices.map { index in
-            index == 0
+            let (node, firsts) = (graph.nodes[index], memory.plan.firstGradients[index])
+            return index == 0
                 ? nil
                 : Gradients(
                     dY: UnsafePointer(memory.gradient(index)!),
-                    dX: graph.nodes[index].inputs.map { memory.gradient($0) },
-                    weights: parameters[index].filter(\.isTrained).map { trained[slots[$0.name]!].gradient.pointer }
+                    dX: node.inputs.map { memory.gradient($0) },
+                    isFirst: node.inputs.enumerated().map { position, input in
+                        // An input that an operator has twice is written once and then added to.
+                        node.operation.replacesGradients && firsts.contains(input)
+                            && node.inputs.firstIndex(of: input) == position
+                    },
+                    weights: parameters[index].filter(\.isTrained).map { trained[slots[$0.name]!].gradient.pointer },
+                    rectifierSlope: fusion.normalizations[index] ?? 1
                 )
         }
     }
@@ -105,7 +118,9 @@ package final class TrainingSession {
     private func forward(_ input: Tensor) {
         precondition(input.count == batch * shapes[0].count, "the batch has another shape than the session")
         memory.value(0).update(from: input.values, count: input.count)
-        for index in graph.nodes.indices.dropFirst() { graph.nodes[index].operation.forward(pass(index)) }
+        for index in graph.nodes.indices.dropFirst() where !fusion.doneForward.contains(index) {
+            graph.nodes[index].operation.forward(pass(index))
+        }
     }
 
     private func backward(_ target: Tensor) -> Float {
@@ -125,12 +140,13 @@ package final class TrainingSession {
                     gradient: gradient
                 )
         }
-        for index in graph.nodes.indices.dropFirst().reversed() {
+        for index in graph.nodes.indices.dropFirst().reversed() where !fusion.doneBackward.contains(index) {
+            let operation = graph.nodes[index].operation
             // The last reader of a value is the first to add to its gradient.
-            for value in memory.plan.firstGradients[index] {
-                memory.gradient(value)!.update(repeating: 0, count: batch * shapes[value].count)
+            for value in memory.plan.firstGradients[index] where !operation.replacesGradients {
+                clearValues(memory.gradient(value)!, count: batch * shapes[value].count, threads: threads)
             }
-            graph.nodes[index].operation.backward(pass(index), gradients[index]!)
+            operation.backward(pass(index), gradients[index]!)
         }
         return total
     }

@@ -57,7 +57,20 @@ package struct TransposedConvolution: Operator, Hashable {
         )
     }
 
+    package var replacesGradients: Bool { true }
+
     package func forward(_ pass: Pass) {
+        if let upsampling = UpsamplingConvolution(self, input: pass.inputs[0], output: pass.output) {
+            upsampling.forward(
+                pass.x[0],
+                weight: pass.weights[0],
+                bias: hasBias ? pass.weights[1] : nil,
+                pass.y,
+                batch: pass.batch,
+                threads: pass.threads
+            )
+            return
+        }
         parallelFor(pass.batch * outChannels, threads: pass.threads) { planes in
             for plane in planes {
                 (pass.y + plane * pass.output.plane)
@@ -83,6 +96,19 @@ package struct TransposedConvolution: Operator, Hashable {
                 threads: pass.threads
             )
         }
+        if let upsampling = UpsamplingConvolution(self, input: pass.inputs[0], output: pass.output) {
+            upsampling.backward(
+                pass.x[0],
+                weight: pass.weights[0],
+                dY: gradients.dY,
+                dWeight: gradients.weights[0],
+                dX: gradients.dX[0],
+                replacingX: gradients.isFirst[0],
+                batch: pass.batch,
+                threads: pass.threads
+            )
+            return
+        }
         let adjoint = adjoint(pass)
         adjoint.weightGradient(
             gradients.dY,
@@ -93,7 +119,7 @@ package struct TransposedConvolution: Operator, Hashable {
         )
         guard let dX = gradients.dX[0] else { return }
         let count = pass.batch * pass.inputs[0].count
-        let result = pass.workspace.floats(count, for: .input)
+        let result = gradients.isFirst[0] ? dX : pass.workspace.floats(count, for: .input)
         adjoint.forward(
             gradients.dY,
             weight: pass.weights[0],
@@ -102,6 +128,6 @@ package struct TransposedConvolution: Operator, Hashable {
             batch: pass.batch,
             threads: pass.threads
         )
-        addValues(result, to: dX, count: count, threads: pass.threads)
+        if result != dX { addValues(result, to: dX, count: count, threads: pass.threads) }
     }
 }

@@ -19,6 +19,24 @@ func storeUpTo8(_ value: SIMD8<Float>, _ pointer: UnsafeMutablePointer<Float>, _
     }
 }
 
+/// Eight pairs of neighbours: the first of each, and the second.
+@inline(__always)
+func load8Pairs(_ pointer: UnsafePointer<Float>) -> (SIMD8<Float>, SIMD8<Float>) {
+    let (a, b) = (load8(pointer), load8(pointer + 8))
+    return (
+        SIMD8(a[0], a[2], a[4], a[6], b[0], b[2], b[4], b[6]),
+        SIMD8(a[1], a[3], a[5], a[7], b[1], b[3], b[5], b[7])
+    )
+}
+
+/// The way back.
+@inline(__always)
+func store8Pairs(_ first: SIMD8<Float>, _ second: SIMD8<Float>, _ pointer: UnsafeMutablePointer<Float>) {
+    let (a, b) = (first, second)
+    store8(SIMD8(a[0], b[0], a[1], b[1], a[2], b[2], a[3], b[3]), pointer)
+    store8(SIMD8(a[4], b[4], a[5], b[5], a[6], b[6], a[7], b[7]), pointer + 8)
+}
+
 /// The larger of each pair: one instruction, where the standard library's `pointwiseMax` goes lane by lane. A NaN in
 /// `a` stays.
 @inline(__always)

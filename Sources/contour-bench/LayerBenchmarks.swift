@@ -99,6 +99,7 @@ extension Benchmark {
                         dY: x,
                         dWeight: target,
                         dX: nil,
+                        replacingX: true,
                         batch: 1,
                         workspace: workspace,
                         threads: settings.threads

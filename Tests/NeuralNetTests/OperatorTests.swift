@@ -106,6 +106,16 @@ struct OperatorTests {
         }
     }
 
+    @Test("that gives an input its first gradient gives what it adds to zeros", arguments: OperatorCase.table)
+    func firstGradients(_ row: OperatorCase) throws {
+        let golden = try Golden(row.name)
+        let trial = try golden.trial(row.operation)
+        _ = trial.forward(.training)
+        let added = trial.backward(golden["g"])
+        let replaced = trial.backward(golden["g"], over: .nan)
+        #expect(replaced.inputs == added.inputs && replaced.parameters == added.parameters)
+    }
+
     @Test("batch norm in inference uses the running statistics")
     func batchNormInference() throws {
         let golden = try Golden("batchNorm2d")

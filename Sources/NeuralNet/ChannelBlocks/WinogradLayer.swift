@@ -34,8 +34,9 @@ package struct WinogradLayer: Sendable {
         self.extent = extent
     }
 
-    /// Floats of both feature maps of a group of slices.
-    private static let groupFloats = 16 << 20
+    /// Floats of both feature maps of a group of slices: a part of the caches, so that blocks are still there when they are
+    /// read. Where neighbours overlap by a halo, more of it is worth more.
+    private var groupFloats: Int { halo == 0 ? 1 << 20 : 16 << 20 }
 
     private var halo: Int { (kernelDepth - 1) / 2 }
     private var input: BlockLayout { layout(inChannels) }
@@ -47,7 +48,7 @@ package struct WinogradLayer: Sendable {
 
     /// Calls `body` with the slices of each group, numbered through all samples; with a halo, of one sample.
     private func forEachGroup(_ batch: Int, _ body: (Range<Int>) -> Void) {
-        let most = max(1, WinogradLayer.groupFloats / (input.sliceCount + output.sliceCount))
+        let most = max(1, groupFloats / (input.sliceCount + output.sliceCount))
         let stretch = halo == 0 ? batch * extent.depth : extent.depth
         for start in stride(from: 0, to: batch * extent.depth, by: stretch) {
             let groups = (stretch + most - 1) / most
@@ -153,13 +154,15 @@ package struct WinogradLayer: Sendable {
     /// transforming the filters takes longer than the products (`contour-bench layers`).
     func isFasterForWeights(batch: Int) -> Bool { batch * extent.count >= outChannels }
 
-    /// Adds to the gradients of the weights [out][in][D][3][3] and of the input, where somebody asks for them.
+    /// Adds to the gradients of the weights [out][in][D][3][3] and of the input, where somebody asks for them; that of the input
+    /// is written with `replacingX`.
     package func backward(
         _ x: UnsafePointer<Float>,
         weight: UnsafePointer<Float>,
         dY: UnsafePointer<Float>,
         dWeight: UnsafeMutablePointer<Float>?,
         dX: UnsafeMutablePointer<Float>?,
+        replacingX: Bool,
         batch: Int,
         workspace: Workspace,
         threads: Int
@@ -177,20 +180,27 @@ package struct WinogradLayer: Sendable {
         }
         let identity = BlockEpilogue(channels: inChannels, bias: nil, slope: 1, scale: nil, shift: nil)
         guard dWeight != nil || dX != nil else { return }
+        let weightGradient = WinogradWeightGradient(
+            inChannels: inChannels,
+            outChannels: outChannels,
+            height: extent.height,
+            width: extent.width,
+            slices: batch * extent.depth
+        )
+        let sums = dWeight.map { _ in workspace.floats(kernelDepth * weightGradient.sumCount, for: .sums) }
         forEachGroup(batch) { slices in
             let source = workspace.floats((slices.count + 2 * halo) * input.sliceCount, for: .input)
             let gradient = workspace.floats((slices.count + 2 * halo) * output.sliceCount, for: .output)
             output.blocks(dY, slices: slices, halo: halo, into: gradient, threads: threads)
-            if let dWeight {
+            if let sums {
                 input.blocks(x, slices: slices, halo: halo, into: source, threads: threads)
-                let grid = WinogradTiles(height: extent.height, width: extent.width, batch: slices.count)
                 for slice in 0..<kernelDepth {
-                    WinogradWeightGradient(inChannels: inChannels, outChannels: outChannels, grid: grid).run(
+                    weightGradient.add(
                         input: source + slice * input.sliceCount,
                         dOutput: gradient + halo * output.sliceCount,
-                        dWeight: dWeight + slice * 9,
-                        filterStep: kernelDepth * 9,
-                        workspace: workspace,
+                        count: slices.count,
+                        isFirst: slices.lowerBound == 0,
+                        to: sums + slice * weightGradient.sumCount,
                         threads: threads
                     )
                 }
@@ -207,7 +217,16 @@ package struct WinogradLayer: Sendable {
                 into: source,
                 threads: threads
             )
-            input.planes(source, slices: slices, .adding, into: dX, threads: threads)
+            input.planes(source, slices: slices, replacingX ? .replacing : .adding, into: dX, threads: threads)
+        }
+        guard let dWeight, let sums else { return }
+        for slice in 0..<kernelDepth {
+            weightGradient.addFilters(
+                sums + slice * weightGradient.sumCount,
+                to: dWeight + slice * 9,
+                filterStep: kernelDepth * 9,
+                threads: threads
+            )
         }
     }
 }

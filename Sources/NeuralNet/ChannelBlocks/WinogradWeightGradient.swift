@@ -5,11 +5,15 @@ import Platform
 /// 144. (Lavin and Gray, CVPR 2016, give the forward direction; this is its derivative with respect to g.)
 ///
 /// The sums are cut into parts, over tiles where there are many and over output channels where there are few. How,
-/// depends on the shape alone, and parts are added in order: the number of threads does not matter.
+/// depends on the shape alone, and parts are added in order: the number of threads does not matter. The slices come in groups,
+/// each of which adds to the sums; the filters follow from them once, at the end.
 struct WinogradWeightGradient {
     let inChannels: Int
     let outChannels: Int
-    let grid: WinogradTiles
+    let height: Int
+    let width: Int
+    /// Slices of all groups together.
+    let slices: Int
 
     private static let partCount = 8
     /// Floats of sums that the parts over tiles may have together.
@@ -31,26 +35,32 @@ struct WinogradWeightGradient {
 
     private var tileParts: Int {
         var parts = WinogradWeightGradient.partCount
-        while parts > 1, parts * size > WinogradWeightGradient.sumFloats || grid.count < 16 * parts { parts /= 2 }
+        let tiles = WinogradTiles(height: height, width: width, batch: slices).count
+        while parts > 1, parts * size > WinogradWeightGradient.sumFloats || tiles < 16 * parts { parts /= 2 }
         return parts
     }
 
     private var outParts: Int { min(outBlocks, WinogradWeightGradient.partCount / tileParts) }
 
-    /// Adds what the batch gives to filters of 3 x 3 that lie `filterStep` floats apart: `dWeight` [out][in][filterStep].
+    /// Floats of the sums of all parts.
+    var sumCount: Int { tileParts * size }
+
+    /// Adds what a group of slices gives to the sums; those are begun with the first.
     /// - Parameters:
     ///   - input: N [in blocks] H W [8]
     ///   - dOutput: N [out blocks] H W [8]
-    func run(
+    ///   - count: N.
+    func add(
         input: UnsafePointer<Float>,
         dOutput: UnsafePointer<Float>,
-        dWeight: UnsafeMutablePointer<Float>,
-        filterStep: Int,
-        workspace: Workspace,
+        count: Int,
+        isFirst: Bool,
+        to sums: UnsafeMutablePointer<Float>,
         threads: Int
     ) {
         let (tileParts, outParts) = (tileParts, outParts)
-        let sums = workspace.floats(tileParts * size, for: .sums)
+        let grid = WinogradTiles(height: height, width: width, batch: count)
+        if isFirst, grid.count < tileParts { sums.update(repeating: 0, count: sumCount) }
         nonisolated(unsafe) let (input, dOutput, shared) = (input, dOutput, sums)
         parallelFor(tileParts * outParts, threads: threads) { items in
             for item in items {
@@ -58,19 +68,22 @@ struct WinogradWeightGradient {
                 sum(
                     input,
                     dOutput,
+                    grid,
+                    isFirst: isFirst,
                     tiles: grid.count * tilePart / tileParts..<grid.count * (tilePart + 1) / tileParts,
                     blocks: outBlocks * outPart / outParts..<outBlocks * (outPart + 1) / outParts,
                     into: shared + tilePart * size
                 )
             }
         }
-        addFilters(sums, tileParts, to: dWeight, filterStep: filterStep, threads: threads)
     }
 
-    /// Sums over a range of tiles for some blocks of output channels.
+    /// Sums over a range of tiles of a group for some blocks of output channels.
     private func sum(
         _ input: UnsafePointer<Float>,
         _ dOutput: UnsafePointer<Float>,
+        _ grid: WinogradTiles,
+        isFirst: Bool,
         tiles: Range<Int>,
         blocks: Range<Int>,
         into sums: UnsafeMutablePointer<Float>
@@ -108,7 +121,7 @@ struct WinogradWeightGradient {
                     scratch.pointer
                 )
             }
-            let isFirst = start == tiles.lowerBound
+            let isFirst = isFirst && start == tiles.lowerBound
             for place in 0..<places {
                 for (position, out) in blocks.enumerated() {
                     let dY = gradients.pointer + (place * blocks.count + position) * chunk * vector
@@ -171,15 +184,16 @@ struct WinogradWeightGradient {
         store8(s7, sums + 56)
     }
 
-    /// dWeight += G^T u G with u the parts added in order.
-    private func addFilters(
+    /// dWeight += G^T u G with u the parts added in order: filters of 3 x 3 that lie `filterStep` floats apart,
+    /// [out][in][filterStep].
+    func addFilters(
         _ sums: UnsafePointer<Float>,
-        _ parts: Int,
         to dWeight: UnsafeMutablePointer<Float>,
         filterStep: Int,
         threads: Int
     ) {
         let (vector, square) = (WinogradWeightGradient.vector, WinogradWeightGradient.square)
+        let parts = tileParts
         nonisolated(unsafe) let (sums, dWeight) = (sums, dWeight)
         parallelFor(outBlocks, threads: threads) { blocks in
             for out in blocks {

@@ -70,7 +70,9 @@ def training():
     t = F.one_hot(classes, 3).permute(0, 3, 1, 2).float().contiguous()
     out = {"input": x, "target": t}
     out.update({"initial." + k: v for k, v in weights(model).items()})
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    # With 3e-3 ten steps are well-conditioned: noise of 1e-7 in the weights changes no loss by more. With 1e-2 it grows to
+    # 2.5e-3 in PyTorch itself, where a rectifier or a pooling decides the other way.
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     losses = []
     for step in range(10):
         optimizer.zero_grad()
