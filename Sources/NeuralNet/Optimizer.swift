@@ -35,10 +35,10 @@ package enum Optimizer: Sendable, Hashable {
     }
 
     /// One update; `step` counts from 1.
-    func update(_ parameter: TrainedParameter, step: Int) {
+    func update(_ parameter: TrainedParameter, step: Int, threads: Int) {
         switch self {
-        case .adam(let adam): adam.update(parameter, step: step)
-        case .sgd(let sgd): sgd.update(parameter)
+        case .adam(let adam): adam.update(parameter, step: step, threads: threads)
+        case .sgd(let sgd): sgd.update(parameter, threads: threads)
         }
     }
 }
@@ -77,20 +77,22 @@ package struct Adam: Sendable, Hashable {
         self.convention = convention
     }
 
-    func update(_ parameter: TrainedParameter, step: Int) {
+    func update(_ parameter: TrainedParameter, step: Int, threads: Int) {
         let correction1 = 1 - powf(beta1, Float(step))
         let correction2 = (1 - powf(beta2, Float(step))).squareRoot()
         let rate = learningRate / correction1 * correction2
         let floor = convention == .keras ? epsilon : epsilon * correction2
         let shrink = decay == .decoupled ? 1 - learningRate * weightDecay : 1
         let pull = decay == .coupled ? weightDecay : 0
-        let (value, gradient) = (parameter.value.pointer, parameter.gradient.pointer)
-        let (first, second) = (parameter.memories[0].pointer, parameter.memories[1].pointer)
-        for n in 0..<parameter.value.count {
-            let g = gradient[n] + pull * value[n]
-            first[n] = beta1 * first[n] + (1 - beta1) * g
-            second[n] = beta2 * second[n] + (1 - beta2) * g * g
-            value[n] = value[n] * shrink - rate * first[n] / (second[n].squareRoot() + floor)
+        nonisolated(unsafe) let (value, gradient) = (parameter.value.pointer, parameter.gradient.pointer)
+        nonisolated(unsafe) let (first, second) = (parameter.memories[0].pointer, parameter.memories[1].pointer)
+        forEachRange(parameter.value.count, threads: threads) { range in
+            for n in range {
+                let g = gradient[n] + pull * value[n]
+                first[n] = beta1 * first[n] + (1 - beta1) * g
+                second[n] = beta2 * second[n] + (1 - beta2) * g * g
+                value[n] = value[n] * shrink - rate * first[n] / (second[n].squareRoot() + floor)
+            }
         }
     }
 }
@@ -110,13 +112,15 @@ package struct SGD: Sendable, Hashable {
         self.weightDecay = weightDecay
     }
 
-    func update(_ parameter: TrainedParameter) {
-        let (value, gradient) = (parameter.value.pointer, parameter.gradient.pointer)
-        let speed = parameter.memories[0].pointer
-        for n in 0..<parameter.value.count {
-            let g = gradient[n] + weightDecay * value[n]
-            speed[n] = momentum * speed[n] + g
-            value[n] -= learningRate * (isNesterov ? g + momentum * speed[n] : speed[n])
+    func update(_ parameter: TrainedParameter, threads: Int) {
+        nonisolated(unsafe) let (value, gradient) = (parameter.value.pointer, parameter.gradient.pointer)
+        nonisolated(unsafe) let speed = parameter.memories[0].pointer
+        forEachRange(parameter.value.count, threads: threads) { range in
+            for n in range {
+                let g = gradient[n] + weightDecay * value[n]
+                speed[n] = momentum * speed[n] + g
+                value[n] -= learningRate * (isNesterov ? g + momentum * speed[n] : speed[n])
+            }
         }
     }
 }

@@ -111,7 +111,7 @@ package final class TrainingSession {
         guard loss.isFinite else { throw .notFinite(step: step) }
         step += 1
         clipping.apply(to: trained)
-        for parameter in trained { optimizer.update(parameter, step: step) }
+        for parameter in trained { optimizer.update(parameter, step: step, threads: threads) }
         return loss
     }
 

@@ -151,12 +151,13 @@ struct ChannelBlocksTests {
         #expect(two.run(input) == once)
         // Weights that were packed for another size are the same.
         let small = try InferenceSession(network: network, batch: 1, height: 16, width: 16, threads: 1)
+        let packed: PackedWeights = try #require(small.packedWeights)
         let shared = try InferenceSession(
             network: network,
             batch: 2,
             extent: Axes(height: 48, width: 32),
             threads: 1,
-            packed: #require(small.packedWeights)
+            packed: packed
         )
         #expect(shared.run(input) == once)
     }
