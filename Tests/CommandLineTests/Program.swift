@@ -30,6 +30,10 @@ enum Program {
 
     static func contourd(_ arguments: String...) throws -> Outcome { try run("contourd", arguments, models: nil) }
 
+    static func contourBench(_ arguments: String...) throws -> Outcome {
+        try run("contour-bench", arguments, models: nil)
+    }
+
     private static func run(_ name: String, _ arguments: [String], models: String?) throws -> Outcome {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "\(folder)/\(name)")
