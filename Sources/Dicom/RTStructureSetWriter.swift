@@ -83,15 +83,16 @@ package struct RTStructureSetWriter: Sendable {
         var dataSet = product.commonModules(
             sopClassUID: SOPClass.rtStructureSet,
             modality: "RTSTRUCT",
-            seriesDescription: product.revised("contourd: automatic contours, NOT REVIEWED")
+            seriesDescription: product.caption("contourd: automatic contours, NOT REVIEWED")
         )
         dataSet.set(.operatorsName, .PN, nil)
-        dataSet.set(.structureSetLabel, .SH, label)
-        dataSet.set(.structureSetName, .LO, product.revised("Automatic contours, not reviewed"))
+        dataSet.set(.structureSetLabel, .SH, product.isDemonstration ? "DEMONSTRATION" : label)
+        dataSet.set(.structureSetName, .LO, product.caption("Automatic contours, not reviewed"))
         dataSet.set(
             .structureSetDescription,
             .ST,
-            "Made by contourd \(product.softwareVersion) with \(product.algorithmName). Not reviewed by a person."
+            (product.isDemonstration ? "DEMONSTRATION, never for patients. " : "")
+                + "Made by contourd \(product.softwareVersion) with \(product.algorithmName). Not reviewed by a person."
                 + (product.revision > 1
                     ? " Revision \(product.revision) of the contours of this series: it takes the place of the former ones."
                     : "")

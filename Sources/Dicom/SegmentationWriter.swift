@@ -57,7 +57,7 @@ package struct SegmentationWriter: Sendable {
         var dataSet = product.commonModules(
             sopClassUID: SOPClass.segmentation,
             modality: "SEG",
-            seriesDescription: product.revised("contourd: automatic segmentation, NOT REVIEWED")
+            seriesDescription: product.caption("contourd: automatic segmentation, NOT REVIEWED")
         )
         putImage(frameCount, into: &dataSet)
         dataSet.set(.segmentSequence, sequence: structures.enumerated().map { segment($0 + 1, $1) })
@@ -91,7 +91,7 @@ package struct SegmentationWriter: Sendable {
         putLossyCompression(into: &dataSet)
         dataSet.set(.segmentationType, .CS, "BINARY")
         dataSet.set(.contentLabel, .CS, "SEGMENTATION")
-        dataSet.set(.contentDescription, .LO, product.revised("Automatic, not reviewed"))
+        dataSet.set(.contentDescription, .LO, product.caption("Automatic, not reviewed"))
         dataSet.set(.contentCreatorName, .PN, nil)
     }
 
@@ -111,7 +111,11 @@ package struct SegmentationWriter: Sendable {
         var item = DataSet()
         item.set(.segmentNumber, .US, integer: number)
         item.set(.segmentLabel, .LO, structure.name)
-        item.set(.segmentDescription, .ST, "Automatic, not reviewed")
+        item.set(
+            .segmentDescription,
+            .ST,
+            product.isDemonstration ? "DEMONSTRATION, never for patients" : "Automatic, not reviewed"
+        )
         item.set(.segmentAlgorithmType, .CS, "AUTOMATIC")
         item.set(.segmentAlgorithmName, .LO, String(product.algorithmName.prefix(64)))
         item.set(.segmentedPropertyCategoryCodeSequence, sequence: [structure.category.item])

@@ -80,6 +80,8 @@ package struct ProductDescription: Sendable {
     package var time: String
     /// From 1; a later one takes the place of those before it.
     package var revision = 1
+    /// Made by a model that is shown and never used for patients: every text for people says so instead of anything else.
+    package var isDemonstration = false
 
     package init(
         reference: ReferenceAttributes,
@@ -127,8 +129,12 @@ package struct ProductDescription: Sendable {
         return dataSet
     }
 
-    /// Which revision this is, for people: nothing for the first.
-    func revised(_ text: String) -> String { revision > 1 ? "\(text), revision \(revision)" : text }
+    /// `text`, or the warning of a demonstration, and which revision this is: nothing for the first. At most 64 characters (LO)
+    /// for a text of 50.
+    func caption(_ text: String) -> String {
+        let text = isDemonstration ? "contourd DEMONSTRATION, NOT FOR PATIENTS" : text
+        return revision > 1 ? "\(text), revision \(revision)" : text
+    }
 
     /// Of what is kept of the CT, the part that describes patient, study and frame of reference.
     private static let copiedTags = ReferenceAttributes.copiedTags.filter {

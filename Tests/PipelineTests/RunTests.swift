@@ -51,6 +51,28 @@ struct RunTests {
         for (name, digest) in digests { #expect(try SHA256Digest.hex(ofFile: folder + "/" + name) == digest) }
     }
 
+    @Test("what a demonstration model makes says so wherever somebody may look, and goes to review")
+    func demonstration() throws {
+        let bench = try Workbench(isDemonstration: true)
+        bench.export.writesPictures = false
+        try SmallPhantom.write(4, to: bench.folder.file("in"), withTruth: false)
+        let folder = try #require(try bench.run([bench.folder.file("in")]).first?.output)
+        let report = try json(folder + "/report.json")
+        #expect(report["verdict"] as? String == "review")
+        let findings = try #require(report["findings"] as? [[String: Any]])
+        #expect(findings.first?["code"] as? String == "W_DEMONSTRATION")
+        #expect(String(decoding: try contents(folder + "/report.html"), as: UTF8.self).contains("DEMONSTRATION MODEL"))
+        let set = try DicomFile(contentsOf: folder + "/rtstruct.dcm").dataSet
+        #expect(set.string(.structureSetLabel) == "DEMONSTRATION")
+        for tag in [Tag.structureSetName, .structureSetDescription, .seriesDescription] {
+            #expect(set.string(tag)?.contains("DEMONSTRATION") == true, "\(tag)")
+        }
+        let segmentation = try DicomFile(contentsOf: folder + "/seg.dcm").dataSet
+        for tag in [Tag.seriesDescription, .contentDescription] {
+            #expect(segmentation.string(tag)?.contains("DEMONSTRATION") == true, "\(tag)")
+        }
+    }
+
     @Test("labels hold the structures themselves, unions have files of their own, and all products agree")
     func products() throws {
         let bench = try Workbench()

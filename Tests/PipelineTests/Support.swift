@@ -129,6 +129,7 @@ enum SmallModel {
     static func package(
         in folder: String,
         crop: CropDescription = .standard,
+        isDemonstration: Bool = false,
         change: WeightChange = { _, _ in }
     ) throws -> ModelPackage {
         var network = trained.network
@@ -136,6 +137,7 @@ enum SmallModel {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         var description = trained.description
         description.input.crop = crop
+        description.training?.demonstration = isDemonstration
         try StrictJSON.encode(description).write(to: URL(fileURLWithPath: folder + "/model.json"))
         try network.safetensors().write(to: URL(fileURLWithPath: folder + "/weights.safetensors"))
         try trained.card.write(to: URL(fileURLWithPath: folder + "/MODEL_CARD.md"))
@@ -150,9 +152,18 @@ final class Workbench {
     var export = ExportOptions()
     var threads = 2
 
-    init(crop: CropDescription = .standard, _ change: WeightChange = { _, _ in }) throws {
+    init(
+        crop: CropDescription = .standard,
+        isDemonstration: Bool = false,
+        _ change: WeightChange = { _, _ in }
+    ) throws {
         folder = try Folder()
-        model = try SmallModel.package(in: folder.file("model"), crop: crop, change: change)
+        model = try SmallModel.package(
+            in: folder.file("model"),
+            crop: crop,
+            isDemonstration: isDemonstration,
+            change: change
+        )
     }
 
     var output: String { folder.file("out") }

@@ -54,7 +54,7 @@ func modelSummary(of description: ModelDescription, digest: String) -> CaseRepor
         version: description.version,
         digest: digest,
         summary: description.summary,
-        demonstration: description.training?.demonstration ?? false,
+        demonstration: description.isDemonstration,
         trainingCases: description.training?.trainingCases.count ?? 0
     )
 }

@@ -143,6 +143,7 @@ struct ExportStage: Stage {
             time: moment.time
         )
         product.revision = result.request.revision
+        product.isDemonstration = result.model.description.isDemonstration
         return product
     }
 

@@ -103,7 +103,7 @@ struct EvaluateStage: Stage {
         ).reports()
         return EvaluationFacts(
             structures: structures,
-            findings: findings(facts, segmentation, structures)
+            findings: demonstration(model) + findings(facts, segmentation, structures)
                 + seriesFindings(request, facts.summary),
             evaluations: []
         )
@@ -126,6 +126,21 @@ struct EvaluateStage: Stage {
             findings: kept.findings.filter { !ofReferences.contains($0.code) },
             evaluations: []
         )
+    }
+
+    private func demonstration(_ model: ModelDescription) -> [CaseReport.Finding] {
+        guard model.isDemonstration else { return [] }
+        return [
+            CaseReport.Finding(
+                severity: .review,
+                code: "W_DEMONSTRATION",
+                structure: nil,
+                message:
+                    "These contours were made by \(model.name) \(model.version), a demonstration model: never for patients.",
+                hint: "For patients choose a model that was commissioned (`models.names`, `--model`).",
+                details: []
+            )
+        ]
     }
 
     private func findings(
