@@ -44,7 +44,10 @@ final class DicomCaseFinder {
         let present = Set(files.images.map(\.header.seriesInstanceUID))
         for file in files.references where present.isDisjoint(with: file.header.referencedSeriesInstanceUIDs) {
             let name = safeName(caseFolder(of: file.path) ?? "contours")
-            let remark = "contours of a series that is not here"
+            let namesNone = file.header.referencedSeriesInstanceUIDs.isEmpty
+            let remark =
+                namesNone
+                ? "contours that name no series, and no image that is here" : "contours of a series that is not here"
             cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: remark))
         }
     }
