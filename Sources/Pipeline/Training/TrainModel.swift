@@ -138,6 +138,7 @@ private func prepareCases(
         )
     }
     let split = divide(found.sources, configuration)
+    try requireParts(split, of: found.sources.map { ($0.name, $0.patient) }, configuration)
     found.sources += generatedCases(configuration.generator, rois: configuration.rois)
     let generated = Set(configuration.generator.trainingNames + configuration.generator.validationNames)
     let cache = CaseCache(
@@ -186,6 +187,20 @@ private func prepareCases(
         throw SegmentationError.noUsableCases(message: reasons.isEmpty ? "no case was found" : reasons)
     }
     return prepared
+}
+
+/// Refuses a division that lacks a part which was asked for. Where no case of people was found there is nothing to divide: why
+/// is told later.
+private func requireParts(
+    _ split: Split,
+    of cases: [(name: String, patient: String)],
+    _ configuration: TrainingConfiguration
+) throws(SegmentationError) {
+    let othersTrain = configuration.generator.count > 0
+    guard !cases.isEmpty, let problem = split.problem(of: cases, configuration.split, othersTrain: othersTrain) else {
+        return
+    }
+    throw .invalidConfiguration(key: problem.key, message: problem.message)
 }
 
 /// The roles of the cases: those of people are drawn, generated ones have theirs by name.

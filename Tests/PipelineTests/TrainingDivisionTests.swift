@@ -1,0 +1,92 @@
+import Foundation
+import Imaging
+import Nifti
+import Pipeline
+import Platform
+import Segmentation
+import Testing
+
+extension Folder {
+    /// Patients in NIfTI that take a moment.
+    fileprivate func pairs(_ patients: [String], in name: String) throws {
+        let grid = VolumeGeometry(
+            dimensions: Dimensions(i: 8, j: 8, k: 4),
+            origin: PatientPoint(x: 0, y: 0, z: 0),
+            spacing: Vector3(2, 2, 3),
+            directionI: Vector3(1, 0, 0),
+            directionJ: Vector3(0, 1, 0),
+            directionK: Vector3(0, 0, 1),
+            frameOfReferenceUID: ""
+        )
+        try Directory.create(file(name))
+        for patient in patients {
+            var labels = Volume<UInt8>(geometry: grid, repeating: 0)
+            for n in 40..<200 { labels.voxels[n] = n % 2 == 0 ? 1 : 2 }
+            let image = Volume<Int16>(geometry: grid, voxels: labels.voxels.map { Int16($0) * -300 })
+            try NiftiFile.write(image, to: file("\(name)/\(patient).nii.gz"))
+            try NiftiFile.write(labels, to: file("\(name)/\(patient)_label.nii.gz"))
+        }
+    }
+
+    fileprivate func request(_ split: SplitConfiguration, data: [String] = ["data"]) throws -> TrainRequest {
+        var recipe = try SmallModel.recipe()
+        recipe.split = split
+        recipe.optimisation = OptimisationConfiguration(epochs: 1, stepsPerEpoch: 1, batchSize: 1, warmUpSteps: 0)
+        return TrainRequest(
+            dataDirectories: data.map(file),
+            labelsDirectory: nil,
+            output: file("model"),
+            workDirectory: file("work"),
+            configuration: recipe,
+            threads: 1,
+            scoresCases: false
+        )
+    }
+}
+
+@Suite("The division of patients")
+struct TrainingDivisionTests {
+    /// Why a training is refused before it prepares a case; empty where it is not.
+    private func refusal(_ request: TrainRequest) -> String {
+        var steps = 0
+        do { _ = try trainModel(request) { _ in steps += 1 } } catch {
+            return steps == 0 ? "\(error)" : "late: \(error)"
+        }
+        return ""
+    }
+
+    @Test("a part that was asked for and would have nobody is refused before anything is prepared, with numbers")
+    func emptyParts() throws {
+        let folder = try Folder()
+        try folder.pairs(["a", "b"], in: "data")
+        let folds = refusal(try folder.request(SplitConfiguration(folds: 20, fold: 20)))
+        #expect(
+            folds == """
+                training configuration: split.folds: 20 parts of 2 patients leave some in which nobody tests; take 2 parts at \
+                most, as --fold 1/2
+                """
+        )
+        let test = refusal(try folder.request(SplitConfiguration()))
+        #expect(
+            test == """
+                training configuration: split.testFraction: 0.2 of 2 patients is nobody, so that no patient would test; give 3 \
+                patients at least, a larger fraction, or 0 to train without a test
+                """
+        )
+        let training = refusal(try folder.request(SplitConfiguration(validationFraction: 0.5, testFraction: 0.49)))
+        #expect(
+            training == """
+                training configuration: split: nobody is left to train: of 2 patients 1 for validation, 1 for testing, 0 \
+                excluded; give more patients, or smaller fractions
+                """
+        )
+    }
+
+    @Test("a test part that the recipe leaves out is no mistake")
+    func noTest() throws {
+        let folder = try Folder()
+        try folder.pairs(["a", "b"], in: "data")
+        let report = try trainModel(folder.request(SplitConfiguration(validationFraction: 0, testFraction: 0))) { _ in }
+        #expect(report.split.training == ["a", "b"] && report.split.test.isEmpty)
+    }
+}
