@@ -1,3 +1,4 @@
+import Dicom
 import Foundation
 import Imaging
 import Nifti
@@ -88,5 +89,25 @@ struct TrainingDivisionTests {
         try folder.pairs(["a", "b"], in: "data")
         let report = try trainModel(folder.request(SplitConfiguration(validationFraction: 0, testFraction: 0))) { _ in }
         #expect(report.split.training == ["a", "b"] && report.split.test.isEmpty)
+        #expect(report.casesWithoutPatientID == [])
+    }
+
+    @Test("CTs without Patient ID are told once with their number, before the work and in the report and the card")
+    func withoutPatientID() throws {
+        let folder = try Folder()
+        for (name, seed) in [("a", UInt64(1)), ("b", 2), ("c", 3)] {
+            for path in try SmallPhantom.write(seed, to: folder.file("data/\(name)")) where name != "c" {
+                var file = try DicomFile(contentsOf: path)
+                file.dataSet.remove(.patientID)
+                try file.write(to: path, transferSyntax: .explicitVRLittleEndian)
+            }
+        }
+        var notes: [String] = []
+        let split = SplitConfiguration(validationFraction: 0, testFraction: 0)
+        let report = try trainModel(folder.request(split)) { if $0.phase == .noted { notes.append($0.item) } }
+        #expect(notes.count == 1 && notes[0].hasPrefix("2 CTs without Patient ID: each of their folders counts as one"))
+        #expect(report.casesWithoutPatientID == ["a", "b"])
+        let card = try String(contentsOfFile: folder.file("model/MODEL_CARD.md"), encoding: .utf8)
+        #expect(card.contains(notes.first ?? "a note"))
     }
 }

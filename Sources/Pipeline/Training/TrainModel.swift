@@ -94,6 +94,17 @@ struct PreparedCases {
     var unmatchedNames: [String: Int] = [:]
     /// Of `split.exclude`: nobody is called so.
     var unusedExclusions: [String] = []
+    /// CTs whose folder stands for the patient.
+    var withoutPatientID: [String] = []
+
+    /// What the division does not know; nil where every CT says whose it is.
+    var patientNote: String? {
+        guard !withoutPatientID.isEmpty else { return nil }
+        return """
+            \(counted(withoutPatientID.count, "CT")) without Patient ID: each of their folders counts as one patient. Scans of one \
+            patient that lie in several folders may train and test at once; give them one Patient ID.
+            """
+    }
 
     func cached(_ role: CaseRecord.Role) -> [CachedCase] {
         cases.filter { item in records.contains { $0.name == item.name && $0.role == role } }
@@ -148,6 +159,8 @@ private func prepareCases(
     )
     var prepared = PreparedCases(records: found.skipped, unmatchedNames: found.unmatchedNames)
     prepared.unusedExclusions = configuration.split.unusedExclusions(among: cases)
+    prepared.withoutPatientID = found.sources.filter { !$0.hasPatientID }.map(\.name)
+    if let note = prepared.patientNote { try progress(TrainingProgress(phase: .noted, item: note)) }
     for (index, source) in found.sources.enumerated() {
         guard let role = split.role(of: source.name), role != .excluded else {
             prepared.records.append(CaseRecord(name: source.name, role: .excluded, remark: "by the recipe"))

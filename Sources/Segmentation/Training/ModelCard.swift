@@ -10,6 +10,8 @@ package struct ModelCard: Sendable {
     package var scores: [ScoreRow]
     /// Whether the scores may stand beside the published ones, in words.
     package var comparability: String
+    /// What the division by patient does not know; nil where it knows all.
+    package var divisionNote: String?
     /// From when to when it was trained.
     package var period: String
     /// SHA-256 of the weights, and their size in bytes.
@@ -62,6 +64,7 @@ package struct ModelCard: Sendable {
         records: [CaseRecord],
         scores: [ScoreRow],
         comparability: String,
+        divisionNote: String? = nil,
         period: String,
         weightsDigest: String,
         weightBytes: Int
@@ -71,7 +74,8 @@ package struct ModelCard: Sendable {
         self.history = history
         self.records = records
         self.scores = scores
-        (self.comparability, self.period, self.weightsDigest) = (comparability, period, weightsDigest)
+        (self.comparability, self.divisionNote) = (comparability, divisionNote)
+        (self.period, self.weightsDigest) = (period, weightsDigest)
         self.weightBytes = weightBytes
     }
 
@@ -139,6 +143,7 @@ package struct ModelCard: Sendable {
         let folds = configuration.split.folds
         let fold = folds > 0 ? ", fold \(configuration.split.fold) of \(folds)" : ""
         lines += ["Divided by patient, seed \(summary.seed)\(fold): \(counts.joined(separator: ", ")).", ""]
+        if let divisionNote { lines += [divisionNote, ""] }
         lines += ["| case | role | slices | remark |", "|---|---|---|---|"]
         let names = configuration.generator.trainingNames
         let generated = records.filter { [names = Set(names)] in names.contains($0.name) && $0.role == .training }
