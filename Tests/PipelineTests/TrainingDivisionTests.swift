@@ -110,4 +110,23 @@ struct TrainingDivisionTests {
         let card = try String(contentsOfFile: folder.file("model/MODEL_CARD.md"), encoding: .utf8)
         #expect(card.contains(notes.first ?? "a note"))
     }
+
+    @Test("cases of one name in two folders of data are told with both paths, and a folder that is named twice as that")
+    func sameNames() throws {
+        let folder = try Folder()
+        for name in ["one", "two"] { try folder.pairs(["a"], in: name) }
+        let split = SplitConfiguration(validationFraction: 0, testFraction: 0)
+        let root = URL(fileURLWithPath: folder.path).resolvingSymlinksInPath().path
+        #expect(
+            refusal(try folder.request(split, data: ["one", "two"])) == """
+                nothing to train on: two cases are called a: \(root)/one/a.nii.gz and \(root)/two/a.nii.gz; rename one of their \
+                folders or files
+                """
+        )
+        #expect(
+            refusal(try folder.request(split, data: ["one", "one"])) == """
+                nothing to train on: \(root)/one/a.nii.gz lies in two folders of --data; name each case once
+                """
+        )
+    }
 }

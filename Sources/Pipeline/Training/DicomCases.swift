@@ -139,7 +139,8 @@ final class DicomCaseFinder {
             patient: patient,
             fingerprint: fingerprint(ofFiles: paths + [labelMap], salt: "labels \(table.sorted { $0.key < $1.key })"),
             collection: collection,
-            hasPatientID: hasPatientID
+            hasPatientID: hasPatientID,
+            place: Directory.parent(of: paths[0])
         ) {
             let ct = try loadCTSeries(files: paths, limits: limits).volume
             let labels = relabelled(try NiftiFile.readLabels(labelMap), table)
@@ -163,7 +164,8 @@ final class DicomCaseFinder {
             patient: patient,
             fingerprint: fingerprint(ofFiles: paths + references.map(\.path), salt: "contours \(names)"),
             collection: collection,
-            hasPatientID: hasPatientID
+            hasPatientID: hasPatientID,
+            place: Directory.parent(of: paths[0])
         ) {
             let ct = try loadCTSeries(files: paths, limits: limits).volume
             return TrainingCase(ct: ct, labels: try referenceLabels(references, rois: rois, on: ct.geometry))

@@ -25,6 +25,8 @@ package struct TrainingCaseSource: Sendable {
     package var collection: String
     /// False for a CT without Patient ID: its folder stands for the patient, which may have others.
     package var hasPatientID: Bool
+    /// Folder of the CT, or path of the image: for its owner, never for a report or a log.
+    package var place: String
     package var load: @Sendable () throws -> TrainingCase
 
     package init(
@@ -33,6 +35,7 @@ package struct TrainingCaseSource: Sendable {
         fingerprint: String,
         collection: String = "",
         hasPatientID: Bool = true,
+        place: String = "",
         load: @escaping @Sendable () throws -> TrainingCase
     ) {
         self.name = name
@@ -40,6 +43,7 @@ package struct TrainingCaseSource: Sendable {
         self.fingerprint = fingerprint
         self.collection = collection
         self.hasPatientID = hasPatientID
+        self.place = place
         self.load = load
     }
 }
