@@ -1,3 +1,5 @@
+import Platform
+
 /// One structure that a model contours.
 package struct ROIDescription: Codable, Sendable, Equatable {
     /// TG-263 name, at most 16 characters.
@@ -124,7 +126,7 @@ package struct Acceptance: Codable, Sendable, Equatable {
 
 /// Population ranges for warnings in the report.
 package struct Plausibility: Codable, Sendable, Equatable {
-    package enum Side: String, Codable, Sendable { case left, right, midline }
+    package enum Side: String, NamedChoice, Sendable { case left, right, midline }
 
     package var volumeML: ClosedInterval?
     package var meanHU: ClosedInterval?

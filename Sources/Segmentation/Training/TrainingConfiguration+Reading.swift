@@ -11,7 +11,9 @@ extension TrainingConfiguration {
         } catch let problem as StrictJSON.Problem {
             throw .invalidConfiguration(key: problem.key, message: problem.message)
         } catch {
-            throw .invalidConfiguration(key: "", message: "not a JSON object: \(error.localizedDescription)")
+            // Foundation says where the text breaks off in the user info alone.
+            let details = (error as NSError).userInfo["NSDebugDescription"] as? String ?? error.localizedDescription
+            throw .invalidConfiguration(key: "", message: "not JSON: \(details)")
         }
         try validate()
     }
