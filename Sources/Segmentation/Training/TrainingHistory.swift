@@ -94,6 +94,12 @@ package struct ValidationMeasures: Codable, Sendable, Equatable {
         self.precision = precision
         self.recall = recall
     }
+
+    /// Why something is undefined, for the end of a sentence; empty where nothing is.
+    var remark: String {
+        if precision == nil { return " (empty in the prediction of every validation case)" }
+        return recall == nil ? " (empty in the reference of every validation case)" : ""
+    }
 }
 
 /// What a training reports while it runs.

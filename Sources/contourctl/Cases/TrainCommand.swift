@@ -168,8 +168,9 @@ struct TrainCommand: ParsableCommand {
         for score in result.scores {
             let dice = score.dice.map { String(format: "%.3f", $0) } ?? "undefined"
             let surface = score.surfaceDice2MM.map { String(format: "%.3f", $0) } ?? "undefined"
+            let remark = score.remark.isEmpty ? "" : " (\(score.remark))"
             print(
-                "\(score.caseName) (\(score.role.rawValue)) \(score.structure): Dice \(dice), surface Dice 2 mm \(surface)"
+                "\(score.caseName) (\(score.role.rawValue)) \(score.structure): Dice \(dice), surface Dice 2 mm \(surface)\(remark)"
             )
         }
     }
