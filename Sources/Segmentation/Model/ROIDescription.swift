@@ -43,7 +43,7 @@ package struct ROIDescription: Codable, Sendable, Equatable {
 }
 
 /// A coded concept (PS3.3 section 8.8).
-package struct CodedTerm: Codable, Sendable, Equatable {
+package struct CodedTerm: Codable, Sendable, Hashable {
     package var value: String
     package var scheme: String
     package var meaning: String
