@@ -107,6 +107,21 @@ package struct RTStructureSet: Sendable {
         }
     }
 
+    /// SOP Instance UIDs of the images that its contours name (Contour Image Sequence, PS3.3 C.8.8.6), read contour by
+    /// contour.
+    ///
+    /// - Throws: as reading the whole does.
+    package static func contourImageUIDs(contentsOf path: String) throws -> Set<String> {
+        var uids: Set<String> = []
+        _ = try read(path) { _, drawn in uids.formUnion(drawn.contours.compactMap(\.referencedSOPInstanceUID)) }
+        return uids
+    }
+
+    /// The same, of contours that are in memory.
+    package var contourImageUIDs: Set<String> {
+        Set(structures.flatMap(\.contours).compactMap(\.referencedSOPInstanceUID))
+    }
+
     /// The data set of a file without contours, which are handed over structure by structure, after the items of the
     /// Structure Set ROI Sequence.
     private static func read(

@@ -1,3 +1,5 @@
+import Platform
+
 #if canImport(Glibc)
 import Glibc
 #endif
@@ -17,7 +19,7 @@ package indirect enum Loss: Sendable, Hashable {
     case sum([Loss])
 
     /// What an overlap is measured over, before the mean.
-    package enum Reduction: String, Sendable, Hashable, Codable {
+    package enum Reduction: String, NamedChoice, Sendable, Hashable {
         /// All values of a batch together, as the published lung experiment does.
         case perBatch
         /// Every channel over the whole batch.

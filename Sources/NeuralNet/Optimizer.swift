@@ -1,3 +1,5 @@
+import Platform
+
 #if canImport(Glibc)
 import Glibc
 #endif
@@ -46,7 +48,7 @@ package enum Optimizer: Sendable, Hashable {
 /// Adam (Kingma and Ba, ICLR 2015) and AdamW (Loshchilov and Hutter, ICLR 2019).
 package struct Adam: Sendable, Hashable {
     /// Where epsilon stands. PyTorch adds it to the corrected root, Keras to the uncorrected one.
-    package enum EpsilonConvention: String, Sendable, Codable { case pyTorch, keras }
+    package enum EpsilonConvention: String, NamedChoice, Sendable { case pyTorch, keras }
 
     /// `coupled` adds the decay to the gradient (PyTorch's `Adam`), `decoupled` shrinks the weights (`AdamW`).
     package enum Decay: String, Sendable, Codable { case coupled, decoupled }

@@ -27,7 +27,8 @@ package enum SegmentationError: Error, Sendable, Equatable, CustomStringConverti
         case .modelNotFound(let name, let searched):
             "no model `\(name)`. Searched: \(searched.isEmpty ? "nowhere" : searched.joined(separator: ", "))."
         case .wrongInput(let message): "the volume does not fit the model: \(message)"
-        case .invalidConfiguration(let key, let message): "training configuration: \(key): \(message)"
+        case .invalidConfiguration(let key, let message):
+            "training configuration: \(key.isEmpty ? "" : "\(key): ")\(message)"
         case .noUsableCases(let message): "nothing to train on: \(message)"
         case .diverged(let step, let message, let checkpoint):
             "training diverged at step \(step): \(message). Train again with a lower learning rate and another --work"

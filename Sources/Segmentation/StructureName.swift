@@ -42,6 +42,9 @@ package struct StructureName: Hashable, Sendable {
         return other
     }
 
+    /// The same without its side.
+    package var withoutSide: StructureName { StructureName(words: words.filter { $0 != "left" && $0 != "right" }) }
+
     /// Partners for names: those that read the same but for letter case and separators first, then those that mean the
     /// same. Each name and each of `others` has one partner at most.
     ///

@@ -17,7 +17,7 @@ struct PatchModelTests {
                  "optimisation": {"epochs": 3, "stepsPerEpoch": 20, "batchSize": 2, "learningRate": 0.01,
                                   "warmUpSteps": 5, "validateEvery": 3},
                  "augmentation": {"geometryProbability": 0, "truncationProbability": 0},
-                 "split": {"validation": ["validation"]}}
+                 "split": {"testFraction": 0, "validation": ["validation"]}}
                 """#.utf8
             )
         )

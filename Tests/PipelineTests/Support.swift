@@ -96,7 +96,7 @@ enum SmallModel {
         )
         recipe.augmentation.geometryProbability = 0
         for index in recipe.rois.indices { recipe.rois[index].roi.plausibility.maximumEdgeUncertaintyMM = 50 }
-        recipe.split = SplitConfiguration(validation: ["validation"])
+        recipe.split = SplitConfiguration(testFraction: 0, validation: ["validation"])
         return recipe
     }
 

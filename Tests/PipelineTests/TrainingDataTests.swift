@@ -19,7 +19,7 @@ private func quickRecipe() throws -> TrainingConfiguration {
             {"name": "quick", "architecture": {"filters": 4, "layers": 2},
              "input": {"columns": 64, "rows": 64, "pixelSpacingMM": 6, "neighbourSlices": 0},
              "optimisation": {"epochs": 2, "stepsPerEpoch": 3, "batchSize": 2, "validateEvery": 1},
-             "split": {"validation": ["b"]}}
+             "split": {"testFraction": 0, "validation": ["b"]}}
             """#.utf8
         )
     )

@@ -73,6 +73,16 @@ extension DataSet {
         set(.roiContourSequence, sequence: items)
     }
 
+    /// Leaves the Frame of Reference, and no series in it.
+    fileprivate mutating func forgetSeries() {
+        let frames = sequence(.referencedFrameOfReferenceSequence).map { item in
+            var item = item
+            item.remove(.rtReferencedStudySequence)
+            return item
+        }
+        set(.referencedFrameOfReferenceSequence, sequence: frames)
+    }
+
     /// The contour moved; axis 0 is x.
     fileprivate func moved(_ axis: Int, _ distance: Double) -> DataSet {
         var item = self
@@ -157,6 +167,28 @@ struct TrainingReferenceTests {
             dataSet.set(.referencedFrameOfReferenceSequence, sequence: frames)
         }
         #expect(elsewhere == "contours in another Frame of Reference than the CT (1-1.dcm)")
+    }
+
+    @Test("a structure set that names no series belongs to the one whose images its contours name")
+    func withoutSeries() throws {
+        let patient = try Patient()
+        #expect(try patient.reason { $0.forgetSeries() } == "")
+        #expect(try patient.find().sources.map(\.name) == ["p1"])
+        #expect(try patient.reasonOfLoading() == "")
+        let strays = try patient.reason { dataSet in
+            dataSet.forgetSeries()
+            for name in dataSet.sequence(.structureSetROISequence).compactMap({ $0.string(.roiName) }) {
+                dataSet.setContours(of: name) { contours in
+                    contours.map { contour in
+                        var contour = contour
+                        contour.set(.contourImageSequence, sequence: [])
+                        return contour
+                    }
+                }
+            }
+        }
+        #expect(strays.contains("contours that name no series, and no image that is here"), "\(strays)")
+        #expect(!strays.contains("of a series that is not here"))
     }
 
     @Test("two drawings of one structure that differ skip the case, in two objects or by two names in one")

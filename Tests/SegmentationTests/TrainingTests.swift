@@ -257,6 +257,40 @@ struct RecipeTests {
         }
     }
 
+    @Test(
+        "a mistake is told with what was given and what is possible",
+        arguments: [
+            (#"{"seed": -1}"#, "seed: -1 is given, a whole number from 0 on is needed"),
+            (#"{"seed": 1.5}"#, "seed: 1.5 is given, a whole number is needed"),
+            (#"{"seed": "one"}"#, #"seed: "one" is given, a whole number is needed"#),
+            (
+                #"{"optimisation": {"loss": "focal"}}"#,
+                #"optimisation.loss: "focal" is not one of "dice", "crossEntropy", "diceAndCrossEntropy", "tversky""#
+            ),
+            (
+                #"{"architecture": {"kind": "res_net"}}"#,
+                #"architecture.kind: "res_net" is not one of "custom_unet", "vanilla_unet", "v_net", "plain_conv_unet""#
+            ),
+            (#"{"optimisation": {"optimizer": {"epsilonConvention": "tf"}}}"#, "\"pyTorch\", \"keras\""),
+            (#"{"optimisation": {"lossReduction": "mean"}}"#, "\"perBatch\""),
+            (#"{"optimisation": 3}"#, "optimisation: 3 is given, an object is needed"),
+            (#"{"rois": {"name": "Heart"}}"#, "rois: an object is given, a list is needed"),
+            (#"{"demonstration": "yes"}"#, #"demonstration: "yes" is given, true or false is needed"#),
+            (
+                #"{"sampling": {"borderMM": 0.5}, "optimisation": {"epochs": 2.5, "learningRate": 0.01}}"#,
+                "optimisation.epochs: 2.5 is given, a whole number is needed"
+            ),
+            (#"{"seed" 1}"#, "training configuration: not JSON: "),
+        ]
+    )
+    func messages(_ json: String, _ words: String) {
+        #expect {
+            _ = try TrainingConfiguration(from: Data(json.utf8))
+        } throws: { error in
+            "\(error)".contains(words)
+        }
+    }
+
     @Test("patients never part, the draw does not depend on the order, and named ones stay out")
     func splitting() {
         let cases = (0..<40).map { (name: "case\($0)", patient: "patient\($0 / 2)") }

@@ -68,7 +68,7 @@ private func ctStacks(
 ) -> [SeriesScan.Stack] {
     let stacks = scan.stacks.filter { !$0.key.isLocalizer }
     let meant = [reference, prediction].map { side in
-        stacks.filter { side.referencedSeriesInstanceUIDs.contains($0.key.seriesInstanceUID) }
+        stacks.filter(side.wasDrawn)
     }
     if let named = meant.first(where: { !$0.isEmpty }) { return named }
     guard stacks.count > 1, let grid = reference.grid ?? prediction.grid else { return stacks }

@@ -22,6 +22,8 @@ package struct ReferenceMasks {
     package let kind: Kind
     package let sopInstanceUID: String?
     package let referencedSeriesInstanceUIDs: [String]
+    /// SOP Instance UIDs that its contours name; empty where it names series, which say it better.
+    private(set) var contourImageUIDs: Set<String> = []
     /// Empty where the file names none, as NIfTI.
     package let frameOfReferenceUIDs: [String]
     package let names: [String]
@@ -92,6 +94,7 @@ package struct ReferenceMasks {
                     overdrawn: set.structures[index].contoursOverdrawn(on: geometry)
                 )
             }
+            if set.referencedSeriesInstanceUIDs.isEmpty { contourImageUIDs = set.contourImageUIDs }
             patient = set.patient
             madeAt = set.madeAt
             approvalStatus = set.approvalStatus

@@ -111,6 +111,12 @@ struct StructureSource {
 
     var referencedSeriesInstanceUIDs: [String] { parts.flatMap(\.referencedSeriesInstanceUIDs) }
 
+    /// Whether it was drawn on a scan: it names its series, or else its contours name its images.
+    func wasDrawn(on ct: SeriesScan.Stack) -> Bool {
+        referencedSeriesInstanceUIDs.contains(ct.key.seriesInstanceUID)
+            || parts.contains { part in ct.headers.contains { part.contourImageUIDs.contains($0.sopInstanceUID) } }
+    }
+
     /// When it was made; of several files the latest.
     var madeAt: String? { parts.compactMap(\.madeAt).max() }
 

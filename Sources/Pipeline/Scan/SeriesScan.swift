@@ -107,6 +107,7 @@ package struct SeriesScan: Sendable {
             }
         }
         stacks = Self.stacks(headers, images, limits)
+        references = withSeries(references)
         noteUnread(roots: paths)
     }
 

@@ -44,7 +44,10 @@ final class DicomCaseFinder {
         let present = Set(files.images.map(\.header.seriesInstanceUID))
         for file in files.references where present.isDisjoint(with: file.header.referencedSeriesInstanceUIDs) {
             let name = safeName(caseFolder(of: file.path) ?? "contours")
-            let remark = "contours of a series that is not here"
+            let namesNone = file.header.referencedSeriesInstanceUIDs.isEmpty
+            let remark =
+                namesNone
+                ? "contours that name no series, and no image that is here" : "contours of a series that is not here"
             cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: remark))
         }
     }
@@ -130,12 +133,14 @@ final class DicomCaseFinder {
 
     private func labelMapCase(_ name: String, _ paths: [String], _ labelMap: String) -> TrainingCaseSource {
         let (limits, table) = (limits, rois.labelTable)
-        let (patient, collection) = patient(of: paths[0])
+        let (patient, collection, hasPatientID) = patient(of: paths[0])
         return TrainingCaseSource(
             name: name,
             patient: patient,
             fingerprint: fingerprint(ofFiles: paths + [labelMap], salt: "labels \(table.sorted { $0.key < $1.key })"),
-            collection: collection
+            collection: collection,
+            hasPatientID: hasPatientID,
+            place: Directory.parent(of: paths[0])
         ) {
             let ct = try loadCTSeries(files: paths, limits: limits).volume
             let labels = relabelled(try NiftiFile.readLabels(labelMap), table)
@@ -153,12 +158,14 @@ final class DicomCaseFinder {
     ) -> TrainingCaseSource {
         let (limits, rois) = (limits, rois)
         let names = rois.map { $0.roi.name + $0.patterns.joined() }.joined(separator: ",")
-        let (patient, collection) = patient(of: paths[0])
+        let (patient, collection, hasPatientID) = patient(of: paths[0])
         return TrainingCaseSource(
             name: name,
             patient: patient,
             fingerprint: fingerprint(ofFiles: paths + references.map(\.path), salt: "contours \(names)"),
-            collection: collection
+            collection: collection,
+            hasPatientID: hasPatientID,
+            place: Directory.parent(of: paths[0])
         ) {
             let ct = try loadCTSeries(files: paths, limits: limits).volume
             return TrainingCase(ct: ct, labels: try referenceLabels(references, rois: rois, on: ct.geometry))
@@ -166,13 +173,13 @@ final class DicomCaseFinder {
     }
 
     /// Cases of one patient belong together; only a digest of the Patient ID is kept, and the public collection that
-    /// it names.
-    private func patient(of path: String) -> (patient: String, collection: String) {
+    /// it names. Without one, what lies in one folder is taken for one patient.
+    private func patient(of path: String) -> (patient: String, collection: String, hasPatientID: Bool) {
         // A file that cannot be opened fails again, with its reason, when the case is loaded.
         let id = (try? DicomFile(contentsOf: path, until: .pixelData))?.dataSet.string(.patientID)
-        guard let id, !id.isEmpty else { return (safeName(Directory.parent(of: path)), "") }
+        guard let id, !id.isEmpty else { return (safeName(Directory.parent(of: path)), "", false) }
         let digest = SHA256Digest.hex(of: Data(id.utf8)).prefix(12)
-        return ("patient-\(digest)", PublicCollection(patientID: id)?.rawValue ?? "")
+        return ("patient-\(digest)", PublicCollection(patientID: id)?.rawValue ?? "", true)
     }
 }
 

@@ -53,7 +53,8 @@ struct NiftiCaseFinder {
                 TrainingCaseSource(
                     name: name,
                     patient: name,
-                    fingerprint: fingerprint(ofFiles: [pair.image, pair.label], salt: salt)
+                    fingerprint: fingerprint(ofFiles: [pair.image, pair.label], salt: salt),
+                    place: pair.image
                 ) {
                     let ct = try readImage(pair.image)
                     let labels = relabelled(try NiftiFile.readLabels(pair.label), table)
@@ -106,7 +107,8 @@ struct NiftiCaseFinder {
             TrainingCaseSource(
                 name: name,
                 patient: name,
-                fingerprint: fingerprint(ofFiles: [image] + masks.map(\.path), salt: "masks \(masks.map(\.label))")
+                fingerprint: fingerprint(ofFiles: [image] + masks.map(\.path), salt: "masks \(masks.map(\.label))"),
+                place: image
             ) {
                 let ct = try readImage(image)
                 let structures = masks.map { path, label in

@@ -94,6 +94,17 @@ struct PreparedCases {
     var unmatchedNames: [String: Int] = [:]
     /// Of `split.exclude`: nobody is called so.
     var unusedExclusions: [String] = []
+    /// CTs whose folder stands for the patient.
+    var withoutPatientID: [String] = []
+
+    /// What the division does not know; nil where every CT says whose it is.
+    var patientNote: String? {
+        guard !withoutPatientID.isEmpty else { return nil }
+        return """
+            \(counted(withoutPatientID.count, "CT")) without Patient ID: each of their folders counts as one patient. Scans of one \
+            patient that lie in several folders may train and test at once; give them one Patient ID.
+            """
+    }
 
     func cached(_ role: CaseRecord.Role) -> [CachedCase] {
         cases.filter { item in records.contains { $0.name == item.name && $0.role == role } }
@@ -138,6 +149,7 @@ private func prepareCases(
         )
     }
     let split = divide(found.sources, configuration)
+    try requireParts(split, of: found.sources.map { ($0.name, $0.patient) }, configuration)
     found.sources += generatedCases(configuration.generator, rois: configuration.rois)
     let generated = Set(configuration.generator.trainingNames + configuration.generator.validationNames)
     let cache = CaseCache(
@@ -147,6 +159,8 @@ private func prepareCases(
     )
     var prepared = PreparedCases(records: found.skipped, unmatchedNames: found.unmatchedNames)
     prepared.unusedExclusions = configuration.split.unusedExclusions(among: cases)
+    prepared.withoutPatientID = found.sources.filter { !$0.hasPatientID }.map(\.name)
+    if let note = prepared.patientNote { try progress(TrainingProgress(phase: .noted, item: note)) }
     for (index, source) in found.sources.enumerated() {
         guard let role = split.role(of: source.name), role != .excluded else {
             prepared.records.append(CaseRecord(name: source.name, role: .excluded, remark: "by the recipe"))
@@ -186,6 +200,20 @@ private func prepareCases(
         throw SegmentationError.noUsableCases(message: reasons.isEmpty ? "no case was found" : reasons)
     }
     return prepared
+}
+
+/// Refuses a division that lacks a part which was asked for. Where no case of people was found there is nothing to divide: why
+/// is told later.
+private func requireParts(
+    _ split: Split,
+    of cases: [(name: String, patient: String)],
+    _ configuration: TrainingConfiguration
+) throws(SegmentationError) {
+    let othersTrain = configuration.generator.count > 0
+    guard !cases.isEmpty, let problem = split.problem(of: cases, configuration.split, othersTrain: othersTrain) else {
+        return
+    }
+    throw .invalidConfiguration(key: problem.key, message: problem.message)
 }
 
 /// The roles of the cases: those of people are drawn, generated ones have theirs by name.

@@ -23,6 +23,8 @@ package struct TrainingReport: Codable, Sendable {
     package var unmatchedNames: [String: Int]
     /// Names of `split.exclude` that no case and no patient has; nil in reports of former versions.
     package var unusedExclusions: [String]?
+    /// CTs without Patient ID, each folder of which was taken for one patient; nil in reports of former versions.
+    package var casesWithoutPatientID: [String]?
     package var history: TrainingHistory
     package var scores: [ModelCard.ScoreRow]
     /// Whether the scores may stand beside the published ones, in words; empty when nothing was scored.
@@ -74,6 +76,7 @@ struct TrainedPackage {
             cases: prepared.records,
             unmatchedNames: prepared.unmatchedNames,
             unusedExclusions: prepared.unusedExclusions,
+            casesWithoutPatientID: prepared.withoutPatientID,
             history: outcome.history,
             scores: evaluation.rows,
             comparability: request.scoresCases ? evaluation.comparability : "",
@@ -95,6 +98,7 @@ struct TrainedPackage {
             records: report.cases,
             scores: report.scores,
             comparability: [report.comparability, origin?.text ?? ""].filter { !$0.isEmpty }.joined(separator: " "),
+            divisionNote: prepared.patientNote,
             period: "\(report.begun) to \(report.finished)",
             weightsDigest: report.weightsDigest,
             weightBytes: weightBytes

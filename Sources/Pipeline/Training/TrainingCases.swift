@@ -51,9 +51,16 @@ package func findTrainingCases(
     }
     cases.sources.sort { $0.name < $1.name }
     for (a, b) in zip(cases.sources, cases.sources.dropFirst()) where a.name == b.name {
-        throw SegmentationError.noUsableCases(message: "two cases are called \(a.name); rename one of their folders")
+        throw SegmentationError.noUsableCases(message: sameName(a, b))
     }
     return cases
+}
+
+/// What is wrong with two cases of one name, and what to do.
+private func sameName(_ a: TrainingCaseSource, _ b: TrainingCaseSource) -> String {
+    a.place == b.place
+        ? "\(a.place) lies in two folders of --data; name each case once"
+        : "two cases are called \(a.name): \(a.place) and \(b.place); rename one of their folders or files"
 }
 
 extension Array where Element == TrainingROI {

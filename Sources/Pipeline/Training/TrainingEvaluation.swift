@@ -47,16 +47,17 @@ struct TrainingEvaluation {
             let truth = LabelMap(volume: item.labels, labels: result.labelMap.labels)
             var structures: [StructureScores] = []
             for structure in result.structures {
-                guard let scores = try score(structure, item.ct, truth, result.labelMap, source.name, itsRole) else {
-                    continue
-                }
-                structures.append(scores)
+                guard let (scores, empty) = try score(structure, item.ct, truth, result.labelMap, source.name, itsRole)
+                else { continue }
+                // What neither side shows says nothing about the model: no mean counts it.
+                if empty != .both { structures.append(scores) }
                 rows.append(
                     ModelCard.ScoreRow(
                         caseName: source.name,
                         role: itsRole,
                         scores: scores,
-                        confidence: structure.confidence
+                        confidence: structure.confidence,
+                        empty: empty
                     )
                 )
             }
@@ -64,7 +65,7 @@ struct TrainingEvaluation {
         }
     }
 
-    /// nil where neither the truth nor the model shows the structure.
+    /// The scores, and which side is empty; nil for a structure that has no label.
     private mutating func score(
         _ structure: StructureResult,
         _ ct: Volume<Int16>,
@@ -72,10 +73,17 @@ struct TrainingEvaluation {
         _ found: LabelMap,
         _ name: String,
         _ itsRole: CaseRecord.Role
-    ) throws -> StructureScores? {
-        guard let reference = truth.mask(of: structure.name), let prediction = found.mask(of: structure.name),
-            reference.voxels.contains(1) || prediction.voxels.contains(1)
-        else { return nil }
+    ) throws -> (scores: StructureScores, empty: ModelCard.ScoreRow.EmptySide?)? {
+        guard let reference = truth.mask(of: structure.name), let prediction = found.mask(of: structure.name) else {
+            return nil
+        }
+        let empty: ModelCard.ScoreRow.EmptySide? =
+            switch (reference.voxels.contains(1), prediction.voxels.contains(1)) {
+            case (true, true): nil
+            case (false, true): .reference
+            case (true, false): .prediction
+            case (false, false): .both
+            }
         let scores = StructureScores(
             name: structure.name,
             reference: reference,
@@ -83,7 +91,7 @@ struct TrainingEvaluation {
             threads: threads
         )
         let surfaceDice = (scores.surfaceDice["2"] ?? nil) ?? -1
-        if itsRole == role, surfaceDice < worst[structure.name]?.surfaceDice ?? 2,
+        if itsRole == role, empty != .both, surfaceDice < worst[structure.name]?.surfaceDice ?? 2,
             let picture = try worstPicture(
                 "\(name), \(structure.name)",
                 ct: ct,
@@ -93,7 +101,7 @@ struct TrainingEvaluation {
         {
             worst[structure.name] = (surfaceDice, picture)
         }
-        return scores
+        return (scores, empty)
     }
 
     /// By the names of the structures.

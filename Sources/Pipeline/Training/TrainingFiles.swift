@@ -21,7 +21,7 @@ struct TrainingFiles: Sendable {
 
     /// CT images, sorted by path.
     var images: [DicomEntry] = []
-    /// RT Structure Sets and Segmentations.
+    /// RT Structure Sets and Segmentations, with the series that they belong to (`ContouredSeries`).
     var references: [DicomEntry] = []
     var damaged: [DamagedFile] = []
     var nifti: [String] = []
@@ -40,6 +40,14 @@ struct TrainingFiles: Sendable {
             } else {
                 addDicom(path)
             }
+        }
+        let series = ContouredSeries(of: images.lazy.map(\.header))
+        for index in references.indices {
+            let reference = references[index]
+            references[index].header.referencedSeriesInstanceUIDs = series.uids(
+                of: reference.header,
+                path: reference.path
+            )
         }
     }
 

@@ -1,4 +1,5 @@
 import NeuralNet
+import Platform
 
 /// The network of a model, as `model.json` describes it: `kind` and the options of that kind.
 package enum Architecture: Sendable, Equatable {
@@ -7,7 +8,7 @@ package enum Architecture: Sendable, Equatable {
     case vNet(VNet)
     case plainConvUNet(PlainConvUNet)
 
-    package enum Kind: String, Codable, Sendable, CaseIterable {
+    package enum Kind: String, NamedChoice, Sendable {
         case customUNet = "custom_unet"
         case vanillaUNet = "vanilla_unet"
         case vNet = "v_net"

@@ -1,4 +1,5 @@
 import NeuralNet
+import Platform
 
 /// The U-Net of Ronneberger et al. (MICCAI 2015) as Keras-Unet's `custom_unet` builds it, with all of its options.
 /// https://github.com/karolzak/keras-unet
@@ -10,9 +11,9 @@ import NeuralNet
 /// Parameters are named `encoder.N.conv1`, `bottleneck.conv1`, `decoder.N.up`, `head` with N the level, 0 at full
 /// resolution; batch norms are `...norm1` and `...norm2`, attention gates `decoder.N.gate.skip`, `.below`, `.score`.
 package struct CustomUNet: ArchitectureOptions {
-    package enum DropoutType: String, Codable, Sendable { case spatial, standard }
+    package enum DropoutType: String, NamedChoice, Sendable { case spatial, standard }
     /// `deconv`: transposed convolution of 2 with stride 2; `simple`: nearest-neighbour upsampling by 2.
-    package enum Upsampling: String, Codable, Sendable { case deconv, simple }
+    package enum Upsampling: String, NamedChoice, Sendable { case deconv, simple }
 
     /// Features of the first level; each level below has twice as many.
     package var filters: Int

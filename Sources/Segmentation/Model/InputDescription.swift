@@ -1,10 +1,11 @@
 import NeuralNet
+import Platform
 
 /// How the network wants to see a CT.
 package struct InputDescription: Codable, Sendable, Equatable {
-    package enum Plane: String, Codable, Sendable { case axial }
+    package enum Plane: String, NamedChoice, Sendable { case axial }
     /// What the middle of the network's picture is laid on.
-    package enum Centre: String, Codable, Sendable {
+    package enum Centre: String, NamedChoice, Sendable {
         /// The middle of the patient's body (`bodyCentre(of:)`), so that a patient at the edge of a large
         /// field of view is seen as one in the middle.
         case body
@@ -131,7 +132,7 @@ package struct ClosedInterval: Codable, Sendable, Equatable {
 
 /// What the network's channels mean.
 package struct OutputDescription: Codable, Sendable, Equatable {
-    package enum Activation: String, Codable, Sendable {
+    package enum Activation: String, NamedChoice, Sendable {
         /// Channel 0 is background, channel n the ROI with label n; the scores of a pixel sum to one.
         case softmax
         /// Channel n - 1 is the ROI with label n; no background channel.

@@ -1,4 +1,5 @@
 import NeuralNet
+import Platform
 
 /// The U-Net that nnU-Net plans (Isensee et al., Nature Methods 2021), in two or three dimensions: at each level
 /// convolutions with normalisation and leaky ReLU (0.01), the first of a lower level strided; transposed convolutions
@@ -7,7 +8,7 @@ import NeuralNet
 /// Parameters are named `encoder.N.conv1`, `encoder.N.norm1`, `decoder.N.up`, `decoder.N.conv1`, `head` with N the
 /// level, 0 at full resolution, and `decoder.N.head` for the supervision of lower levels.
 package struct PlainConvUNet: ArchitectureOptions {
-    package enum Norm: String, Codable, Sendable { case batch, instance, group }
+    package enum Norm: String, NamedChoice, Sendable { case batch, instance, group }
 
     /// Features of the first level; each level below has twice as many, up to `maximumFilters`.
     package var filters: Int

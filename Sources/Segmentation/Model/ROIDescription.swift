@@ -1,3 +1,5 @@
+import Platform
+
 /// One structure that a model contours.
 package struct ROIDescription: Codable, Sendable, Equatable {
     /// TG-263 name, at most 16 characters.
@@ -41,7 +43,7 @@ package struct ROIDescription: Codable, Sendable, Equatable {
 }
 
 /// A coded concept (PS3.3 section 8.8).
-package struct CodedTerm: Codable, Sendable, Equatable {
+package struct CodedTerm: Codable, Sendable, Hashable {
     package var value: String
     package var scheme: String
     package var meaning: String
@@ -124,7 +126,7 @@ package struct Acceptance: Codable, Sendable, Equatable {
 
 /// Population ranges for warnings in the report.
 package struct Plausibility: Codable, Sendable, Equatable {
-    package enum Side: String, Codable, Sendable { case left, right, midline }
+    package enum Side: String, NamedChoice, Sendable { case left, right, midline }
 
     package var volumeML: ClosedInterval?
     package var meanHU: ClosedInterval?

@@ -1,4 +1,5 @@
 import NeuralNet
+import Platform
 
 /// The residual V-Net of Milletari et al. (3DV 2016): at each level convolutions whose sum with the level's input is
 /// rectified (PReLU), strided convolutions downwards, transposed convolutions upwards, skip connections concatenated.
@@ -6,7 +7,7 @@ import NeuralNet
 /// Level N has 1, 2 and then 3 convolutions, as published. The input of the first level counts for each of its
 /// features; with several channels a 1 x 1 convolution brings it to their number.
 package struct VNet: ArchitectureOptions {
-    package enum Norm: String, Codable, Sendable {
+    package enum Norm: String, NamedChoice, Sendable {
         /// As published.
         case none
         case batch, instance

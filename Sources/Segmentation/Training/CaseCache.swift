@@ -65,7 +65,7 @@ package struct CaseCache: Sendable {
             present: present,
             digest: SHA256Digest.hex(of: bytes)
         )
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try Directory.create(directory)
         let base = "\(directory)/\(source.name)"
         try AtomicFile.write(bytes, to: base + ".voxels")
         try AtomicFile.write(StrictJSON.encode(header), to: base + ".json")

@@ -10,6 +10,8 @@ package struct ModelCard: Sendable {
     package var scores: [ScoreRow]
     /// Whether the scores may stand beside the published ones, in words.
     package var comparability: String
+    /// What the division by patient does not know; nil where it knows all.
+    package var divisionNote: String?
     /// From when to when it was trained.
     package var period: String
     /// SHA-256 of the weights, and their size in bytes.
@@ -30,9 +32,20 @@ package struct ModelCard: Sendable {
         /// Beyond 2 mm.
         package var addedPathLengthMM: Double?
         package var confidence: Double
+        /// Side without a voxel, which makes scores 0 or undefined; nil where both have some, and in reports of former
+        /// versions.
+        package var empty: EmptySide?
+
+        package enum EmptySide: String, Codable, Sendable { case reference, prediction, both }
 
         /// - Parameter scores: with tolerances of 1, 2 and 3 mm.
-        package init(caseName: String, role: CaseRecord.Role, scores: StructureScores, confidence: Double) {
+        package init(
+            caseName: String,
+            role: CaseRecord.Role,
+            scores: StructureScores,
+            confidence: Double,
+            empty: EmptySide?
+        ) {
             self.caseName = caseName
             self.role = role
             structure = scores.name
@@ -44,6 +57,17 @@ package struct ModelCard: Sendable {
             meanSurfaceDistanceMM = scores.meanSurfaceDistanceMM
             addedPathLengthMM = scores.addedPathLengthMM["2"] ?? nil
             self.confidence = confidence
+            self.empty = empty
+        }
+
+        /// Why scores are 0 or undefined; empty where they are neither.
+        package var remark: String {
+            switch empty {
+            case .reference: "empty in the reference"
+            case .prediction: "empty in the prediction"
+            case .both: "empty in both"
+            case nil: dice == 0 ? "no voxel in common" : ""
+            }
         }
 
         /// In the order of the tables, with their heads.
@@ -62,6 +86,7 @@ package struct ModelCard: Sendable {
         records: [CaseRecord],
         scores: [ScoreRow],
         comparability: String,
+        divisionNote: String? = nil,
         period: String,
         weightsDigest: String,
         weightBytes: Int
@@ -71,7 +96,8 @@ package struct ModelCard: Sendable {
         self.history = history
         self.records = records
         self.scores = scores
-        (self.comparability, self.period, self.weightsDigest) = (comparability, period, weightsDigest)
+        (self.comparability, self.divisionNote) = (comparability, divisionNote)
+        (self.period, self.weightsDigest) = (period, weightsDigest)
         self.weightBytes = weightBytes
     }
 
@@ -117,11 +143,15 @@ package struct ModelCard: Sendable {
         guard let best = history.epochs.first(where: { $0.number == history.bestEpoch }) else {
             return " No case validated; the weights are those of the last epoch."
         }
-        let words = best.validationDice.sorted { $0.key < $1.key }.map { name, dice in
+        let scored = best.validationDice.sorted { $0.key < $1.key }.map { name, dice in
             let more = best.validationMeasures[name]
             return "\(name) Dice \(text(dice)), surface Dice 2 mm \(text(more?.surfaceDice2MM)), "
-                + "precision \(text(more?.precision)), recall \(text(more?.recall))"
+                + "precision \(text(more?.precision)), recall \(text(more?.recall))\(more?.remark ?? "")"
         }
+        let unseen = configuration.rois.map(\.roi.name).filter { best.validationDice[$0] == nil }
+        let words =
+            scored
+            + unseen.map { "\($0) undefined (empty in the reference and the prediction of every validation case)" }
         let warning = history.hasLearnedNothing ? " **It has learned nothing that can be used.**" : ""
         return " Epoch \(best.number) was the best on the validation cases: \(words.joined(separator: "; ")).\(warning)"
     }
@@ -139,6 +169,7 @@ package struct ModelCard: Sendable {
         let folds = configuration.split.folds
         let fold = folds > 0 ? ", fold \(configuration.split.fold) of \(folds)" : ""
         lines += ["Divided by patient, seed \(summary.seed)\(fold): \(counts.joined(separator: ", ")).", ""]
+        if let divisionNote { lines += [divisionNote, ""] }
         lines += ["| case | role | slices | remark |", "|---|---|---|---|"]
         let names = configuration.generator.trainingNames
         let generated = records.filter { [names = Set(names)] in names.contains($0.name) && $0.role == .training }
@@ -162,7 +193,7 @@ package struct ModelCard: Sendable {
                     + "training data is reproduced, not how the model does on new patients. " + comparability, "",
             ]
             for role in [CaseRecord.Role.test, .validation, .training] { lines += summaryTable(role) }
-            let titles = ScoreRow.measures.map(\.title) + ["confidence"]
+            let titles = ScoreRow.measures.map(\.title) + ["confidence", "remark"]
             lines += [
                 "| case | role | structure | \(titles.joined(separator: " | ")) |",
                 "|---|---|---|" + String(repeating: "---|", count: titles.count),
@@ -174,7 +205,8 @@ package struct ModelCard: Sendable {
 
     /// Medians and means over the cases of a role; nothing when it has none.
     private func summaryTable(_ role: CaseRecord.Role) -> [String] {
-        let rows = scores.filter { $0.role == role }
+        // A structure that neither side shows says nothing.
+        let rows = scores.filter { $0.role == role && $0.empty != .both }
         guard !rows.isEmpty else { return [] }
         var lines = [
             "| \(role.rawValue) cases: median (mean) | n | \(ScoreRow.measures.map(\.title).joined(separator: " | ")) |",
@@ -198,7 +230,7 @@ package struct ModelCard: Sendable {
     private func row(_ score: ScoreRow) -> String {
         let numbers = (ScoreRow.measures.map { $0.value(score) } + [score.confidence]).map(text)
         return "| \(score.caseName) | \(score.role.rawValue) | \(score.structure) | "
-            + numbers.joined(separator: " | ") + " |"
+            + (numbers + [score.remark]).joined(separator: " | ") + " |"
     }
 
     private var limits: String {

@@ -1,10 +1,11 @@
 import NeuralNet
+import Platform
 
 /// What training makes small, how, and for how long.
 package struct OptimisationConfiguration: Codable, Sendable, Equatable {
     /// `crossEntropy` means the binary one where the output is sigmoid.
-    package enum LossKind: String, Codable, Sendable { case dice, crossEntropy, diceAndCrossEntropy, tversky }
-    package enum Schedule: String, Codable, Sendable { case constant, cosine, poly }
+    package enum LossKind: String, NamedChoice, Sendable { case dice, crossEntropy, diceAndCrossEntropy, tversky }
+    package enum Schedule: String, NamedChoice, Sendable { case constant, cosine, poly }
 
     package var epochs: Int
     package var stepsPerEpoch: Int
@@ -127,7 +128,7 @@ package struct OptimisationConfiguration: Codable, Sendable, Equatable {
 
 /// How gradients become changes of the weights.
 package struct OptimizerConfiguration: Codable, Sendable, Equatable {
-    package enum Kind: String, Codable, Sendable {
+    package enum Kind: String, NamedChoice, Sendable {
         /// Weight decay, if any, is added to the gradient.
         case adam
         /// Weight decay shrinks the weights.

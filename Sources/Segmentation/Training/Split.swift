@@ -80,6 +80,55 @@ extension Split {
     }
 }
 
+extension Split {
+    /// Which part that was asked for has nobody, with the numbers and what to do; nil where none lacks.
+    ///
+    /// - Parameters:
+    ///   - cases: name and patient of each case that was divided.
+    ///   - othersTrain: whether there are generated patients, too, which are not divided.
+    package func problem(
+        of cases: [(name: String, patient: String)],
+        _ configuration: SplitConfiguration,
+        othersTrain: Bool = false
+    ) -> (key: String, message: String)? {
+        func patients(_ names: [String]) -> Int {
+            let names = Set(names)
+            return Set(cases.filter { names.contains($0.name) }.map(\.patient)).count
+        }
+        let parts = (training: patients(training), validation: patients(validation), test: patients(test))
+        // Named ones are not drawn.
+        let drawn = parts.training + parts.test + (configuration.validation.isEmpty ? parts.validation : 0)
+        let people = "\(drawn) \(drawn == 1 ? "patient" : "patients")"
+        if configuration.folds > drawn {
+            let advice =
+                drawn < 2
+                ? "a cross-validation needs two at least" : "take \(drawn) parts at most, as --fold 1/\(drawn)"
+            return (
+                "split.folds",
+                "\(configuration.folds) parts of \(people) leave some in which nobody tests; \(advice)"
+            )
+        }
+        if parts.training == 0, !othersTrain {
+            return (
+                "split",
+                """
+                nobody is left to train: of \(patients(cases.map(\.name))) patients \(parts.validation) for validation, \
+                \(parts.test) for testing, \(patients(excluded)) excluded; give more patients, or smaller fractions
+                """
+            )
+        }
+        guard configuration.folds == 0, configuration.testFraction > 0, drawn > 0, parts.test == 0 else { return nil }
+        let least = Int((0.5 / configuration.testFraction).rounded(.up))
+        return (
+            "split.testFraction",
+            """
+            \(configuration.testFraction) of \(people) is nobody, so that no patient would test; give \(least) patients at least, a larger \
+            fraction, or 0 to train without a test
+            """
+        )
+    }
+}
+
 extension SplitConfiguration {
     /// Names of `validation` that no case and no patient has: most likely slips of the pen.
     package func unknownNames(among cases: [(name: String, patient: String)]) -> [String] {

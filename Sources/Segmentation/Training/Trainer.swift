@@ -48,7 +48,7 @@ package struct Trainer {
     /// - Throws: `SegmentationError.diverged` when the training does not come back; its last good checkpoint stays.
     package func run() throws -> TrainingOutcome {
         guard !training.isEmpty else { throw SegmentationError.noUsableCases(message: "no training case is left") }
-        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        try Directory.create(directory)
         let start = try startingWeights.map(StartingWeights.init)
         let session = try makeSession(start)
         let identity = TrainingIdentity(

@@ -23,6 +23,10 @@ package struct TrainingCaseSource: Sendable {
     package var fingerprint: String
     /// Public collection that the case says it is from, `LCTSC`; empty when it says nothing.
     package var collection: String
+    /// False for a CT without Patient ID: its folder stands for the patient, which may have others.
+    package var hasPatientID: Bool
+    /// Folder of the CT, or path of the image: for its owner, never for a report or a log.
+    package var place: String
     package var load: @Sendable () throws -> TrainingCase
 
     package init(
@@ -30,12 +34,16 @@ package struct TrainingCaseSource: Sendable {
         patient: String,
         fingerprint: String,
         collection: String = "",
+        hasPatientID: Bool = true,
+        place: String = "",
         load: @escaping @Sendable () throws -> TrainingCase
     ) {
         self.name = name
         self.patient = patient
         self.fingerprint = fingerprint
         self.collection = collection
+        self.hasPatientID = hasPatientID
+        self.place = place
         self.load = load
     }
 }

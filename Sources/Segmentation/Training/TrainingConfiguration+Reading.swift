@@ -1,22 +1,26 @@
 import Foundation
 
 extension TrainingConfiguration {
-    /// Reads a recipe: the keys given replace those of `base`, objects key by key, lists as a whole.
+    /// Reads a recipe: the keys given replace those of `base`, objects key by key, lists as a whole. Structures that it gives need
+    /// their patterns and their name, see `StructureDefaults`.
     package init(from json: Data, over base: TrainingConfiguration = .lungs) throws(SegmentationError) {
         do {
             let given = try JSONSerialization.jsonObject(with: json)
             let known = try JSONSerialization.jsonObject(with: JSONEncoder().encode(base))
-            let merged = try JSONSerialization.data(withJSONObject: Self.merge(given, over: known))
+            let recipe = try StructureDefaults.complete(Self.merge(given, over: known), given: given)
+            let merged = try JSONSerialization.data(withJSONObject: recipe)
             self = try StrictJSON.decode(TrainingConfiguration.self, from: merged)
         } catch let problem as StrictJSON.Problem {
             throw .invalidConfiguration(key: problem.key, message: problem.message)
         } catch {
-            throw .invalidConfiguration(key: "", message: "not a JSON object: \(error.localizedDescription)")
+            // Foundation says where the text breaks off in the user info alone.
+            let details = (error as NSError).userInfo["NSDebugDescription"] as? String ?? error.localizedDescription
+            throw .invalidConfiguration(key: "", message: "not JSON: \(details)")
         }
         try validate()
     }
 
-    private static func merge(_ given: Any, over known: Any) -> Any {
+    static func merge(_ given: Any, over known: Any) -> Any {
         guard let given = given as? [String: Any], var result = known as? [String: Any] else { return given }
         // Another kind has other options: what is not given are its own defaults.
         if let kind = given["kind"] as? String, kind != result["kind"] as? String,

@@ -94,11 +94,18 @@ package struct ValidationMeasures: Codable, Sendable, Equatable {
         self.precision = precision
         self.recall = recall
     }
+
+    /// Why something is undefined, for the end of a sentence; empty where nothing is.
+    var remark: String {
+        if precision == nil { return " (empty in the prediction of every validation case)" }
+        return recall == nil ? " (empty in the reference of every validation case)" : ""
+    }
 }
 
 /// What a training reports while it runs.
 package struct TrainingProgress: Sendable, Equatable {
-    package enum Phase: String, Sendable { case caching, training, validating, validated, finishing }
+    /// `noted` is no part of the work: `item` says what is to be known of it.
+    package enum Phase: String, Sendable { case noted, caching, training, validating, validated, finishing }
 
     package var phase: Phase
     package var epoch: Int
@@ -112,7 +119,7 @@ package struct TrainingProgress: Sendable, Equatable {
     package var validationDice: [String: Double]
     package var validationMeasures: [String: ValidationMeasures]
     package var secondsLeft: Double?
-    /// Case at hand while caching or validating.
+    /// Case at hand while caching or validating; a sentence where something is noted.
     package var item: String
 
     package init(

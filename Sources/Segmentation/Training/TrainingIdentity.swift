@@ -34,6 +34,8 @@ struct TrainingIdentity: Codable, Sendable, Equatable {
         guard startingWeights == checkpoint.startingWeights else { return "it began with other weights" }
         var differences = try Self.differences(recipe, checkpoint.recipe)
         differences["optimisation.patience"] = nil
+        // Words, as those that a checkpoint does not hold.
+        differences["output.emptyMessage"] = nil
         let isFree = recipe.optimisation.schedule == .constant
         if isFree { differences["optimisation.epochs"] = nil }
         guard !differences.isEmpty else { return nil }

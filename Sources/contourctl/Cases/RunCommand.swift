@@ -201,13 +201,13 @@ struct ReferenceChoice {
     init(scan: SeriesScan, given: [String], stackCount: Int) throws {
         var bySeries: [String: [String]] = [:]
         var forAll: [String] = []
-        let named = try Self.named(given.filter { !Self.isNifti($0) })
+        let named = scan.withSeries(try Self.named(given.filter { !Self.isNifti($0) }).references)
         let present = Set(scan.stacks.map(\.key.seriesInstanceUID))
-        for reference in named.references
+        for reference in named
         where present.isDisjoint(with: reference.header.referencedSeriesInstanceUIDs) {
             throw CommandFailure(.dataError, "\(reference.path): it refers to no series of the input")
         }
-        for reference in scan.references + named.references {
+        for reference in scan.references + named {
             for uid in reference.header.referencedSeriesInstanceUIDs {
                 bySeries[uid, default: []].append(reference.path)
             }

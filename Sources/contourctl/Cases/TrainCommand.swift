@@ -15,9 +15,9 @@ struct TrainCommand: ParsableCommand {
             Links are followed. With --labels, label maps in a folder of their own are \
             matched to CT series by Series Instance UID in the file name or by their grid.
 
-            The recipe is JSON; only what differs from the built-in lungs recipe has to be given, but lists as a whole: \
-            docs/training.md says what a structure of other organs must have. Print the built-in recipe with \
-            --print-config. Cases that must not be learned from are skipped, with the reason in the table at the end.
+            The recipe is JSON; only what differs from the built-in lungs recipe has to be given, but lists as a whole. A \
+            structure needs its name and its patterns: {"patterns": ["Heart"], "roi": {"name": "Heart"}}. --print-config prints \
+            the whole recipe that would be used. Cases that must not be learned from are skipped, with the reason in the table at the end.
 
             Cache and checkpoints lie in MODEL.training (or --work). A training that was stopped, even by kill -9, goes \
             on from its last epoch when the same command is given again, and ends with the same bytes. Patients are divided \
@@ -32,8 +32,8 @@ struct TrainCommand: ParsableCommand {
 
             EXIT STATUS
               0 trained; 65 the data or the recipe cannot be used; 66 a folder or file is not there; 70 training \
-            diverged; 73 the output cannot be made, or is not empty; 74 a file cannot be read or written; 75 another \
-            training works in the same folder; 77 permission denied
+            diverged; 73 the output cannot be made or is not empty, or no space is left; 74 a file cannot be read or \
+            written; 75 another training works in the same folder; 77 permission denied
             """
     )
 
@@ -168,8 +168,9 @@ struct TrainCommand: ParsableCommand {
         for score in result.scores {
             let dice = score.dice.map { String(format: "%.3f", $0) } ?? "undefined"
             let surface = score.surfaceDice2MM.map { String(format: "%.3f", $0) } ?? "undefined"
+            let remark = score.remark.isEmpty ? "" : " (\(score.remark))"
             print(
-                "\(score.caseName) (\(score.role.rawValue)) \(score.structure): Dice \(dice), surface Dice 2 mm \(surface)"
+                "\(score.caseName) (\(score.role.rawValue)) \(score.structure): Dice \(dice), surface Dice 2 mm \(surface)\(remark)"
             )
         }
     }

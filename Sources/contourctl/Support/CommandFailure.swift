@@ -75,7 +75,8 @@ struct CommandFailure: Error, CustomStringConvertible {
                 case ENOSPC, EDQUOT: .cannotCreate
                 default: .inputOutputError
                 }
-            self.init(status, error.description)
+            let isFull = [ENOSPC, EDQUOT].contains(error.code)
+            self.init(status, error.description + (isFull ? ". Free space there and give the command again." : ""))
         default: self.init(classify(error))
         }
     }

@@ -12,8 +12,9 @@ final class TrainingProgressLine {
         let now = ContinuousClock.now
         if isTerminal {
             guard key != lastKey || now - shownAt > .milliseconds(200) else { return }
-            // What an epoch came to stays above the line.
-            write("\r\u{1B}[K" + text(progress) + (progress.phase == .validated ? "\n" : ""))
+            // What an epoch came to, and what is to be known, stays above the line.
+            let stays = progress.phase == .validated || progress.phase == .noted
+            write("\r\u{1B}[K" + text(progress) + (stays ? "\n" : ""))
         } else {
             // The last step of an epoch says all that its other steps would.
             let isEpochEnd =
@@ -31,6 +32,7 @@ final class TrainingProgressLine {
 
     private func text(_ p: TrainingProgress) -> String {
         switch p.phase {
+        case .noted: return p.item
         case .caching: return "preparing case \(p.step + 1) of \(p.steps): \(p.item)"
         case .validating: return "validating epoch \(p.epoch)"
         case .finishing: return p.item.isEmpty ? "writing the model package" : "scoring \(p.item)"

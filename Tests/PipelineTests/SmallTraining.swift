@@ -1,0 +1,45 @@
+import Foundation
+import Imaging
+import Nifti
+import Pipeline
+import Platform
+import Segmentation
+
+extension Folder {
+    /// Writes patients in NIfTI that take a moment, with every second voxel of some slices in `Lung_L` (1) and `second`.
+    func pairs(_ patients: [String], in name: String, second: UInt8 = 2) throws {
+        let grid = VolumeGeometry(
+            dimensions: Dimensions(i: 8, j: 8, k: 4),
+            origin: PatientPoint(x: 0, y: 0, z: 0),
+            spacing: Vector3(2, 2, 3),
+            directionI: Vector3(1, 0, 0),
+            directionJ: Vector3(0, 1, 0),
+            directionK: Vector3(0, 0, 1),
+            frameOfReferenceUID: ""
+        )
+        try Directory.create(file(name))
+        for patient in patients {
+            var labels = Volume<UInt8>(geometry: grid, repeating: 0)
+            for n in 40..<200 { labels.voxels[n] = n % 2 == 0 ? 1 : second }
+            let image = Volume<Int16>(geometry: grid, voxels: labels.voxels.map { Int16($0) * -300 })
+            try NiftiFile.write(image, to: file("\(name)/\(patient).nii.gz"))
+            try NiftiFile.write(labels, to: file("\(name)/\(patient)_label.nii.gz"))
+        }
+    }
+
+    /// A training of one step on folders of them.
+    func request(_ split: SplitConfiguration, data: [String] = ["data"]) throws -> TrainRequest {
+        var recipe = try SmallModel.recipe()
+        recipe.split = split
+        recipe.optimisation = OptimisationConfiguration(epochs: 1, stepsPerEpoch: 1, batchSize: 1, warmUpSteps: 0)
+        return TrainRequest(
+            dataDirectories: data.map(file),
+            labelsDirectory: nil,
+            output: file("model"),
+            workDirectory: file("work"),
+            configuration: recipe,
+            threads: 1,
+            scoresCases: false
+        )
+    }
+}

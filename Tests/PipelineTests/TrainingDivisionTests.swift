@@ -1,0 +1,91 @@
+import Dicom
+import Foundation
+import Pipeline
+import Segmentation
+import Testing
+
+@Suite("The division of patients")
+struct TrainingDivisionTests {
+    /// Why a training is refused before it prepares a case; empty where it is not.
+    private func refusal(_ request: TrainRequest) -> String {
+        var steps = 0
+        do { _ = try trainModel(request) { _ in steps += 1 } } catch {
+            return steps == 0 ? "\(error)" : "late: \(error)"
+        }
+        return ""
+    }
+
+    @Test("a part that was asked for and would have nobody is refused before anything is prepared, with numbers")
+    func emptyParts() throws {
+        let folder = try Folder()
+        try folder.pairs(["a", "b"], in: "data")
+        let folds = refusal(try folder.request(SplitConfiguration(folds: 20, fold: 20)))
+        #expect(
+            folds == """
+                training configuration: split.folds: 20 parts of 2 patients leave some in which nobody tests; take 2 parts at \
+                most, as --fold 1/2
+                """
+        )
+        let test = refusal(try folder.request(SplitConfiguration()))
+        #expect(
+            test == """
+                training configuration: split.testFraction: 0.2 of 2 patients is nobody, so that no patient would test; give 3 \
+                patients at least, a larger fraction, or 0 to train without a test
+                """
+        )
+        let training = refusal(try folder.request(SplitConfiguration(validationFraction: 0.5, testFraction: 0.49)))
+        #expect(
+            training == """
+                training configuration: split: nobody is left to train: of 2 patients 1 for validation, 1 for testing, 0 \
+                excluded; give more patients, or smaller fractions
+                """
+        )
+    }
+
+    @Test("a test part that the recipe leaves out is no mistake")
+    func noTest() throws {
+        let folder = try Folder()
+        try folder.pairs(["a", "b"], in: "data")
+        let report = try trainModel(folder.request(SplitConfiguration(validationFraction: 0, testFraction: 0))) { _ in }
+        #expect(report.split.training == ["a", "b"] && report.split.test.isEmpty)
+        #expect(report.casesWithoutPatientID == [])
+    }
+
+    @Test("CTs without Patient ID are told once with their number, before the work and in the report and the card")
+    func withoutPatientID() throws {
+        let folder = try Folder()
+        for (name, seed) in [("a", UInt64(1)), ("b", 2), ("c", 3)] {
+            for path in try SmallPhantom.write(seed, to: folder.file("data/\(name)")) where name != "c" {
+                var file = try DicomFile(contentsOf: path)
+                file.dataSet.remove(.patientID)
+                try file.write(to: path, transferSyntax: .explicitVRLittleEndian)
+            }
+        }
+        var notes: [String] = []
+        let split = SplitConfiguration(validationFraction: 0, testFraction: 0)
+        let report = try trainModel(folder.request(split)) { if $0.phase == .noted { notes.append($0.item) } }
+        #expect(notes.count == 1 && notes[0].hasPrefix("2 CTs without Patient ID: each of their folders counts as one"))
+        #expect(report.casesWithoutPatientID == ["a", "b"])
+        let card = try String(contentsOfFile: folder.file("model/MODEL_CARD.md"), encoding: .utf8)
+        #expect(card.contains(notes.first ?? "a note"))
+    }
+
+    @Test("cases of one name in two folders of data are told with both paths, and a folder that is named twice as that")
+    func sameNames() throws {
+        let folder = try Folder()
+        for name in ["one", "two"] { try folder.pairs(["a"], in: name) }
+        let split = SplitConfiguration(validationFraction: 0, testFraction: 0)
+        let root = URL(fileURLWithPath: folder.path).resolvingSymlinksInPath().path
+        #expect(
+            refusal(try folder.request(split, data: ["one", "two"])) == """
+                nothing to train on: two cases are called a: \(root)/one/a.nii.gz and \(root)/two/a.nii.gz; rename one of their \
+                folders or files
+                """
+        )
+        #expect(
+            refusal(try folder.request(split, data: ["one", "one"])) == """
+                nothing to train on: \(root)/one/a.nii.gz lies in two folders of --data; name each case once
+                """
+        )
+    }
+}

@@ -1,0 +1,85 @@
+import Foundation
+import Imaging
+import Metrics
+import Pipeline
+import Segmentation
+import Testing
+
+@Suite("Scores of a training")
+struct TrainingScoresTests {
+    private func scores(_ reference: [Int], _ prediction: [Int]) -> StructureScores {
+        let grid = VolumeGeometry(
+            dimensions: Dimensions(i: 4, j: 4, k: 4),
+            origin: PatientPoint(x: 0, y: 0, z: 0),
+            spacing: Vector3(1, 1, 1),
+            directionI: Vector3(1, 0, 0),
+            directionJ: Vector3(0, 1, 0),
+            directionK: Vector3(0, 0, 1),
+            frameOfReferenceUID: ""
+        )
+        func mask(_ voxels: [Int]) -> Mask {
+            var mask = Mask(geometry: grid, repeating: 0)
+            for n in voxels { mask.voxels[n] = 1 }
+            return mask
+        }
+        return StructureScores(name: "Lung_L", reference: mask(reference), prediction: mask(prediction), threads: 1)
+    }
+
+    @Test(
+        "the model card says why a score is 0 or undefined, and counts no case in which neither side shows a structure"
+    )
+    func card() {
+        func row(_ name: String, _ scores: StructureScores, _ empty: ModelCard.ScoreRow.EmptySide?)
+            -> ModelCard.ScoreRow
+        {
+            ModelCard.ScoreRow(caseName: name, role: .test, scores: scores, confidence: 0, empty: empty)
+        }
+        let card = ModelCard(
+            configuration: .lungs,
+            summary: TrainingSummary(
+                softwareVersion: "",
+                seed: 1,
+                epochs: 1,
+                steps: 1,
+                dataDigest: "",
+                trainingCases: [],
+                validationCases: [],
+                validationDice: [:]
+            ),
+            history: TrainingHistory(),
+            records: [],
+            scores: [
+                row("a", scores([21], []), .prediction), row("b", scores([], [21]), .reference),
+                row("c", scores([], []), .both), row("d", scores([21], [22]), nil), row("e", scores([21], [21]), nil),
+            ],
+            comparability: "",
+            period: "",
+            weightsDigest: "",
+            weightBytes: 0
+        ).markdown
+        let lines = card.split(separator: "\n")
+        func remark(_ name: String) -> Substring? {
+            lines.first { $0.hasPrefix("| \(name) | test |") }?.split(separator: "|", omittingEmptySubsequences: false)
+                .dropLast().last
+        }
+        #expect(remark("a") == " empty in the prediction ")
+        #expect(remark("b") == " empty in the reference ")
+        #expect(remark("c") == " empty in both ")
+        #expect(remark("d") == " no voxel in common ")
+        #expect(remark("e") == "  ")
+        #expect(lines.contains { $0.hasPrefix("| Lung_L | 4 | 0.0 (0.25) |") }, "\(card)")
+    }
+
+    @Test("a structure that the labels of a case lack is told as empty in its reference")
+    func emptyReference() throws {
+        let folder = try Folder()
+        try folder.pairs(["a", "b"], in: "data", second: 1)
+        var request = try folder.request(SplitConfiguration(validationFraction: 0, testFraction: 0.5))
+        request.scoresCases = true
+        let report = try trainModel(request) { _ in }
+        let rows = report.scores.filter { $0.structure == "Lung_R" }
+        #expect(rows.map(\.role) == [.test])
+        #expect(rows.allSatisfy { $0.empty == .reference || $0.empty == .both && $0.dice == nil })
+        #expect(report.scores.allSatisfy { ($0.dice == nil) == ($0.empty == .both) })
+    }
+}

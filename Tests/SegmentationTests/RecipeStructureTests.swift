@@ -1,0 +1,99 @@
+import Foundation
+import Segmentation
+import Testing
+
+@Suite("Structures of a recipe")
+struct RecipeStructureTests {
+    private func recipe(_ json: String) throws -> TrainingConfiguration {
+        try TrainingConfiguration(from: Data(json.utf8))
+    }
+
+    @Test("names and patterns are enough: the rest is by position and by name, with no limits")
+    func defaults() throws {
+        let recipe = try recipe(
+            #"""
+            {"rois": [{"patterns": ["Heart"], "roi": {"name": "Heart"}},
+                      {"patterns": ["Kidney_L"], "roi": {"name": "Kidney_L", "color": [86, 180, 233]}},
+                      {"patterns": ["Kidney_R"], "roi": {"name": "Kidney_R", "acceptance": {"minimumVolumeML": 20}}}]}
+            """#
+        )
+        let rois = recipe.rois.map(\.roi)
+        #expect(rois.map(\.label) == [1, 2, 3])
+        #expect(rois.map(\.color) == [[230, 159, 0], [86, 180, 233], [0, 158, 115]])
+        #expect(rois.allSatisfy { $0.interpretedType == "ORGAN" && $0.codes.category.value == "123037004" })
+        #expect(rois.map(\.codes.type.value) == ["80891009", "64033007", "64033007"])
+        #expect(rois.map(\.codes.modifier?.meaning) == [nil, "Left", "Right"])
+        #expect(rois.map(\.acceptance.minimumVolumeML) == [0, 0, 20])
+        #expect(rois.allSatisfy { $0.acceptance.minimumConfidence == 0 && $0.acceptance.meanHU == nil })
+        #expect(rois.allSatisfy { $0.plausibility == Plausibility() && $0.postprocessing == Postprocessing() })
+        // Nothing of the lungs is left.
+        #expect(recipe.derivedROIs.isEmpty && recipe.output.emptyMessage == "no structure found")
+        #expect(recipe.output.activation == .softmax)
+    }
+
+    @Test("a union needs its name and its parts, and one of the built-in recipe stays where its parts do")
+    func unions() throws {
+        let kidneys = try recipe(
+            #"""
+            {"rois": [{"patterns": ["Kidney_L"], "roi": {"name": "Kidney_L"}},
+                      {"patterns": ["Kidney_R"], "roi": {"name": "Kidney_R"}}],
+             "derivedROIs": [{"name": "Kidneys", "union": ["Kidney_L", "Kidney_R"]}]}
+            """#
+        ).derivedROIs
+        #expect(kidneys.map(\.codes.type.meaning) == ["Kidney"])
+        #expect(kidneys.map(\.codes.modifier?.meaning) == ["Right and left"])
+        #expect(kidneys.map(\.color) == [[0, 158, 115]])
+        let lungs = try recipe(
+            #"""
+            {"rois": [{"patterns": ["Lung_L"], "roi": {"name": "Lung_L"}},
+                      {"patterns": ["Lung_R"], "roi": {"name": "Lung_R"}}]}
+            """#
+        )
+        #expect(lungs.derivedROIs == TrainingConfiguration.lungs.derivedROIs)
+        let both = try recipe(#"{"derivedROIs": [{"name": "Lungs", "union": ["Lung_L", "Lung_R"]}]}"#).derivedROIs
+        #expect(both.map(\.codes) == TrainingConfiguration.lungs.derivedROIs.map(\.codes))
+    }
+
+    @Test("a structure without a known code needs one, and keeps what is given")
+    func unknown() throws {
+        func json(_ codes: String) -> String {
+            #"{"rois": [{"patterns": ["Tumour"], "roi": {"name": "GTVp"\#(codes)}}]}"#
+        }
+        #expect(throws: SegmentationError.self) { try recipe(json("")) }
+        do { _ = try recipe(json("")) } catch {
+            #expect("\(error)".contains("rois[0].roi.codes.type: no code is known for GTVp; give its value, scheme"))
+        }
+        let type = #"{"value": "108369006", "scheme": "SCT", "meaning": "Neoplasm"}"#
+        let roi = try #require(recipe(json(#", "codes": {"type": \#(type)}"#)).rois.first).roi
+        #expect(roi.codes.type.value == "108369006" && roi.codes.modifier == nil)
+        #expect(roi.codes.category == ROICodes(ofStructure: "Heart")?.category)
+    }
+
+    @Test("more structures than colours, and every code has one meaning")
+    func many() throws {
+        let names = [
+            "Heart", "Liver", "Spleen", "Brain", "Bladder", "Rectum", "Stomach", "Pancreas", "Colon", "Trachea",
+        ]
+        let more = ["Larynx", "Prostate", "Uterus", "Esophagus", "SpinalCord", "Duodenum", "Gallbladder", "Sternum"]
+        let entries = (names + more).map { #"{"patterns": ["\#($0)"], "roi": {"name": "\#($0)"}}"# }
+        let rois = try recipe("{\"rois\": [\(entries.joined(separator: ","))]}").rois.map(\.roi)
+        #expect(Set(rois.prefix(16).map(\.color)).count == 16 && rois[16].color == rois[0].color)
+        #expect(Set(rois.map(\.codes.type)).count == rois.count)
+    }
+
+    @Test(
+        "names of TG-263, and others that mean the same, have codes",
+        arguments: [
+            ("Lungs", "39607008", "Right and left"), ("Lung_R", "39607008", "Right"), ("Lung", "39607008", nil),
+            ("Herz", "80891009", nil), ("Parotid_L", "45289007", "Left"), ("Glnd_Submand_R", "54019009", "Right"),
+            ("Femur_Head_L", "2812003", "Left"), ("FemoralHead_R", "2812003", "Right"), ("Atrium_L", "82471001", nil),
+            ("OpticNrv_L", "18234004", "Left"), ("Bone_Mandible", "91609006", nil), ("Mandible", "91609006", nil),
+            ("V_Venacava_S", "48345005", nil), ("Eyes", "81745001", "Right and left"), ("PTV", nil, nil),
+            ("Heart_PRV", nil, nil), ("L", nil, nil), ("Body", nil, nil),
+        ] as [(String, String?, String?)]
+    )
+    func codes(_ name: String, _ value: String?, _ side: String?) {
+        let codes = ROICodes(ofStructure: name)
+        #expect(codes?.type.value == value && codes?.modifier?.meaning == side)
+    }
+}
