@@ -2,6 +2,7 @@
 """Contours that come to a running contourd after the delivery: ours again, ours under another UID, edited in part, and
 drawn anew, also when the pixels are gone and the model package is another one."""
 
+import copy
 import json
 import os
 import shutil
@@ -111,6 +112,7 @@ def run(checks, service, ct, truth):
     came_back_as_it_was(checks, service, result)
     written_again(checks, service, rtstruct)
     edited_in_part(checks, service, rtstruct)
+    drawn_twice(checks, service, rtstruct)
     made_again(checks, service)
     # Weeks later: the pixels are gone, and another model is installed.
     service.stop()
@@ -189,6 +191,26 @@ def edited_in_part(checks, service, rtstruct):
         checks.check("and how much", changes["Lung_L"]["addedML"] > 0 and changes["Lung_L"]["drawnMM"] > 0
                      and changes["Lung_L"]["slicesChanged"] > 0, changes["Lung_L"])
         checks.check("only what was edited is scored", [s["name"] for s in report["evaluation"]["structures"]] == ["Lung_L"])
+
+
+def drawn_twice(checks, service, rtstruct):
+    """One lung with all its contours twice, from their other end: no edit, and the set is not our own result either."""
+    doubled = pydicom.dcmread(rtstruct.filename)
+    approve(doubled)
+    number = next(roi.ROINumber for roi in doubled.StructureSetROISequence if roi.ROIName == "Lung_L")
+    for roi in doubled.ROIContourSequence:
+        for contour in list(roi.ContourSequence) if roi.ReferencedROINumber == number else []:
+            again = copy.deepcopy(contour)
+            points = [contour.ContourData[n:n + 3] for n in range(0, len(contour.ContourData), 3)]
+            again.ContourData = [value for point in reversed(points) for value in point]
+            roi.ContourSequence.append(again)
+    doubled.save_as(f"{service.base}/doubled.dcm")
+    service.drop(f"{service.base}/doubled.dcm", "doubled.dcm")
+    if report := evaluation(checks, service, 4, "contours drawn twice"):
+        checks.check("they are told, and the set is not taken for our own result",
+                     "W_REFERENCE_OVERDRAWN" in codes(report) and "W_OWN_RESULT" not in codes(report), codes(report))
+        changes = {c["name"]: c["status"] for c in report["evaluation"]["changes"]}
+        checks.check("what is drawn over is no edit, and its union no outcome", changes == {"Lung_R": "unedited"}, changes)
 
 
 def made_again(checks, service):
