@@ -54,8 +54,8 @@ private func cohortHeader(
     return """
         <header><h1>Agreement with references</h1><p>\(words.joined(separator: ", ")).</p>\(warnings(cohort))\(list)\(drift)
         <p class="small">Definition: \(escaped(cohort.definition)). Undefined scores take no part in means and quartiles; they are \
-        counted. Intervals: 95 % bootstrap (\(cohort.bootstrap.resamples) resamples, seed \(cohort.bootstrap.seed)), from \
-        \(SampleSummary.fewestForInterval) cases on.</p>
+        counted. Intervals: 95 % bootstrap over patients (\(cohort.bootstrap.resamples) resamples, seed \
+        \(cohort.bootstrap.seed)), from \(SampleSummary.fewestForInterval) patients on.</p>
         </header>
         """
 }
@@ -185,7 +185,7 @@ private func summaryTable(_ cohort: CohortReport) -> String {
     let head = [
         "Structure", "Measure", "n", "Undefined", "Median", "95 %", "Quartiles", "Mean", "95 %", "Range",
     ]
-    return "<section><h2>Summary</h2>\(table(head, rows))</section>"
+    return "<section class=\"wide\"><h2>Summary</h2>\(table(head, rows))</section>"
 }
 
 private func allScores(_ cohort: CohortReport) -> String {

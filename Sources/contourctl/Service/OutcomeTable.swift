@@ -119,7 +119,13 @@ struct OutcomeTable {
 
     var cohort: CohortReport {
         let cases = Dictionary(grouping: counted, by: \.name).map { name, rows in
-            CohortReport.Case(name: name, time: rows[0].time, structures: rows.compactMap(\.scores))
+            CohortReport.Case(
+                name: name,
+                time: rows[0].time,
+                // Results of several models of one scan have names of their own.
+                patient: Int(rows[0].series),
+                structures: rows.compactMap(\.scores)
+            )
         }
         return CohortReport(cases: cases.sorted { ($0.time ?? "", $0.name) < ($1.time ?? "", $1.name) })
     }
