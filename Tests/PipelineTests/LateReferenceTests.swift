@@ -137,13 +137,7 @@ struct LateReferenceTests {
     }
 
     func renaming(_ names: [String: String]) -> (inout DataSet) -> Void {
-        { dataSet in
-            var rois = dataSet.sequence(.structureSetROISequence)
-            for index in rois.indices {
-                if let name = names[rois[index].string(.roiName) ?? ""] { rois[index].set(.roiName, .LO, name) }
-            }
-            dataSet.set(.structureSetROISequence, sequence: rois)
-        }
+        { $0.rename(names) }
     }
 
     func moving(by millimetres: Double) -> (inout DataSet) -> Void {
@@ -264,18 +258,18 @@ struct LateReferenceTests {
     @Test("A reference that names no patient is scored, and that is told")
     func nobodys() throws {
         let set = try edited(["Lung_L": (10.0, 1)], approval: "APPROVED")
+        func isTold(_ report: CaseReport) -> Bool { report.findings.contains { $0.code == "W_REFERENCE_NO_PATIENT" } }
+        #expect(!isTold(try report(against: set)))
+        let nobodys = try report(against: try changed(set) { $0.set(.patientID, .LO, "") })
+        #expect(isTold(nobodys) && nobodys.evaluation?.structures.isEmpty == false)
+    }
+
     @Test("One that names no series, and was found by the images of its contours, is scored as any other")
     func withoutSeries() throws {
         let set = try edited(["Lung_L": (10.0, 1)], approval: "APPROVED")
         let named = try report(against: set).evaluation?.structures
         let nameless = try report(against: try changed(set) { $0.remove(.referencedFrameOfReferenceSequence) })
         #expect(nameless.evaluation?.structures.map(\.dice) == named?.map(\.dice) && named?.isEmpty == false)
-    }
-
-        func isTold(_ report: CaseReport) -> Bool { report.findings.contains { $0.code == "W_REFERENCE_NO_PATIENT" } }
-        #expect(!isTold(try report(against: set)))
-        let nobodys = try report(against: try changed(set) { $0.set(.patientID, .LO, "") })
-        #expect(isTold(nobodys) && nobodys.evaluation?.structures.isEmpty == false)
     }
 
     @Test("Contours that are there twice, and names that are there twice, are told")

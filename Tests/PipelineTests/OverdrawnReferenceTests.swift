@@ -76,15 +76,7 @@ struct OverdrawnReferenceTests {
         let truth = folder.file("made/truth/rtstruct.dcm")
         let set = folder.file("doubled.dcm")
         try write(doubled, from: truth, to: set)
-        let request = ComparisonRequest(
-            reference: truth,
-            prediction: set,
-            ct: [folder.file("made/ct")],
-            labels: [:],
-            tolerancesMM: [2],
-            toleranceByStructure: [:],
-            threads: 1
-        )
+        let request = ComparisonRequest(truth, set, ct: [folder.file("made/ct")])
         let result = try compareStructures(request)
         let told = result.warnings.filter { $0.contains("drawn over another one of the same slice") }
         #expect(told.count == 1 && told.allSatisfy { $0.hasPrefix(result.structures[0].name) })
