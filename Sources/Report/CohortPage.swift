@@ -171,7 +171,7 @@ private func summaryTable(_ cohort: CohortReport) -> String {
                 values.map { score($0, digits: measure.digits) }.joined(separator: " to ")
             }
             func interval(_ values: [Double]?) -> String {
-                values.map(pair) ?? "n&nbsp;&lt;&nbsp;\(SampleSummary.fewestForInterval)"
+                values.map(pair) ?? escaped(sample.fewPatients).replacingOccurrences(of: " ", with: "&nbsp;")
             }
             return [
                 escaped(summary.name), escaped(measure.title), "\(sample.count)", "\(sample.undefined)",
@@ -202,7 +202,7 @@ private func allScores(_ cohort: CohortReport) -> String {
     let hasTimes = cohort.cases.contains { $0.time != nil }
     let head = ["Case", "Structure"] + (hasTimes ? ["Date"] : []) + measures.map(\.title)
     return """
-        <section class="all"><h2>All scores</h2><p class="small screen">A click on a head sorts by that column, another \
+        <section class="all wide"><h2>All scores</h2><p class="small screen">A click on a head sorts by that column, another \
         click the other way round.</p>\(table(head, rows))</section>
         """
 }
