@@ -122,6 +122,7 @@ def run(checks, service, ct, truth):
         file.write(text.replace('"version" : "', '"version" : "9.'))
     service.start(keep_pixels_days=0)
     drawn_anew(checks, service, truth)
+    without_series(checks, service, truth)
     after = {name: os.path.getmtime(f"{result}/{name}") for name in os.listdir(result)}
     checks.check("the delivered folder never changed", before == after)
     the_table(checks, service)
@@ -246,6 +247,18 @@ def drawn_anew(checks, service, truth):
                          and all(f'<figure class="{plane}"' in page for plane in ("axial", "coronal", "sagittal")))
         else:
             checks.check("its page does not say that the CT is gone while it shows it", "cannot be shown" not in page)
+
+
+def without_series(checks, service, truth):
+    """A set that says by its images alone what it contours, which were deleted meanwhile."""
+    nameless = pydicom.dcmread(f"{truth}/rtstruct.dcm")
+    nameless.SOPInstanceUID = nameless.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    del nameless.ReferencedFrameOfReferenceSequence
+    nameless.save_as(f"{service.base}/nameless.dcm")
+    service.drop(f"{service.base}/nameless.dcm", "nameless.dcm")
+    if report := evaluation(checks, service, 2, "a set that names no series", "-r2"):
+        checks.check("it is scored against the series of its images",
+                     {s["name"] for s in report["evaluation"]["structures"]} >= {"Lung_L", "Lung_R"}, codes(report))
 
 
 def follows_schema(checks, answer):
