@@ -83,6 +83,18 @@ extension LateReferenceTests {
         #expect(try structureOutcomes(ofReport: path).map(\.structure) == ["Lung_R"])
     }
 
+    @Test("What was drawn on some slices alone, and under another name, was not removed", arguments: Drawn.allCases)
+    func incompleteAndRenamed(_ drawn: Drawn) throws {
+        let set = try changed(try edited([:], approval: "APPROVED")) { dataSet in
+            thinning(drawn.keeps)(&dataSet)
+            dataSet.rename(["Lung_L": "LL_draft"])
+        }
+        let report = try report(against: set)
+        #expect(statuses(report) == ["Lung_R": .unedited] && !isTold("W_OWN_RESULT", report))
+        let told = report.findings.first { $0.code == "W_REFERENCE_UNMATCHED" && $0.structure == "Lung_L" }
+        #expect(told?.message.contains("on the slices that it was drawn on") == true, "\(told?.message ?? "not told")")
+    }
+
     @Test("A union that is made of a part on some slices alone is no outcome either")
     func incompletePart() throws {
         let set = try changed(try edited(["Lung_L": (10, 1), "Lung_R": (10, 1)], approval: "APPROVED")) { dataSet in
