@@ -35,6 +35,9 @@ extension InstanceHeader {
         identityMark = Self.identityMark(dataSet)
         try readPixelDescription(dataSet)
         referencedSeriesInstanceUIDs = Self.referencedSeries(dataSet)
+        if kind == .rtStructureSet, referencedSeriesInstanceUIDs.isEmpty {
+            contouredInstanceUIDs = Self.contouredInstances(dataSet)
+        }
     }
 
     /// UIDs become names of folders, so a UID with anything but digits and dots is refused here.
@@ -137,6 +140,21 @@ extension InstanceHeader {
                 throw DicomError.corrupt(reason: "the pixel data hold more frames than the header says")
             }
         }
+    }
+
+    /// Contour Image Sequence (PS3.3 C.8.8.6). Points, an isocentre for example, need none. Of a contour without an image
+    /// nobody can tell whether it belongs to the scan of the others.
+    private static func contouredInstances(_ dataSet: DataSet) -> [String]? {
+        let contours = dataSet.sequence(.roiContourSequence).flatMap { $0.sequence(.contourSequence) }
+            .filter { $0.string(.contourGeometricType)?.hasPrefix("CLOSED") == true }
+        var found: Set<String> = []
+        for contour in contours {
+            let uids = contour.sequence(.contourImageSequence).map { $0.string(.referencedSOPInstanceUID) ?? "" }
+            guard !uids.isEmpty, uids.allSatisfy(UID.isUsable) else { return nil }
+            found.formUnion(uids)
+        }
+        // A header is stored and sent; no CT has so many slices.
+        return found.isEmpty || found.count > 10_000 ? nil : found.sorted()
     }
 
     /// PS3.3 C.8.8.5 for an RT Structure Set, C.12.1 (Common Instance Reference) for a Segmentation.

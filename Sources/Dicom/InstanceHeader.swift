@@ -64,6 +64,9 @@ package struct InstanceHeader: Codable, Sendable, Hashable {
 
     /// Series that an RT Structure Set or a Segmentation refers to.
     package var referencedSeriesInstanceUIDs: [String] = []
+    /// SOP Instances on which an RT Structure Set that refers to no Series has its closed contours, each once, sorted; nil
+    /// where it does, or where one of the contours names no image.
+    package var contouredInstanceUIDs: [String]?
 }
 
 /// A multi-frame image that was split into several instances (PS3.3 C.7.6.16.1.1 and C.7.6.16.2.2.4).

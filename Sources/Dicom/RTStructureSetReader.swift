@@ -107,17 +107,7 @@ package struct RTStructureSet: Sendable {
         }
     }
 
-    /// SOP Instance UIDs of the images that its contours name (Contour Image Sequence, PS3.3 C.8.8.6), read contour by
-    /// contour.
-    ///
-    /// - Throws: as reading the whole does.
-    package static func contourImageUIDs(contentsOf path: String) throws -> Set<String> {
-        var uids: Set<String> = []
-        _ = try read(path) { _, drawn in uids.formUnion(drawn.contours.compactMap(\.referencedSOPInstanceUID)) }
-        return uids
-    }
-
-    /// The same, of contours that are in memory.
+    /// SOP Instance UIDs of the images that its contours name (Contour Image Sequence, PS3.3 C.8.8.6).
     package var contourImageUIDs: Set<String> {
         Set(structures.flatMap(\.contours).compactMap(\.referencedSOPInstanceUID))
     }

@@ -54,8 +54,8 @@ private func cohortHeader(
     return """
         <header><h1>Agreement with references</h1><p>\(words.joined(separator: ", ")).</p>\(warnings(cohort))\(list)\(drift)
         <p class="small">Definition: \(escaped(cohort.definition)). Undefined scores take no part in means and quartiles; they are \
-        counted. Intervals: 95 % bootstrap (\(cohort.bootstrap.resamples) resamples, seed \(cohort.bootstrap.seed)), from \
-        \(SampleSummary.fewestForInterval) cases on.</p>
+        counted. Intervals: 95 % bootstrap over patients (\(cohort.bootstrap.resamples) resamples, seed \
+        \(cohort.bootstrap.seed)), from \(SampleSummary.fewestForInterval) patients on.</p>
         </header>
         """
 }
@@ -171,7 +171,7 @@ private func summaryTable(_ cohort: CohortReport) -> String {
                 values.map { score($0, digits: measure.digits) }.joined(separator: " to ")
             }
             func interval(_ values: [Double]?) -> String {
-                values.map(pair) ?? "n&nbsp;&lt;&nbsp;\(SampleSummary.fewestForInterval)"
+                values.map(pair) ?? escaped(sample.fewPatients).replacingOccurrences(of: " ", with: "&nbsp;")
             }
             return [
                 escaped(summary.name), escaped(measure.title), "\(sample.count)", "\(sample.undefined)",
@@ -185,7 +185,7 @@ private func summaryTable(_ cohort: CohortReport) -> String {
     let head = [
         "Structure", "Measure", "n", "Undefined", "Median", "95 %", "Quartiles", "Mean", "95 %", "Range",
     ]
-    return "<section><h2>Summary</h2>\(table(head, rows))</section>"
+    return "<section class=\"wide\"><h2>Summary</h2>\(table(head, rows))</section>"
 }
 
 private func allScores(_ cohort: CohortReport) -> String {
@@ -202,7 +202,7 @@ private func allScores(_ cohort: CohortReport) -> String {
     let hasTimes = cohort.cases.contains { $0.time != nil }
     let head = ["Case", "Structure"] + (hasTimes ? ["Date"] : []) + measures.map(\.title)
     return """
-        <section class="all"><h2>All scores</h2><p class="small screen">A click on a head sorts by that column, another \
+        <section class="all wide"><h2>All scores</h2><p class="small screen">A click on a head sorts by that column, another \
         click the other way round.</p>\(table(head, rows))</section>
         """
 }

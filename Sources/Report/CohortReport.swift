@@ -21,6 +21,8 @@ package struct CohortReport: Codable, Sendable {
         package var name: String
         /// ISO 8601: of outcomes in UTC, otherwise when the reference was made, as it says; nil where no time is known.
         package var time: String?
+        /// Number of the patient in this cohort, so that cases of one are told; nil where nothing is known of that.
+        package var patient: Int?
         package var structures: [StructureScores]
         package var unmatchedReference: [String]
         package var unmatchedPrediction: [String]
@@ -35,6 +37,7 @@ package struct CohortReport: Codable, Sendable {
         package init(
             name: String,
             time: String? = nil,
+            patient: Int? = nil,
             structures: [StructureScores] = [],
             unmatchedReference: [String] = [],
             unmatchedPrediction: [String] = [],
@@ -44,6 +47,7 @@ package struct CohortReport: Codable, Sendable {
         ) {
             self.name = name
             self.time = time
+            self.patient = patient
             self.structures = structures
             self.unmatchedReference = unmatchedReference
             self.unmatchedPrediction = unmatchedPrediction
@@ -53,7 +57,7 @@ package struct CohortReport: Codable, Sendable {
         }
 
         private enum CodingKeys: String, CodingKey {
-            case time, structures, warnings, findings, fault
+            case time, patient, structures, warnings, findings, fault
             case name = "case"
             case gridSource = "grid_source"
             case unmatchedReference = "unmatched_reference"
@@ -133,7 +137,9 @@ package struct CohortReport: Codable, Sendable {
         self.findings = findings
         definition = StructureScores.definition(on: ComparisonGridSource.words(grids))
         bootstrap = Bootstrap()
-        let scored = cases.flatMap { one in one.structures.map { (name: one.name, scores: $0) } }
+        let scored = cases.flatMap { one in
+            one.structures.map { (name: one.name, patient: one.patient, scores: $0) }
+        }
         let byStructure = Dictionary(grouping: scored, by: \.scores.name).sorted { $0.key < $1.key }
         summary = byStructure.map { name, rows in
             let scores = rows.map(\.scores)
@@ -142,7 +148,9 @@ package struct CohortReport: Codable, Sendable {
                 name: name,
                 cases: rows.count,
                 measures: Dictionary(
-                    measures.map { measure in (measure.key, SampleSummary(scores.map(measure.value))) },
+                    measures.map { measure in
+                        (measure.key, SampleSummary(scores.map(measure.value), of: rows.map(\.patient)))
+                    },
                     uniquingKeysWith: { first, _ in first }
                 )
             )

@@ -103,57 +103,64 @@ package struct RecordedOutcome: Sendable {
 }
 
 extension [RecordedOutcome] {
-    /// Those that count: of approved references unless others are wanted, too, and of these one for each scan, model and
-    /// structure. An edit outweighs a reference that was there before (a result that is made again meets all references
-    /// of those before it once more), and that outweighs a set that has the structure as it was delivered, or lacks it:
-    /// such a set takes nothing away that another one said. Of equal ones the latest counts. A rejected reference never does:
-    /// somebody responsible found it wrong.
-    package func counted(withUnapproved: Bool) -> [RecordedOutcome] {
-        let weights = ["removed": 0, "unedited": 0, "scored": 1, "edited": 2]
+    /// Those that may count: of approved references unless others are wanted, too. A rejected reference never does: somebody
+    /// responsible found it wrong.
+    package func eligible(withUnapproved: Bool) -> [RecordedOutcome] {
+        filter { withUnapproved ? $0.approval != "REJECTED" : $0.approval == "APPROVED" }
+    }
+
+    /// One of these for each scan, model and structure, as it stands now. A set takes nothing away that another one said:
+    /// see `weight`. Of equal ones the latest counts.
+    package var counted: [RecordedOutcome] {
         var counted: [[String]: Int] = [:]
         for index in indices {
-            let approval = self[index].approval
-            guard withUnapproved ? approval != "REJECTED" : approval == "APPROVED" else { continue }
             let key = [self[index].scan, self[index].model, self[index].structure]
-            let weight = weights[self[index].status] ?? 0
-            if let former = counted[key], weights[self[former].status] ?? 0 > weight { continue }
+            if let former = counted[key], self[former].weight > self[index].weight { continue }
             counted[key] = index
         }
         return counted.values.sorted().map { self[$0] }
     }
 
+    private var byStructureAndModel: [[RecordedOutcome]] {
+        Dictionary(grouping: self) { "\($0.structure)\u{0}\($0.model)" }.sorted { $0.key < $1.key }.map(\.value)
+    }
+
     /// A chart for each structure and model of what became of our contours; references that were there before our result
     /// say nothing about that.
+    ///
+    /// - Precondition: all that are eligible, in the order in which they came.
     package func shares(baseline: Int) -> [OutcomeShares] {
-        let groups = Dictionary(grouping: filter { $0.status != "scored" }) { "\($0.structure)\u{0}\($0.model)" }
-        return groups.sorted { $0.key < $1.key }.map { _, rows in
-            OutcomeShares(
+        byStructureAndModel.compactMap { rows in
+            let points = rows.points(baseline: baseline) { $0.status == "scored" ? nil : $0.status }
+            guard !points.isEmpty else { return nil }
+            return OutcomeShares(
                 structure: rows[0].structure,
                 model: rows[0].model,
-                times: rows.map(\.time),
-                names: rows.map(\.name),
-                chart: ShareChart(rows.map(\.status), of: ["edited", "unedited", "removed"], baseline: baseline)
+                times: points.map(\.outcome.time),
+                names: points.map(\.outcome.name),
+                chart: ShareChart(points.map(\.value), of: ["edited", "unedited", "removed"], baseline: baseline)
             )
         }
     }
 
     /// A chart for each structure and model that has scores, of surface Dice at the usual tolerance.
+    ///
+    /// - Precondition: all that are eligible, in the order in which they came.
     package func charts(baseline: Int) -> [OutcomeChart] {
-        let groups = Dictionary(grouping: self) { "\($0.structure)\u{0}\($0.model)" }
-        return groups.sorted { $0.key < $1.key }.compactMap { _, rows in
-            let tolerances = Measure.tolerances(of: rows.compactMap(\.scores))
-            let tolerance = CohortReport.mainTolerance(tolerances)
+        byStructureAndModel.compactMap { rows in
+            let counted = rows.counted.compactMap(\.scores)
+            let tolerance = CohortReport.mainTolerance(Measure.tolerances(of: counted))
             let measure = Measure.surfaceDice(tolerance)
-            let scored = rows.compactMap { row in row.scores.flatMap(measure.value).map { (row, $0) } }
-            guard let first = scored.first?.0 else { return nil }
+            let points = rows.points(baseline: baseline) { $0.scores.flatMap(measure.value) }
+            guard !points.isEmpty else { return nil }
             return OutcomeChart(
-                structure: first.structure,
-                model: first.model,
+                structure: rows[0].structure,
+                model: rows[0].model,
                 measure: measure.title,
-                times: scored.map(\.0.time),
-                names: scored.map(\.0.name),
-                chart: ControlChart(scored.map(\.1), baseline: baseline),
-                withoutMeasure: rows.count { $0.scores?.surfaceDice.keys.contains(tolerance) == false }
+                times: points.map(\.outcome.time),
+                names: points.map(\.outcome.name),
+                chart: ControlChart(points.map(\.value), baseline: baseline),
+                withoutMeasure: counted.count { !$0.surfaceDice.keys.contains(tolerance) }
             )
         }
     }

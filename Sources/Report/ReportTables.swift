@@ -6,7 +6,7 @@ func structureTables(_ report: CaseReport) -> String {
         let slices = structure.firstSlice.flatMap { first in structure.lastSlice.map { "\(first + 1)&ndash;\($0 + 1)" }
         }
         return [
-            "\(swatch(structure)) \(escaped(structure.name))\(structure.derived ? " (union)" : "")",
+            "\(nameWithSwatch(structure))\(structure.derived ? " (union)" : "")",
             structure.found ? "yes" : "<strong>not found</strong>", number(structure.volumeML, digits: 0),
             number(structure.confidence, digits: 2), number(structure.edgeUncertaintyMM, digits: 2),
             number(structure.meanHU, digits: 0), "\(structure.components)",
@@ -39,7 +39,7 @@ private func plausibility(_ report: CaseReport) -> String {
     var names: [String] = []
     for check in judged.flatMap(\.checks) where !names.contains(check.name) { names.append(check.name) }
     guard !names.isEmpty else { return "" }
-    let head = judged.map { "<th scope=\"col\">\(swatch($0)) \(escaped($0.name))</th>" }.joined()
+    let head = judged.map { "<th scope=\"col\">\(nameWithSwatch($0))</th>" }.joined()
     let rows = names.map { name -> String in
         let cells = judged.map { structure -> String in
             guard let check = structure.checks.first(where: { $0.name == name }) else { return "<td>&ndash;</td>" }
@@ -59,9 +59,11 @@ private func plausibility(_ report: CaseReport) -> String {
         """
 }
 
-private func swatch(_ structure: CaseReport.StructureReport) -> String {
+/// On one line: alone above the name its colour would be that of the line before.
+private func nameWithSwatch(_ structure: CaseReport.StructureReport) -> String {
     let color = structure.color.map(String.init).joined(separator: ",")
-    return "<span class=\"swatch\" style=\"background:rgb(\(color))\"></span>"
+    let swatch = "<span class=\"swatch\" style=\"background:rgb(\(color))\"></span>"
+    return "<span class=\"whole\">\(swatch) \(escaped(structure.name))</span>"
 }
 
 /// How the lines of the pictures are told apart, with and without colours.

@@ -9,11 +9,12 @@ let styleSheet = """
     .findings{list-style:none;padding:0;margin:0}.findings>li{padding:.5rem .75rem;margin:0 0 .5rem;border-left:5px solid #5b6675;background:#f2f4f7}
     .findings>li.review{border-color:#b02a1c;background:#fdecea}
     code{font-size:.85em;color:#414b57;overflow-wrap:anywhere}
-    .scroll{overflow-x:auto;background:linear-gradient(90deg,#fff 1rem,transparent 2rem) local,linear-gradient(-90deg,#fff 1rem,transparent 2rem) local,\
-    linear-gradient(90deg,#9aa3ae,transparent .6rem),linear-gradient(-90deg,#9aa3ae,transparent .6rem) #fff}table{border-collapse:collapse;width:100%;font-size:.92rem}
+    .scroll{overflow-x:auto;background:linear-gradient(90deg,#fff 1rem,transparent 2rem) -2px 0/calc(100% + 4px) local,\
+    linear-gradient(-90deg,#fff 1rem,transparent 2rem) -2px 0/calc(100% + 4px) local,\
+    linear-gradient(90deg,#9aa3ae,transparent .6rem),linear-gradient(-90deg,#9aa3ae,transparent .6rem) #fff}dl+.scroll{margin-top:.75rem}table{border-collapse:collapse;width:100%;font-size:.92rem}
     th,td{text-align:left;padding:.35rem .6rem;border-bottom:1px solid #e1e4e9;vertical-align:top}thead th{vertical-align:bottom}tbody th{font-weight:600}.columns tbody th{font-weight:400;color:#4a5461}
     dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:0}dt{color:#4a5461}dd{margin:0;overflow-wrap:anywhere}
-    .swatch{display:inline-block;width:.9em;height:.9em;border:1px solid #333;border-radius:2px;vertical-align:-.1em}
+    .whole{white-space:nowrap}.swatch{display:inline-block;width:.9em;height:.9em;border:1px solid #333;border-radius:2px;vertical-align:-.1em}
     .gallery{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr));gap:1rem;align-items:start;margin-top:.75rem}
     figure{margin:0}figure.distanceMap{grid-column:1/-1;max-width:56rem}
     .slices,.ends,.worst{grid-column:1/-1;display:grid;gap:.35rem 1rem;align-items:start}.slices{gap:.35rem}
@@ -32,7 +33,8 @@ let styleSheet = """
     .paper{display:none}.card h4{margin:.75rem 0 .25rem}
     @media(max-width:40rem){main{padding:.5rem}header,section{padding:.75rem}th,td{padding:.25rem .3rem;font-size:.8rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}}
     @media print{@page{margin:14mm}body{background:#fff;font-size:11pt}main{max-width:none;padding:0}
-    header,section{border:0;padding:0}h2,h3{break-after:avoid}tr,figure,.findings>li,dl{break-inside:avoid}
+    header,section{border:0;padding:0}h2,h3,h4,h2+p,h3+p,thead,tr:first-child{break-after:avoid}tr:last-child{break-before:avoid}
+    tr,figure,.findings>li,dd,h2+p,h3+p{break-inside:avoid}p,li{orphans:3;widows:3}summary{list-style:none}
     .scroll{overflow:visible;background:none}.gallery{grid-template-columns:repeat(3,1fr);gap:.5rem}.slices{grid-template-columns:repeat(6,1fr)}.ends{grid-template-columns:repeat(4,1fr)}.worst{grid-template-columns:1fr 1fr}
     .screen,.card .scroll{display:none}.paper{display:block}details::details-content{content-visibility:visible}
     .banner,.findings>li,.swatch,td.out{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
@@ -41,8 +43,8 @@ let styleSheet = """
 /// The look of plots.
 let plotStyleSheet = """
     .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:1rem}
-    .plot{max-width:46rem}.scroll+.scroll{margin-top:1rem}
-    .plot svg{width:100%;min-width:19rem;height:auto;display:block;font:12px system-ui,sans-serif}
+    .plot{max-width:46rem}.scroll+.scroll,section>.plot+.plot{margin-top:1rem}
+    .plot svg{width:100%;min-width:26rem;height:auto;display:block;font:12px system-ui,sans-serif}
     .grid{stroke:#dfe3e8}.tick{fill:#4a5461;font-size:11px}.name{fill:#16191d;font-weight:600;font-size:11px}
     .goal{stroke:#7a3b00;stroke-dasharray:6 3}.goal-label{fill:#7a3b00;font-size:11px}
     .box{fill:#cfe0f1;stroke:#1d4f80}.median{stroke:#0b2f52;stroke-width:3}.whisker{stroke:#1d4f80}
@@ -50,7 +52,9 @@ let plotStyleSheet = """
     .centre{stroke:#1d4f80}.limit{stroke:#a02c00;stroke-dasharray:2 3}.weighted{fill:none;stroke:#16191d}
     .curve{fill:none;stroke:#1d4f80;stroke-width:1.6}.missed{stroke:#a02c00;stroke-width:1.5}
     .flagged{fill:#fff;stroke:#a02c00;stroke-width:2.5}
-    th.sortable{cursor:pointer}th.sortable:hover{text-decoration:underline}
-    @media print{.plots{grid-template-columns:1fr}.plot svg{max-width:16cm;min-width:0}
+    th.sortable{cursor:pointer}th.sortable:hover{text-decoration:underline}th[aria-sort=ascending]::after{content:" \\25B2"}th[aria-sort=descending]::after{content:" \\25BC"}
+    .all td{white-space:nowrap}.all td:first-child{white-space:normal;overflow-wrap:anywhere;min-width:7rem}
+    @media print{@page wide{size:landscape;margin:12mm}.wide{page:wide}.wide table{font-size:8pt}.wide th,.wide td{padding:.15rem .25rem}.all td:first-child{min-width:3cm}
+    .plots{grid-template-columns:1fr}.plot svg{max-width:16cm;min-width:0}
     .box,.dot,.outer,.flagged{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
     """

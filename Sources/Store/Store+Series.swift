@@ -116,6 +116,49 @@ extension Store {
         }
     }
 
+    /// References of which it is not known what they contour, although they name images: by their headers.
+    package func referencesByImages() throws(StoreError) -> [InstanceRecord] {
+        try read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT * FROM instance WHERE state = 'reference'
+                        AND json_extract(header, '$.contouredInstanceUIDs') IS NOT NULL
+                        AND NOT EXISTS (SELECT 1 FROM reference WHERE reference.instance_id = instance.id)
+                    ORDER BY id
+                    """
+            ).map { try InstanceRecord(row: $0) }
+        }
+    }
+
+    /// Series that hold images, those included that were deleted after their time, by SOP Instance UID.
+    package func seriesOfImages(_ uids: [String]) throws(StoreError) -> [String: Set<String>] {
+        try read { db in
+            var found: [String: Set<String>] = [:]
+            for uid in uids {
+                found[uid] = try String.fetchSet(
+                    db,
+                    sql: """
+                        SELECT DISTINCT series_instance_uid FROM instance JOIN series ON series.id = instance.series_id
+                        WHERE sop_instance_uid = ? AND instance.state IN ('image', 'deleted')
+                        """,
+                    arguments: [uid]
+                )
+            }
+            return found
+        }
+    }
+
+    /// What a reference contours is known now.
+    package func setContoured(_ uid: String, reference number: Int64) throws(StoreError) {
+        try write { db in
+            try db.execute(
+                sql: "INSERT OR IGNORE INTO reference (instance_id, series_instance_uid) VALUES (?, ?)",
+                arguments: [number, uid]
+            )
+        }
+    }
+
     /// References to no Series that was received so far.
     package func referencesWithoutSeries() throws(StoreError) -> [InstanceRecord] {
         try read { db in

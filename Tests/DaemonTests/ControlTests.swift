@@ -1,5 +1,4 @@
 import Daemon
-import Dicom
 import Foundation
 import Glibc
 import Platform
@@ -150,24 +149,6 @@ struct ControlTests {
         #expect(held)
         for pause in paused { try store.pause(pause) }
         return taken.seriesNumber
-    }
-
-    @Test("A reference that names no series is told as a warning with what to do, and in the list of files")
-    func referenceWithoutSeries() throws {
-        let (service, series) = (try TestService(), try TestSeries())
-        var file = try DicomFile(contentsOf: series.reference)
-        file.dataSet.remove(.referencedFrameOfReferenceSequence)
-        try file.write(to: service.inbox + "/nameless.dcm", transferSyntax: .explicitVRLittleEndian)
-        try service.runIntake(until: { try service.store.referencesWithoutSeries().count == 1 })
-        let told = service.log.texts(.referenceWithoutSeries)
-        #expect(told.count == 1 && told[0].contains("export it with its references"), "\(told)")
-        #expect(service.log.texts(.referenceReceived).isEmpty)
-        let controller = Controller(store: service.store, state: service.context.state, context: nil)
-        guard case .files(let lines) = controller.handle(.files) else {
-            Issue.record("no list of files")
-            return
-        }
-        #expect(lines.count == 1 && lines[0].reason?.contains("It names no series") == true, "\(lines)")
     }
 
     @Test("What a reference found after the delivery shows in the list: review")

@@ -132,6 +132,37 @@ struct InstanceHeaderTests {
         #expect(throws: DicomError.missingAttribute(.seriesInstanceUID)) { try SmallCT.header(dataSet) }
     }
 
+    @Test("an RT Structure Set that refers to no Series tells the images of its contours, if all of them have one")
+    func contouredImages() throws {
+        func contour(_ type: String, _ images: String...) -> DataSet {
+            var contour = DataSet()
+            contour.set(.contourGeometricType, .CS, type)
+            let items = images.map { uid in
+                var item = DataSet()
+                item.set(.referencedSOPInstanceUID, .UI, uid)
+                return item
+            }
+            if !items.isEmpty { contour.set(.contourImageSequence, sequence: items) }
+            return contour
+        }
+        func images(_ contours: DataSet...) throws -> [String]? {
+            var roi = DataSet()
+            roi.set(.contourSequence, sequence: contours)
+            var dataSet = DataSet()
+            for tag in [Tag.sopInstanceUID, .studyInstanceUID, .seriesInstanceUID] { dataSet.set(tag, .UI, "1.2") }
+            dataSet.set(.sopClassUID, .UI, SOPClass.rtStructureSet)
+            dataSet.set(.roiContourSequence, sequence: [roi])
+            return try SmallCT.header(dataSet).contouredInstanceUIDs
+        }
+        let (first, second) = (contour("CLOSED_PLANAR", "1.2.4"), contour("CLOSEDPLANAR_XOR", "1.2.3", "1.2.4"))
+        #expect(try images(first, second, first) == ["1.2.3", "1.2.4"])
+        // An isocentre lies on no image.
+        #expect(try images(first, contour("POINT")) == ["1.2.4"])
+        #expect(try images(first, contour("CLOSED_PLANAR")) == nil)
+        #expect(try images(first, contour("CLOSED_PLANAR", "../etc")) == nil)
+        #expect(try images() == nil)
+    }
+
     @Test("an RT Structure Set and a Segmentation tell the Series they refer to")
     func references() throws {
         var series = DataSet()
@@ -146,7 +177,7 @@ struct InstanceHeaderTests {
         dataSet.set(.referencedFrameOfReferenceSequence, sequence: [frame])
         let structureSet = try SmallCT.header(dataSet)
         #expect(structureSet.kind == .rtStructureSet)
-        #expect(structureSet.referencedSeriesInstanceUIDs == ["1.2.99"])
+        #expect(structureSet.referencedSeriesInstanceUIDs == ["1.2.99"] && structureSet.contouredInstanceUIDs == nil)
         dataSet.remove(.referencedFrameOfReferenceSequence)
         dataSet.set(.sopClassUID, .UI, SOPClass.segmentation)
         dataSet.set(.referencedSeriesSequence, sequence: [series])

@@ -33,6 +33,43 @@ struct SampleSummaryTests {
         #expect(SampleSummary(few) == SampleSummary(few.reversed()))
     }
 
+    @Test("Values of one patient are drawn together: the interval is that of patients, and nothing else changes")
+    func clusters() throws {
+        // Each of ten patients four times: as much is known of them as of ten values.
+        let ten: [Double] = [0.9, 0.911, 0.922, 0.933, 0.944, 0.905, 0.916, 0.927, 0.938, 0.949]
+        let repeated = ten + ten + ten + ten
+        let patients: [Int?] = (0..<40).map { $0 % 10 }
+        let alone = SampleSummary(ten)
+        let together = SampleSummary(repeated, of: patients)
+        #expect(together.count == 40 && together.patients == 10 && alone.patients == nil)
+        let (wide, narrow) = (
+            try #require(together.meanConfidence95), try #require(SampleSummary(repeated).meanConfidence95)
+        )
+        let expected = try #require(alone.meanConfidence95)
+        #expect(zip(wide, expected).allSatisfy { abs($0 - $1) < 1e-12 })
+        #expect(narrow[1] - narrow[0] < 0.6 * (wide[1] - wide[0]))
+        #expect(
+            together.mean == SampleSummary(repeated).mean
+                && together.lowerQuartile == SampleSummary(repeated).lowerQuartile
+        )
+        // Neither the order nor the numbers of the patients matter.
+        let other = SampleSummary(repeated.reversed(), of: patients.reversed().map { $0.map { 100 - $0 } })
+        #expect(other == together)
+    }
+
+    @Test("Patients of whom nothing is known count each, as everybody does without a list of patients")
+    func unknownPatients() {
+        let values: [Double?] = [0.9, 0.91, nil, 0.93, 0.95, 0.99]
+        #expect(SampleSummary(values, of: [nil, nil, nil, nil, nil, nil]) == SampleSummary(values))
+        #expect(SampleSummary(values, of: [1, 2, 3, 4, 5, 6]) == SampleSummary(values))
+        let four = SampleSummary(values, of: [1, 1, 3, 4, 5, nil])
+        #expect(
+            four.count == 5 && four.patients == 4 && four.meanConfidence95 == nil && four.fewPatients == "patients < 5"
+        )
+        // An undefined value makes no patient.
+        #expect(SampleSummary(values, of: [1, 2, 1, 4, 5, 6]).patients == nil)
+    }
+
     @Test("Fewer than five values have no interval, five have one")
     func few() {
         let values = [0.9, 0.91, 0.93, 0.95, 0.99]

@@ -9,14 +9,10 @@ import Testing
 
 @Suite("Whether what is compared belongs together", .serialized)
 struct ComparedIdentityTests {
-    private let folder: Folder
-    private let truth: String
+    private let phantom: ComparedPhantom
+    private var truth: String { phantom.truth }
 
-    init() throws {
-        folder = try Folder()
-        try SmallPhantom.write(5, to: folder.file("in"))
-        truth = folder.file("in/truth")
-    }
+    init() throws { phantom = try ComparedPhantom(5) }
 
     /// A copy of an object with other UIDs or another patient.
     private func copy(
@@ -24,53 +20,17 @@ struct ComparedIdentityTests {
         as target: String,
         frame: String? = nil,
         series: String? = nil,
-        patient: String? = nil,
-        in directory: String? = nil
+        patient: String? = nil
     ) throws -> String {
-        let path = (directory ?? folder.path) + "/" + target
-        try FileManager.default.createDirectory(
-            atPath: Directory.parent(of: path),
-            withIntermediateDirectories: true
-        )
-        var file = try DicomFile(contentsOf: "\(truth)/\(name)")
-        if let patient { file.dataSet.set(.patientID, .LO, patient) }
-        if let frame {
-            if file.dataSet.string(.frameOfReferenceUID) != nil { file.dataSet.set(.frameOfReferenceUID, .UI, frame) }
-            replace(.referencedFrameOfReferenceSequence, in: &file.dataSet) { $0.set(.frameOfReferenceUID, .UI, frame) }
+        try phantom.copy(name, as: target) { dataSet in
+            if let patient { dataSet.set(.patientID, .LO, patient) }
+            if let frame { dataSet.refer(toFrame: frame) }
+            if let series { dataSet.refer(toSeries: series) }
         }
-        if let series {
-            replace(.referencedSeriesSequence, in: &file.dataSet) { $0.set(.seriesInstanceUID, .UI, series) }
-            replace(.referencedFrameOfReferenceSequence, in: &file.dataSet) { frame in
-                replace(.rtReferencedStudySequence, in: &frame) { study in
-                    replace(.rtReferencedSeriesSequence, in: &study) { $0.set(.seriesInstanceUID, .UI, series) }
-                }
-            }
-        }
-        try file.write(to: path, transferSyntax: .implicitVRLittleEndian)
-        return path
-    }
-
-    private func replace(_ tag: Dicom.Tag, in dataSet: inout DataSet, _ change: (inout DataSet) -> Void) {
-        var items = dataSet.sequence(tag)
-        guard !items.isEmpty else { return }
-        for index in items.indices { change(&items[index]) }
-        dataSet.set(tag, sequence: items)
-    }
-
-    private func request(_ reference: String, _ prediction: String, ct: [String] = []) -> ComparisonRequest {
-        ComparisonRequest(
-            reference: reference,
-            prediction: prediction,
-            ct: ct,
-            labels: [:],
-            tolerancesMM: [2],
-            toleranceByStructure: [:],
-            threads: 2
-        )
     }
 
     private func compare(_ reference: String, _ prediction: String, ct: [String] = []) throws -> StructureComparison {
-        try compareStructures(request(reference, prediction, ct: ct))
+        try compareStructures(ComparisonRequest(reference, prediction, ct: ct))
     }
 
     private func isRefused(_ body: () throws -> StructureComparison) throws -> Bool {
@@ -84,7 +44,7 @@ struct ComparedIdentityTests {
 
     @Test("The truth of one scan has nothing to warn of, with and without its CT, and names its grid")
     func same() throws {
-        for (ct, source) in [([folder.file("in/ct")], ComparisonGridSource.ct), ([], .reference)] {
+        for (ct, source) in [([phantom.ct], ComparisonGridSource.ct), ([], .reference)] {
             let result = try compare(truth + "/seg.dcm", truth + "/rtstruct.dcm", ct: ct)
             #expect(result.warnings.isEmpty && result.gridSource == source)
             #expect(result.definition.contains(source.words))
@@ -101,7 +61,7 @@ struct ComparedIdentityTests {
             (set, truth + "/seg.dcm"), (set, truth + "/rtstruct.dcm"),
         ] {
             #expect(try isRefused { try compare(reference, prediction) }, "\(reference) \(prediction)")
-            #expect(try isRefused { try compare(reference, prediction, ct: [folder.file("in/ct")]) })
+            #expect(try isRefused { try compare(reference, prediction, ct: [phantom.ct]) })
         }
         // NIfTI says nothing of the kind.
         #expect(try compare(seg, truth).warnings.isEmpty)
@@ -120,7 +80,7 @@ struct ComparedIdentityTests {
         let seg = try copy("seg.dcm", as: "series.dcm", series: "1.2.3.5")
         let alone = try compare(seg, truth + "/rtstruct.dcm")
         #expect(alone.warnings == ["the reference and the prediction were drawn on different series"])
-        let withCT = try compare(seg, truth + "/rtstruct.dcm", ct: [folder.file("in/ct")])
+        let withCT = try compare(seg, truth + "/rtstruct.dcm", ct: [phantom.ct])
         #expect(withCT.warnings == ["the reference was drawn on another series than the CT"])
     }
 
@@ -131,7 +91,7 @@ struct ComparedIdentityTests {
         #expect(
             result.warnings == ["the reference and the prediction are of different patients: their Patient IDs differ"]
         )
-        let withCT = try compare(seg, truth + "/rtstruct.dcm", ct: [folder.file("in/ct")])
+        let withCT = try compare(seg, truth + "/rtstruct.dcm", ct: [phantom.ct])
         #expect(withCT.warnings.count == 2 && withCT.warnings[0].contains("the reference and the CT"))
         let text = String(decoding: try JSONEncoder().encode(withCT), as: UTF8.self)
         #expect(!text.contains("4711"))
@@ -139,12 +99,11 @@ struct ComparedIdentityTests {
 
     @Test("In folders of cases a warning stands with its case, and cases of different series are named")
     func cohort() throws {
-        let (references, predictions) = (folder.file("references"), folder.file("predictions"))
-        _ = try copy("seg.dcm", as: "a/seg.dcm", patient: "SECRET-4711", in: references)
-        _ = try copy("rtstruct.dcm", as: "a/set.dcm", in: predictions)
-        _ = try copy("seg.dcm", as: "b/seg.dcm", series: "1.2.3.5", in: references)
-        _ = try copy("rtstruct.dcm", as: "b/set.dcm", series: "1.2.3.6", in: predictions)
-        let result = try compareCohorts(request(references, predictions))
+        _ = try copy("seg.dcm", as: "reference/a/seg.dcm", patient: "SECRET-4711")
+        _ = try copy("rtstruct.dcm", as: "prediction/a/set.dcm")
+        _ = try copy("seg.dcm", as: "reference/b/seg.dcm", series: "1.2.3.5")
+        _ = try copy("rtstruct.dcm", as: "prediction/b/set.dcm", series: "1.2.3.6")
+        let result = try compareCohorts(phantom.cohort)
         #expect(result.cases.map(\.name) == ["a"] && result.cases[0].warnings.count == 1)
         #expect(result.onlyReference == ["b"])
         #expect(
@@ -154,19 +113,17 @@ struct ComparedIdentityTests {
 
     @Test("Where no case has a partner, the refusal says that the series differ")
     func noCases() throws {
-        let (references, predictions) = (folder.file("references"), folder.file("predictions"))
-        _ = try copy("seg.dcm", as: "a/seg.dcm", series: "1.2.3.5", in: references)
-        _ = try copy("rtstruct.dcm", as: "a/set.dcm", series: "1.2.3.6", in: predictions)
-        let fault = try #require(throws: Fault.self) { _ = try compareCohorts(request(references, predictions)) }
+        _ = try copy("seg.dcm", as: "reference/a/seg.dcm", series: "1.2.3.5")
+        _ = try copy("rtstruct.dcm", as: "prediction/a/set.dcm", series: "1.2.3.6")
+        let fault = try #require(throws: Fault.self) { _ = try compareCohorts(phantom.cohort) }
         #expect(fault.code == "E_NO_CASES" && fault.details.first?.contains("different series") == true)
     }
 
     @Test("In folders of cases a name that no case has is told before anything is scored; one that some have is not")
     func namesInCohorts() throws {
-        let (references, predictions) = (folder.file("references"), folder.file("predictions"))
-        _ = try copy("seg.dcm", as: "a/seg.dcm", in: references)
-        _ = try copy("rtstruct.dcm", as: "a/set.dcm", in: predictions)
-        var request = request(references, predictions)
+        _ = try copy("seg.dcm", as: "reference/a/seg.dcm")
+        _ = try copy("rtstruct.dcm", as: "prediction/a/set.dcm")
+        var request = phantom.cohort
         request.toleranceByStructure = ["Hart": 1, "Heart": 1]
         let error = try #require(throws: UnknownNames.self) { _ = try compareCohorts(request) }
         #expect(error.tolerances == ["Hart"] && error.known.contains("Heart") == true)
@@ -181,8 +138,8 @@ struct ComparedIdentityTests {
         let mask = try NiftiFile.readLabels("\(truth)/Heart.nii.gz")
         var geometry = mask.geometry
         geometry.origin = PatientPoint(geometry.origin.vector + Vector3(1000, 0, 0))
-        let moved = folder.file("moved/Heart.nii.gz")
-        try FileManager.default.createDirectory(atPath: folder.file("moved"), withIntermediateDirectories: true)
+        let moved = phantom.file("moved/Heart.nii.gz")
+        try FileManager.default.createDirectory(atPath: phantom.file("moved"), withIntermediateDirectories: true)
         try NiftiFile.write(Volume(geometry: geometry, voxels: mask.voxels), to: moved)
         let reference = truth + "/Heart.nii.gz"
         let missed = try compare(reference, moved)
@@ -190,7 +147,7 @@ struct ComparedIdentityTests {
         #expect(scores.dice == 0 && scores.volumePredictionML == nil && scores.volumeDifferenceML == nil)
         #expect(scores.volumeReferenceML ?? 0 > 100 && scores.falsePositiveML == nil)
         #expect(missed.warnings.contains { $0.hasPrefix("Heart: the prediction lies wholly outside of") })
-        let reversed = try #require(try compare(moved, reference, ct: [folder.file("in/ct")]).structures.first)
+        let reversed = try #require(try compare(moved, reference, ct: [phantom.ct]).structures.first)
         #expect(reversed.volumeReferenceML == nil && reversed.falseNegativeML == nil)
         #expect(reversed.addedPathLengthMM["2"] == .some(nil) && reversed.volumePredictionML ?? 0 > 100)
     }
@@ -198,15 +155,18 @@ struct ComparedIdentityTests {
     @Test("A Segmentation beside the grid is told as well; one above a Segmentation makes its grid longer")
     func segmentationOffGrid() throws {
         func moved(_ shift: Vector3, _ name: String) throws -> String {
-            var file = try DicomFile(contentsOf: truth + "/seg.dcm")
-            replace(.perFrameFunctionalGroupsSequence, in: &file.dataSet) { frame in
-                replace(.planePositionSequence, in: &frame) { plane in
-                    let p = plane.doubles(.imagePositionPatient)
-                    plane.set(.imagePositionPatient, .DS, doubles: [p[0] + shift.x, p[1] + shift.y, p[2] + shift.z])
+            try phantom.copy("seg.dcm", as: name) { dataSet in
+                dataSet.changeItems(of: .perFrameFunctionalGroupsSequence) { frame in
+                    frame.changeItems(of: .planePositionSequence) { plane in
+                        let p = plane.doubles(.imagePositionPatient)
+                        plane.set(
+                            .imagePositionPatient,
+                            .DS,
+                            doubles: [p[0] + shift.x, p[1] + shift.y, p[2] + shift.z]
+                        )
+                    }
                 }
             }
-            try file.write(to: folder.file(name), transferSyntax: .implicitVRLittleEndian)
-            return folder.file(name)
         }
         let beside = try compare(truth + "/seg.dcm", try moved(Vector3(2000, 0, 0), "beside.dcm"))
         #expect(beside.structures.allSatisfy { $0.dice == 0 && $0.volumePredictionML == nil })

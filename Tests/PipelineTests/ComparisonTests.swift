@@ -45,15 +45,7 @@ struct ComparisonTests {
         labels: [String: UInt8] = [:],
         change: (inout ComparisonRequest) -> Void = { _ in }
     ) throws -> StructureComparison {
-        var request = ComparisonRequest(
-            reference: reference,
-            prediction: prediction,
-            ct: [],
-            labels: labels,
-            tolerancesMM: [2],
-            toleranceByStructure: [:],
-            threads: 2
-        )
+        var request = ComparisonRequest(reference, prediction, labels: labels)
         change(&request)
         return try compareStructures(request)
     }
@@ -132,15 +124,7 @@ struct ComparisonTests {
         }
         let pair = ["reference/a/Lung_L.nii.gz", "prediction/a/Lung_L.nii.gz"]
         for name in pair { _ = try write(name, values: [1], on: geometry()) }
-        let request = ComparisonRequest(
-            reference: folder.file("reference"),
-            prediction: folder.file("prediction"),
-            ct: [],
-            labels: [:],
-            tolerancesMM: [2],
-            toleranceByStructure: [:],
-            threads: 1
-        )
+        let request = ComparisonRequest(folder.file("reference"), folder.file("prediction"))
         let findings = try compareCohorts(request).findings
         #expect(findings == ["reference", "prediction"].map { "\($0): b: there are no contours in it" })
     }

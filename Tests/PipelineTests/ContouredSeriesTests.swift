@@ -28,13 +28,13 @@ struct ContouredSeriesTests {
         let cts = [folder.file("p1/ct"), folder.file("p2/ct")]
         let scan = try SeriesScan(paths: cts + [structureSet], limits: AdmissionLimits())
         let series = try #require(scan.stacks.first { $0.files[0].contains("/p1/") }).key.seriesInstanceUID
-        #expect(scan.references.map(\.header.referencedSeriesInstanceUIDs) == [[series]])
+        let reference = try #require(scan.references.first)
+        #expect(scan.series(of: reference) == .byImages(series))
         // Given apart from the scan.
-        let apart = try SeriesScan(paths: [structureSet], limits: AdmissionLimits()).references
-        #expect(apart.map(\.header.referencedSeriesInstanceUIDs) == [[]])
-        #expect(scan.withSeries(apart).map(\.header.referencedSeriesInstanceUIDs) == [[series]])
+        let apart = try #require(try SeriesScan(paths: [structureSet], limits: AdmissionLimits()).references.first)
+        #expect(scan.series(of: apart) == .byImages(series))
         let other = try SeriesScan(paths: [cts[1]], limits: AdmissionLimits())
-        #expect(other.withSeries(apart).map(\.header.referencedSeriesInstanceUIDs) == [[]])
+        #expect(other.series(of: apart) == .unknownImages)
     }
 
     @Test("of several CTs they are compared on the one whose images their contours name")

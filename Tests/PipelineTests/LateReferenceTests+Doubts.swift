@@ -37,27 +37,102 @@ extension LateReferenceTests {
         #expect(report.evaluation?.doubtful == ["Lung_L"] && statuses(report)["Lung_L"] == nil)
     }
 
-    @Test(
-        "What lacks slices between others, or most of them, is no edit",
-        arguments: ["lacks", "ends"]
-    )
-    func incomplete(_ sentence: String) throws {
-        func isKept(_ index: Int, of count: Int) -> Bool { sentence == "lacks" ? index % 2 == 0 : index < count / 3 }
-        let set = try changed(try edited([:], approval: "APPROVED")) { dataSet in
+    /// Takes contours of the left lung away.
+    ///
+    /// - Parameter keeps: by the number of a slice and of how many, from the feet.
+    private func thinning(_ keeps: @escaping (Int, Int) -> Bool) -> (inout DataSet) -> Void {
+        { dataSet in
+            let left = dataSet.sequence(.structureSetROISequence).first { $0.string(.roiName) == "Lung_L" }
             var rois = dataSet.sequence(.roiContourSequence)
-            for index in rois.indices where rois[index].integer(.referencedROINumber) == 2 {
+            for index in rois.indices
+            where rois[index].integer(.referencedROINumber) == left?.integer(.roiNumber) {
                 let contours = rois[index].sequence(.contourSequence)
                 let heights = Set(contours.compactMap { $0.doubles(.contourData).dropFirst(2).first }).sorted()
-                let kept = heights.enumerated().filter { isKept($0.offset, of: heights.count) }.map(\.element)
+                let kept = heights.enumerated().filter { keeps($0.offset, heights.count) }.map(\.element)
                 let rest = contours.filter { kept.contains($0.doubles(.contourData)[2]) }
                 rois[index].set(.contourSequence, sequence: rest)
             }
             dataSet.set(.roiContourSequence, sequence: rois)
         }
+    }
+
+    enum Drawn: CaseIterable {
+        case everySecond, everyFifth, firstMiddleLast, threeNeighbours, lowestThird
+
+        func keeps(_ index: Int, of count: Int) -> Bool {
+            switch self {
+            case .everySecond: index % 2 == 0
+            case .everyFifth: index % 5 == 0
+            case .firstMiddleLast: [0, count / 2, count - 1].contains(index)
+            case .threeNeighbours: abs(index - count / 2) <= 1
+            case .lowestThird: index < count / 3
+            }
+        }
+    }
+
+    @Test("What was drawn on some slices alone is told, is no edit and no outcome", arguments: Drawn.allCases)
+    func incomplete(_ drawn: Drawn) throws {
+        let set = try changed(try edited([:], approval: "APPROVED"), thinning(drawn.keeps))
         let report = try report(against: set)
-        let told = report.findings.first { $0.code == "W_REFERENCE_DOUBTFUL" }
-        #expect(told?.message.contains(sentence) == true && report.verdict == .review)
-        #expect(report.evaluation?.doubtful == [told?.structure ?? ""] && statuses(report).count == 1)
+        let told = report.findings.filter { $0.code == "W_REFERENCE_DOUBTFUL" }
+        #expect(told.map(\.structure) == ["Lung_L"] && report.verdict == .review, "\(told.map(\.message))")
+        #expect(report.evaluation?.doubtful == ["Lung_L"] && statuses(report) == ["Lung_R": .unedited])
+        #expect(!isTold("W_OWN_RESULT", report) && !isTold("W_REFERENCE_DISAGREES", report))
+        let path = bench.folder.file("drawn-\(drawn).json")
+        try JSONEncoder().encode(report).write(to: URL(fileURLWithPath: path))
+        #expect(try structureOutcomes(ofReport: path).map(\.structure) == ["Lung_R"])
+    }
+
+    @Test("What was drawn on some slices alone, and under another name, was not removed", arguments: Drawn.allCases)
+    func incompleteAndRenamed(_ drawn: Drawn) throws {
+        let set = try changed(try edited([:], approval: "APPROVED")) { dataSet in
+            thinning(drawn.keeps)(&dataSet)
+            dataSet.rename(["Lung_L": "LL_draft"])
+        }
+        let report = try report(against: set)
+        #expect(statuses(report) == ["Lung_R": .unedited] && !isTold("W_OWN_RESULT", report))
+        let told = report.findings.first { $0.code == "W_REFERENCE_UNMATCHED" && $0.structure == "Lung_L" }
+        #expect(told?.message.contains("on the slices that it was drawn on") == true, "\(told?.message ?? "not told")")
+    }
+
+    @Test("A union that is made of a part on some slices alone is no outcome either")
+    func incompletePart() throws {
+        let set = try changed(try edited(["Lung_L": (10, 1), "Lung_R": (10, 1)], approval: "APPROVED")) { dataSet in
+            thinning(Drawn.everyFifth.keeps)(&dataSet)
+            dataSet.set(
+                .structureSetROISequence,
+                sequence: dataSet.sequence(.structureSetROISequence).filter { $0.string(.roiName) != "Lungs" }
+            )
+        }
+        let report = try report(against: set)
+        #expect(report.evaluation?.derived?.map(\.name) == ["Lungs"])
+        #expect(report.evaluation?.doubtful == ["Lung_L", "Lungs"] && statuses(report) == ["Lung_R": .edited])
+    }
+
+    @Test("What was drawn on some slices alone counts for nothing where it comes with the CT")
+    func incompleteWithTheCT() throws {
+        let set = try changed(
+            try edited(["Lung_L": (10, 1), "Lung_R": (10, 1)], approval: "APPROVED"),
+            thinning(Drawn.everyFifth.keeps)
+        )
+        let run = try bench.prepare("sparse-with-the-ct", images: base.request().dicomFiles, references: [set])
+        try bench.runStages(run)
+        let path = run.directory(of: .export) + "/report.json"
+        let report = try JSONDecoder().decode(CaseReport.self, from: contents(path))
+        #expect(report.evaluation?.doubtful == ["Lung_L"] && isTold("W_REFERENCE_DOUBTFUL", report))
+        #expect(try !structureOutcomes(ofReport: path).map(\.structure).contains("Lung_L"))
+    }
+
+    @Test("A comparison warns of a reference that was drawn on some slices alone")
+    func incompleteCompared() throws {
+        let delivered = base.directory(of: .export) + "/rtstruct.dcm"
+        let request = ComparisonRequest(
+            try changed(delivered, thinning(Drawn.everyFifth.keeps)),
+            delivered,
+            ct: try base.request().dicomFiles
+        )
+        let warnings = try compareStructures(request).warnings
+        #expect(warnings.count == 1 && warnings[0].hasPrefix("Lung_L of the reference lacks"), "\(warnings)")
     }
 
     @Test("Names that were exchanged are no edits of their structures")

@@ -137,13 +137,7 @@ struct LateReferenceTests {
     }
 
     func renaming(_ names: [String: String]) -> (inout DataSet) -> Void {
-        { dataSet in
-            var rois = dataSet.sequence(.structureSetROISequence)
-            for index in rois.indices {
-                if let name = names[rois[index].string(.roiName) ?? ""] { rois[index].set(.roiName, .LO, name) }
-            }
-            dataSet.set(.structureSetROISequence, sequence: rois)
-        }
+        { $0.rename(names) }
     }
 
     func moving(by millimetres: Double) -> (inout DataSet) -> Void {
@@ -268,6 +262,14 @@ struct LateReferenceTests {
         #expect(!isTold(try report(against: set)))
         let nobodys = try report(against: try changed(set) { $0.set(.patientID, .LO, "") })
         #expect(isTold(nobodys) && nobodys.evaluation?.structures.isEmpty == false)
+    }
+
+    @Test("One that names no series, and was found by the images of its contours, is scored as any other")
+    func withoutSeries() throws {
+        let set = try edited(["Lung_L": (10.0, 1)], approval: "APPROVED")
+        let named = try report(against: set).evaluation?.structures
+        let nameless = try report(against: try changed(set) { $0.remove(.referencedFrameOfReferenceSequence) })
+        #expect(nameless.evaluation?.structures.map(\.dice) == named?.map(\.dice) && named?.isEmpty == false)
     }
 
     @Test("Contours that are there twice, and names that are there twice, are told")

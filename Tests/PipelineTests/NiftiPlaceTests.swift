@@ -36,15 +36,7 @@ struct NiftiPlaceTests {
 
     private func compare(_ reference: String, _ prediction: String) throws -> StructureComparison {
         try compareStructures(
-            ComparisonRequest(
-                reference: reference,
-                prediction: prediction,
-                ct: [],
-                labels: [:],
-                tolerancesMM: [2],
-                toleranceByStructure: [:],
-                threads: 1
-            )
+            ComparisonRequest(reference, prediction)
         )
     }
 

@@ -28,7 +28,9 @@ struct OverdrawnReferenceTests {
         try file.write(to: path, transferSyntax: .implicitVRLittleEndian)
     }
 
-    @Test("in a late reference it is a finding to look at, and no outcome")
+    @Test(
+        "in a late reference it is a finding to look at, no outcome, and no edit beside structures that are as delivered"
+    )
     func late() throws {
         let bench = try Workbench()
         bench.export.writesPictures = false
@@ -57,6 +59,14 @@ struct OverdrawnReferenceTests {
         let told = report.findings.first { $0.code == "W_REFERENCE_OVERDRAWN" }
         #expect(told?.structure == "Lung_L" && report.verdict == .review)
         #expect(report.evaluation?.doubtful == ["Lung_L"])
+        // The rest is as it was delivered; that does not make the set our own result, nor the drawn over structure an edit.
+        #expect(!report.findings.contains { $0.code == "W_OWN_RESULT" })
+        let changes = (report.evaluation?.changes ?? []).map { "\($0.name) \($0.status)" }
+        #expect(changes == ["Lung_R unedited"])
+        // The union that was kept does not say what the set does.
+        #expect(report.evaluation?.findings.contains { $0.hasPrefix("Lungs came back as it was delivered") } == true)
+        let outcomes = try structureOutcomes(ofReport: run.directory(of: .export) + "/report.json")
+        #expect(outcomes.map(\.structure) == ["Lung_R"] && outcomes.allSatisfy { $0.scores == nil })
     }
 
     @Test("a comparison warns, and names the structure")
@@ -66,15 +76,7 @@ struct OverdrawnReferenceTests {
         let truth = folder.file("made/truth/rtstruct.dcm")
         let set = folder.file("doubled.dcm")
         try write(doubled, from: truth, to: set)
-        let request = ComparisonRequest(
-            reference: truth,
-            prediction: set,
-            ct: [folder.file("made/ct")],
-            labels: [:],
-            tolerancesMM: [2],
-            toleranceByStructure: [:],
-            threads: 1
-        )
+        let request = ComparisonRequest(truth, set, ct: [folder.file("made/ct")])
         let result = try compareStructures(request)
         let told = result.warnings.filter { $0.contains("drawn over another one of the same slice") }
         #expect(told.count == 1 && told.allSatisfy { $0.hasPrefix(result.structures[0].name) })

@@ -187,7 +187,7 @@ struct TrainingReferenceTests {
                 }
             }
         }
-        #expect(strays.contains("contours that name no series, and no image that is here"), "\(strays)")
+        #expect(strays.contains("contours that name no series, and not the images of one that is here"), "\(strays)")
         #expect(!strays.contains("of a series that is not here"))
     }
 

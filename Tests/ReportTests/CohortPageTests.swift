@@ -159,62 +159,28 @@ struct CohortPageTests {
         #expect(!quiet.contains("class=\"flagged\"") && !quiet.contains("Look at the trend"))
     }
 
-    private func outcome(
-        _ scan: String,
-        _ run: Int64,
-        _ approval: String? = "APPROVED",
-        structure: String = "Lung_L",
-        status: String = "edited"
-    ) -> RecordedOutcome {
+    private func outcome(_ scan: String, _ run: Int64, status: String = "edited") -> RecordedOutcome {
         RecordedOutcome(
             scan: scan,
             run: run,
-            structure: structure,
+            structure: "Lung_L",
             model: "m",
             name: "\(run)",
             time: "2024-01-02T03:04:05.000Z",
             status: status,
-            approval: approval,
+            approval: "APPROVED",
             scores: ["edited", "scored"].contains(status) ? scored("x", shift: 1).structures[0] : nil
         )
-    }
-
-    @Test("the latest approved reference of a scan is charted, others are left out")
-    func counted() {
-        let all = [outcome("1", 2), outcome("1", 3), outcome("1", 4, nil), outcome("5", 6, "UNAPPROVED")]
-        #expect(all.counted(withUnapproved: false).map(\.run) == [3])
-        #expect(all.counted(withUnapproved: true).map(\.run) == [4, 6])
-        #expect(all.charts(baseline: 5).map(\.names) == [["2", "3", "4", "6"]])
-    }
-
-    @Test("what one set said of a structure no set takes away that lacks it or has it as it was delivered")
-    func countedByStructure() {
-        let sets = [
-            outcome("1", 2, structure: "Lung_L"), outcome("1", 2, structure: "Lung_R", status: "removed"),
-            outcome("1", 3, structure: "Lung_L", status: "unedited"), outcome("1", 3, structure: "Lung_R"),
-            outcome("1", 4, structure: "Lung_L", status: "removed"),
-            outcome("1", 4, structure: "Lung_R", status: "removed"),
-            outcome("1", 4, structure: "Lungs", status: "unedited"),
-            outcome("1", 5, structure: "Lungs", status: "removed"),
-        ]
-        let counted = sets.counted(withUnapproved: false).map { "\($0.structure) \($0.run) \($0.status)" }
-        #expect(Set(counted) == ["Lung_L 2 edited", "Lung_R 3 edited", "Lungs 5 removed"])
-    }
-
-    @Test("a result that is made again and meets the same reference is no second point")
-    func countedOnce() {
-        let all = [outcome("1", 2), outcome("1", 3, status: "scored"), outcome("2", 4, status: "scored")]
-        #expect(all.counted(withUnapproved: false).map(\.run) == [2, 4])
     }
 
     @Test("outcomes that are never scored are charted, too, and the page tells when they take over")
     func shares() throws {
         let edited = (0..<20).map { outcome("\($0)", Int64($0)) }
         let then = (20..<60).map { outcome("\($0)", Int64($0), status: "removed") }
-        let counted = (edited + then).counted(withUnapproved: false)
-        let shares = try #require(counted.shares(baseline: 20).first)
+        let all = edited + then
+        let shares = try #require(all.shares(baseline: 20).first)
         #expect(shares.chart.state == .drifting && shares.chart.words.hasPrefix("LOOK"))
-        let page = cohortHTML(CohortReport(cases: []), charts: counted.charts(baseline: 20), shares: [shares])
+        let page = cohortHTML(CohortReport(cases: []), charts: all.charts(baseline: 20), shares: [shares])
         #expect(page.contains("Look at the trend of Lung_L") && page.contains("removed 0 of the first 20"))
         let quiet = cohortHTML(CohortReport(cases: []), shares: edited.shares(baseline: 20))
         #expect(!quiet.contains("Look at the trend") && quiet.contains("Edited, unedited, removed"))

@@ -13,6 +13,7 @@ import jsonschema
 import nibabel
 import numpy as np
 import pydicom
+import scipy.stats
 
 import product
 from checks import Checks
@@ -29,6 +30,7 @@ def main():
         beyond_the_segmentation(checks, made[1], scratch)
         of_different_scans(checks, made, scratch)
         by_series(checks, made, scratch)
+        several_of_one_patient(checks, made[1], scratch)
         of_one_folder(checks, made, scratch)
         by_name(checks, scratch)
         one_broken(checks, scratch)
@@ -159,6 +161,57 @@ def by_series(checks, made, scratch):
                 [part for part in ("http:", "https:", "src=\"//", "url(", "<link", "@import") if part in html])
     checks.check("cohort.html has plots, a table to sort, and the missing case",
                  html.count("<svg") >= 3 and "aria-sort" in html and "1.2.3.7" in html)
+
+
+def several_of_one_patient(checks, made, scratch):
+    """Intervals against SciPy, which draws patients with all of their cases: three opinions on one scan are no three patients."""
+    _, truth = made
+    base = f"{scratch}/clusters"
+    random = np.random.default_rng(4)
+    for patient, opinions in enumerate((3, 1, 4, 1, 2, 3, 1)):
+        # What all opinions on one scan have in common, and what they do not.
+        common = random.uniform(0.7, 0.95)
+        for opinion in range(opinions + 1):
+            dataset = pydicom.dcmread(f"{truth}/rtstruct.dcm")
+            dataset.PatientID = f"SECRET-{patient}"
+            dataset.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence[0].RTReferencedSeriesSequence[
+                0].SeriesInstanceUID = f"1.2.3.{patient}"
+            keep = next(roi for roi in dataset.StructureSetROISequence if roi.ROIName == "Lung_L")
+            dataset.StructureSetROISequence = [keep]
+            dataset.ROIContourSequence = [c for c in dataset.ROIContourSequence if c.ReferencedROINumber == keep.ROINumber]
+            scale = 1 if opinion == 0 else common + random.uniform(-0.03, 0.03)
+            for contour in dataset.ROIContourSequence[0].ContourSequence:
+                points = np.array(contour.ContourData, float).reshape(-1, 3)
+                points = points.mean(axis=0) + (points - points.mean(axis=0)) * scale
+                contour.ContourData = [f"{value:.3f}" for value in points.ravel()]
+            side = "prediction" if opinion == 0 else "reference"
+            name = f"P{patient}" if opinion == 0 else f"P{patient}-{opinion}"
+            os.makedirs(f"{base}/{side}/{name}")
+            dataset.save_as(f"{base}/{side}/{name}/set.dcm")
+    done = product.contourctl("evaluate", "--reference", f"{base}/reference", "--prediction", f"{base}/prediction", "--ct",
+                              made[0], "--json")
+    if not checks.check("several opinions on scans are scored", done.status == 0, done.stderr):
+        return
+    answer = follows_schema(checks, "a cohort with several opinions", done.stdout)
+    checks.none("its answer holds no Patient ID", [text for text in (done.stdout, done.stderr) if "SECRET" in text])
+    sample = answer["summary"][0]["measures"]["dice"]
+    checks.check("it says how many patients there are", (sample["n"], sample["patients"]) == (15, 7)
+                 and any("15 cases are of 7 patients" in finding for finding in answer["findings"]), answer["findings"])
+    of_patients = {}
+    for case in answer["cases"]:
+        of_patients.setdefault(case["patient"], []).append(case["structures"][0]["dice"])
+    groups = list(of_patients.values())
+    for name, statistic in (("mean", np.mean), ("median", np.median)):
+        expected = scipy.stats.bootstrap(
+            (np.arange(len(groups)),), lambda drawn: statistic(np.concatenate([groups[n] for n in drawn])),
+            vectorized=False, method="percentile", n_resamples=20000, rng=5).confidence_interval
+        width = expected.high - expected.low
+        found = sample[f"{name}_ci_95"]
+        checks.check(f"the interval of the {name} is that of SciPy's bootstrap over patients",
+                     max(abs(found[0] - expected.low), abs(found[1] - expected.high)) < 0.06 * width, (found, expected))
+    cases = scipy.stats.bootstrap((np.concatenate(groups),), np.mean, method="percentile", rng=5).confidence_interval
+    found = sample["mean_ci_95"]
+    checks.check("that of the mean is wider than over cases", cases.high - cases.low < 0.85 * (found[1] - found[0]), (found, cases))
 
 
 def of_one_folder(checks, made, scratch):

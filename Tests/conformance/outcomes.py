@@ -2,6 +2,7 @@
 """Contours that come to a running contourd after the delivery: ours again, ours under another UID, edited in part, and
 drawn anew, also when the pixels are gone and the model package is another one."""
 
+import copy
 import json
 import os
 import shutil
@@ -111,6 +112,7 @@ def run(checks, service, ct, truth):
     came_back_as_it_was(checks, service, result)
     written_again(checks, service, rtstruct)
     edited_in_part(checks, service, rtstruct)
+    drawn_twice(checks, service, rtstruct)
     made_again(checks, service)
     # Weeks later: the pixels are gone, and another model is installed.
     service.stop()
@@ -120,6 +122,7 @@ def run(checks, service, ct, truth):
         file.write(text.replace('"version" : "', '"version" : "9.'))
     service.start(keep_pixels_days=0)
     drawn_anew(checks, service, truth)
+    without_series(checks, service, truth)
     after = {name: os.path.getmtime(f"{result}/{name}") for name in os.listdir(result)}
     checks.check("the delivered folder never changed", before == after)
     the_table(checks, service)
@@ -191,6 +194,26 @@ def edited_in_part(checks, service, rtstruct):
         checks.check("only what was edited is scored", [s["name"] for s in report["evaluation"]["structures"]] == ["Lung_L"])
 
 
+def drawn_twice(checks, service, rtstruct):
+    """One lung with all its contours twice, from their other end: no edit, and the set is not our own result either."""
+    doubled = pydicom.dcmread(rtstruct.filename)
+    approve(doubled)
+    number = next(roi.ROINumber for roi in doubled.StructureSetROISequence if roi.ROIName == "Lung_L")
+    for roi in doubled.ROIContourSequence:
+        for contour in list(roi.ContourSequence) if roi.ReferencedROINumber == number else []:
+            again = copy.deepcopy(contour)
+            points = [contour.ContourData[n:n + 3] for n in range(0, len(contour.ContourData), 3)]
+            again.ContourData = [value for point in reversed(points) for value in point]
+            roi.ContourSequence.append(again)
+    doubled.save_as(f"{service.base}/doubled.dcm")
+    service.drop(f"{service.base}/doubled.dcm", "doubled.dcm")
+    if report := evaluation(checks, service, 4, "contours drawn twice"):
+        checks.check("they are told, and the set is not taken for our own result",
+                     "W_REFERENCE_OVERDRAWN" in codes(report) and "W_OWN_RESULT" not in codes(report), codes(report))
+        changes = {c["name"]: c["status"] for c in report["evaluation"]["changes"]}
+        checks.check("what is drawn over is no edit, and its union no outcome", changes == {"Lung_R": "unedited"}, changes)
+
+
 def made_again(checks, service):
     """The same series contoured once more, with all these sets at hand: they are contours of the first revision."""
     product.contourctl("retry", "--config", f"{service.base}/contourd.toml", "1")
@@ -224,6 +247,18 @@ def drawn_anew(checks, service, truth):
                          and all(f'<figure class="{plane}"' in page for plane in ("axial", "coronal", "sagittal")))
         else:
             checks.check("its page does not say that the CT is gone while it shows it", "cannot be shown" not in page)
+
+
+def without_series(checks, service, truth):
+    """A set that says by its images alone what it contours, which were deleted meanwhile."""
+    nameless = pydicom.dcmread(f"{truth}/rtstruct.dcm")
+    nameless.SOPInstanceUID = nameless.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    del nameless.ReferencedFrameOfReferenceSequence
+    nameless.save_as(f"{service.base}/nameless.dcm")
+    service.drop(f"{service.base}/nameless.dcm", "nameless.dcm")
+    if report := evaluation(checks, service, 2, "a set that names no series", "-r2"):
+        checks.check("it is scored against the series of its images",
+                     {s["name"] for s in report["evaluation"]["structures"]} >= {"Lung_L", "Lung_R"}, codes(report))
 
 
 def follows_schema(checks, answer):

@@ -34,13 +34,7 @@ package struct Controller: Sendable {
                 let files = try store.instances(in: .quarantined) + store.instances(in: .ignored)
                 let early = try store.referencesWithoutSeries().map { reference in
                     var entry = line(reference)
-                    entry.reason =
-                        reference.namesSeries
-                        ? "It is kept until a CT series comes that it contours."
-                        : """
-                        It names no series that it contours and is not scored; export it with its references to the CT, or \
-                        score it with contourctl evaluate.
-                        """
+                    entry.reason = reason(reference)
                     return entry
                 }
                 return .files(files.map(line) + early)
@@ -65,6 +59,21 @@ package struct Controller: Sendable {
             }
         } catch {
             return .failed((error as? StoreError)?.description ?? classify(error).message)
+        }
+    }
+
+    /// Why a reference is scored against nothing so far.
+    private func reason(_ reference: InstanceRecord) -> String {
+        // One whose header cannot be read now is believed to name a series.
+        let contoured = (try? ReferenceMatching(store: store).match(reference)) ?? .named([])
+        switch contoured {
+        case .named, .byImages: return "It is kept until a CT series comes that it contours."
+        case .unknownImages: return "\(contoured.reason ?? "") It is kept until they have."
+        case .ambiguous, .none:
+            return """
+                \(contoured.reason ?? "") It is not scored; export it with its references to the CT, or score it with contourctl \
+                evaluate.
+                """
         }
     }
 
@@ -242,13 +251,5 @@ package struct Controller: Sendable {
             return "What had come for series \(number) since is not contoured; it stays \(state). \(kept)"
         }
         return "Series \(number) is cancelled (\(runs) \(runs == 1 ? "run" : "runs")). \(kept)"
-    }
-}
-
-extension InstanceRecord {
-    /// Whether a reference says which series it contours. One whose header cannot be read now is believed to.
-    fileprivate var namesSeries: Bool {
-        let known = try? JSONDecoder().decode(InstanceHeader.self, from: Data((header ?? "").utf8))
-        return known.map { !$0.referencedSeriesInstanceUIDs.isEmpty } ?? true
     }
 }

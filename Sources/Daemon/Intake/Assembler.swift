@@ -152,6 +152,15 @@ struct Assembler {
         _ unread: UnreadFiles,
         _ settings: ServiceContext.Settings
     ) throws {
+        for reference in try ReferenceMatching(store: context.store)
+            .matchWaiting(toSeriesInstanceUID: series.seriesInstanceUID)
+        {
+            context.logger.event(
+                .referenceReceived,
+                "reference \(reference) names no series and contours series \(series.number), which its images belong to",
+                JournalFields(series: series.number)
+            )
+        }
         let factory = RunFactory(context: context, settings: settings, series: series)
         let references = try context.store.references(toSeriesInstanceUID: series.seriesInstanceUID)
         let runs = try stacks.stacks.flatMap { stack in

@@ -15,8 +15,8 @@ struct FileReceiver {
         /// An image was taken; `opened` is its Series when it begins to arrive with it. `leftBehind`: a copy was
         /// taken, and the original may not be removed.
         case image(opened: Int64?, leftBehind: Bool)
-        /// An RT Structure Set or a Segmentation of these Series was taken.
-        case reference(Int64, seriesInstanceUIDs: [String], leftBehind: Bool)
+        /// An RT Structure Set or a Segmentation was taken.
+        case reference(Int64, ContouredSeries, leftBehind: Bool)
         /// An image was taken in the place of one that was sent before a refusal; `opens` as above.
         case replaced(series: Int64, opens: Bool, leftBehind: Bool)
         /// The same bytes were received before; the file was removed. `opened` as above.
@@ -325,10 +325,15 @@ extension FileReceiver {
         if header.kind == .ctImage {
             return try finish(image: instance, leftBehind: leftBehind)
         }
-        let series = header.referencedSeriesInstanceUIDs
-        try store.finishTaking(reference: instance.number, seriesInstanceUIDs: series, leftBehind: leftBehind)
-        return .reference(instance.number, seriesInstanceUIDs: series, leftBehind: leftBehind)
+        let contoured = try ReferenceMatching(store: store).match(header)
+        try store.finishTaking(
+            reference: instance.number,
+            seriesInstanceUIDs: contoured.seriesInstanceUIDs,
+            leftBehind: leftBehind
+        )
+        return .reference(instance.number, contoured, leftBehind: leftBehind)
     }
+
     private func finish(image instance: InstanceRecord, leftBehind: Bool) throws -> Outcome {
         let words = SettingAside(context.state, series: instance.seriesNumber ?? 0)
         let taken = try context.store.finishTaking(

@@ -74,7 +74,7 @@ package final class Intake {
             do {
                 let outcome = try receiver.finishOrGiveBack(instance)
                 teller.note(outcome)
-                if case .reference(_, let seriesInstanceUIDs, _) = outcome { touched.formUnion(seriesInstanceUIDs) }
+                if case .reference(_, let contoured, _) = outcome { touched.formUnion(contoured.seriesInstanceUIDs) }
             } catch let error as SystemError {
                 // One that cannot be completed now is tried again, or read anew, by a later scan.
                 teller.trouble(error)
@@ -238,8 +238,8 @@ package final class Intake {
                 denied[file.path] = file.snapshot
                 scanner.postpone(file, for: .seconds(10))
             case .truncated: scanner.postpone(file, for: max(.milliseconds(100), patience - scanner.age(of: file)))
-            case .reference(_, let seriesInstanceUIDs, let leftBehind):
-                touched.formUnion(seriesInstanceUIDs)
+            case .reference(_, let contoured, let leftBehind):
+                touched.formUnion(contoured.seriesInstanceUIDs)
                 end(file, leftBehind)
             case .image(_, let leftBehind), .replaced(_, _, let leftBehind), .quarantined(_, let leftBehind):
                 end(file, leftBehind)

@@ -25,22 +25,9 @@ struct IntakeTeller {
             troubles = []
             leftBehind += isLeft ? 1 : 0
             if let opened { tellOpened(opened) }
-        case .reference(let number, let seriesInstanceUIDs, let isLeft):
+        case .reference(let number, let contoured, let isLeft):
             leftBehind += isLeft ? 1 : 0
-            guard !seriesInstanceUIDs.isEmpty else {
-                context.logger.event(
-                    .referenceWithoutSeries,
-                    """
-                    reference \(number) names no series that it contours and is not scored; export it with its references \
-                    to the CT (Referenced Frame of Reference Sequence), or score it with contourctl evaluate
-                    """
-                )
-                break
-            }
-            context.logger.event(
-                .referenceReceived,
-                "reference \(number) received; it contours \(seriesInstanceUIDs.count) series"
-            )
+            tell(reference: number, contoured)
         case .replaced(let series, let opens, let isLeft):
             troubles = []
             leftBehind += isLeft ? 1 : 0
@@ -55,6 +42,35 @@ struct IntakeTeller {
         case .left(let notice): notices[.fileIgnored, default: [:]][notice.code, default: []].append(notice)
         case .denied(let notice): notices[.fileUnreadable, default: [:]][notice.code, default: []].append(notice)
         case .truncated, .gone: break
+        }
+    }
+
+    private func tell(reference number: Int64, _ contoured: ContouredSeries) {
+        switch contoured {
+        case .named(let uids):
+            context.logger.event(
+                .referenceReceived,
+                "reference \(number) received; it contours \(uids.count) series"
+            )
+        case .byImages:
+            context.logger.event(
+                .referenceReceived,
+                "reference \(number) received; it names no series and contours the one that its images belong to"
+            )
+        case .unknownImages:
+            context.logger.event(
+                .referenceReceived,
+                "reference \(number) received; it names no series, and is kept until all images of its contours have come"
+            )
+        case .ambiguous, .none:
+            let why = contoured == .none ? "" : ", and its images are of several,"
+            context.logger.event(
+                .referenceWithoutSeries,
+                """
+                reference \(number) names no series that it contours\(why) and is not scored; export it with its references \
+                to the CT (Referenced Frame of Reference Sequence), or score it with contourctl evaluate
+                """
+            )
         }
     }
 

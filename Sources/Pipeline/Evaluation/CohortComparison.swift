@@ -34,18 +34,23 @@ package func compareCohorts(
     try checkNames(request, matched)
     let scan = request.ct.isEmpty ? nil : try SeriesScan(paths: request.ct, limits: AdmissionLimits())
     var cases: [CohortReport.Case] = []
+    var traits: [Set<CohortPatients.Trait>] = []
     for (index, pair) in matched.pairs.enumerated() {
         progress(index, matched.pairs.count)
-        cases.append(score(pair, matched.name(of: pair), request, scan))
+        let scored = score(pair, matched.name(of: pair), request, scan)
+        cases.append(scored.case)
+        traits.append(scored.traits)
     }
     progress(matched.pairs.count, matched.pairs.count)
     nameAlike(&cases)
+    let patients = CohortPatients(traits)
+    for (index, number) in patients.numbers.enumerated() { cases[index].patient = number }
     let grids = Set(cases.compactMap(\.gridSource))
     return CohortReport(
         cases: cases,
         onlyReference: matched.onlyReference,
         onlyPrediction: matched.onlyPrediction,
-        findings: matched.findings + matched.differences,
+        findings: matched.findings + matched.differences + [patients.finding].compactMap(\.self),
         grids: grids.isEmpty ? Set(ComparisonGridSource.allCases) : grids,
         isComparableWithPublished: matched.pairs.allSatisfy { PublicCollection(of: $0.reference.path) == .lctsc }
     )
@@ -56,13 +61,16 @@ private func score(
     _ name: String,
     _ request: ComparisonRequest,
     _ scan: SeriesScan?
-) -> CohortReport.Case {
+) -> (case: CohortReport.Case, traits: Set<CohortPatients.Trait>) {
+    var traits: Set<CohortPatients.Trait> = [.prediction(pair.prediction.path)]
+    traits.formUnion((pair.reference.seriesInstanceUIDs + pair.prediction.seriesInstanceUIDs).map { .series($0) })
     var request = request
     request.reference = pair.reference.path
     request.prediction = pair.prediction.path
     do {
         let reference = try StructureSource(request.reference, labels: request.labelsOfCases(.reference))
         let prediction = try StructureSource(request.prediction, labels: request.labelsOfCases(.prediction))
+        traits.formUnion(reference.patients.union(prediction.patients).map { .patient($0) })
         let comparison = try compareStructures(request, reference, prediction, scan: scan)
         var scored = CohortReport.Case(
             name: name,
@@ -75,13 +83,10 @@ private func score(
             fault: comparison.structures.isEmpty ? "no structure has one name on both sides" : nil
         )
         scored.gridSource = comparison.gridSource
-        return scored
+        return (scored, traits)
     } catch {
         let fault = classify(error)
-        return CohortReport.Case(
-            name: name,
-            fault: "\(fault.code): \(fault.message) \(fault.hint)"
-        )
+        return (CohortReport.Case(name: name, fault: "\(fault.code): \(fault.message) \(fault.hint)"), traits)
     }
 }
 

@@ -147,6 +147,16 @@ func partialReference(_ name: String, reference: Mask, prediction: Mask) -> Stri
 }
 
 extension Mask {
+    /// Without what other slices have.
+    func keeping(slices: [Int]) -> Mask {
+        var kept = Mask(geometry: geometry, repeating: 0)
+        let plane = geometry.dimensions.i * geometry.dimensions.j
+        for k in slices {
+            for n in k * plane..<(k + 1) * plane { kept.voxels[n] = voxels[n] }
+        }
+        return kept
+    }
+
     /// Slices with a voxel, in their order.
     var usedSlices: [Int] {
         let plane = geometry.dimensions.i * geometry.dimensions.j

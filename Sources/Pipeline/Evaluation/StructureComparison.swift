@@ -163,6 +163,11 @@ func compareStructures(
                 let words = derived == nil ? name : source.names[index]
                 result.findings += placed.findings(words, of: side, on: "grid")
                 result.warnings += [placed.overdrawing(words, of: side)].compactMap(\.self)
+                if side == .reference, derived != nil, !pairing.pairs.contains(where: { $0.reference == [index] }) {
+                    // A union hides what its parts lack.
+                    let told = sparseReference(words, reference: placed.mask, prediction: placed.mask)
+                    result.warnings += [told].compactMap(\.self)
+                }
                 if placed.isDisplaced { result.warnings.append(placed.displacement(words, of: side, on: "grid")) }
             }
             masks.append(mask)
@@ -170,6 +175,9 @@ func compareStructures(
                 offGrid.append(side)
                 result.warnings.append(PlacedMask.offGrid(name, of: side, on: result.gridSource.words))
             }
+        }
+        if let told = sparseReference(name, reference: masks[0], prediction: masks[1]) {
+            result.warnings.append(told + ": what lies between counts as wrong in these scores")
         }
         if let told = partialReference(name, reference: masks[0], prediction: masks[1]) { result.findings.append(told) }
         var scores = StructureScores(

@@ -81,10 +81,10 @@ package func driftingStructures(_ outcomes: [ChartedOutcome], run: Int64) throws
             scores: try row.outcome.scores.map { try JSONDecoder().decode(StructureScores.self, from: Data($0.utf8)) }
         )
     }
-    let counted = recorded.counted(withUnapproved: false)
-    let ofScores = counted.charts(baseline: ControlChart.defaultBaseline)
+    let eligible = recorded.eligible(withUnapproved: false)
+    let ofScores = eligible.charts(baseline: ControlChart.defaultBaseline)
         .filter { $0.chart.state == .drifting && $0.names.last == "\(run)" }.map(\.structure)
-    let ofShares = counted.shares(baseline: ControlChart.defaultBaseline)
+    let ofShares = eligible.shares(baseline: ControlChart.defaultBaseline)
         .filter { $0.chart.state == .drifting && $0.names.last == "\(run)" }.map(\.structure)
     return Set(ofScores + ofShares).sorted()
 }

@@ -107,7 +107,6 @@ package struct SeriesScan: Sendable {
             }
         }
         stacks = Self.stacks(headers, images, limits)
-        references = withSeries(references)
         noteUnread(roots: paths)
     }
 

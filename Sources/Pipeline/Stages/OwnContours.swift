@@ -94,6 +94,19 @@ struct OwnStructures {
         return best
     }
 
+    /// The one of some of ours that agrees best with a mask that was drawn on a part of its slices, on these slices; nil where
+    /// none does by so much, or the mask is whole.
+    func closest(onSlicesOf mask: Mask, among indices: [Int], leastDice: Double) -> (index: Int, dice: Double)? {
+        let slices = mask.usedSlices
+        return indices.compactMap { index -> (index: Int, dice: Double)? in
+            let own = self.mask(index)
+            guard incompleteReference(names[index], reference: mask, prediction: own) != nil,
+                let dice = Metrics.dice(reference: mask, prediction: own.keeping(slices: slices)), dice >= leastDice
+            else { return nil }
+            return (index, dice)
+        }.max { $0.dice < $1.dice }
+    }
+
     /// The one of ours that a structure of a reference is, unedited.
     func unedited(_ placed: PlacedMask, threads: Int) -> String? {
         guard placed.isIntact, let (index, _) = closest(to: placed.mask, leastDice: StructureChange.uneditedDice) else {

@@ -24,10 +24,10 @@ extension ReferenceEvaluation {
         let swapped = Set(course.result.mismatches.map(\.own))
         course.changes.removeAll { doubts.contains($0.name) || swapped.contains($0.name) }
         let absent = course.missing.filter { !ours.isEmpty($0) }
-        let renamed = try renamed(absent, pairing, theirs, &course)
+        let (renamed, isWhole) = try renamed(absent, pairing, theirs, &course)
         let replaced = try replaced(merged.filter { !renamed.contains($0) }, pairing, theirs)
         // A set that has none of ours is about something else: whoever drew a tumour alone removed no organ.
-        let isAboutOurs = !pairing.pairs.isEmpty || !renamed.isEmpty
+        let isAboutOurs = !pairing.pairs.isEmpty || isWhole
         let removed = absent.map { ours.names[$0] }.filter { name in
             let members = ours.unions.first { $0.name == name }?.members ?? []
             let hasMembers = !members.isEmpty && members.allSatisfy(renamed.contains)
@@ -67,29 +67,30 @@ extension ReferenceEvaluation {
 
     /// Ours that the reference has under names that mean something else, told by where they lie.
     ///
-    /// - Returns: their names.
+    /// - Returns: their names, and whether one of them at least lies there as a whole: a few slices that agree may be anything.
     private func renamed(
         _ absent: [Int],
         _ pairing: StructurePairing,
         _ theirs: Theirs,
         _ course: inout Course
-    ) throws -> Set<String> {
-        var renamed: Set<String> = []
-        guard !absent.isEmpty else { return renamed }
+    ) throws -> (names: Set<String>, isWhole: Bool) {
+        var (renamed, isWhole): (Set<String>, Bool) = ([], false)
+        guard !absent.isEmpty else { return (renamed, isWhole) }
         for index in pairing.unmatchedReference where theirs.defect(index) == nil {
             let placed = try theirs.mask(index, on: ours.labels.volume.geometry)
-            guard let (own, dice) = ours.closest(to: placed.mask, leastDice: Self.renamedDice), absent.contains(own),
-                !renamed.contains(ours.names[own])
-            else { continue }
+            let whole = ours.closest(to: placed.mask, leastDice: Self.renamedDice)
+            let found = whole ?? ours.closest(onSlicesOf: placed.mask, among: absent, leastDice: Self.renamedDice)
+            guard let (own, dice) = found, absent.contains(own), !renamed.contains(ours.names[own]) else { continue }
             let name = ours.names[own]
             renamed.insert(name)
+            isWhole = isWhole || whole != nil
             if ours.unedited(placed, threads: threads) == name {
                 course.changes.append(StructureChange(unedited: name))
                 course.result.evaluation.findings.append(
                     "\(name) came back unedited, under the name \(theirs.names[index])"
                 )
             } else {
-                let text = String(format: "%.2f", dice)
+                let text = String(format: "%.2f", dice) + (whole == nil ? " on the slices that it was drawn on" : "")
                 let sentence = """
                     \(name): \(theirs.names[index]) of the reference lies there (Dice \(text)). It is taken for another name of it \
                     after an edit: not scored, and not counted as removed.
@@ -97,7 +98,7 @@ extension ReferenceEvaluation {
                 course.result.renamed.append((name, sentence))
             }
         }
-        return renamed
+        return (renamed, isWhole)
     }
 
     /// A union that looks unedited beside an edited part. Where it changed about as much as its parts, it was edited with

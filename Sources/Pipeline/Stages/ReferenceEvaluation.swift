@@ -130,6 +130,7 @@ struct ReferenceEvaluation {
         var findings: [String] = []
         var displaced: [(name: String, sentence: String)] = []
         var overdrawn: [(name: String, sentence: String)] = []
+        var doubts: [(name: String, sentence: String)] = []
         for index in pair.reference {
             let placed = try theirs.mask(index, on: geometry)
             if course.told.insert(index).inserted {
@@ -139,6 +140,10 @@ struct ReferenceEvaluation {
                 displaced.append((name, placed.displacement(theirs.names[index], of: .reference, on: "CT")))
             }
             if let told = placed.overdrawing(theirs.names[index], of: .reference) { overdrawn.append((name, told)) }
+            // A union hides what its parts lack.
+            if pair.reference.count > 1, let told = incompletePart(theirs.names[index], placed.mask) {
+                doubts.append((name, told))
+            }
             isOffGrid = isOffGrid || placed.isOffGrid
             isIntact = isIntact && placed.isIntact
             reference.formUnion(placed.mask)
@@ -173,8 +178,9 @@ struct ReferenceEvaluation {
             course.result.evaluation.findings.append(told)
         }
         if let doubt = incompleteReference(name, reference: reference, prediction: prediction) {
-            course.result.doubts.append((name, doubt))
+            doubts.append((name, doubt))
         }
+        course.result.doubts += doubts
         if isOffGrid, !reference.voxels.contains(where: { $0 != 0 }) {
             scores.forgetVolume(of: .reference)
             let grid = ComparisonGridSource.ct.words
@@ -197,6 +203,12 @@ struct ReferenceEvaluation {
             course.result.evaluation.structures.append(scores)
             try show(name, prediction, reference)
         }
+    }
+
+    /// What a part of a union of the reference lacks of ours with its name; nil where that is nothing, or we have none.
+    private func incompletePart(_ name: String, _ reference: Mask) -> String? {
+        guard let own = ours.names.firstIndex(where: { StructureName($0) == StructureName(name) }) else { return nil }
+        return incompleteReference(name, reference: reference, prediction: ours.mask(own))
     }
 
     private func labelsMask(of pair: StructurePairing.Pair) -> Mask {

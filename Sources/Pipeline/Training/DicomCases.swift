@@ -47,7 +47,8 @@ final class DicomCaseFinder {
             let namesNone = file.header.referencedSeriesInstanceUIDs.isEmpty
             let remark =
                 namesNone
-                ? "contours that name no series, and no image that is here" : "contours of a series that is not here"
+                ? "contours that name no series, and not the images of one that is here"
+                : "contours of a series that is not here"
             cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: remark))
         }
     }

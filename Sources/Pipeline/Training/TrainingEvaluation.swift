@@ -30,6 +30,7 @@ struct TrainingEvaluation {
     /// trained on are scored only where there is nothing else: they are many, and say the least.
     mutating func score(_ model: ModelPackage, _ progress: (TrainingProgress) throws -> Void) throws {
         let generated = Set(configuration.generator.trainingNames)
+        let patients = Set(prepared.sources.map(\.patient)).sorted()
         for source in prepared.sources {
             guard let itsRole = prepared.records.first(where: { $0.name == source.name })?.role,
                 role != .test || itsRole != .training,
@@ -61,7 +62,10 @@ struct TrainingEvaluation {
                     )
                 )
             }
-            if itsRole == role { cases.append(CohortReport.Case(name: source.name, structures: structures)) }
+            if itsRole == role {
+                let patient = patients.firstIndex(of: source.patient).map { $0 + 1 }
+                cases.append(CohortReport.Case(name: source.name, patient: patient, structures: structures))
+            }
         }
     }
 

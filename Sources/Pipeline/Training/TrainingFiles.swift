@@ -41,13 +41,9 @@ struct TrainingFiles: Sendable {
                 addDicom(path)
             }
         }
-        let series = ContouredSeries(of: images.lazy.map(\.header))
         for index in references.indices {
-            let reference = references[index]
-            references[index].header.referencedSeriesInstanceUIDs = series.uids(
-                of: reference.header,
-                path: reference.path
-            )
+            let series = ContouredSeries(references[index].header, among: images.lazy.map(\.header))
+            references[index].header.referencedSeriesInstanceUIDs = series.seriesInstanceUIDs
         }
     }
 

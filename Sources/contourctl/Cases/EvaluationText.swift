@@ -57,9 +57,7 @@ enum EvaluationText {
             func pair(_ values: [Double?]) -> String {
                 values.map { decimal($0, measure.digits) }.joined(separator: " to ")
             }
-            func interval(_ values: [Double]?) -> String {
-                values.map(pair) ?? "n < \(SampleSummary.fewestForInterval)"
-            }
+            func interval(_ values: [Double]?) -> String { values.map(pair) ?? summary.fewPatients }
             table.add([
                 measure.title, "\(summary.count)", "\(summary.undefined)", decimal(summary.median, measure.digits),
                 interval(summary.medianConfidence95), pair([summary.lowerQuartile, summary.upperQuartile]),

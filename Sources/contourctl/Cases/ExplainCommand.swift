@@ -47,7 +47,7 @@ struct ExplainCommand: ParsableCommand {
                 try printJSON(
                     Explanation(
                         stacks: explanations,
-                        references: scan.references.map(ReferenceExplanation.init),
+                        references: scan.references.map { ReferenceExplanation($0, in: scan) },
                         ignored: scan.ignored
                     )
                 )
@@ -63,10 +63,11 @@ struct ExplainCommand: ParsableCommand {
 
     private func tell(_ stacks: [StackExplanation], _ scan: SeriesScan) {
         for stack in stacks { print(stack.text) }
-        for reference in scan.references.map(ReferenceExplanation.init) {
-            print(
-                "\(reference.path.printable): \(reference.kind) of series \(reference.series.joined(separator: ", "))"
-            )
+        for reference in scan.references {
+            let told = ReferenceExplanation(reference, in: scan)
+            let series = told.series.isEmpty ? "no series" : "series \(told.series.joined(separator: ", "))"
+            let reason = scan.series(of: reference).reason.map { ". \($0)" } ?? ""
+            print("\(told.path.printable): \(told.kind) of \(series)\(reason)")
         }
         for (code, files) in Dictionary(grouping: scan.ignored, by: \.code).sorted(by: { $0.key < $1.key }) {
             let subject = files.count == 1 ? "1 file is" : "\(files.count) files are"
@@ -89,10 +90,10 @@ private struct ReferenceExplanation: Encodable {
     var kind: String
     var series: [String]
 
-    init(_ reference: SeriesScan.Reference) {
+    init(_ reference: SeriesScan.Reference, in scan: SeriesScan) {
         path = reference.path
         kind = reference.header.kind == .rtStructureSet ? "RT Structure Set" : "Segmentation"
-        series = reference.header.referencedSeriesInstanceUIDs
+        series = scan.series(of: reference).seriesInstanceUIDs
     }
 }
 

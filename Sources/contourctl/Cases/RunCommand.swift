@@ -201,14 +201,16 @@ struct ReferenceChoice {
     init(scan: SeriesScan, given: [String], stackCount: Int) throws {
         var bySeries: [String: [String]] = [:]
         var forAll: [String] = []
-        let named = scan.withSeries(try Self.named(given.filter { !Self.isNifti($0) }).references)
+        let named = try Self.named(given.filter { !Self.isNifti($0) })
         let present = Set(scan.stacks.map(\.key.seriesInstanceUID))
-        for reference in named
-        where present.isDisjoint(with: reference.header.referencedSeriesInstanceUIDs) {
-            throw CommandFailure(.dataError, "\(reference.path): it refers to no series of the input")
+        for reference in named.references {
+            let contoured = scan.series(of: reference)
+            guard present.isDisjoint(with: contoured.seriesInstanceUIDs) else { continue }
+            let reason = contoured.reason.map { " (\($0))" } ?? ""
+            throw CommandFailure(.dataError, "\(reference.path): it refers to no series of the input\(reason)")
         }
-        for reference in scan.references + named {
-            for uid in reference.header.referencedSeriesInstanceUIDs {
+        for reference in scan.references + named.references {
+            for uid in scan.series(of: reference).seriesInstanceUIDs {
                 bySeries[uid, default: []].append(reference.path)
             }
         }

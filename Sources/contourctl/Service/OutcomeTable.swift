@@ -62,13 +62,14 @@ struct OutcomeTable {
                 scores: try line.scores.map { try JSONDecoder().decode(StructureScores.self, from: Data($0.utf8)) }
             )
         }
-        let counted = all.counted(withUnapproved: withUnapproved)
+        let eligible = all.eligible(withUnapproved: withUnapproved)
+        let counted = eligible.counted
         let rejected = withUnapproved ? all.filter { $0.approval == "REJECTED" } : []
         let series = Dictionary(lines.map { ($0.run, $0.series) }, uniquingKeysWith: { first, _ in first })
         self.baseline = baseline
-        shares = counted.shares(baseline: baseline)
+        shares = eligible.shares(baseline: baseline)
         leftOut = withUnapproved ? 0 : all.count { $0.approval != "APPROVED" }
-        charts = counted.charts(baseline: baseline)
+        charts = eligible.charts(baseline: baseline)
         func row(_ outcome: RecordedOutcome) -> Outcome {
             Outcome(
                 series: series[outcome.run] ?? 0,
@@ -118,7 +119,13 @@ struct OutcomeTable {
 
     var cohort: CohortReport {
         let cases = Dictionary(grouping: counted, by: \.name).map { name, rows in
-            CohortReport.Case(name: name, time: rows[0].time, structures: rows.compactMap(\.scores))
+            CohortReport.Case(
+                name: name,
+                time: rows[0].time,
+                // Results of several models of one scan have names of their own.
+                patient: Int(rows[0].series),
+                structures: rows.compactMap(\.scores)
+            )
         }
         return CohortReport(cases: cases.sorted { ($0.time ?? "", $0.name) < ($1.time ?? "", $1.name) })
     }
