@@ -7,6 +7,8 @@ package enum SegmentationError: Error, Sendable, Equatable, CustomStringConverti
     case invalidModel(path: String, key: String, message: String)
     /// The weights do not belong to the architecture.
     case weightsMismatch(path: String, message: String)
+    /// They are not those whose digest is in `model.json`.
+    case damagedWeights(path: String)
     case modelNotFound(name: String, searched: [String])
     /// A volume that was not prepared for this model.
     case wrongInput(message: String)
@@ -23,6 +25,8 @@ package enum SegmentationError: Error, Sendable, Equatable, CustomStringConverti
         case .missingFile(let path): "\(path): no such file. A model package holds model.json and weights.safetensors."
         case .invalidModel(let path, let key, let message):
             "\(path): \(key.isEmpty ? "" : "\(key): ")\(message). The format is in docs/schemas/model.schema.json."
+        case .damagedWeights(let path):
+            "\(path): its SHA-256 is not the weightsDigest of model.json: it was damaged or exchanged. Install the package again."
         case .weightsMismatch(let path, let message): "\(path): \(message). The weights belong to another network."
         case .modelNotFound(let name, let searched):
             "no model `\(name)`. Searched: \(searched.isEmpty ? "nowhere" : searched.joined(separator: ", "))."

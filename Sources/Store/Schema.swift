@@ -22,6 +22,9 @@ extension Store {
         migrator.registerMigration("6: damaged images") { db in
             try db.execute(sql: version6)
         }
+        migrator.registerMigration("7: places of deleted images") { db in
+            try db.execute(sql: version7)
+        }
         return migrator
     }
 
@@ -172,5 +175,17 @@ extension Store {
         ALTER TABLE instance ADD COLUMN claimed_series_uid TEXT;
         ALTER TABLE instance ADD COLUMN claims TEXT;
         CREATE INDEX instance_by_claim ON instance(claimed_series_uid) WHERE claimed_series_uid IS NOT NULL;
+        """
+
+    /// `instance.places`: where the slices of an image lay whose header is gone, as a JSON array of `framePlace`.
+    private static let version7 = """
+        ALTER TABLE instance ADD COLUMN places TEXT;
+        """
+
+    /// Where a frame of a header lies, to a tenth of a millimetre; NULL without a place. `frame` is a row of
+    /// `json_each(header, '$.frames')`.
+    static let framePlace = """
+        (round(json_extract(frame.value, '$.position.x'), 1) || ' ' || round(json_extract(frame.value, '$.position.y'), 1)
+            || ' ' || round(json_extract(frame.value, '$.position.z'), 1))
         """
 }

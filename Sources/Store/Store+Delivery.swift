@@ -76,10 +76,16 @@ extension Store {
         }
     }
 
+    /// Of the headers the places stay, which tell later images from a new export (`imagesNotSentAgain`).
     package func setImagesDeleted(ofSeries number: Int64) throws(StoreError) {
         try write { db in
             try db.execute(
-                sql: "UPDATE instance SET state = 'deleted', header = NULL WHERE series_id = ? AND state = 'image'",
+                sql: """
+                    UPDATE instance SET state = 'deleted', header = NULL, places = (
+                        SELECT json_group_array(\(Store.framePlace)) FROM json_each(header, '$.frames') AS frame
+                            WHERE \(Store.framePlace) IS NOT NULL)
+                    WHERE series_id = ? AND state = 'image'
+                    """,
                 arguments: [number]
             )
         }

@@ -58,14 +58,20 @@ extension Store {
     /// Series was reopened. Every other one gets the next revision of the Series. A revision whose runs were all
     /// cancelled was never delivered: its number is free, so that the first result has the plain name.
     ///
-    /// - Parameter conflicts: files in quarantine that the results of these runs tell the sender of.
+    /// - Parameters:
+    ///   - conflicts: files in quarantine that the results of these runs tell the sender of.
+    ///   - onlyWhileArriving: whoever decided on what it read before may have been overtaken by `cancel`.
     /// - Returns: the runs that were made.
+    /// - Throws: `noLongerArriving` where that is so.
     package func seal(
         _ number: Int64,
         runs: [NewRun],
-        telling conflicts: [Int64] = []
+        telling conflicts: [Int64] = [],
+        onlyWhileArriving: Bool = false
     ) throws(StoreError) -> [RunRecord] {
         try write { db in
+            let state = try String.fetchOne(db, sql: "SELECT state FROM series WHERE id = ?", arguments: [number])
+            guard !onlyWhileArriving || state == "collecting" else { throw StoreError.noLongerArriving(number) }
             let again = try Bool.fetchOne(db, sql: "SELECT again FROM series WHERE id = ?", arguments: [number])
             let fresh = try again == true ? runs : runs.filter { try !isKnown($0, number, db) }
             var made: [RunRecord] = []

@@ -22,21 +22,32 @@ extension Store {
         }
     }
 
-    /// How many images of the delivered contours of a Series were deleted after their time and did not come again, although
-    /// others of them did. Another export, with UIDs of its own, owes nothing.
+    /// How many images of a Series were deleted after their time and are missed in what came since: neither they came again,
+    /// nor an image that lies where they lay. Another export of the whole, with UIDs of its own, owes nothing; slices that come
+    /// late are no scan without those that came before them.
     package func imagesNotSentAgain(ofSeries number: Int64) throws(StoreError) -> Int {
         try read { db in
-            guard try wasDelivered(number, db) else { return 0 }
             let gone = """
-                SELECT COUNT(DISTINCT sop_instance_uid) FROM instance AS gone WHERE series_id = ? AND state = 'deleted'
+                SELECT COUNT(DISTINCT sop_instance_uid) FROM instance AS gone WHERE series_id = :series AND state = 'deleted'
                 """
             let isThere = """
                 EXISTS (SELECT 1 FROM instance AS image WHERE image.series_id = gone.series_id AND image.state = 'image'
                     AND image.sop_instance_uid = gone.sop_instance_uid)
                 """
-            let again = try Int.fetchOne(db, sql: "\(gone) AND \(isThere)", arguments: [number])
-            guard let again, again > 0 else { return 0 }
-            return try Int.fetchOne(db, sql: "\(gone) AND NOT \(isThere)", arguments: [number]) ?? 0
+            let arguments: StatementArguments = ["series": number]
+            let again = try Int.fetchOne(db, sql: "\(gone) AND \(isThere)", arguments: arguments) ?? 0
+            // Those that a former version deleted left no place: they are missed when others of them came again.
+            let isMissed = """
+                CASE WHEN places IS NULL THEN \(again) > 0
+                    ELSE EXISTS (SELECT 1 FROM json_each(gone.places) WHERE value NOT IN present) END
+                """
+            let present = """
+                WITH present(place) AS MATERIALIZED (SELECT DISTINCT \(Store.framePlace) FROM instance AS image,
+                        json_each(image.header, '$.frames') AS frame
+                    WHERE image.series_id = :series AND image.state = 'image' AND \(Store.framePlace) IS NOT NULL)
+                """
+            let sql = "\(present) \(gone) AND NOT \(isThere) AND \(isMissed)"
+            return try Int.fetchOne(db, sql: sql, arguments: arguments) ?? 0
         }
     }
 

@@ -7,6 +7,8 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     /// SQLite's extended result code and text, no value of a row, and the database file.
     case database(code: Int, message: String, file: String)
     case unknownSeries(Int64)
+    /// It was cancelled or sealed meanwhile.
+    case noLongerArriving(Int64)
     case notAllowed(String)
 
     init(_ error: any Error, file: String) {
@@ -45,6 +47,7 @@ package enum StoreError: Error, Sendable, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .newerSchema: "the database was made by a later version of contourd; install that version again"
+        case .noLongerArriving(let number): "series \(number) was cancelled meanwhile"
         case .unknownSeries(let number): "there is no series \(number); contourctl list shows all"
         case .notAllowed(let reason): reason
         case .database(let code, let message, let file):

@@ -16,7 +16,7 @@ struct Contourd: ParsableCommand {
 
             EXIT STATUS
               0 stopped; 64 wrong use; 69 this processor is too old; 70 internal error; 74 the database is damaged, or its \
-            disk is full or fails; 75 another contourd uses the state folder; 77 a folder may not be used; 78 the configuration is invalid
+            disk is full or fails; 75 another contourd uses the state folder, the inbox or the socket; 77 a folder may not be used; 78 the configuration is invalid
             """,
         version: ContourdVersion.banner
     )

@@ -38,6 +38,21 @@ struct ControlTests {
         #expect(!Directory.exists(service.context.configuration.control.socket), "the socket goes with the service")
     }
 
+    @Test("A socket on which a service answers is told from one that was left behind, and only its own is taken away")
+    func taken() throws {
+        let service = try TestService()
+        let path = service.context.configuration.control.socket
+        #expect(!ControlServer.isServed(path))
+        try serve(service) { _ in
+            #expect(ControlServer.isServed(path))
+            // Somebody else's, under the same name.
+            unlink(path)
+            try Data().write(to: URL(fileURLWithPath: path))
+        }
+        #expect(Directory.exists(path))
+        #expect(!ControlServer.isServed(path))
+    }
+
     @Test("A service that hangs is told, not waited for")
     func hangs() throws {
         let service = try TestService()

@@ -91,6 +91,31 @@ struct InboxPlaceTests {
         #expect(whole.refusals == [] && whole.dicomFiles.count == 9)
     }
 
+    @Test("Slices that come after the images of their series were deleted are no scan of their own")
+    func lateSlices() throws {
+        let days = Mutex<Int64>(0)
+        let now: @Sendable () -> Int64 = { TestService.wallClock() + days.withLock { $0 } * 86_400_000 }
+        let first = try TestService(change: { $0.work.keepPixelsDays = 7 }, now: now)
+        let series = try TestSeries(promises: false)
+        try series.drop(0..<5, into: first.inbox + "/a")
+        try first.runIntake(until: { try first.runs(of: series).count == 1 })
+        #expect(try request(#require(first.runs(of: series).last)).refusals == [])
+        try deliver(first)
+        days.withLock { $0 = 9 }
+        try Retention(context: first.context).clean()
+        #expect(try first.images(of: series).isEmpty)
+        let second = try first.restarted()
+        try series.drop(5..<9, into: second.inbox + "/b")
+        try second.runIntake(until: { try second.runs(of: series).count == 2 })
+        let late = try request(try #require(second.runs(of: series).last))
+        #expect(late.refusals?.map(\.code) == ["E_NOT_SENT_AGAIN"])
+        let third = try second.restarted()
+        try series.drop(0..<5, into: third.inbox + "/c")
+        try third.runIntake(until: { try third.runs(of: series).count == 3 })
+        let whole = try request(try #require(third.runs(of: series).last))
+        #expect(whole.refusals == [] && whole.dicomFiles.count == 9)
+    }
+
     private func stops(_ service: TestService) -> [ServiceStatus.Stop] {
         let controller = Controller(store: service.store, state: service.context.state, context: service.context)
         guard case .status(let status) = controller.handle(.status) else { return [] }

@@ -138,6 +138,7 @@ enum SmallModel {
         var description = trained.description
         description.input.crop = crop
         description.training?.demonstration = isDemonstration
+        description.weightsDigest = nil
         try StrictJSON.encode(description).write(to: URL(fileURLWithPath: folder + "/model.json"))
         try network.safetensors().write(to: URL(fileURLWithPath: folder + "/weights.safetensors"))
         try trained.card.write(to: URL(fileURLWithPath: folder + "/MODEL_CARD.md"))

@@ -1,5 +1,6 @@
 import Foundation
 import NeuralNet
+import Platform
 import Segmentation
 import Testing
 
@@ -133,6 +134,20 @@ struct ModelDescriptionTests {
 
 @Suite("Model packages")
 struct ModelPackageTests {
+    @Test("weights that are not those whose digest model.json holds are refused, though they are numbers")
+    func damagedWeights() throws {
+        let folder = try TemporaryFolder()
+        var description = ModelDescriptionTests.description
+        let network = try Network(graph: description.graph, seed: 1)
+        description.weightsDigest = SHA256Digest.hex(of: try network.safetensors())
+        try writePackage(description, network, to: folder.path + "/a")
+        #expect(try ModelPackage(contentsOf: folder.path + "/a").description == description)
+        try writePackage(description, Network(graph: description.graph, seed: 2), to: folder.path + "/b")
+        #expect(throws: SegmentationError.damagedWeights(path: folder.path + "/b/weights.safetensors")) {
+            try ModelPackage(contentsOf: folder.path + "/b")
+        }
+    }
+
     @Test("a package is read, and its digest follows its bytes")
     func reading() throws {
         let folder = try TemporaryFolder()

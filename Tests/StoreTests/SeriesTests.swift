@@ -3,6 +3,17 @@ import Testing
 
 @Suite("Series and runs")
 struct SeriesTests {
+    @Test("What was cancelled while somebody decided to contour it stays cancelled")
+    func cancelledMeanwhile() throws {
+        let test = try TestStore()
+        let number = try test.series("1.2")
+        _ = try test.store.cancel(number)
+        #expect(throws: StoreError.noLongerArriving(number)) {
+            try test.store.seal(number, runs: [test.newRun()], onlyWhileArriving: true)
+        }
+        #expect(try test.store.series(number).waitingFor == "cancelled")
+    }
+
     @Test("Sealing twice with the same content, model and configuration makes one run")
     func sealIsIdempotent() throws {
         let test = try TestStore()

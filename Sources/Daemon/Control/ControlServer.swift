@@ -10,6 +10,23 @@ package struct ControlServer {
     let context: ServiceContext
     private let path: String
     private let listener: FileDescriptorBox
+    /// The socket as it was made: another one under its name is somebody else's.
+    private let made: FileIdentity?
+
+    /// Whether a service answers on a socket. One that was left by a service that was killed refuses.
+    package static func isServed(_ path: String) -> Bool {
+        let raw = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
+        guard raw >= 0 else { return false }
+        let connection = FileDescriptorBox(raw)
+        do {
+            try withSocketAddress(path) { address, length throws(SystemError) in
+                try syscall("connect", path: path) { connect(connection.raw, address, length) }
+            }
+            return true
+        } catch {
+            return false
+        }
+    }
 
     package init(_ context: ServiceContext) throws(SystemError) {
         self.context = context
@@ -28,6 +45,7 @@ package struct ControlServer {
         Self.give(path, to: control.group)
         try syscall("chmod", path: path) { chmod(path, 0o660) }
         try syscall("listen", path: path) { listen(raw, 16) }
+        made = FileIdentity(path)
     }
 
     /// A service that is no member of the group, as when it is tried by hand, keeps the socket for itself.
@@ -50,7 +68,7 @@ package struct ControlServer {
             serve(FileDescriptorBox(client), controller)
         }
         context.liveness.end(.control)
-        unlink(path)
+        if let made, FileIdentity(path) == made { unlink(path) }
     }
 
     private func serve(_ connection: FileDescriptorBox, _ controller: Controller) {
@@ -67,6 +85,19 @@ package struct ControlServer {
         if let data = try? JSONEncoder().encode(reply) {
             writeSocketLine(connection.raw, data, until: .now + Self.patience)
         }
+    }
+}
+
+/// A file, whatever its name.
+private struct FileIdentity: Equatable {
+    private let device: dev_t
+    private let inode: ino_t
+
+    /// nil when there is none.
+    init?(_ path: String) {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return nil }
+        (device, inode) = (status.st_dev, status.st_ino)
     }
 }
 

@@ -174,11 +174,19 @@ struct Assembler {
                 )
             }
         }
-        let made = try context.store.seal(
-            series.number,
-            runs: runs,
-            telling: stacks.stacks.flatMap(\.conflicts).map(\.number)
-        )
+        let made: [RunRecord]
+        do throws(StoreError) {
+            made = try context.store.seal(
+                series.number,
+                runs: runs,
+                telling: stacks.stacks.flatMap(\.conflicts).map(\.number),
+                onlyWhileArriving: true
+            )
+        } catch {
+            // Cancelled while this was decided: what was said then holds.
+            guard case .noLongerArriving = error else { throw error }
+            return
+        }
         let fields = JournalFields(series: series.number)
         if let first = made.first {
             let images = stacks.stacks.reduce(0) { $0 + $1.instances.count }

@@ -18,7 +18,7 @@ struct WaitingFile {
 struct UnreadFiles {
     /// They say that they are images of the Series.
     private(set) var damaged: [InstanceRecord] = []
-    /// Images of what was delivered that were deleted after their time and did not come again with the others.
+    /// Images that were deleted after their time and did not come again with the others.
     private var notSentAgain = 0
     /// Files in quarantine whose Series nobody knows.
     private var unknown: [InstanceRecord] = []

@@ -21,6 +21,13 @@ package enum ContourdService {
         let state = StateFolder(path: configuration.folders.state)
         let locks = try prepare(state, configuration)
         defer { withExtendedLifetime(locks) {} }
+        let socket = configuration.control.socket
+        guard !ControlServer.isServed(socket) else {
+            throw StartError(
+                status: 75,
+                description: "another contourd answers on \(socket). Give this one a control.socket of its own"
+            )
+        }
         let store: Store
         do { store = try state.openStore() } catch { throw StartError(error) }
         let settings = ServiceContext.Settings(reading: configuration)

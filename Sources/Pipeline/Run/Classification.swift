@@ -116,7 +116,7 @@ private func classify(_ error: SystemError) -> Fault {
 private func classify(_ error: SegmentationError) -> Fault {
     switch error {
     case .cancelled: .cancelled
-    case .missingFile, .invalidModel, .weightsMismatch, .modelNotFound:
+    case .missingFile, .invalidModel, .weightsMismatch, .damagedWeights, .modelNotFound:
         Fault(
             .operator,
             "E_MODEL",

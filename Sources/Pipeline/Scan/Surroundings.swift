@@ -76,12 +76,12 @@ extension DropFinding {
 }
 
 extension AdmissionFinding {
-    /// Part of a scan came once more, after its images had been deleted.
+    /// Images came, or came once more, after others of the series had been deleted.
     package static func notSentAgain(_ count: Int) -> AdmissionFinding {
         AdmissionFinding(
             .refusal,
             "E_NOT_SENT_AGAIN",
-            "\(count) images of the series that were contoured before, and deleted after their time, did not come again.",
+            "\(count) images of the series came before, were deleted after their time, and did not come again with these.",
             hint: "Send the whole series. If it has fewer images now, export it with UIDs of its own."
         )
     }

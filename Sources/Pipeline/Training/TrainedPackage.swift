@@ -48,8 +48,9 @@ struct TrainedPackage {
         try Directory.create(partial)
         let configuration = request.configuration
         let summary = summary
-        let description = configuration.modelDescription(training: summary)
+        var description = configuration.modelDescription(training: summary)
         let weights = try outcome.network.safetensors()
+        description.weightsDigest = SHA256Digest.hex(of: weights)
         try AtomicFile.write(StrictJSON.encode(description), to: partial + "/model.json")
         try AtomicFile.write(weights, to: partial + "/weights.safetensors")
         var evaluation = TrainingEvaluation(

@@ -23,6 +23,9 @@ package struct ModelDescription: Codable, Sendable, Equatable {
     package var unions: [(name: String, members: [String])] { derivedROIs.map { ($0.name, $0.union) } }
     /// How it was trained; MODEL_CARD.md says the same in words.
     package var training: TrainingSummary?
+    /// SHA-256 of `weights.safetensors`, lower-case hex; nil where nobody wrote it down. Weights that were damaged can still be
+    /// numbers, and give contours that look right.
+    package var weightsDigest: String?
     /// Whether it is shown only: never chosen by default, and its results are for no patient.
     package var isDemonstration: Bool { training?.demonstration ?? false }
 

@@ -29,8 +29,11 @@ package struct ModelPackage: Sendable {
         }
         self.directory = directory
         description = try Self.description(from: json, path: jsonPath)
-        let digests = try SHA256Digest.hex(of: json) + SHA256Digest.hex(ofFile: weightsPath)
-        digest = SHA256Digest.hex(of: Data(digests.utf8))
+        let weightsDigest = try SHA256Digest.hex(ofFile: weightsPath)
+        if let expected = description.weightsDigest, expected != weightsDigest {
+            throw SegmentationError.damagedWeights(path: weightsPath)
+        }
+        digest = SHA256Digest.hex(of: Data((SHA256Digest.hex(of: json) + weightsDigest).utf8))
         network = try loadNetwork(description, weightsPath: weightsPath)
     }
 
