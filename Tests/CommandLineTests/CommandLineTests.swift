@@ -194,3 +194,39 @@ struct CommandLineTests {
         }
     }
 }
+
+@Suite("The models that come with contourd", .enabled(if: Program.areBuilt, "the programs are not built"))
+struct ShippedModelTests {
+    @Test(
+        "thorax is a demonstration: it contours five organs where it is named, says what it is, and is never chosen by itself"
+    )
+    func demonstration() throws {
+        let models = try #require(try Program.contourctl("models", "--json").json() as? [[String: Any]])
+        let thorax = try #require(models.first { $0["name"] as? String == "thorax" })
+        #expect(thorax["demonstration"] as? Bool == true && thorax["isChosen"] as? Bool == false)
+        #expect(models.filter { $0["isChosen"] as? Bool == true }.map { $0["name"] as? String } == ["lungs"])
+        let place = try TemporaryFolder()
+        let grid = ["--columns", "160", "--rows", "160", "--spacing", "2.5", "2.5", "5", "--seed", "3"]
+        #expect(try Program.contourctl(["phantom", "--output", place.path + "/p"] + grid).status == 0)
+        func report(_ options: String...) throws -> [String: Any] {
+            let output = "\(place.path)/out\(options.count)"
+            let truth = place.path + "/p/truth/rtstruct.dcm"
+            let run = ["run", place.path + "/p/ct", "--reference", truth, "--output", output] + options
+            #expect(try Program.contourctl(run).status == 0)
+            let folder = try #require(try FileManager.default.contentsOfDirectory(atPath: output).first)
+            let data = try Data(contentsOf: URL(fileURLWithPath: "\(output)/\(folder)/report.json"))
+            return try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        }
+        let plain = try report()
+        #expect((plain["model"] as? [String: Any])?["name"] as? String == "lungs")
+        let named = try report("--model", "thorax")
+        #expect(named["verdict"] as? String == "review")
+        let evaluation = try #require(named["evaluation"] as? [String: Any])
+        let scores = try #require(evaluation["structures"] as? [[String: Any]])
+        let least = ["Lung_L": 0.95, "Lung_R": 0.95, "Heart": 0.85, "Esophagus": 0.6, "SpinalCord": 0.75]
+        for (name, limit) in least {
+            let score = try #require(scores.first { $0["name"] as? String == name }, "\(name)")
+            #expect(try #require(score["dice"] as? Double) > limit, "\(name)")
+        }
+    }
+}

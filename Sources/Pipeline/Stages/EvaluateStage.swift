@@ -137,7 +137,7 @@ struct EvaluateStage: Stage {
                 structure: nil,
                 message:
                     "These contours were made by \(model.name) \(model.version), a demonstration model: never for patients.",
-                hint: "For patients choose a model that was commissioned (`models.names`, `--model`).",
+                hint: "For patients choose a model that was commissioned (models.names in contourd.toml, or --model).",
                 details: []
             )
         ]
