@@ -116,18 +116,10 @@ package struct Convolution: Operator, Hashable {
                 threads: pass.threads
             )
         }
-        let columns = ColumnConvolution(convolution: self, input: input, output: output)
-        if let winograd = WinogradLayer(self, input: input) {
-            let givesWeights = winograd.isFasterForWeights(batch: pass.batch)
-            if !givesWeights {
-                columns.weightGradient(
-                    pass.x[0],
-                    dOutput: gradients.dY,
-                    dWeight: gradients.weights[0],
-                    batch: pass.batch,
-                    threads: pass.threads
-                )
-            }
+        let winograd = WinogradLayer(self, input: input)
+        let givesWeights = winograd?.isFasterForWeights(batch: pass.batch) ?? false
+        if !givesWeights { addWeightGradient(pass, gradients) }
+        if let winograd {
             winograd.backward(
                 pass.x[0],
                 weight: pass.weights[0],
@@ -141,28 +133,11 @@ package struct Convolution: Operator, Hashable {
             )
             return
         }
-        if let direct = direct(input: input), direct.isFaster {
-            direct.weightGradient(
-                input: pass.x[0],
-                dOutput: gradients.dY,
-                dWeight: gradients.weights[0],
-                batch: pass.batch,
-                threads: pass.threads
-            )
-        } else {
-            columns.weightGradient(
-                pass.x[0],
-                dOutput: gradients.dY,
-                dWeight: gradients.weights[0],
-                batch: pass.batch,
-                threads: pass.threads
-            )
-        }
         guard let dX = gradients.dX[0] else { return }
         let count = pass.batch * input.count
         guard let back = adjoint(inChannels: input.channels) else {
             if gradients.isFirst[0] { clearValues(dX, count: count, threads: pass.threads) }
-            columns.inputGradient(
+            ColumnConvolution(convolution: self, input: input, output: output).inputGradient(
                 dOutput: gradients.dY,
                 weight: pass.weights[0],
                 dInput: dX,
@@ -176,6 +151,28 @@ package struct Convolution: Operator, Hashable {
         PreparedConvolution(back, input: output, output: input, weight: weight.pointer)
             .run(gradients.dY, epilogue: .init(), result, batch: pass.batch, threads: pass.threads)
         if result != dX { addValues(result, to: dX, count: count, threads: pass.threads) }
+    }
+
+    /// By the direct kernel where that is fast and Winograd's does not fit, else by OpenBLAS.
+    private func addWeightGradient(_ pass: Pass, _ gradients: Gradients) {
+        let input = pass.inputs[0]
+        if WinogradLayer(self, input: input) == nil, let direct = direct(input: input), direct.isFaster {
+            direct.weightGradient(
+                input: pass.x[0],
+                dOutput: gradients.dY,
+                dWeight: gradients.weights[0],
+                batch: pass.batch,
+                threads: pass.threads
+            )
+        } else {
+            ColumnConvolution(convolution: self, input: input, output: pass.output).weightGradient(
+                pass.x[0],
+                dOutput: gradients.dY,
+                dWeight: gradients.weights[0],
+                batch: pass.batch,
+                threads: pass.threads
+            )
+        }
     }
 
     /// The convolution that carries gradients back to the input, where that is one: at stride 1.
