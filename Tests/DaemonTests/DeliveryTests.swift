@@ -213,6 +213,28 @@ struct DistantDeliveryTests {
         #expect(service.log.lines.contains { $0.fields["CONTOUR_FAULT"] == "E_OUTBOX_CHANGED" })
     }
 
+    @Test(
+        "When another file system lies where the outbox did, results wait until it is back, or the configuration is reloaded"
+    )
+    func unmounted() throws {
+        let (other, bare) = (try TemporaryFolder(below: "/dev/shm"), try TemporaryFolder())
+        let link = bare.path + "/outbox"
+        func lead(to folder: String) throws {
+            unlink(link)
+            try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: folder)
+        }
+        try lead(to: other.path)
+        let service = try TestService { $0.folders.outbox = link }
+        let delivery = Delivery(context: service.context, index: 0)
+        let run = try deliveringRun(service)
+        try lead(to: bare.path)
+        #expect(try !delivery.deliverAll())
+        #expect(service.log.lines.contains { $0.fields["CONTOUR_FAULT"] == "E_OUTBOX_CHANGED" })
+        try lead(to: other.path)
+        #expect(try delivery.deliverAll())
+        #expect(try Directory.list(other.path).map(\.name) == [run.deliveredName])
+    }
+
     private func deliveringRun(_ service: TestService) throws -> RunRecord {
         let store = service.store
         let instance = try store.beginParsing(inboxPath: "/inbox/1", snapshot: "1")

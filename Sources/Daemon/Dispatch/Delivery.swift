@@ -46,6 +46,7 @@ package struct Delivery {
                 hint: "Mount it, or make it again; it is tried again every few seconds."
             )
         }
+        try requireSamePlace(outbox)
         var run = run
         if run.deliverySource == nil { run = try prepare(run, outbox: outbox) }
         guard let source = run.deliverySource else { return }
@@ -66,6 +67,22 @@ package struct Delivery {
         tell(run)
         let series = try context.store.series(run.seriesNumber)
         try EvaluationQueue(context: context).queue(seriesInstanceUID: series.seriesInstanceUID)
+    }
+
+    /// A folder on which the outbox was mounted is still a folder when it no longer is.
+    private func requireSamePlace(_ outbox: String) throws {
+        let here = try FileSystemPlace(of: outbox)
+        let known = context.outboxPlace.withLock { known in
+            if known == nil { known = here }
+            return known ?? here
+        }
+        guard known.differs(from: here) else { return }
+        throw Fault(
+            .operator,
+            "E_OUTBOX_CHANGED",
+            "The outbox lies on another file system than before: it is not mounted, or was moved.",
+            hint: "Mount it again; or, if it was moved on purpose: systemctl reload contourd."
+        )
     }
 
     private func publish(_ source: String, as target: String, _ run: RunRecord) throws {

@@ -16,6 +16,7 @@ extension ServiceContext {
                 logger.event(.reloadFailed, text)
                 return text
             }
+            outboxPlace.withLock { $0 = nil }
             logger.event(.reloaded, "the configuration was reloaded")
             wakeAll()
             return nil

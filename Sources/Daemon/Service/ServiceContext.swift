@@ -31,6 +31,9 @@ package final class ServiceContext: Sendable {
     /// Why runs are not delivered yet, by run number, as far as it was told.
     let undelivered = Mutex<[Int64: Undelivered]>([:])
 
+    /// Where the outbox lay at the start, at the latest reload, or, if it was not there, at the first delivery after.
+    let outboxPlace: Mutex<FileSystemPlace?>
+
     /// Why the inbox cannot be listed; nil while it can.
     let inboxTrouble = Mutex<String?>(nil)
 
@@ -73,6 +76,8 @@ package final class ServiceContext: Sendable {
         self.program = program
         self.configurationPath = configurationPath
         self.settings = Mutex(settings)
+        // One that is not there yet is told when something is to be delivered.
+        outboxPlace = Mutex(try? FileSystemPlace(of: settings.configuration.folders.outbox))
         liveness = Liveness(watchdog: manager.watchdog) { [manager] in manager.alive() }
         intakeWake = try WakeUp()
         controlWake = try WakeUp()
