@@ -139,6 +139,22 @@ struct CommandLineTests {
         #expect(handed.count == files.count + 1 && sizes.contains(1500))
     }
 
+    @Test("submit says what to do where the inbox is not there, or may not be written to")
+    func submitInboxTrouble() throws {
+        let place = try TemporaryFolder()
+        let ct = try place.phantom() + "/ct"
+        let configuration = place.path + "/c.toml"
+        func submit(_ inbox: String) throws -> Outcome {
+            try "[folders]\ninbox = \"\(inbox)\"\n".write(toFile: configuration, atomically: true, encoding: .utf8)
+            return try Program.contourctl("submit", ct, "--config", configuration)
+        }
+        let away = try submit(place.path + "/none")
+        #expect(away.status == 69 && away.errors.contains("there is no inbox. Nothing was handed over. Mount it"))
+        // Nobody may make folders there, not even root.
+        let closed = try submit("/sys")
+        #expect(closed.status == 77 && closed.errors.contains("Nothing was handed over. "), "\(closed.errors)")
+    }
+
     @Test("names of files move no terminal")
     func controlCharacters() throws {
         let place = try TemporaryFolder()
