@@ -155,6 +155,19 @@ struct CommandLineTests {
         #expect(closed.status == 77 && closed.errors.contains("Nothing was handed over. "), "\(closed.errors)")
     }
 
+    @Test("a CT that the memory budget does not hold ends run with the status of a configuration to be changed")
+    func memoryBudget() throws {
+        let place = try TemporaryFolder()
+        let ct = try place.phantom() + "/ct"
+        let configuration = place.path + "/c.toml"
+        try "[work]\nmemory_budget_mb = 256\n".write(toFile: configuration, atomically: true, encoding: .utf8)
+        let outcome = try Program.contourctl("run", ct, "--output", place.path + "/out", "--config", configuration)
+        #expect(outcome.status == 78, "\(outcome.errors)")
+        #expect(
+            outcome.errors.contains("E_MEMORY_BUDGET") && outcome.errors.contains("in the file that --config names")
+        )
+    }
+
     @Test("names of files move no terminal")
     func controlCharacters() throws {
         let place = try TemporaryFolder()

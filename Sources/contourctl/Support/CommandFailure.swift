@@ -37,7 +37,12 @@ struct CommandFailure: Error, CustomStringConvertible {
             switch fault.kind {
             case .permanent: .dataError
             case .transient: .temporaryFailure
-            case .operator: fault.code == "E_PERMISSION" ? .noPermission : .cannotCreate
+            case .operator:
+                switch fault.code {
+                case "E_PERMISSION": .noPermission
+                case "E_MEMORY_BUDGET": .configurationError
+                default: .cannotCreate
+                }
             case .interrupted: .interrupted
             case .bug: .internalError
             }
