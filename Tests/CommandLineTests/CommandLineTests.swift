@@ -155,6 +155,24 @@ struct CommandLineTests {
         #expect(closed.status == 77 && closed.errors.contains("Nothing was handed over. "), "\(closed.errors)")
     }
 
+    @Test("a path that is not UTF-8 is told as what it is, not as one that is not there")
+    func pathNotUTF8() throws {
+        let place = try TemporaryFolder()
+        let script =
+            "cd \(place.path) && mkdir $'M\\xfcller' && \(Program.folder)/contourctl explain $'M\\xfcller' 2>&1"
+        let shell = Process(), answer = Pipe()
+        shell.executableURL = URL(fileURLWithPath: "/bin/bash")
+        shell.arguments = ["-c", script]
+        shell.standardOutput = answer
+        try shell.run()
+        let told = String(decoding: answer.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        shell.waitUntilExit()
+        #expect(
+            shell.terminationStatus == 66 && told.contains("is not UTF-8") && told.contains("another name"),
+            "\(told)"
+        )
+    }
+
     @Test("a CT that the memory budget does not hold ends run with the status of a configuration to be changed")
     func memoryBudget() throws {
         let place = try TemporaryFolder()
