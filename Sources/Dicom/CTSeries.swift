@@ -104,7 +104,8 @@ struct CTSeriesLoader: Sendable {
             throw DicomError.refused(examination.findings)
         }
         var volume = try volume(geometry)
-        let counts = try decode(examination.slices, of: kept, into: &volume)
+        let decoded = try decode(examination.slices, of: kept, into: &volume)
+        let counts = decoded.reduce(HUCounts()) { $0 + $1.counts }
         let first = kept[examination.slices[0].header]
         let valueFindings = examineValues(counts, kept)
         guard valueFindings.allSatisfy({ $0.severity == .warning }) else {
@@ -121,7 +122,8 @@ struct CTSeriesLoader: Sendable {
             reference: attributes,
             header: first.header,
             counts: counts,
-            findings: examination.findings + valueFindings,
+            findings: examination.findings + valueFindings
+                + repeatedPictures(examination.slices, decoded.map(\.fingerprint)),
             extentIsProvable: examination.extentIsProvable
         )
     }
@@ -178,9 +180,9 @@ struct CTSeriesLoader: Sendable {
         _ slices: [ExaminedSlice],
         of images: [CTImageFile],
         into volume: inout Volume<Int16>
-    ) throws(DicomError) -> HUCounts {
+    ) throws(DicomError) -> [DecodedSlice] {
         let size = volume.geometry.dimensions.i * volume.geometry.dimensions.j
-        let outcomes = Slots<Result<HUCounts, SliceFailure>>(count: slices.count)
+        let outcomes = Slots<Result<DecodedSlice, SliceFailure>>(count: slices.count)
         let pages = volume.voxels.pages
         volume.voxels.withUnsafeMutableBufferPointer { buffer in
             // Each slice is written as a whole by its thread; where one fails, the voxels are not used.
@@ -194,13 +196,13 @@ struct CTSeriesLoader: Sendable {
                 }
             }
         }
-        var counts = HUCounts()
+        var decoded: [DecodedSlice] = []
         for outcome in outcomes.values {
             switch outcome {
-            case .success(let slice): counts = counts + slice
+            case .success(let slice): decoded.append(slice)
             case .failure(let failure): throw failure.error.asRefusal(naming: failure.slice)
             }
         }
-        return counts
+        return decoded
     }
 }

@@ -134,10 +134,21 @@ extension InstanceHeader {
         } else {
             // Samples and bits beyond these are refused when the pixels are read.
             let bits = rows * columns * min(max(samplesPerPixel, 1), 4) * min(max(bitsAllocated, 1), 64)
-            if pixels.length < UInt64((bits * frames.count + 7) / 8) { throw DicomError.truncated }
+            let needed = (bits * frames.count + 7) / 8
+            if pixels.length < UInt64(needed) { throw DicomError.truncated }
             // Slices that nobody would look at: which frames the header means cannot be told.
             if pixels.length >= UInt64((bits * (frames.count + 1) + 7) / 8) {
                 throw DicomError.corrupt(reason: "the pixel data hold more frames than the header says")
+            }
+            // One byte makes an odd length even (PS3.5 8.1.1). More means that the picture is another than the header says:
+            // rows of it would be cut off, and every frame after the first would begin in the wrong place.
+            if pixels.length > UInt64(needed + 1) {
+                throw DicomError.corrupt(
+                    reason: """
+                        the pixel data have \(pixels.length) bytes, and \(rows) rows of \(columns) pixels of \(bitsAllocated) bits\
+                        \(frames.count == 1 ? "" : " in \(frames.count) frames") take \(needed)
+                        """
+                )
             }
         }
     }

@@ -11,7 +11,7 @@ struct SliceDecoder {
         _ range: Range<Int>,
         size: Int,
         into output: SendableBuffer<Int16>,
-        _ outcomes: Slots<Result<HUCounts, SliceFailure>>,
+        _ outcomes: Slots<Result<DecodedSlice, SliceFailure>>,
         progress: (Int) -> Void
     ) {
         var open: OpenReader?
@@ -24,7 +24,8 @@ struct SliceDecoder {
                 if open?.header != slice.header { open = nil }
                 if open == nil { open = try OpenReader(header: slice.header, path: images[slice.header].path) }
                 let target = UnsafeMutableBufferPointer(rebasing: output.buffer[k * size..<(k + 1) * size])
-                outcomes[k] = .success(try convert(open!, slice, &table, &bytes, into: target))
+                let counts = try convert(open!, slice, &table, &bytes, into: target)
+                outcomes[k] = .success(DecodedSlice(counts: counts, fingerprint: pictureFingerprint(target)))
             } catch {
                 outcomes[k] = .failure(SliceFailure(error: error, slice: name(slice)))
                 return

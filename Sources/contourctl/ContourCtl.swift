@@ -17,7 +17,7 @@ struct ContourCtl: ParsableCommand {
             EXIT STATUS
               0 done; 1 outcomes drift; 64 wrong use; 65 the CT was refused, or the data cannot be used; 66 the input is not there; \
             69 the service does not answer; 70 internal error; 73 the output cannot be made, or no space is left; 74 a file \
-            cannot be read or written; 75 try again later; 77 permission denied; 78 the configuration is invalid; 130 interrupted
+            cannot be read or written; 75 try again later; 77 permission denied; 78 the configuration is invalid, or allows too little memory; 130 interrupted
             """,
         version: ContourdVersion.banner,
         groupedSubcommands: [

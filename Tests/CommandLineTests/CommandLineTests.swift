@@ -139,6 +139,53 @@ struct CommandLineTests {
         #expect(handed.count == files.count + 1 && sizes.contains(1500))
     }
 
+    @Test("submit says what to do where the inbox is not there, or may not be written to")
+    func submitInboxTrouble() throws {
+        let place = try TemporaryFolder()
+        let ct = try place.phantom() + "/ct"
+        let configuration = place.path + "/c.toml"
+        func submit(_ inbox: String) throws -> Outcome {
+            try "[folders]\ninbox = \"\(inbox)\"\n".write(toFile: configuration, atomically: true, encoding: .utf8)
+            return try Program.contourctl("submit", ct, "--config", configuration)
+        }
+        let away = try submit(place.path + "/none")
+        #expect(away.status == 69 && away.errors.contains("there is no inbox. Nothing was handed over. Mount it"))
+        // Nobody may make folders there, not even root.
+        let closed = try submit("/sys")
+        #expect(closed.status == 77 && closed.errors.contains("Nothing was handed over. "), "\(closed.errors)")
+    }
+
+    @Test("a path that is not UTF-8 is told as what it is, not as one that is not there")
+    func pathNotUTF8() throws {
+        let place = try TemporaryFolder()
+        let script =
+            "cd \(place.path) && mkdir $'M\\xfcller' && \(Program.folder)/contourctl explain $'M\\xfcller' 2>&1"
+        let shell = Process(), answer = Pipe()
+        shell.executableURL = URL(fileURLWithPath: "/bin/bash")
+        shell.arguments = ["-c", script]
+        shell.standardOutput = answer
+        try shell.run()
+        let told = String(decoding: answer.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        shell.waitUntilExit()
+        #expect(
+            shell.terminationStatus == 66 && told.contains("is not UTF-8") && told.contains("another name"),
+            "\(told)"
+        )
+    }
+
+    @Test("a CT that the memory budget does not hold ends run with the status of a configuration to be changed")
+    func memoryBudget() throws {
+        let place = try TemporaryFolder()
+        let ct = try place.phantom() + "/ct"
+        let configuration = place.path + "/c.toml"
+        try "[work]\nmemory_budget_mb = 256\n".write(toFile: configuration, atomically: true, encoding: .utf8)
+        let outcome = try Program.contourctl("run", ct, "--output", place.path + "/out", "--config", configuration)
+        #expect(outcome.status == 78, "\(outcome.errors)")
+        #expect(
+            outcome.errors.contains("E_MEMORY_BUDGET") && outcome.errors.contains("in the file that --config names")
+        )
+    }
+
     @Test("names of files move no terminal")
     func controlCharacters() throws {
         let place = try TemporaryFolder()

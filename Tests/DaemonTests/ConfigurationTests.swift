@@ -70,7 +70,34 @@ struct ConfigurationTests {
         expect("[work]\nworkers = [1]\n", line: 2, key: "work.workers", says: "a whole number")
         expect("[admission]\nair_hu = [nan, 1]\n", line: 2, key: "admission.air_hu", says: "two numbers")
         expect("[admission]\nair_hu = [1.0, -1.0]\n", line: 2, key: "admission.air_hu", says: "the lower one first")
-        expect("[admission]\nminimum_matrix = 5000\n", line: nil, key: "admission.maximum_matrix", says: "at least")
+        // Of two limits that do not go together, the one that somebody wrote.
+        expect(
+            "[admission]\nminimum_matrix = 4000\n",
+            line: 2,
+            key: "admission.minimum_matrix",
+            says: "at most admission.maximum_matrix, which is 2048, not 4000"
+        )
+        expect("[admission]\nsquare_pixel_ratio = 2.5\n", line: 2, key: "admission.square_pixel_ratio", says: "not 2.5")
+        expect(
+            "[admission]\nminimum_matrix = 100\nmaximum_matrix = 90\n",
+            line: 3,
+            key: "admission.maximum_matrix",
+            says: "at least admission.minimum_matrix and at most 8192, not 90"
+        )
+        expect(
+            "[series]\nquiet_seconds = 700\n",
+            line: 2,
+            key: "series.quiet_seconds",
+            says: "at most series.incomplete"
+        )
+        expect("[series]\nquiet_seconds = 1e9\n", line: 2, key: "series.quiet_seconds", says: "0.1 to 86400, not 1")
+        // What no number of TOML holds.
+        expect(
+            "[work]\n[admission]\nmaximum_voxels = 99999999999999999999\n",
+            line: 3,
+            key: "admission.maximum_voxels",
+            says: "99999999999999999999"
+        )
         expect(
             "[admission]\nmaximum_slice_spacing_mm = 0.1\n",
             line: 2,
@@ -100,7 +127,7 @@ struct ConfigurationTests {
         expect("work = 3\n", line: 1, key: "work", says: "section")
         expect("[inbox]\npolling = \"sometimes\"\n", line: 2, key: "inbox.polling", says: "")
         expect("[export]\ntolerances_mm = []\n", line: 2, key: "export.tolerances_mm", says: "at least one")
-        expect("[series]\nquiet_seconds = \n", line: 2, key: "", says: "")
+        expect("[series]\nquiet_seconds = \n", line: 2, key: "series.quiet_seconds", says: "")
         expect(
             "[work]\nkeep_label_maps_days = 3.0\n",
             line: 2,

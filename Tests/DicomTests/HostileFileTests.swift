@@ -43,6 +43,34 @@ struct HostileFileTests {
         #expect(header.rows == 2 && header.columns == 2 && header.numberOfFrames == 1)
     }
 
+    @Test(
+        "pixel data longer than the matrix are refused with the numbers; a byte that makes the length even is none of them"
+    )
+    func longPixelData() throws {
+        // 8 bytes in the file: 1 x 3 pixels leave 2 too many, 1 x 2 pixels in 2 frames none.
+        guard
+            case .failure(let cut) = read(
+                image([0x0010: ("US", number(UInt16(1))), 0x0011: ("US", number(UInt16(3)))])
+            )
+        else {
+            Issue.record("a cut picture was accepted")
+            return
+        }
+        #expect(cut.code == "E_CORRUPT")
+        #expect(cut.message.contains("8 bytes") && cut.message.contains("1 rows of 3 pixels of 16 bits take 6"))
+        #expect(try read(image([0x0010: ("US", number(UInt16(1)))], frames: "2")).get().numberOfFrames == 2)
+        // 7 pixels of 8 bits and one byte of padding.
+        let odd = [0x0010: 1, 0x0011: 7, 0x0100: 8, 0x0101: 8, 0x0102: 7] as [UInt16: UInt16]
+        #expect(try read(image(odd.mapValues { ("US", number($0)) })).get().columns == 7)
+        // 2 frames of 1 x 3 pixels of 8 bits take 6 of the 8 bytes: less than a frame more, and yet another picture.
+        let frames = odd.merging([0x0011: 3]) { $1 }.mapValues { ("US", number($0)) }
+        guard case .failure(let shifted) = read(image(frames, frames: "2")) else {
+            Issue.record("frames that begin in the wrong place were accepted")
+            return
+        }
+        #expect(shifted.message.contains("in 2 frames take 6"))
+    }
+
     @Test("pixel counts whose product no number can hold are refused")
     func overflowingCounts() {
         let most = number(UInt16.max)

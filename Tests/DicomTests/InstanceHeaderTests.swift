@@ -64,13 +64,18 @@ struct InstanceHeaderTests {
         #expect(throws: DicomError.truncated) { try InstanceHeader(contentsOf: without) }
     }
 
-    @Test("pixel data with a whole frame more than the header says is damaged; padding to an even length is not")
+    @Test("pixel data with a frame more than the header says, or a pixel, are damaged")
     func longPixelData() throws {
         let folder = try TemporaryFolder()
         var dataSet = try SmallCT.dataSets()[0]
         let pixels = try #require(dataSet.bytes(.pixelData))
         dataSet.set(.pixelData, .OW, bytes: pixels + [0, 0])
-        _ = try InstanceHeader(contentsOf: SmallCT.write([dataSet], to: folder)[0])
+        let pixelMore = try SmallCT.write([dataSet], to: folder)[0]
+        #expect(
+            throws: DicomError.corrupt(
+                reason: "the pixel data have 9218 bytes, and 72 rows of 64 pixels of 16 bits take 9216"
+            )
+        ) { try InstanceHeader(contentsOf: pixelMore) }
         dataSet.set(.pixelData, .OW, bytes: pixels + pixels)
         let path = try SmallCT.write([dataSet], to: folder)[0]
         #expect(throws: DicomError.corrupt(reason: "the pixel data hold more frames than the header says")) {

@@ -55,6 +55,34 @@ struct LoadingTests {
         }
     }
 
+    @Test("neighbours that show the same picture are told with their numbers; slices of one value, and others, are not")
+    func repeatedPictures() throws {
+        let folder = try TemporaryFolder()
+        var volume = SmallCT.volume()
+        let size = volume.geometry.dimensions
+        func copy(_ from: Int, to: Int) {
+            for j in 0..<size.j { for i in 0..<size.i { volume[i, j, to] = volume[i, j, from] } }
+        }
+        for k in [3, 4, 5, 6] { copy(2, to: k) }
+        copy(8, to: 9)
+        // Not a neighbour.
+        copy(0, to: 11)
+        for threads in [1, 3] {
+            let findings = try loadCTSeries(
+                files: try writeCTSeries(volume: volume, to: folder.path).files,
+                threads: threads
+            )
+            .findings
+            #expect(findings.map(\.code) == ["W_REPEATED_PICTURES"])
+            #expect(findings.first?.message.hasPrefix("5 slices show") == true)
+            #expect(findings.first?.sliceDetails == ["slices 3, 4, 5, 6, 7", "slices 9, 10"])
+        }
+        volume = SmallCT.volume()
+        let other = try TemporaryFolder()
+        for k in [0, 1, 2] { for j in 0..<size.j { for i in 0..<size.i { volume[i, j, k] = -1000 } } }
+        #expect(try loadCTSeries(files: writeCTSeries(volume: volume, to: other.path).files).findings.isEmpty)
+    }
+
     @Test("padding becomes air before the rescale, declared with the wrong sign or not at all")
     func padding() throws {
         var expected = SmallCT.volume()

@@ -60,13 +60,39 @@ struct ScanTests {
         let first = try #require(stacks.first { $0.files.contains(images[0]) })
         #expect(first.files.count == 29 && first.refusals.map(\.code) == ["E_DAMAGED_IMAGES"])
         #expect(first.refusals[0].sliceDetails == ["image 30: E_TRUNCATED"])
-        #expect(first.unreadFinding?.details == ["1 x E_TOO_SHORT", "1 x E_TRUNCATED"])
+        #expect(first.dropFindings.first?.details == ["1 x E_TOO_SHORT", "1 x E_TRUNCATED"])
         let second = try #require(stacks.first { !$0.files.contains(images[0]) })
-        #expect(second.refusals.isEmpty && second.unreadFinding == nil)
+        #expect(second.refusals.isEmpty && second.dropFindings.isEmpty)
         // The same image whole beside it: nothing is missing.
         try last.write(to: URL(fileURLWithPath: folder.file("in/p1/ct/again")))
         let again = try SeriesScan(paths: [folder.file("in/p1")], limits: AdmissionLimits()).stacks
         #expect(again.map(\.files.count) == [30] && again[0].refusals.isEmpty)
+    }
+
+    @Test(
+        "two series whose images have the same SOP Instance UIDs are both told of it, a repeat within a series is not"
+    )
+    func reusedUIDs() throws {
+        let folder = try Folder()
+        let images = try SmallPhantom.write(1, to: folder.file("in/p"), withTruth: false)
+        try FileManager.default.createDirectory(atPath: folder.file("in/copy"), withIntermediateDirectories: true)
+        for (index, path) in images.dropFirst(20).enumerated() {
+            var file = try DicomFile(contentsOf: path)
+            file.dataSet.set(.seriesInstanceUID, .UI, "1.2.3.4.5")
+            try file.write(to: folder.file("in/copy/\(index)"), transferSyntax: .explicitVRLittleEndian)
+        }
+        let stacks = try SeriesScan(paths: [folder.file("in")], limits: AdmissionLimits()).stacks
+        #expect(stacks.count == 2 && stacks.allSatisfy { $0.dropFindings.map(\.code) == ["W_REUSED_UIDS"] })
+        #expect(
+            stacks.allSatisfy {
+                $0.dropFindings[0].severity == .review && $0.dropFindings[0].message.hasPrefix("10 images")
+            }
+        )
+        try FileManager.default.removeItem(atPath: folder.file("in/copy"))
+        try FileManager.default.copyItem(atPath: images[0], toPath: folder.file("in/again"))
+        #expect(
+            try SeriesScan(paths: [folder.file("in")], limits: AdmissionLimits()).stacks.map(\.dropFindings) == [[]]
+        )
     }
 
     @Test("a name that is not UTF-8 is told, not passed over")

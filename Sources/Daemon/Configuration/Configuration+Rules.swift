@@ -21,7 +21,12 @@ extension Configuration {
                 ((0...86400).contains(inbox.truncatedAfterSeconds), "inbox.truncated_after_seconds", "0 to 86400"),
                 ((0.1...86400).contains(series.quietSeconds), "series.quiet_seconds", "0.1 to 86400"),
                 (
-                    (series.quietSeconds...2_592_000).contains(series.incompleteAfterSeconds),
+                    series.quietSeconds <= series.incompleteAfterSeconds
+                        || series.incompleteAfterSeconds != Series().incompleteAfterSeconds, "series.quiet_seconds",
+                    "at most series.incomplete_after_seconds, which is \(series.incompleteAfterSeconds)"
+                ),
+                (
+                    series.incompleteAfterSeconds >= series.quietSeconds && series.incompleteAfterSeconds <= 2_592_000,
                     "series.incomplete_after_seconds", "at least series.quiet_seconds, at most 2592000 (30 days)"
                 ),
                 (

@@ -76,7 +76,10 @@ struct ConfigurationText {
             let merged = try merge(given, over: known, of: Configuration(), path: "")
             let data = try JSONSerialization.data(withJSONObject: merged)
             let configuration = try StrictJSON.decode(Configuration.self, from: data)
-            if let problem = configuration.firstProblem() { throw error(problem.key, problem.message) }
+            if let problem = configuration.firstProblem() {
+                let value = Self.value(of: problem.key, in: given).map { ", not \($0)" } ?? ""
+                throw error(problem.key, problem.message + value)
+            }
             return configuration
         } catch let problem as ConfigurationError {
             throw problem
@@ -108,7 +111,8 @@ struct ConfigurationText {
 
     private func table() throws(ConfigurationError) -> TOMLTable {
         do { return try TOMLTable(string: text) } catch let problem as TOMLParseError {
-            throw ConfigurationError(path: path, line: problem.source.begin.line, key: "", message: problem.description)
+            let line = problem.source.begin.line
+            throw ConfigurationError(path: path, line: line, key: key(inLine: line) ?? "", message: problem.description)
         } catch {
             throw ConfigurationError(path: path, line: nil, key: "", message: "not TOML: \(error)")
         }
@@ -150,6 +154,30 @@ struct ConfigurationText {
 
     private func error(_ key: String, _ message: String) -> ConfigurationError {
         ConfigurationError(path: path, line: line(of: key), key: key, message: message)
+    }
+
+    /// What the file gives for a dotted key, as it can be written there; nil for a list, and where the key has its default.
+    private static func value(of key: String, in table: TOMLTable) -> String? {
+        var table = table
+        let parts = key.split(separator: ".").map(String.init)
+        for section in parts.dropLast() {
+            guard let next = table[section]?.table else { return nil }
+            table = next
+        }
+        guard let value = parts.last.flatMap({ table[$0] }) else { return nil }
+        return value.int.map { "\($0)" } ?? value.double.map { "\($0)" } ?? value.bool.map { "\($0)" }
+            ?? value.string.map { "\"\($0)\"" }
+    }
+
+    /// The dotted key that a line (from 1) gives a value to, also where the value is no TOML; nil for another line.
+    private func key(inLine number: Int) -> String? {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+            .map { $0.trimmingCharacters(in: .whitespaces) }
+        guard lines.indices.contains(number - 1),
+            let found = lines[number - 1].prefixMatch(of: #/([A-Za-z0-9_.-]+)\s*=/#)
+        else { return nil }
+        let section = lines[..<(number - 1)].last { $0.hasPrefix("[") }.flatMap { $0.prefixMatch(of: #/\[([^\]]+)\]/#) }
+        return (section.map { "\($0.1)." } ?? "") + found.1
     }
 
     /// The line that gives a dotted key, found in the text; nil when the key has its default.

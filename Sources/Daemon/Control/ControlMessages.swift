@@ -39,7 +39,6 @@ package struct ServiceStatus: Codable, Sendable {
     package var isRunning: Bool
     /// What keeps work from going on, in the order in which it is to be mended.
     package var stops: [Stop]
-    package var modelProblem: String?
     package var jobs: [String: Int]
     package var arrivingSeries: Int
     package var quarantinedFiles: Int
@@ -56,7 +55,7 @@ package struct ServiceStatus: Codable, Sendable {
 
     package struct Stop: Codable, Sendable, Equatable {
         package enum Kind: String, Codable, Sendable {
-            case pausedByFault, held, notDelivered, inboxAway, pausedByOperator
+            case failing, pausedByFault, noModel, held, notDelivered, inboxAway, pausedByOperator
         }
         package var kind: Kind
         /// Of the fault; nil for an operator's pause.

@@ -91,7 +91,6 @@ package struct Controller: Sendable {
             version: ContourdVersion.current,
             isRunning: context != nil,
             stops: try stops(),
-            modelProblem: context?.current.modelProblem,
             jobs: try store.jobCounts(),
             arrivingSeries: try store.collectingSeries().count,
             quarantinedFiles: try store.instances(in: .quarantined).count,
@@ -108,8 +107,14 @@ package struct Controller: Sendable {
         // What paused the queue held its stage, too; once is enough.
         let held = try store.heldFaults().filter { !pauseFaults.contains($0.fault.code) }
         let undelivered = context?.undelivered.withLock { Array($0.values) } ?? []
+        let failing = context?.failingParts.withLock { Array($0.values) } ?? []
+        let models = context?.modelLook.withLock { $0.problem }.map { [ServiceStatus.Stop(noModel: $0)] } ?? []
         let all =
-            pauses.map { ServiceStatus.Stop($0) } + held.map { ServiceStatus.Stop(holding: $0.series, $0.fault) }
+            Dictionary(grouping: failing, by: \.text).sorted { $0.key < $1.key }.map {
+                ServiceStatus.Stop(failing: $0.value)
+            }
+            + pauses.map { ServiceStatus.Stop($0) } + models
+            + held.map { ServiceStatus.Stop(holding: $0.series, $0.fault) }
             + Dictionary(grouping: undelivered, by: \.code).sorted { $0.key < $1.key }.map {
                 ServiceStatus.Stop(undelivered: $0.value)
             } + (context?.inboxTrouble.withLock { $0 }.map { [ServiceStatus.Stop(inboxAway: $0)] } ?? [])

@@ -49,6 +49,34 @@ extension ServiceStatus.Stop {
         )
     }
 
+    /// Parts of the service fail as a whole, all for one reason.
+    init(failing parts: [ServiceContext.PartFailure]) {
+        let names = Set(parts.map(\.part)).sorted().joined(separator: " and ")
+        self.init(
+            kind: .failing,
+            code: parts[0].code,
+            reason: sentence("\(names.prefix(1).uppercased() + names.dropFirst()) failed: \(parts[0].text)"),
+            hint: "It is tried again every few seconds.",
+            command: "",
+            series: []
+        )
+    }
+
+    /// Series arrive and wait.
+    init(noModel problem: String) {
+        self.init(
+            kind: .noModel,
+            code: "E_MODEL",
+            reason: sentence(problem),
+            hint: """
+                Install the model again (contourctl models checks all), or take it out of models.names and run systemctl reload \
+                contourd. It is looked at again every few seconds.
+                """,
+            command: "",
+            series: []
+        )
+    }
+
     /// Nothing new is taken.
     init(inboxAway reason: String) {
         self.init(

@@ -5,6 +5,8 @@ import Store
 
 /// Takes jobs from the queue and runs each in a worker process. One thread for each worker.
 package struct Dispatcher {
+    private static let name = "the queue"
+
     let context: ServiceContext
     /// Which of the dispatchers this is.
     let index: Int
@@ -16,19 +18,15 @@ package struct Dispatcher {
 
     package func run() {
         let wake = context.dispatchWake[index]
-        var failure: String?
         while !context.isStopping {
             var wait = 15.0
             do {
-                if try turn(&wait) { continue }
-                failure = nil
+                let didRun = try turn(&wait)
+                context.recovered(Self.name, index: index)
+                if didRun { continue }
             } catch {
                 wait = 5
-                let text = classifiedText(error)
-                if failure != text {
-                    context.logger.event(.internalError, "the queue failed: \(text); it is tried again")
-                }
-                failure = text
+                context.failed(Self.name, index: index, error)
             }
             context.liveness.beat(.dispatcher(index))
             wake.wait(seconds: min(wait, context.liveness.longestSleep))

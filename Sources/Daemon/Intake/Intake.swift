@@ -7,6 +7,8 @@ import Store
 package final class Intake {
     private typealias Instant = ContinuousClock.Instant
 
+    private static let name = "the intake"
+
     /// A file that does not grow while its writer keeps it open is told of after this time.
     private static let longWriting = Duration.seconds(60)
 
@@ -100,9 +102,9 @@ package final class Intake {
             var wait = 5.0
             do {
                 wait = try turn()
-                teller.recovered()
+                context.recovered(Self.name)
             } catch {
-                teller.failed(error)
+                context.failed(Self.name, error)
             }
             context.liveness.beat(.intake)
             context.updateStatus()
@@ -125,7 +127,7 @@ package final class Intake {
         let wait = Instant.now.duration(to: nextScan(configuration)).seconds
         let next = try assembler.assemble(beside: waitingFiles()) ?? wait
         try moveAside()
-        return max(0.01, min(wait, next))
+        return max(0.01, min(wait, next, context.lookAtModels() ?? wait))
     }
 
     private func nextScan(_ configuration: Configuration) -> Instant {

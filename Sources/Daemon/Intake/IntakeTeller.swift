@@ -15,7 +15,6 @@ struct IntakeTeller {
     private var unnameable = 0
     private var polls = false
     private var stillOpen = 0
-    private var failure: String?
 
     init(context: ServiceContext) { self.context = context }
 
@@ -204,16 +203,6 @@ struct IntakeTeller {
             JournalFields(fault: fault.code)
         )
     }
-
-    /// A whole turn failed.
-    mutating func failed(_ error: any Error) {
-        let text = classifiedText(error)
-        guard failure != text else { return }
-        failure = text
-        context.logger.event(.internalError, "the intake failed: \(text); it is tried again")
-    }
-
-    mutating func recovered() { failure = nil }
 
     private func text(_ seconds: Double) -> String {
         seconds == seconds.rounded() ? "\(Int(seconds))" : "\(seconds)"

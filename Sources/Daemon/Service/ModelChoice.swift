@@ -25,8 +25,9 @@ package struct ModelChoice: Sendable, Equatable {
 }
 
 extension ServiceContext.Settings {
-    /// The models that a configuration names, or why they cannot be used.
-    init(reading configuration: Configuration) {
+    /// The models that a configuration names, or why they cannot be used. One that cannot keeps all series waiting: each gets
+    /// a result of every model at once, and none is delivered that lacks one of them unnoticed.
+    package init(reading configuration: Configuration) {
         self.init(configuration: configuration, models: [])
         readsModels = true
         do { models = try ModelChoice.all(configuration) } catch { modelProblem = classify(error).message }

@@ -36,6 +36,9 @@ package final class ServiceContext: Sendable {
 
     /// Why the inbox cannot be listed; nil while it can.
     let inboxTrouble = Mutex<String?>(nil)
+    let modelLook: Mutex<ModelLook>
+    /// Parts whose last turn failed.
+    let failingParts = Mutex<[String: PartFailure]>([:])
 
     /// A result that cannot be brought into the outbox just now.
     struct Undelivered: Sendable, Equatable {
@@ -78,6 +81,7 @@ package final class ServiceContext: Sendable {
         self.settings = Mutex(settings)
         // One that is not there yet is told when something is to be delivered.
         outboxPlace = Mutex(try? FileSystemPlace(of: settings.configuration.folders.outbox))
+        modelLook = Mutex(ModelLook(problem: settings.modelProblem))
         liveness = Liveness(watchdog: manager.watchdog) { [manager] in manager.alive() }
         intakeWake = try WakeUp()
         controlWake = try WakeUp()
@@ -88,11 +92,9 @@ package final class ServiceContext: Sendable {
 
     package var configuration: Configuration { settings.withLock { $0.configuration } }
     package var current: Settings { settings.withLock { $0 } }
-    package func replace(_ new: Settings) { settings.withLock { $0 = new } }
-
-    /// Models as they lie on disk now: a package may have been upgraded since they were read.
-    func withPresentModels(_ settings: Settings) -> Settings {
-        settings.readsModels ? Settings(reading: settings.configuration) : settings
+    package func replace(_ new: Settings) {
+        settings.withLock { $0 = new }
+        note(modelProblem: new.modelProblem)
     }
 
     var isStopping: Bool { stopped.load(ordering: .acquiring) }
@@ -142,8 +144,12 @@ package final class ServiceContext: Sendable {
         }
         let blocked = Set(undelivered.withLock { $0.values.map(\.code) }).sorted().joined(separator: ", ")
         let isInboxAway = inboxTrouble.withLock { $0 != nil }
+        let failing = Set(failingParts.withLock { $0.values.map(\.code) }).sorted().joined(separator: ", ")
+        let hasNoModel = modelLook.withLock { $0.problem != nil }
         let head =
-            (isInboxAway ? "NOTHING NEW IS TAKEN (E_INBOX), see contourctl status; " : "")
+            (failing.isEmpty ? "" : "FAILING (\(failing)), see contourctl status; ")
+            + (hasNoModel ? "NO SERIES IS BEGUN (E_MODEL), see contourctl status; " : "")
+            + (isInboxAway ? "NOTHING NEW IS TAKEN (E_INBOX), see contourctl status; " : "")
             + (blocked.isEmpty ? "" : "CANNOT DELIVER (\(blocked)), see contourctl status; ")
             + (working.isEmpty ? "idle" : working.joined(separator: ", "))
         manager.status("\(head); \(counted(waiting, "job")) waiting, \(collecting) series arriving")

@@ -172,7 +172,7 @@ package struct DirectRun: Sendable {
         )
         request.seriesInstanceCount = stack.seriesInstanceCount
         request.refusals = stack.refusals
-        request.dropFindings = stack.unreadFinding.map { [$0] }
+        request.dropFindings = stack.dropFindings
         request.describe(stack: stack.headers, part: stack.part, localizersSetAside: stack.localizersSetAside)
         return request
     }

@@ -49,6 +49,8 @@ package struct SeriesScan: Sendable {
         package var damaged: [IgnoredFile] = []
         /// Files beside its images that could not be read, and may be some.
         package var unread: [IgnoredFile] = []
+        /// Images of it with SOP Instance UIDs of images of other Series.
+        package var reusedUIDs = 0
     }
 
     /// An object that contours Series.
@@ -145,6 +147,7 @@ package struct SeriesScan: Sendable {
         let identities = Dictionary(grouping: headers, by: \.seriesInstanceUID).mapValues(identityFindings)
         let parts = Dicom.stacks(of: headers, limits: limits)
         let places = stackParts(of: parts, headers: headers)
+        let series = Dictionary(grouping: headers, by: \.sopInstanceUID).mapValues { Set($0.map(\.seriesInstanceUID)) }
         return parts.enumerated().map { index, part in
             let uid = part.key.seriesInstanceUID
             let localizers = parts.filter { $0.key.seriesInstanceUID == uid && $0.key.isLocalizer }
@@ -156,7 +159,8 @@ package struct SeriesScan: Sendable {
                 name: stackName(of: index, among: parts.map(\.key)),
                 part: places[index],
                 localizersSetAside: part.key.isLocalizer ? 0 : localizers.reduce(0) { $0 + $1.indices.count },
-                identities: identities[uid] ?? []
+                identities: identities[uid] ?? [],
+                reusedUIDs: part.indices.count { (series[headers[$0].sopInstanceUID]?.count ?? 0) > 1 }
             )
         }
     }
@@ -228,8 +232,13 @@ extension SeriesScan.Stack {
         return identities + (names.isEmpty ? [] : [.damagedImages(names)])
     }
 
+    /// What was found beside its images; the report tells it, too.
+    package var dropFindings: [DropFinding] {
+        [unreadFinding, reusedUIDs > 0 ? .reusedUIDs(reusedUIDs) : nil].compactMap(\.self)
+    }
+
     /// Of the rest: how many there are of each kind. Their names may be those of patients.
-    package var unreadFinding: CaseReport.Finding? {
+    private var unreadFinding: DropFinding? {
         guard !unread.isEmpty else { return nil }
         let codes = Dictionary(grouping: unread, by: \.code).sorted { $0.key < $1.key }
         return .filesNotRead(unread.count, details: codes.map { "\($0.value.count) x \($0.key)" })

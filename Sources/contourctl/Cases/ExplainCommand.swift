@@ -128,10 +128,8 @@ private struct StackExplanation: Encodable {
         name = stack.name
         let known = Set(examination.findings.map(\.code))
         findings = examination.findings + stack.refusals.filter { !known.contains($0.code) }
-        if let unread = stack.unreadFinding {
-            findings.append(
-                AdmissionFinding(.warning, unread.code, unread.message, hint: unread.hint, details: unread.details)
-            )
+        findings += stack.dropFindings.map {
+            AdmissionFinding(.warning, $0.code, $0.message, hint: $0.hint, details: $0.details)
         }
         outcome = isSetAside ? .setAside : findings.refusals.isEmpty ? .contoured : .refused
         images = stack.headers.reduce(0) { $0 + max(1, $1.numberOfFrames) }

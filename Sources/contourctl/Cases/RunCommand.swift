@@ -25,7 +25,8 @@ struct RunCommand: ParsableCommand {
 
             EXIT STATUS
               0 all series contoured (also with findings to look at); 64 wrong use; 65 a series was refused; 66 no CT series \
-            in the input, or no such model; 70, 73, 75, 77 the work failed, see contourctl --help; 130 interrupted
+            in the input, or no such model; 78 the configuration allows too little memory; 70, 73, 75, 77 the work failed, see \
+            contourctl --help; 130 interrupted
             """
     )
 

@@ -30,7 +30,6 @@ struct StatusCommand: ParsableCommand {
         print(status.isRunning ? "contourd \(status.version) is running\(but)" : "contourd is not running")
         if status.stops.count > 1 { print("\(status.stops.count) things stop the work; mend them in this order:") }
         for stop in status.stops { tell(stop) }
-        if let problem = status.modelProblem { print("NO MODEL can be used: \(problem)") }
         for job in status.working {
             print("series \(job.series): \(job.stage) \(Int((job.progress * 100).rounded())) %")
         }
@@ -49,6 +48,8 @@ struct StatusCommand: ParsableCommand {
             case .pausedByFault, .pausedByOperator: "the queue is PAUSED: \(code)"
             case .notDelivered:
                 "\(seriesList(stop.series)) \(stop.series.count == 1 ? "is" : "are") finished but NOT DELIVERED: \(code)"
+            case .failing: "contourd FAILS: \(code)"
+            case .noModel: "no series is BEGUN: \(code)"
             case .inboxAway: "nothing new is TAKEN: \(code)"
             case .held where stop.series.count == 1: "series \(stop.series[0]) is HELD: \(code)"
             case .held: "\(seriesList(stop.series)) are HELD: \(code)"

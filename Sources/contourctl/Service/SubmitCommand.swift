@@ -15,8 +15,9 @@ struct SubmitCommand: ParsableCommand {
             The input is only read. Whoever may write to the inbox may submit.
 
             EXIT STATUS
-              0 handed over (with --wait: delivered); 65 files beside the images cannot be read, or refused (--wait); 66 no CT series in the input; 69 the service does not \
-            run (--wait): it takes them when it is started; 75 held or cancelled (--wait); 77 you may not write to the inbox
+              0 handed over (with --wait: delivered); 65 files beside the images cannot be read, or refused (--wait); 66 no CT \
+            series in the input; 69 there is no inbox, or the service does not run (--wait): it takes them when it is started; 73 \
+            the inbox has no space left; 75 held or cancelled (--wait); 77 you may not write to the inbox
             """
     )
 
@@ -47,7 +48,11 @@ struct SubmitCommand: ParsableCommand {
                     "there is no CT series in the input. contourctl explain tells what each file is."
                 )
             }
-            let submission = Submission(inbox: configuration.folders.inbox, marker: configuration.series.marker)
+            let submission = Submission(
+                inbox: configuration.folders.inbox,
+                marker: configuration.series.marker,
+                group: configuration.control.group
+            )
             let sent = try submission.send(files) { bar.show($0, "copying") }
             bar.end()
             let uids = Set(scan.stacks.map(\.key.seriesInstanceUID)).sorted()
@@ -133,11 +138,13 @@ struct SubmitCommand: ParsableCommand {
 struct Submission {
     let inbox: String
     let marker: String
+    /// Whose members may write to the inbox.
+    let group: String
 
     /// Copies files into a hidden folder, which the service does not look at, and then gives it its name.
     ///
     /// - Returns: the marker file, which the service removes when it has taken everything.
-    /// - Throws: `SystemError` with the path; the hidden folder is removed.
+    /// - Throws: what names the inbox where that is the reason, else `SystemError` with the path; the hidden folder is removed.
     func send(_ files: [String], progress: (Double) -> Void) throws -> String {
         let name = "submit-\(UUID().uuidString.lowercased())"
         let hidden = "\(inbox)/.\(name)"
@@ -152,7 +159,40 @@ struct Submission {
             return "\(inbox)/\(name)/\(marker)"
         } catch {
             try? Directory.remove(hidden)  // the first error is the one to tell
+            if let told = explained(error) { throw told }
             throw error
+        }
+    }
+
+    /// What the inbox refused, and what to do about it; nil where the input is the reason.
+    private func explained(_ error: SystemError) -> CommandFailure? {
+        guard error.path?.hasPrefix(inbox) != false else { return nil }
+        let nothing = "Nothing was handed over."
+        return switch error.code {
+        case EACCES, EPERM:
+            CommandFailure(
+                .noPermission,
+                """
+                \(inbox): you may not write to the inbox (\(error.reason)). \(nothing) Join the group \(group) (usermod -aG \(group) \
+                NAME, then log in again), or use sudo.
+                """
+            )
+        case EROFS:
+            CommandFailure(
+                .noPermission,
+                "\(inbox): the inbox may not be written to (\(error.reason)). \(nothing) Mount it for writing; sudo contourctl check."
+            )
+        case ENOSPC, EDQUOT:
+            CommandFailure(
+                .cannotCreate,
+                "\(inbox): the inbox has no space left (\(error.reason)). \(nothing) Free space there and submit again."
+            )
+        case ENOENT where !Directory.exists(inbox):
+            CommandFailure(
+                .unavailable,
+                "\(inbox): there is no inbox. \(nothing) Mount it, or make it; sudo contourctl check tells more."
+            )
+        default: nil
         }
     }
 }

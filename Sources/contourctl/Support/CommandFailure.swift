@@ -37,7 +37,12 @@ struct CommandFailure: Error, CustomStringConvertible {
             switch fault.kind {
             case .permanent: .dataError
             case .transient: .temporaryFailure
-            case .operator: fault.code == "E_PERMISSION" ? .noPermission : .cannotCreate
+            case .operator:
+                switch fault.code {
+                case "E_PERMISSION": .noPermission
+                case "E_MEMORY_BUDGET": .configurationError
+                default: .cannotCreate
+                }
             case .interrupted: .interrupted
             case .bug: .internalError
             }
@@ -51,6 +56,18 @@ struct CommandFailure: Error, CustomStringConvertible {
             }
         let details = fault.details.map { "\n  \($0)" }.joined()
         self.init(status, "\(fault.code): \(fault.message) \(hint)\(details)")
+    }
+
+    /// What to do about it, where that is known.
+    private static func advice(_ error: SystemError) -> String {
+        // Arguments that are no UTF-8 reach us with this sign in place of what was there.
+        let isUnnameable = error.code == ENOENT && error.path?.contains("\u{FFFD}") == true
+        return switch error.code {
+        case ENOSPC, EDQUOT: ". Free space there and give the command again."
+        case _ where isUnnameable:
+            ". The name is not UTF-8, and such a path cannot be given; give it another name (convmv does it for many)."
+        default: ""
+        }
     }
 
     /// From any error, with the path where one is known: this goes to the owner of the path, not to a log.
@@ -75,8 +92,7 @@ struct CommandFailure: Error, CustomStringConvertible {
                 case ENOSPC, EDQUOT: .cannotCreate
                 default: .inputOutputError
                 }
-            let isFull = [ENOSPC, EDQUOT].contains(error.code)
-            self.init(status, error.description + (isFull ? ". Free space there and give the command again." : ""))
+            self.init(status, error.description + Self.advice(error))
         default: self.init(classify(error))
         }
     }

@@ -1,0 +1,59 @@
+/// A slice as it was decoded.
+struct DecodedSlice {
+    var counts: HUCounts
+    /// Of its Hounsfield units; nil where all are alike, as outside of the patient.
+    var fingerprint: UInt64?
+}
+
+/// Tells pictures apart: 64 bits of all values in their order, so that two pictures share them by chance in one of 10^19 cases.
+///
+/// - Parameter values: Hounsfield units, row by row.
+/// - Returns: nil where all values are alike.
+func pictureFingerprint(_ values: UnsafeMutableBufferPointer<Int16>) -> UInt64? {
+    guard let first = values.first, values.contains(where: { $0 != first }) else { return nil }
+    let raw = UnsafeRawBufferPointer(values)
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    func add(_ word: UInt64) {
+        hash = (hash ^ word) &* 0x9E37_79B9_7F4A_7C15
+        hash ^= hash >> 32
+    }
+    var place = 0
+    while place + 8 <= raw.count {
+        add(raw.loadUnaligned(fromByteOffset: place, as: UInt64.self))
+        place += 8
+    }
+    for rest in place..<raw.count { add(UInt64(raw[rest])) }
+    return hash
+}
+
+/// Neighbours that show the same picture at different positions: an export wrote one image several times. Geometry does not show
+/// it, and noise makes no two pictures of a scan alike.
+///
+/// - Parameters:
+///   - slices: in the order of their positions.
+///   - fingerprints: of each slice.
+func repeatedPictures(_ slices: [ExaminedSlice], _ fingerprints: [UInt64?]) -> [AdmissionFinding] {
+    var runs: [Range<Int>] = []
+    var start = 0
+    for end in 1...max(slices.count, 1) {
+        if end < slices.count, fingerprints[end] != nil, fingerprints[end] == fingerprints[start] { continue }
+        if end - start > 1 { runs.append(start..<end) }
+        start = end
+    }
+    guard !runs.isEmpty else { return [] }
+    let repeats = runs.reduce(0) { $0 + $1.count - 1 }
+    return [
+        AdmissionFinding(
+            .warning,
+            "W_REPEATED_PICTURES",
+            """
+            \(repeats) \(repeats == 1 ? "slice shows" : "slices show") the picture of the slice before, pixel for pixel: noise makes \
+            no two slices of a scan alike.
+            """,
+            hint: "Compare these slices with the archive, and export the series again.",
+            details: runs.map { run in
+                "slices " + run.map { slices[$0].instanceNumber.map(String.init) ?? "?" }.joined(separator: ", ")
+            }
+        )
+    ]
+}
