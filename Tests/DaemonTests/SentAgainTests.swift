@@ -61,7 +61,11 @@ struct SentAgainTests {
         let former = try series.files.map { try SHA256Digest.hex(ofFile: $0) }.sorted()
         #expect(try aside.map { try SHA256Digest.hex(ofFile: $0.storedPath ?? "") }.sorted() == former)
         #expect(try Directory.list(service.context.state.dicom(ofSeries: service.number(series))).count == 9)
-        #expect(service.log.texts(.fileReplaced).contains { $0.hasPrefix("series 1: 9 images were sent again") })
+        // On a busy machine they come in several rounds, each of which is told.
+        let told = service.log.texts(.fileReplaced).compactMap {
+            $0.firstMatch(of: #/^series 1: (\d+) images? (?:was|were) sent again/#)
+        }
+        #expect(told.compactMap { Int($0.1) }.reduce(0, +) == 9)
     }
 
     @Test("A changed duplicate while the series arrives: its run is given both versions and is refused")
