@@ -5,18 +5,23 @@ import Pipeline
 import Platform
 import Segmentation
 
+/// Axes along those of the patient, the first voxel at 0, 0, 0; spacing in mm.
+func uprightGrid(_ i: Int, _ j: Int, _ k: Int, spacing: Vector3) -> VolumeGeometry {
+    VolumeGeometry(
+        dimensions: Dimensions(i: i, j: j, k: k),
+        origin: PatientPoint(x: 0, y: 0, z: 0),
+        spacing: spacing,
+        directionI: Vector3(1, 0, 0),
+        directionJ: Vector3(0, 1, 0),
+        directionK: Vector3(0, 0, 1),
+        frameOfReferenceUID: ""
+    )
+}
+
 extension Folder {
     /// Writes patients in NIfTI that take a moment, with every second voxel of some slices in `Lung_L` (1) and `second`.
     func pairs(_ patients: [String], in name: String, second: UInt8 = 2) throws {
-        let grid = VolumeGeometry(
-            dimensions: Dimensions(i: 8, j: 8, k: 4),
-            origin: PatientPoint(x: 0, y: 0, z: 0),
-            spacing: Vector3(2, 2, 3),
-            directionI: Vector3(1, 0, 0),
-            directionJ: Vector3(0, 1, 0),
-            directionK: Vector3(0, 0, 1),
-            frameOfReferenceUID: ""
-        )
+        let grid = uprightGrid(8, 8, 4, spacing: Vector3(2, 2, 3))
         try Directory.create(file(name))
         for patient in patients {
             var labels = Volume<UInt8>(geometry: grid, repeating: 0)

@@ -60,15 +60,7 @@ struct TrainingDataTests {
     func labelFolder() throws {
         let folder = try Folder()
         try phantom(1, in: folder.path + "/data/a", withTruth: false)
-        let grid = VolumeGeometry(
-            dimensions: Dimensions(i: 4, j: 4, k: 4),
-            origin: PatientPoint(x: 0, y: 0, z: 0),
-            spacing: Vector3(1, 1, 1),
-            directionI: Vector3(1, 0, 0),
-            directionJ: Vector3(0, 1, 0),
-            directionK: Vector3(0, 0, 1),
-            frameOfReferenceUID: ""
-        )
+        let grid = uprightGrid(4, 4, 4, spacing: Vector3(1, 1, 1))
         try FileManager.default.createDirectory(atPath: folder.path + "/labels", withIntermediateDirectories: true)
         try NiftiFile.write(Volume<UInt8>(geometry: grid, repeating: 1), to: folder.path + "/labels/other.nii.gz")
         var found = try findTrainingCases(in: [folder.path + "/data"], labels: folder.path + "/labels", rois: rois)
@@ -100,15 +92,7 @@ struct TrainingDataTests {
     @Test("nnU-Net's and the Decathlon's layouts, with their own label numbers")
     func niftiLayouts() throws {
         let folder = try Folder()
-        let grid = VolumeGeometry(
-            dimensions: Dimensions(i: 8, j: 8, k: 4),
-            origin: PatientPoint(x: 0, y: 0, z: 0),
-            spacing: Vector3(2, 2, 3),
-            directionI: Vector3(1, 0, 0),
-            directionJ: Vector3(0, 1, 0),
-            directionK: Vector3(0, 0, 1),
-            frameOfReferenceUID: ""
-        )
+        let grid = uprightGrid(8, 8, 4, spacing: Vector3(2, 2, 3))
         let image = Volume<Int16>(geometry: grid, repeating: -800)
         var label = Volume<UInt8>(geometry: grid, repeating: 0)
         label[1, 1, 1] = 7
@@ -155,15 +139,7 @@ struct TrainingDataTests {
             try trainModel(request) { _ in }
         }
 
-        let grid = VolumeGeometry(
-            dimensions: Dimensions(i: 8, j: 8, k: 4),
-            origin: PatientPoint(x: 0, y: 0, z: 0),
-            spacing: Vector3(2, 2, 3),
-            directionI: Vector3(1, 0, 0),
-            directionJ: Vector3(0, 1, 0),
-            directionK: Vector3(0, 0, 1),
-            frameOfReferenceUID: ""
-        )
+        let grid = uprightGrid(8, 8, 4, spacing: Vector3(2, 2, 3))
         var moved = grid
         moved.origin.x = 40
         try NiftiFile.write(Volume<Int16>(geometry: grid, repeating: 0), to: folder.path + "/a.nii.gz")

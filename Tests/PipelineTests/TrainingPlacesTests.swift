@@ -8,15 +8,7 @@ import Testing
 
 /// Three patients in NIfTI that take a moment.
 private func writePairs(to folder: String) throws {
-    let grid = VolumeGeometry(
-        dimensions: Dimensions(i: 8, j: 8, k: 4),
-        origin: PatientPoint(x: 0, y: 0, z: 0),
-        spacing: Vector3(2, 2, 3),
-        directionI: Vector3(1, 0, 0),
-        directionJ: Vector3(0, 1, 0),
-        directionK: Vector3(0, 0, 1),
-        frameOfReferenceUID: ""
-    )
+    let grid = uprightGrid(8, 8, 4, spacing: Vector3(2, 2, 3))
     try Directory.create(folder)
     for (index, name) in ["a", "b", "c"].enumerated() {
         var labels = Volume<UInt8>(geometry: grid, repeating: 0)

@@ -8,15 +8,7 @@ import Testing
 @Suite("Scores of a training")
 struct TrainingScoresTests {
     private func scores(_ reference: [Int], _ prediction: [Int]) -> StructureScores {
-        let grid = VolumeGeometry(
-            dimensions: Dimensions(i: 4, j: 4, k: 4),
-            origin: PatientPoint(x: 0, y: 0, z: 0),
-            spacing: Vector3(1, 1, 1),
-            directionI: Vector3(1, 0, 0),
-            directionJ: Vector3(0, 1, 0),
-            directionK: Vector3(0, 0, 1),
-            frameOfReferenceUID: ""
-        )
+        let grid = uprightGrid(4, 4, 4, spacing: Vector3(1, 1, 1))
         func mask(_ voxels: [Int]) -> Mask {
             var mask = Mask(geometry: grid, repeating: 0)
             for n in voxels { mask.voxels[n] = 1 }
