@@ -19,13 +19,13 @@ func uprightGrid(_ i: Int, _ j: Int, _ k: Int, spacing: Vector3) -> VolumeGeomet
 }
 
 extension Folder {
-    /// Writes patients in NIfTI that take a moment, with every second voxel of some slices in `Lung_L` (1) and `second`.
+    /// Writes patients in NIfTI that take a moment, no two alike, with every second voxel of some slices in `Lung_L` (1) and `second`.
     func pairs(_ patients: [String], in name: String, second: UInt8 = 2) throws {
         let grid = uprightGrid(8, 8, 4, spacing: Vector3(2, 2, 3))
         try Directory.create(file(name))
-        for patient in patients {
+        for (index, patient) in patients.enumerated() {
             var labels = Volume<UInt8>(geometry: grid, repeating: 0)
-            for n in 40..<200 { labels.voxels[n] = n % 2 == 0 ? 1 : second }
+            for n in (40 + index)..<200 { labels.voxels[n] = n % 2 == 0 ? 1 : second }
             let image = Volume<Int16>(geometry: grid, voxels: labels.voxels.map { Int16($0) * -300 })
             try NiftiFile.write(image, to: file("\(name)/\(patient).nii.gz"))
             try NiftiFile.write(labels, to: file("\(name)/\(patient)_label.nii.gz"))

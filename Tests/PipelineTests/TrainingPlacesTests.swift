@@ -6,19 +6,6 @@ import Platform
 import Segmentation
 import Testing
 
-/// Three patients in NIfTI that take a moment.
-private func writePairs(to folder: String) throws {
-    let grid = uprightGrid(8, 8, 4, spacing: Vector3(2, 2, 3))
-    try Directory.create(folder)
-    for (index, name) in ["a", "b", "c"].enumerated() {
-        var labels = Volume<UInt8>(geometry: grid, repeating: 0)
-        for n in (40 + index)..<200 { labels.voxels[n] = n % 2 == 0 ? 1 : 2 }
-        let image = Volume<Int16>(geometry: grid, voxels: labels.voxels.map { Int16($0) * -300 })
-        try NiftiFile.write(image, to: "\(folder)/\(name).nii.gz")
-        try NiftiFile.write(labels, to: "\(folder)/\(name)_label.nii.gz")
-    }
-}
-
 private func request(_ folder: Folder, output: String = "model") throws -> TrainRequest {
     var recipe = try SmallModel.recipe()
     recipe.split = SplitConfiguration(validationFraction: 0, testFraction: 0)
@@ -46,7 +33,7 @@ struct TrainingPlacesTests {
     @Test("an output that is taken or cannot be made is refused before anything is done")
     func output() throws {
         let folder = try Folder()
-        try writePairs(to: folder.file("data"))
+        try folder.pairs(["a", "b", "c"], in: "data")
         try Data().write(to: URL(fileURLWithPath: folder.file("file")))
         try Directory.create(folder.file("full/of/something"))
         let link = folder.file("link")
@@ -68,7 +55,7 @@ struct TrainingPlacesTests {
         let folder = try Folder()
         var missing = try request(folder)
         #expect((refusal(missing) as? SystemError)?.code == ENOENT)
-        try writePairs(to: folder.file("data"))
+        try folder.pairs(["a", "b", "c"], in: "data")
         missing.labelsDirectory = folder.file("labels")
         #expect((refusal(missing) as? SystemError)?.path == folder.file("labels"))
         missing = try request(folder)
@@ -79,7 +66,7 @@ struct TrainingPlacesTests {
     @Test("a second training in the same work folder is refused while the first works")
     func busy() throws {
         let folder = try Folder()
-        try writePairs(to: folder.file("data"))
+        try folder.pairs(["a", "b", "c"], in: "data")
         let asked = try request(folder)
         try Directory.create(asked.workDirectory)
         var lock = try FileLock(folder: asked.workDirectory)
@@ -93,7 +80,7 @@ struct TrainingPlacesTests {
     @Test("weights to begin with are named with the test patients that they have seen, over several trainings")
     func startingWeights() throws {
         let folder = try Folder()
-        try writePairs(to: folder.file("data"))
+        try folder.pairs(["a", "b", "c"], in: "data")
         let first = try trainModel(request(folder)) { _ in }
         #expect(first.startingWeights == nil)
 
