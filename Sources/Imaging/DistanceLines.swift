@@ -147,7 +147,21 @@ struct DistanceLines: ~Copyable {
             }
             i += DistanceLines.lanes
         }
-        for n in 0..<length { values[n] = values[n].squareRoot() }
+        takeRoots(of: values)
+    }
+
+    /// In groups of eight, of which those inside a body have nothing to be taken of.
+    @inline(__always)
+    private func takeRoots(of values: UnsafeMutablePointer<Double>) {
+        var n = 0
+        while n <= length - DistanceLines.lanes {
+            let squares = lanes(values + n)
+            if squares != .zero {
+                UnsafeMutableRawPointer(values + n).storeBytes(of: squares.squareRoot(), as: Lanes.self)
+            }
+            n += DistanceLines.lanes
+        }
+        for n in n..<length { values[n] = values[n].squareRoot() }
     }
 
     /// - Parameter steps: how far the eight places before looked, and these.

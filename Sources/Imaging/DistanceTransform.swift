@@ -19,6 +19,7 @@ package func euclideanDistance(
     return [Double](unsafeUninitializedCapacity: features.count) { buffer, count in
         count = features.count
         guard !features.isEmpty else { return }
+        preferLargePages(UnsafeMutableRawBufferPointer(buffer))
         steps.withUnsafeBufferPointer { steps in
             // Each slice is written by one thread only. Slices first and columns last: squares are then added in the
             // order in which NumPy adds those of an array [k][j][i], so that a distance that is compared with a
@@ -47,6 +48,7 @@ private func stepsAlongSlices(to features: [UInt8], _ dimensions: Dimensions, th
     return [UInt16](unsafeUninitializedCapacity: features.count) { buffer, count in
         count = features.count
         guard !features.isEmpty else { return }
+        preferLargePages(UnsafeMutableRawBufferPointer(buffer))
         features.withUnsafeBufferPointer { features in
             // Each row of all slices is written by one thread only.
             nonisolated(unsafe) let steps = buffer.baseAddress!
