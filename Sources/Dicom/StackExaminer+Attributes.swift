@@ -6,7 +6,7 @@ extension StackExaminer {
     mutating func examineKind() {
         let notCT = unique.filter { headers[$0].kind != .ctImage || headers[$0].modality != "CT" }
         if !notCT.isEmpty {
-            let modalities = Set(notCT.map { headers[$0].modality.isEmpty ? "none" : headers[$0].modality })
+            let modalities = Set(notCT.map { DefinedTerm.modality(headers[$0].modality) })
             refuse(
                 "E_NOT_CT",
                 "This is no CT: modality \(modalities.sorted().joined(separator: ", ")).",
@@ -30,10 +30,15 @@ extension StackExaminer {
             headers[$0].samplesPerPixel != 1 || headers[$0].photometricInterpretation != "MONOCHROME2"
         }
         if !colour.isEmpty {
-            let kinds = Set(colour.map { headers[$0].photometricInterpretation }).sorted().joined(separator: ", ")
+            let kinds = Set(
+                colour.map {
+                    let term = DefinedTerm.photometricInterpretation(headers[$0].photometricInterpretation)
+                    return "\(term) with \(headers[$0].samplesPerPixel) samples per pixel"
+                }
+            )
             refuse(
                 "E_NOT_GRAYSCALE",
-                "The images are \(kinds.isEmpty ? "no images" : kinds), not MONOCHROME2.",
+                "Photometric Interpretation is \(kinds.sorted().joined(separator: ", ")), not MONOCHROME2 with 1.",
                 hint: "Send the original CT images, not screenshots or colour maps.",
                 details: colour.map(describe(header:))
             )
@@ -96,7 +101,7 @@ extension StackExaminer {
         if !units.isEmpty {
             refuse(
                 "E_NOT_HU",
-                "The values are in \(units.sorted().joined(separator: ", ")) (Rescale Type), not in Hounsfield units.",
+                "The values are in \(Set(units.map(DefinedTerm.rescaleType)).sorted().joined(separator: ", ")) (Rescale Type), not in Hounsfield units.",
                 hint: "Send the original CT images, not computed maps."
             )
         }

@@ -231,7 +231,7 @@ package struct CaseReport: Codable, Sendable {
         }
     }
 
-    package struct FaultSummary: Codable, Sendable {
+    package struct FaultSummary: Codable, Equatable, Sendable {
         package var code: String
         package var kind: String
         package var message: String

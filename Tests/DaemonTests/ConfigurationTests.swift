@@ -150,6 +150,28 @@ struct ConfigurationTests {
         #expect(try parse("[series]\nquiet_seconds = 1e1\n").series.quietSeconds == 10)
     }
 
+    @Test("The line is told whatever way the file is written in")
+    func waysOfWriting() {
+        let key = "series.quiet_seconds"
+        expect("[series]\r\n\r\nquiet_seconds = 0\r\n", line: 3, key: key, says: "0.1 to 86400")
+        expect("[series]  # how long\nquiet_seconds = 0\n", line: 2, key: key, says: "0.1 to 86400")
+        expect("[ \"series\" ]\n\"quiet_seconds\" = 0\n", line: 2, key: key, says: "0.1 to 86400")
+        expect("\nseries = { quiet_seconds = 0 }\n", line: 2, key: key, says: "0.1 to 86400")
+    }
+
+    @Test("A zero byte is no end of the file")
+    func zeroByte() {
+        expect("[inbox]\nsettle_seconds = 1\n\0[nonsense]\n", line: 3, key: "", says: "zero byte")
+        expect("[control]\nsocket = \"/run/a\\u0000b\"\n", line: 2, key: "control.socket", says: "zero byte")
+        expect("[outbox]\nname = \"{series}\\n\"\n", line: 2, key: "outbox.name", says: "a folder name")
+    }
+
+    @Test("A socket whose path no address can hold is told as that")
+    func longSocket() {
+        let path = "/" + String(repeating: "s", count: 120)
+        expect("[control]\nsocket = \"\(path)\"\n", line: 2, key: "control.socket", says: "shorter than 100 bytes")
+    }
+
     @Test("Folders must not lie in each other's way")
     func folders() {
         expect("[folders]\ninbox = \"in\"\n", line: 2, key: "folders.inbox", says: "absolute")
@@ -161,7 +183,7 @@ struct ConfigurationTests {
         )
         expect(
             "[folders]\ninbox = \"/var/lib/contourd/work/../outbox\"\n",
-            line: nil,
+            line: 2,
             key: "folders.outbox",
             says: "outside"
         )
@@ -176,7 +198,7 @@ struct ConfigurationTests {
 
     @Test("Two models need a name that tells them apart")
     func severalModels() throws {
-        expect("[models]\nnames = [\"a\", \"b\"]\n", line: nil, key: "outbox.name", says: "{model}")
+        expect("[models]\nnames = [\"a\", \"b\"]\n", line: 2, key: "outbox.name", says: "{model}")
         let two = try parse("[models]\nnames = [\"a\", \"b\"]\n[outbox]\nname = \"{series}-{model}\"\n")
         #expect(two.models.names == ["a", "b"])
     }

@@ -1,5 +1,6 @@
 import Daemon
 import Foundation
+import Pipeline
 import Platform
 import Store
 import Testing
@@ -67,13 +68,22 @@ struct FileRefusalTests {
         #expect(try outbox(service).isEmpty)
     }
 
-    @Test("A folder that a killed service had delivered is not made again")
-    func killedBeforeRecording() throws {
+    @Test("What a killed service had delivered is not told again; another notice of that name gets one of its own")
+    func sameNameInOutbox() throws {
         let service = try TestService { $0.series.quietSeconds = 0 }
-        let number = try setAside(service, "/inbox/1", code: "E_TRUNCATED")
-        _ = try service.folder.file("outbox/files-\(number).refused/REFUSED.txt", "it was told")
-        _ = try FileRefusals(context: service.context).deliver()
-        #expect(try service.store.untoldFiles().isEmpty)
-        #expect(try outbox(service) == ["files-\(number).refused"])
+        func tell(_ details: [String]) throws {
+            let notice = SenderNotice(context: service.context, isOfSeries: false, name: "files-1")
+            try notice.deliver(Fault(.permanent, "E_TRUNCATED", "A file was not taken.", hint: "", details: details))
+            try notice.clear()
+        }
+        try tell(["file 1, received in May"])
+        try tell(["file 1, received in May"])
+        #expect(try outbox(service) == ["files-1.refused"])
+        // Numbers begin anew when the database is thrown away.
+        try tell(["file 1, received in June"])
+        try tell(["file 1, received in June"])
+        #expect(try outbox(service) == ["files-1-2.refused", "files-1.refused"])
+        let text = try String(contentsOfFile: "\(service.outbox)/files-1-2.refused/REFUSED.txt", encoding: .utf8)
+        #expect(text.contains("received in June"))
     }
 }

@@ -138,6 +138,24 @@ struct StackTests {
         #expect(refusals(headers) == ["E_SEVERAL_TIMES"])
     }
 
+    @Test("what stands in place of a term that DICOM defines is not repeated, as it may be a name")
+    func undefinedTerms() throws {
+        let changes: [(inout InstanceHeader) -> Void] = [
+            { $0.modality = "MUSTERMANN" }, { $0.photometricInterpretation = "MUSTERMANN" },
+            { $0.frames[0].rescaleType = "MUSTERMANN" },
+        ]
+        for change in changes {
+            var headers = try stack()
+            change(&headers[3])
+            let findings = examineStack(headers).findings
+            #expect(!findings.isEmpty)
+            #expect(!"\(findings)".contains("MUSTERMANN"))
+        }
+        var headers = try stack()
+        headers[3].frames[0].rescaleType = "US"
+        #expect(examineStack(headers).findings.contains { $0.message.contains("are in US (Rescale Type)") })
+    }
+
     @Test("no image at all is refused")
     func empty() {
         #expect(examineStack([]).refusalCodes == ["E_NO_IMAGES"])

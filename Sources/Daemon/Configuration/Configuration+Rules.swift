@@ -62,10 +62,9 @@ extension Configuration {
                 ((1...100).contains(retry.maximumCrashes), "retry.maximum_crashes", "1 to 100"),
                 ((0...3600).contains(retry.firstDelaySeconds), "retry.first_delay_seconds", "0 to 3600"),
                 ((0...86400).contains(retry.longestDelaySeconds), "retry.longest_delay_seconds", "0 to 86400"),
-                (
-                    control.socket.hasPrefix("/") && control.socket.utf8.count < 100, "control.socket",
-                    "an absolute path"
-                ),
+                (control.socket.hasPrefix("/"), "control.socket", "an absolute path"),
+                // The address of a socket has 108 bytes (unix(7)).
+                (control.socket.utf8.count < 100, "control.socket", "shorter than 100 bytes"),
                 ((0.9...1).contains(export.minimumRoundTripDice), "export.minimum_round_trip_dice", "0.9 to 1"),
                 (
                     !export.tolerancesMM.isEmpty && export.tolerancesMM.allSatisfy { $0 >= 0.001 && $0 <= 100 },
@@ -90,7 +89,7 @@ extension Configuration {
     private func isUsableName(_ name: String) -> Bool {
         let rest = ["{series}", "{model}"].reduce(name) { $0.replacingOccurrences(of: $1, with: "") }
         return name.contains("{series}") && !rest.contains { "/{}".contains($0) } && !name.hasPrefix(".")
-            && name.utf8.count < 120
+            && name.utf8.count < 120 && !rest.unicodeScalars.contains { $0.properties.generalCategory == .control }
     }
 
     /// An ending that images have would speak for their folder while they still come.

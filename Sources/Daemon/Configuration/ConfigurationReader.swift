@@ -37,14 +37,13 @@ extension Configuration {
                 message: "cannot be read: \(error.localizedDescription)"
             )
         }
-        for (index, line) in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated()
-        where String(validating: line, as: UTF8.self) == nil {
-            throw ConfigurationError(
-                path: path,
-                line: index + 1,
-                key: "",
-                message: "is not UTF-8 text; save it as UTF-8"
-            )
+        for (index, line) in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated() {
+            let problem =
+                String(validating: line, as: UTF8.self) == nil
+                ? "is not UTF-8 text; save it as UTF-8"
+                // The parser would take it for the end of the file, and what stands behind it would not count.
+                : line.contains(0) ? "holds a zero byte; the file is damaged, or no text" : nil
+            if let problem { throw ConfigurationError(path: path, line: index + 1, key: "", message: problem) }
         }
         let text = ConfigurationText(path: path, text: String(decoding: data, as: UTF8.self))
         let configuration = try text.parse()
@@ -144,6 +143,7 @@ struct ConfigurationText {
                 result[name] = try merge(table, over: result[name] as Any, of: standard, path: here)
             } else if let kind = ConfigurationValue(standard) {
                 guard let converted = kind.json(value) else { throw error(here, "takes \(kind.words)") }
+                guard value.string?.utf8.contains(0) != true else { throw error(here, "must not hold a zero byte") }
                 result[name] = converted
             } else {
                 throw error(here, "is a section: [\(here)], then its keys")
@@ -153,7 +153,23 @@ struct ConfigurationText {
     }
 
     private func error(_ key: String, _ message: String) -> ConfigurationError {
-        ConfigurationError(path: path, line: line(of: key), key: key, message: message)
+        // A default can be wrong beside what the file gives for another key.
+        let line = line(of: key) ?? Self.companions[key, default: []].lazy.compactMap(line(of:)).first
+        return ConfigurationError(path: path, line: line, key: key, message: message)
+    }
+
+    /// Keys by which the value of a key is judged.
+    private static let companions = [
+        "folders.inbox": ["folders.outbox", "folders.state"], "folders.outbox": ["folders.inbox", "folders.state"],
+        "folders.state": ["folders.inbox", "folders.outbox"], "outbox.name": ["models.names"],
+        "series.quiet_seconds": ["series.incomplete_after_seconds"],
+        "series.incomplete_after_seconds": ["series.quiet_seconds"],
+    ]
+
+    /// TOML's line ends; the bytes of one with a carriage return are one `Character`.
+    private var lines: [String] {
+        text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
+            .map { $0.trimmingCharacters(in: .whitespaces) }
     }
 
     /// What the file gives for a dotted key, as it can be written there; nil for a list, and where the key has its default.
@@ -171,8 +187,7 @@ struct ConfigurationText {
 
     /// The dotted key that a line (from 1) gives a value to, also where the value is no TOML; nil for another line.
     private func key(inLine number: Int) -> String? {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-            .map { $0.trimmingCharacters(in: .whitespaces) }
+        let lines = lines
         guard lines.indices.contains(number - 1),
             let found = lines[number - 1].prefixMatch(of: #/([A-Za-z0-9_.-]+)\s*=/#)
         else { return nil }
@@ -180,26 +195,31 @@ struct ConfigurationText {
         return (section.map { "\($0.1)." } ?? "") + found.1
     }
 
-    /// The line that gives a dotted key, found in the text; nil when the key has its default.
+    /// The line that gives a dotted key, found in the text, or else the table that it lies in as a value (`series = { ... }`);
+    /// nil when the key has its default.
     private func line(of key: String) -> Int? {
         let parts = key.split(separator: ".").map { plain(String($0.prefix { $0 != "[" })) }
         guard let last = parts.last else { return nil }
+        let whole = parts.joined(separator: ".")
+        let parent = parts.dropLast().joined(separator: ".")
         var section = ""
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            let line = line.trimmingCharacters(in: .whitespaces)
-            if line.hasPrefix("[") {
-                section = plain(line.trimmingCharacters(in: CharacterSet(charactersIn: "[] \t")))
-                if parts.count == 1 && section == last { return index + 1 }
+        var inlineTable: Int?
+        for (index, line) in lines.enumerated() {
+            if let header = line.prefixMatch(of: #/\[+([^\]]+)\]/#) {
+                section = plain(String(header.1))
+                if section == whole { return index + 1 }
                 continue
             }
-            let name = plain(String(line.prefix { $0 != "=" }).trimmingCharacters(in: .whitespaces))
-            if name == last && (parts.count == 1 || section == parts[parts.count - 2]) { return index + 1 }
-            if name == parts.joined(separator: ".") { return index + 1 }
+            guard let equals = line.firstIndex(of: "=") else { continue }
+            let name = plain(String(line[..<equals]))
+            if name == whole || (name == last && section == parent) { return index + 1 }
+            if name == parent { inlineTable = index + 1 }
         }
-        return nil
+        return inlineTable
     }
 
-    private func plain(_ name: String) -> String { name.replacingOccurrences(of: "_", with: "").lowercased() }
+    /// Spellings of one key: underscores, capitals, quotes and spaces about it.
+    private func plain(_ name: String) -> String { name.lowercased().filter { !"_ \t\"'".contains($0) } }
 
     private func snakeCase(_ key: String) -> String {
         var result = ""

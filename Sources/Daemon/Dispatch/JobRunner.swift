@@ -42,7 +42,11 @@ package struct JobRunner {
         if case .completed(_, _, let outcomes) = outcome, !outcomes.isEmpty {
             context.chore("the chart of outcomes could not be read") { try tellDrift(after: run) }
         }
-        if case .held = consequence { try pauseIfAllIsConcerned(fault) }
+        if case .held = consequence {
+            // A model that was damaged after it was read is damaged for every other series, too.
+            if fault?.code == "E_MODEL" { _ = context.withPresentModels(context.current) }
+            try pauseIfAllIsConcerned(fault)
+        }
     }
 
     /// What was worked out is told to the database until it listens: it would be lost until the next start.

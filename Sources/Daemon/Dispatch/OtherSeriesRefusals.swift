@@ -1,3 +1,4 @@
+import Dicom
 import Foundation
 import Pipeline
 import Store
@@ -83,11 +84,8 @@ package struct OtherSeriesRefusals {
 
     private func isSaidToBeCT(_ other: OtherSeries) -> Bool { other.modality == "CT" }
 
-    /// A code string (PS3.5 6.2): nothing else of what a file says there is repeated.
     private func modality(_ other: OtherSeries) -> String {
-        let text = other.modality
-        let isCode =
-            !text.isEmpty && text.utf8.count <= 16 && text.allSatisfy { $0.isASCII && ($0.isUppercase || $0.isNumber) }
-        return isCode ? text : "of an unknown modality"
+        let term = DefinedTerm.modality(other.modality)
+        return ["none", "unknown"].contains(term) ? "of an unknown modality" : term
     }
 }

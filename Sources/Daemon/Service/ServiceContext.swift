@@ -137,7 +137,8 @@ package final class ServiceContext: Sendable {
     func updateStatus() {
         let jobs = running.withLock { $0.values.sorted { $0.seriesNumber < $1.seriesNumber } }
         // A status line is a courtesy: a database error shows elsewhere.
-        let waiting = (try? store.jobCounts()["available"]) ?? 0
+        let counts = (try? store.jobCounts()) ?? [:]
+        let (waiting, held) = (counts["available"] ?? 0, counts["held"] ?? 0)
         let collecting = (try? store.collectingSeries().count) ?? 0
         let working = jobs.map { job in
             "series \(job.seriesNumber) \(job.stage) \(Int((job.progress.withLock { $0 } * 100).rounded())) %"
@@ -152,7 +153,8 @@ package final class ServiceContext: Sendable {
             + (isInboxAway ? "NOTHING NEW IS TAKEN (E_INBOX), see contourctl status; " : "")
             + (blocked.isEmpty ? "" : "CANNOT DELIVER (\(blocked)), see contourctl status; ")
             + (working.isEmpty ? "idle" : working.joined(separator: ", "))
-        manager.status("\(head); \(counted(waiting, "job")) waiting, \(collecting) series arriving")
+        let tail = held == 0 ? "" : ", \(held) held, see contourctl status"
+        manager.status("\(head); \(counted(waiting, "job")) waiting, \(collecting) series arriving\(tail)")
     }
 }
 

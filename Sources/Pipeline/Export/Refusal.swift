@@ -31,6 +31,24 @@ package func writeFileRefusal(
     try write(report, name: name, of: areSeries ? .otherSeries : .files, to: folder)
 }
 
+/// Whether a folder of the outbox tells exactly this; what is no refusal of ours tells something else.
+package func isRefusal(_ folder: String, of fault: Fault) -> Bool {
+    guard let data = try? Data(contentsOf: URL(fileURLWithPath: "\(folder)/report.json")),  // see above
+        let report = try? RunJSON.decode(CaseReport.self, from: data)
+    else { return false }
+    return report.fault == summary(of: fault)
+}
+
+private func summary(of fault: Fault) -> CaseReport.FaultSummary {
+    .init(
+        code: fault.code,
+        kind: fault.kind.rawValue,
+        message: fault.message,
+        hint: fault.hint,
+        details: fault.details
+    )
+}
+
 private func refusal(_ fault: Fault, createdAt: Date, softwareVersion: String) -> CaseReport {
     CaseReport(
         verdict: .refused,
@@ -43,13 +61,7 @@ private func refusal(_ fault: Fault, createdAt: Date, softwareVersion: String) -
         structures: [],
         findings: [],
         evaluation: nil,
-        fault: .init(
-            code: fault.code,
-            kind: fault.kind.rawValue,
-            message: fault.message,
-            hint: fault.hint,
-            details: fault.details
-        ),
+        fault: summary(of: fault),
         stages: [],
         files: [:]
     )

@@ -13,7 +13,7 @@ extension CaseReport.SeriesSummary {
         self.init(
             seriesInstanceUID: first.seriesInstanceUID,
             studyInstanceUID: first.studyInstanceUID,
-            modality: first.modality,
+            modality: DefinedTerm.modality(first.modality),
             images: stack.filter { seen.insert($0.sopInstanceUID).inserted }.reduce(0) {
                 $0 + max(1, $1.numberOfFrames)
             },

@@ -17,7 +17,8 @@ struct SubmitCommand: ParsableCommand {
             EXIT STATUS
               0 handed over (with --wait: delivered); 65 files beside the images cannot be read, or refused (--wait); 66 no CT \
             series in the input; 69 there is no inbox, or the service does not run (--wait): it takes them when it is started; 73 \
-            the inbox has no space left; 75 held or cancelled (--wait); 77 you may not write to the inbox
+            the inbox has no space left; 75 held or cancelled (--wait); 77 you may not write to the inbox; 130 stopped before all was \
+            copied: nothing is handed over
             """
     )
 
@@ -53,13 +54,18 @@ struct SubmitCommand: ParsableCommand {
                 marker: configuration.series.marker,
                 group: configuration.control.group
             )
-            let sent = try submission.send(files) { bar.show($0, "copying") }
+            let interruption = Interruption()
+            let sent = try submission.send(
+                files,
+                progress: { bar.show($0, "copying") },
+                isCancelled: { interruption.isRequested }
+            )
             bar.end()
             let uids = Set(scan.stacks.map(\.key.seriesInstanceUID)).sorted()
             let leftOut = scan.ignored.count - damaged.count
             let ignored = leftOut == 0 ? "" : "; \(leftOut) other files were left out"
             if !json { print("\(counted(files.count, "file")) of \(uids.count) series handed over\(ignored)") }
-            let found = wait ? try follow(uids, sent) : [:]
+            let found = wait ? try follow(uids, sent, interruption) : [:]
             if json {
                 let series = uids.map { Handed.Series($0, found[$0]) }
                 try printJSON(Handed(files: files.count, leftOut: leftOut, series: series))
@@ -113,8 +119,11 @@ struct SubmitCommand: ParsableCommand {
     /// - Parameter marker: the file that the service removes when it has taken all that lay beside it. Before, a series
     ///   that was delivered earlier would seem to have reached its end already.
     /// - Returns: series that reached their end, by UID.
-    private func follow(_ uids: [String], _ marker: String) throws -> [String: SeriesSummary] {
-        let interruption = Interruption()
+    private func follow(
+        _ uids: [String],
+        _ marker: String,
+        _ interruption: Interruption
+    ) throws -> [String: SeriesSummary] {
         var ends: [String: SeriesSummary] = [:]
         while ends.count < uids.count, !interruption.isRequested {
             Thread.sleep(forTimeInterval: 0.5)
@@ -144,13 +153,21 @@ struct Submission {
     /// Copies files into a hidden folder, which the service does not look at, and then gives it its name.
     ///
     /// - Returns: the marker file, which the service removes when it has taken everything.
-    /// - Throws: what names the inbox where that is the reason, else `SystemError` with the path; the hidden folder is removed.
-    func send(_ files: [String], progress: (Double) -> Void) throws -> String {
+    /// - Throws: what names the inbox where that is the reason, else `SystemError` with the path; `interrupted` when it was
+    ///   cancelled. The hidden folder is removed.
+    func send(_ files: [String], progress: (Double) -> Void, isCancelled: () -> Bool) throws -> String {
+        removeLeftovers()
         let name = "submit-\(UUID().uuidString.lowercased())"
         let hidden = "\(inbox)/.\(name)"
         do {
             try syscall("mkdir", path: hidden) { mkdir(hidden, 0o777) }
+            // Kept to the end: others see that it is no leftover.
+            let lock = try FileLock(folder: hidden)
+            defer { withExtendedLifetime(lock) {} }
             for (index, file) in files.enumerated() {
+                guard !isCancelled() else {
+                    throw CommandFailure(.interrupted, "stopped before all was copied; nothing was handed over")
+                }
                 progress(Double(index) / Double(files.count))
                 try FileTransfer.copy(file, to: "\(hidden)/\(index + 1)")
             }
@@ -159,8 +176,22 @@ struct Submission {
             return "\(inbox)/\(name)/\(marker)"
         } catch {
             try? Directory.remove(hidden)  // the first error is the one to tell
-            if let told = explained(error) { throw told }
+            if let error = error as? SystemError, let told = explained(error) { throw told }
             throw error
+        }
+    }
+
+    /// Copies of commands that were killed: images of a patient that nobody comes back for. Those of other users are theirs.
+    private func removeLeftovers() {
+        guard let entries = try? Directory.list(inbox) else { return }  // sending tells what is wrong with the inbox
+        for entry in entries where entry.kind == .folder && entry.name.hasPrefix(".submit-") {
+            let path = "\(inbox)/\(entry.name)"
+            var status = stat()
+            guard lstat(path, &status) == 0, status.st_uid == getuid(),
+                // Locked by a command that works there, or not lockable here: then nobody knows whether one does.
+                let lock = try? FileLock(folder: path)
+            else { continue }
+            withExtendedLifetime(lock) { try? Directory.remove(path) }  // the next command tries again
         }
     }
 
