@@ -29,6 +29,15 @@ void initializeOnce() {
     dcmEnableUnknownVRConversion.set(OFTrue);
 }
 
+/// Group 0002 or 0008, and a VR of two capitals or the short length of an implicit one (PS3.5 7.1): data sets were written so
+/// before Part 10, and by programs that store what comes over the network as it is.
+bool beginsLikeDataSet(const unsigned char *head) {
+    if ((head[0] != 2 && head[0] != 8) || head[1] != 0 || head[3] != 0 || head[2] > 0x18) return false;
+    const bool isExplicit = head[4] >= 'A' && head[4] <= 'Z' && head[5] >= 'A' && head[5] <= 'Z';
+    const bool isImplicit = head[4] <= 64 && head[5] == 0 && head[6] == 0 && head[7] == 0;
+    return isExplicit || isImplicit;
+}
+
 /// A FIFO would block and a folder would confuse the parser: only regular files are opened.
 cdcm_status checkPreamble(cdcm_file &file) {
     int descriptor;
@@ -62,7 +71,7 @@ cdcm_status checkPreamble(cdcm_file &file) {
     }
     if (std::memcmp(head + 128, "DICM", 4) != 0) {
         cdcm::remember("no DICOM preamble");
-        return CDCM_NOT_DICOM;
+        return beginsLikeDataSet(head) ? CDCM_NO_PREAMBLE : CDCM_NOT_DICOM;
     }
     // (0002,0000) UL, 4 bytes: explicit VR little endian, always.
     static const unsigned char groupLength[] = {2, 0, 0, 0, 'U', 'L', 4, 0};

@@ -68,8 +68,9 @@ package struct AdmissionLimits: Codable, Sendable, Equatable, Hashable {
 
     package init() {}
 
-    /// Allowed difference from the median distance of neighbouring slices.
+    /// Allowed difference from the median distance of neighbouring slices. The differences of decimal positions are no decimals,
+    /// so that one of exactly the tolerance may come out a little larger.
     package func spacingTolerance(medianMM: Double) -> Double {
-        max(spacingToleranceMM, spacingToleranceFraction * medianMM)
+        max(spacingToleranceMM, spacingToleranceFraction * medianMM) + 1e-9
     }
 }

@@ -123,7 +123,8 @@ struct CTSeriesLoader: Sendable {
             header: first.header,
             counts: counts,
             findings: examination.findings + valueFindings
-                + repeatedPictures(examination.slices, decoded.map(\.fingerprint)),
+                + repeatedPictures(examination.slices, decoded.map(\.fingerprint))
+                + blankSlices(examination.slices, decoded.map(\.fingerprint)),
             extentIsProvable: examination.extentIsProvable
         )
     }

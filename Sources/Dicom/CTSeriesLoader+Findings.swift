@@ -65,18 +65,20 @@ extension CTSeriesLoader {
         )
     }
 
-    /// The same bytes, or the same image coded in another way.
+    /// The same bytes, or the same image coded in another way. One that cannot be decoded is no other's equal.
     private func isSame(_ a: CTImageFile, _ b: CTImageFile) throws(DicomError) -> Bool {
         if a.header.fileSize == b.header.fileSize, FileManager.default.contentsEqual(atPath: a.path, andPath: b.path) {
             return true
         }
         guard a.header.describesSameImage(as: b.header), a.reference == b.reference else { return false }
-        let left = try PixelReader(contentsOf: a.path)
-        let right = try PixelReader(contentsOf: b.path)
-        for frame in a.header.frames.indices {
-            if try left.storedValues(frame: frame) != right.storedValues(frame: frame) { return false }
-        }
-        return true
+        do {
+            let left = try PixelReader(contentsOf: a.path)
+            let right = try PixelReader(contentsOf: b.path)
+            for frame in a.header.frames.indices {
+                if try left.storedValues(frame: frame) != right.storedValues(frame: frame) { return false }
+            }
+            return true
+        } catch DicomError.truncated, DicomError.corrupt { return false }
     }
 
     /// One patient and one study: a series that mixes them was put together wrongly.

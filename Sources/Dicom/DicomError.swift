@@ -4,6 +4,8 @@ package enum DicomError: Error, Sendable, Equatable {
     /// The file cannot be opened or read; `reason` is the system's text.
     case cannotOpen(reason: String)
     case notDicom
+    /// The file begins like a data set, without the preamble and the meta information of a file (PS3.10 7.1).
+    case noPreamble
     /// The file holds fewer bytes than a DICOM file begins with (PS3.10 7.1): none at all, mostly.
     case tooShort
     /// The data set or the pixel data ends before its declared length.
@@ -34,6 +36,7 @@ extension DicomError: CustomStringConvertible {
         switch self {
         case .cannotOpen: "E_CANNOT_OPEN"
         case .notDicom: "E_NOT_DICOM"
+        case .noPreamble: "E_NO_PREAMBLE"
         case .tooShort: "E_TOO_SHORT"
         case .truncated: "E_TRUNCATED"
         case .corrupt: "E_CORRUPT"
@@ -54,6 +57,8 @@ extension DicomError: CustomStringConvertible {
         switch self {
         case .cannotOpen(let reason): "The file cannot be opened: \(reason)."
         case .notDicom: "The file is not DICOM: the preamble and the file meta information are missing."
+        case .noPreamble:
+            "The file seems to hold a DICOM data set, but it does not begin as a DICOM file does: preamble and prefix are missing."
         case .tooShort: "The file holds less than the beginning of a DICOM file."
         case .truncated: "The file is incomplete: it ends before the data it declares."
         case .corrupt(let reason): "The file is damaged: \(reason)."
@@ -73,7 +78,7 @@ extension DicomError: CustomStringConvertible {
     package var hint: String {
         switch self {
         case .cannotOpen: "Check that the file exists and that this user may read it."
-        case .notDicom: "Export it again as DICOM Part 10 file."
+        case .notDicom, .noPreamble: "Export it again as DICOM Part 10 file."
         case .tooShort: "If it is an image, send it again; the copy was probably interrupted."
         case .truncated: "Send the file again; the transfer was probably interrupted."
         case .corrupt: "Export the file again from the archive."

@@ -1,7 +1,7 @@
 /// A slice as it was decoded.
 struct DecodedSlice {
     var counts: HUCounts
-    /// Of its Hounsfield units; nil where all are alike, as outside of the patient.
+    /// Of its Hounsfield units; nil where all are alike: the slice is blank.
     var fingerprint: UInt64?
 }
 
@@ -54,6 +54,27 @@ func repeatedPictures(_ slices: [ExaminedSlice], _ fingerprints: [UInt64?]) -> [
             details: runs.map { run in
                 "slices " + run.map { slices[$0].instanceNumber.map(String.init) ?? "?" }.joined(separator: ", ")
             }
+        )
+    ]
+}
+
+/// Slices of one value among slices that show something: not even air is without noise, so their pixels were lost, or never filled
+/// in. A structure would seem to end there.
+///
+/// - Parameters: as for `repeatedPictures`.
+func blankSlices(_ slices: [ExaminedSlice], _ fingerprints: [UInt64?]) -> [AdmissionFinding] {
+    let blank = zip(slices, fingerprints).filter { $1 == nil }.map(\.0)
+    guard !blank.isEmpty, blank.count < slices.count else { return [] }
+    return [
+        AdmissionFinding(
+            .warning,
+            "W_BLANK_SLICES",
+            """
+            \(blank.count) \(blank.count == 1 ? "slice is" : "slices are") blank, with one value in all pixels: nothing is found \
+            there, and what reaches into them seems to end before.
+            """,
+            hint: "Compare these slices with the archive, and send the series again if they are not blank there.",
+            details: ["slices " + blank.map { $0.instanceNumber.map(String.init) ?? "?" }.joined(separator: ", ")]
         )
     ]
 }

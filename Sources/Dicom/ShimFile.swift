@@ -38,6 +38,7 @@ struct ShimFile: ~Copyable {
         return switch status {
         case CDCM_CANNOT_OPEN: .cannotOpen(reason: reason)
         case CDCM_NOT_DICOM: .notDicom
+        case CDCM_NO_PREAMBLE: .noPreamble
         case CDCM_TOO_SHORT: .tooShort
         case CDCM_TRUNCATED: .truncated
         case CDCM_UNSUPPORTED: .unsupportedTransferSyntax(uid: transferSyntax)

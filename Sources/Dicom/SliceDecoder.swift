@@ -87,7 +87,7 @@ extension DicomError {
     func asRefusal(naming name: String) -> DicomError {
         switch self {
         case .cannotOpen, .outOfMemory, .cancelled, .dictionaryMissing, .refused, .cannotWrite: self
-        case .notDicom, .tooShort, .truncated, .corrupt, .unsupportedTransferSyntax, .unsupportedImage,
+        case .notDicom, .noPreamble, .tooShort, .truncated, .corrupt, .unsupportedTransferSyntax, .unsupportedImage,
             .missingAttribute, .invalidUID:
             .refused([AdmissionFinding(.refusal, code, message, hint: hint, details: [name])])
         }

@@ -221,15 +221,21 @@ extension Store {
 
 extension Store {
     /// Series that are arriving with images that lay in a folder or below it.
-    package func collectingSeries(fromFolder folder: String) throws(StoreError) -> [Int64] {
-        try read { db in
+    ///
+    /// - Parameter isShared: the folder is everybody's: only those count of which every image lay in it, and not below it.
+    package func collectingSeries(fromFolder folder: String, isShared: Bool) throws(StoreError) -> [Int64] {
+        let inFolder = "substr(instance.inbox_path, 1, :length) = :folder"
+        let below = "instr(substr(instance.inbox_path, :length + 1), '/') > 0"
+        return try read { db in
             try Int64.fetchAll(
                 db,
                 sql: """
-                    SELECT DISTINCT series.id FROM series JOIN instance ON instance.series_id = series.id
-                    WHERE series.state = 'collecting' AND substr(instance.inbox_path, 1, ?) = ?
+                    SELECT id FROM series WHERE state = 'collecting'
+                        AND EXISTS (SELECT 1 FROM instance WHERE series_id = series.id AND \(inFolder))
+                        AND NOT (:isShared AND EXISTS (
+                            SELECT 1 FROM instance WHERE series_id = series.id AND (NOT \(inFolder) OR \(below))))
                     """,
-                arguments: [folder.unicodeScalars.count + 1, folder + "/"]
+                arguments: ["length": folder.unicodeScalars.count + 1, "folder": folder + "/", "isShared": isShared]
             )
         }
     }

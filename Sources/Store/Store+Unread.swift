@@ -69,7 +69,8 @@ extension Store {
                 db,
                 sql: """
                     SELECT * FROM instance WHERE state = 'quarantined' AND claimed_series_uid = ''
-                        OR state = 'ignored' AND code IN ('E_PERMISSION', 'E_NAME', 'E_TOO_SHORT') ORDER BY id
+                        OR state = 'ignored' AND code IN ('E_PERMISSION', 'E_NAME', 'E_TOO_SHORT', 'E_NOT_DICOM')
+                        ORDER BY id
                     """
             ).map { try InstanceRecord(row: $0) }
         }

@@ -136,8 +136,10 @@ struct ConfigurationTests {
         )
         expect("[series]\nother_modalities = \"some\"\n", line: 2, key: "series.other_modalities", says: "alone")
         expect("[outbox]\nname = \"result\"\n", line: 2, key: "outbox.name", says: "{series}")
+        let long = String(repeating: "{series}", count: 5)
+        expect("[outbox]\nname = \"\(long)\"\n", line: 2, key: "outbox.name", says: "at most 200 bytes")
         expect("[outbox]\nname = \"{series}{date}\"\n", line: 2, key: "outbox.name", says: "{series}")
-        for ending in [".refused", "-r2", "-s10"] {
+        for ending in [".refused", ".evaluation-1", ".partial", "-r2", "-s10"] {
             expect("[outbox]\nname = \"{series}\(ending)\"\n", line: 2, key: "outbox.name", says: "contourd's own")
         }
     }

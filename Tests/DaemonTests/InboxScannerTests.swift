@@ -1,6 +1,7 @@
 import Daemon
 import Foundation
 import Glibc
+import Platform
 import Testing
 
 @Suite("Inbox")
@@ -88,6 +89,7 @@ struct InboxScannerTests {
     @Test("A file that is left is not looked at again until it changes, and is missed when it vanishes")
     func leaving() throws {
         let file = try inbox.file("notes.txt", "1")
+        try Directory.create(inbox.path + "/others")
         var scanner = InboxScanner()
         _ = scan(&scanner, at: 0)
         let seen = try #require(scan(&scanner, at: 2).ready.first)
@@ -162,6 +164,20 @@ struct InboxScannerTests {
         let listing = scan(&scanner, at: 3)
         #expect(listing.closedFolders.map(\.code) == [ENOENT])
         #expect(listing.vanished.isEmpty)
+        rename(inbox.path + ".away", inbox.path)
+        #expect(scan(&scanner, at: 100).ready.isEmpty)
+    }
+
+    @Test("An empty folder where the inbox was is no news: its share may not be there yet")
+    func emptyMountPoint() throws {
+        _ = try inbox.file("notes.txt")
+        var scanner = InboxScanner()
+        _ = scan(&scanner, at: 0)
+        scanner.leave(try #require(scan(&scanner, at: 2).ready.first))
+        rename(inbox.path, inbox.path + ".away")
+        try Directory.create(inbox.path)
+        #expect(scan(&scanner, at: 3).vanished.isEmpty)
+        rmdir(inbox.path)
         rename(inbox.path + ".away", inbox.path)
         #expect(scan(&scanner, at: 100).ready.isEmpty)
     }

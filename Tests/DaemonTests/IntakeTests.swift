@@ -184,6 +184,20 @@ struct IntakeTests {
         #expect(Directory.exists(service.inbox))
     }
 
+    @Test("A marker in the inbox itself speaks for what lay there, and for nobody's folder")
+    func markerInInbox() throws {
+        let service = try TestService {
+            $0.series.quietSeconds = 3600; $0.series.incompleteAfterSeconds = 3600
+        }
+        let loose = try TestSeries(), other = try TestSeries()
+        try other.drop(into: service.inbox + "/bob")
+        try loose.drop(into: service.inbox)
+        try Data().write(to: URL(fileURLWithPath: service.inbox + "/scan.done"))
+        try service.runIntake(until: { try service.runs(of: loose).count == 1 })
+        #expect(try service.runs(of: other).isEmpty)
+        #expect(!Directory.exists(service.inbox + "/scan.done"))
+    }
+
     @Test("A file that kills its reader is set aside after two attempts, and keeps no other waiting")
     func killer() throws {
         let scripts = try TemporaryFolder(), series = try TestSeries()

@@ -135,34 +135,37 @@ struct UnreadFileTests {
         #expect(service.log.texts(.seriesWaiting).isEmpty)
     }
 
-    @Test("An empty file that is named like the images is waited for, then told in the report; another one is a sign")
-    func empty() throws {
+    @Test(
+        "A file that holds nothing or no DICOM and is named like the images is waited for, then told; another one is a sign",
+        arguments: [(Data(), "E_TOO_SHORT"), (Data(count: 4096), "E_NOT_DICOM")]
+    )
+    func empty(_ content: Data, _ code: String) throws {
         let service = try TestService { $0.series.incompleteAfterSeconds = 8 }
         let series = try TestSeries(promises: false)
         try Directory.create(service.inbox + "/a")
         for (index, file) in series.files.enumerated() {
             try FileManager.default.copyItem(atPath: file, toPath: "\(service.inbox)/a/IM\(index)")
         }
-        try write(Data(), to: service.inbox + "/a/IM99")
-        try write(Data(), to: service.inbox + "/a/COMPLETE")
+        try write(content, to: service.inbox + "/a/IM99")
+        try write(content, to: service.inbox + "/a/COMPLETE")
         try service.runIntake(until: { try service.runs(of: series).count == 1 })
         #expect(service.log.texts(.seriesWaiting).contains { $0.contains("1 file that came with its images") })
         let run = try #require(try service.runs(of: series).first)
         let finding = try #require(try request(run).dropFindings?.first)
         #expect(finding.code == "W_FILES_NOT_READ" && finding.severity == .review)
-        #expect(finding.details.count == 1 && finding.details[0].hasSuffix("E_TOO_SHORT"))
-        #expect(try Data(contentsOf: URL(fileURLWithPath: service.inbox + "/a/IM99")).isEmpty)
+        #expect(finding.details.count == 1 && finding.details[0].hasSuffix(code))
+        #expect(try Data(contentsOf: URL(fileURLWithPath: service.inbox + "/a/IM99")) == content)
     }
 
-    @Test("An empty file that grows into an image in the meantime is an image")
-    func emptyThatGrows() throws {
+    @Test("An empty file, or reserved room, that becomes an image in the meantime is an image", arguments: [0, 4096])
+    func emptyThatGrows(_ room: Int) throws {
         let service = try TestService { $0.series.incompleteAfterSeconds = 600 }
         let series = try TestSeries(promises: false)
         try Directory.create(service.inbox + "/a")
         for (index, file) in series.files.enumerated() where index < 8 {
             try FileManager.default.copyItem(atPath: file, toPath: "\(service.inbox)/a/IM\(index)")
         }
-        try write(Data(), to: service.inbox + "/a/IM8")
+        try write(Data(count: room), to: service.inbox + "/a/IM8")
         var isSent = false
         try service.runIntake(until: {
             if !isSent, !service.log.texts(.seriesWaiting).isEmpty {

@@ -91,6 +91,18 @@ struct InstanceHeaderTests {
         #expect(throws: DicomError.truncated) { try InstanceHeader(contentsOf: folder.file("cut")) }
     }
 
+    @Test("a data set without preamble is told as that")
+    func noPreamble() throws {
+        let folder = try TemporaryFolder()
+        let whole = try Data(contentsOf: URL(fileURLWithPath: SmallCT.write(SmallCT.dataSets(), to: folder)[0]))
+        let meta = 144 + Int(whole[140]) + Int(whole[141]) << 8
+        // With its meta information, and as it came over the network.
+        for (name, start) in [("meta", 132), ("bare", meta)] {
+            try whole.dropFirst(start).write(to: URL(fileURLWithPath: folder.file(name)))
+            #expect(throws: DicomError.noPreamble) { try InstanceHeader(contentsOf: folder.file(name)) }
+        }
+    }
+
     @Test("what is not DICOM says so, and nothing that is no regular file is opened")
     func notDicom() throws {
         let folder = try TemporaryFolder()

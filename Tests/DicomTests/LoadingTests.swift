@@ -55,7 +55,7 @@ struct LoadingTests {
         }
     }
 
-    @Test("neighbours that show the same picture are told with their numbers; slices of one value, and others, are not")
+    @Test("neighbours that show the same picture are told with their numbers; others are not")
     func repeatedPictures() throws {
         let folder = try TemporaryFolder()
         var volume = SmallCT.volume()
@@ -77,10 +77,18 @@ struct LoadingTests {
             #expect(findings.first?.message.hasPrefix("5 slices show") == true)
             #expect(findings.first?.sliceDetails == ["slices 3, 4, 5, 6, 7", "slices 9, 10"])
         }
-        volume = SmallCT.volume()
-        let other = try TemporaryFolder()
-        for k in [0, 1, 2] { for j in 0..<size.j { for i in 0..<size.i { volume[i, j, k] = -1000 } } }
-        #expect(try loadCTSeries(files: writeCTSeries(volume: volume, to: other.path).files).findings.isEmpty)
+    }
+
+    @Test("slices of one value among others are told as blank")
+    func blankSlices() throws {
+        var volume = SmallCT.volume()
+        let size = volume.geometry.dimensions
+        for k in [4, 5, size.k - 1] { for j in 0..<size.j { for i in 0..<size.i { volume[i, j, k] = -1000 } } }
+        let folder = try TemporaryFolder()
+        let findings = try loadCTSeries(files: writeCTSeries(volume: volume, to: folder.path).files).findings
+        #expect(findings.map(\.code) == ["W_BLANK_SLICES"])
+        #expect(findings.first?.message.hasPrefix("3 slices are blank") == true)
+        #expect(findings.first?.sliceDetails == ["slices 5, 6, \(size.k)"])
     }
 
     @Test("padding becomes air before the rescale, declared with the wrong sign or not at all")
@@ -159,6 +167,23 @@ struct LoadingTests {
         dataSets[3].set(.pixelData, .OW, bytes: bytes)
         let changed = try SmallCT.write([dataSets[3]], to: other)
         #expect(refusal { try loadCTSeries(files: files + changed) }.map(\.code) == ["E_CONFLICTING_INSTANCES"])
+    }
+
+    @Test("of two files with one UID, of which one is damaged, the slice is named")
+    func damagedRepeat() throws {
+        let folder = try TemporaryFolder()
+        let other = try TemporaryFolder()
+        let dataSets = try SmallCT.dataSets()
+        let files = try SmallCT.write(dataSets, to: folder)
+        let damaged = try SmallCT.write([dataSets[3]], to: other, transferSyntax: .rleLossless)
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: damaged[0]))
+        // The offsets of the segments, behind the header of the fragment.
+        let fragment = try #require(bytes.range(of: Data([0xFE, 0xFF, 0x00, 0xE0]), options: .backwards))
+        for index in fragment.upperBound + 4..<fragment.upperBound + 12 { bytes[index] = 0xFF }
+        try bytes.write(to: URL(fileURLWithPath: damaged[0]))
+        let findings = refusal { try loadCTSeries(files: files + damaged) }
+        #expect(findings.map(\.code) == ["E_CONFLICTING_INSTANCES"])
+        #expect(findings.first?.sliceDetails.first?.hasPrefix("slice 4, SOP Instance UID") == true)
     }
 
     @Test("images of two patients in one Series are refused, without naming either")

@@ -12,6 +12,7 @@ struct FaultTests {
     static let table: [(any Error & Sendable, Fault.Kind, String)] = [
         (DicomError.truncated, .permanent, "E_TRUNCATED"),
         (DicomError.notDicom, .permanent, "E_NOT_DICOM"), (DicomError.tooShort, .permanent, "E_TOO_SHORT"),
+        (DicomError.noPreamble, .permanent, "E_NO_PREAMBLE"),
         (DicomError.corrupt(reason: "x"), .permanent, "E_CORRUPT"),
         (DicomError.invalidUID(.sopInstanceUID), .permanent, "E_INVALID_UID"),
         (DicomError.unsupportedTransferSyntax(uid: "1.2"), .permanent, "E_TRANSFER_SYNTAX"),

@@ -103,9 +103,10 @@ struct SeriesTests {
         try test.addImage("1", to: "9.1", path: "/inbox/Müller/a/1")
         try test.addImage("2", to: "9.2", path: "/inbox/Müller 2/1")
         let first = try #require(try test.store.series(seriesInstanceUID: "9.1")).number
-        #expect(try test.store.collectingSeries(fromFolder: "/inbox/Müller") == [first])
-        #expect(try test.store.collectingSeries(fromFolder: "/inbox").count == 2)
-        #expect(try test.store.collectingSeries(fromFolder: "/inbox/M_ller").isEmpty)
+        #expect(try test.store.collectingSeries(fromFolder: "/inbox/Müller", isShared: false) == [first])
+        #expect(try test.store.collectingSeries(fromFolder: "/inbox", isShared: false).count == 2)
+        #expect(try test.store.collectingSeries(fromFolder: "/inbox", isShared: true).isEmpty, "they came in folders")
+        #expect(try test.store.collectingSeries(fromFolder: "/inbox/M_ller", isShared: false).isEmpty)
     }
 
     @Test("One reference is one evaluation of a delivered run, however often it is asked for")

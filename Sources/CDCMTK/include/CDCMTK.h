@@ -19,6 +19,7 @@ typedef enum {
     CDCM_CANNOT_WRITE = 7,
     CDCM_EXCEPTION = 8,     // an exception of the library, caught at this border
     CDCM_TOO_SHORT = 9,     // fewer bytes than preamble and prefix
+    CDCM_NO_PREAMBLE = 10,  // begins like a data set, not like a Part 10 file
 } cdcm_status;
 
 /// How the bytes handed to `element` are to be understood; numbers are in native byte order.

@@ -37,8 +37,12 @@ extension Configuration {
                 (Set(models.names).count == models.names.count, "models.names", "each model once"),
                 (isUsableName(outbox.name), "outbox.name", "a folder name with {series} in it and no /"),
                 (
+                    longestName(outbox.name) <= 200, "outbox.name",
+                    "a name of at most 200 bytes with the longest UID (64 characters) and model in it"
+                ),
+                (
                     !mimicsContourd(outbox.name), "outbox.name",
-                    "a name that does not end as contourd's own do: .refused, -r2, -s1, -localizer"
+                    "a name that does not end as contourd's own do: .refused, .evaluation-1, .partial, .work, -r2, -s1, -localizer"
                 ),
                 (
                     models.names.count == 1 || outbox.name.contains("{model}"), "outbox.name",
@@ -92,6 +96,13 @@ extension Configuration {
             && name.utf8.count < 120 && !rest.unicodeScalars.contains { $0.properties.generalCategory == .control }
     }
 
+    /// Bytes of a result's name, without what contourd itself puts before and behind it.
+    private func longestName(_ name: String) -> Int {
+        let model = models.names.max { $0.utf8.count < $1.utf8.count } ?? ""
+        return name.replacingOccurrences(of: "{series}", with: String(repeating: "9", count: 64))
+            .replacingOccurrences(of: "{model}", with: model).utf8.count
+    }
+
     /// An ending that images have would speak for their folder while they still come.
     private func isUsableMarker(_ marker: String) -> Bool {
         let ending = marker.lowercased().split(separator: ".").last ?? ""
@@ -101,6 +112,6 @@ extension Configuration {
 
     /// Whether a result of this name would look like a refusal, or like a later revision of another.
     private func mimicsContourd(_ name: String) -> Bool {
-        name.contains(#/(\.refused|-[rs][0-9]+|-localizer)$/#)
+        name.contains(#/(\.refused|\.evaluation-[0-9]+|\.partial|\.work|-[rs][0-9]+|-localizer)$/#)
     }
 }

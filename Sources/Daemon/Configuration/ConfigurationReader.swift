@@ -109,6 +109,11 @@ struct ConfigurationText {
     }
 
     private func table() throws(ConfigurationError) -> TOMLTable {
+        // The parser would end the text of a value there.
+        if let index = lines.firstIndex(where: { $0.contains("\\u0000") || $0.contains("\\U00000000") }) {
+            let (line, message) = (index + 1, "must not hold a zero byte")
+            throw ConfigurationError(path: path, line: line, key: key(inLine: line) ?? "", message: message)
+        }
         do { return try TOMLTable(string: text) } catch let problem as TOMLParseError {
             let line = problem.source.begin.line
             throw ConfigurationError(path: path, line: line, key: key(inLine: line) ?? "", message: problem.description)
@@ -143,7 +148,6 @@ struct ConfigurationText {
                 result[name] = try merge(table, over: result[name] as Any, of: standard, path: here)
             } else if let kind = ConfigurationValue(standard) {
                 guard let converted = kind.json(value) else { throw error(here, "takes \(kind.words)") }
-                guard value.string?.utf8.contains(0) != true else { throw error(here, "must not hold a zero byte") }
                 result[name] = converted
             } else {
                 throw error(here, "is a section: [\(here)], then its keys")

@@ -103,7 +103,7 @@ package struct InboxScanner {
         package var nameless: [String] = []
         /// Folders in which nothing has lain for a day: their files were taken, and nobody sends more.
         package var deserted: [String] = []
-        /// Files that were left in the inbox and are there no more.
+        /// Files that were left in the inbox and are there no more, although something else is.
         package var vanished: [String] = []
     }
 
@@ -129,7 +129,10 @@ package struct InboxScanner {
             if let first = known[folder], first.duration(to: now) >= Self.watch { listing.deserted.append(folder) }
         }
         listing.deserted.sort()
-        for (key, file) in seen where !present.contains(key) {
+        // An inbox in which nothing lies may be the mount point of a share that is not there yet: when it is, what was left in it is
+        // no news.
+        let mayBeAway = present.isEmpty && listing.folders.count == 1
+        for (key, file) in seen where !present.contains(key) && !(mayBeAway && file.isLeft) {
             if file.isLeft, file.kind == .file { listing.vanished.append(key.path) }
             seen[key] = nil
         }

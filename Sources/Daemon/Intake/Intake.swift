@@ -270,11 +270,13 @@ package final class Intake {
             guard !watcher.isOpen(marker.file.path), FileWriters.areAny(marker.file.path) != true,
                 InboxFile(at: marker.file.path) == marker.file
             else { continue }
-            try context.store.mark(try context.store.collectingSeries(fromFolder: marker.folder))
+            // The inbox itself is everybody's: who writes a scan into a folder of its own speaks there.
+            let isShared = marker.folder == scannedInbox
+            try context.store.mark(try context.store.collectingSeries(fromFolder: marker.folder, isShared: isShared))
             // Left there it would speak for the next scan in this folder, too.
             if unlink(marker.file.path) != 0 { obeyed[marker.file.path] = marker.file.snapshot }
-            // Nothing more comes into it: what is empty is cleared away. The inbox itself is everybody's.
-            if marker.folder != scannedInbox { Directory.prune(marker.folder) }
+            // Nothing more comes into it: what is empty is cleared away.
+            if !isShared { Directory.prune(marker.folder) }
         }
     }
 

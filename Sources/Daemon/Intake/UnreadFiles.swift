@@ -22,7 +22,7 @@ struct UnreadFiles {
     private var notSentAgain = 0
     /// Files in quarantine whose Series nobody knows.
     private var unknown: [InstanceRecord] = []
-    /// Files in the inbox that may not be read, have no usable name, or are named like images and hold nothing.
+    /// Files in the inbox that may not be read, have no usable name, or are named like images and hold none.
     private var denied: [InstanceRecord] = []
     /// Objects that name the Series and are no CT images.
     private var strangers: [InstanceRecord] = []
@@ -50,7 +50,9 @@ struct UnreadFiles {
         }
         let names = ImageNames(of: images.map(\.inboxPath))
         denied = unread.filter { file in
-            file.state == .ignored && (file.code != "E_TOO_SHORT" || names.fit(file.inboxPath))
+            // What holds nothing, or is no DICOM, is mostly a sign or a paper beside the images.
+            file.state == .ignored
+                && (!["E_TOO_SHORT", "E_NOT_DICOM"].contains(file.code) || names.fit(file.inboxPath))
         }
         strangers = try context.store.otherKinds(inSeries: series.seriesInstanceUID)
         notSentAgain = try context.store.imagesNotSentAgain(ofSeries: series.number)

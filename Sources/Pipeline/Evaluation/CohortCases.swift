@@ -106,7 +106,7 @@ struct CohortCases {
                     seriesInstanceUIDs: masks.referencedSeriesInstanceUIDs,
                     isSegmentation: header.kind == .segmentation
                 )
-            } catch DicomError.notDicom, DicomError.tooShort {
+            } catch DicomError.notDicom, DicomError.noPreamble, DicomError.tooShort {
                 return nil  // reports and notes lie beside contours
             } catch {
                 findings.append("\(relative(path)): \(classify(error).message)")

@@ -70,7 +70,7 @@ private func classify(_ error: DicomError) -> Fault {
         case .cannotOpen, .outOfMemory, .cannotWrite: .transient
         case .dictionaryMissing: .operator
         case .cancelled: .interrupted
-        case .notDicom, .tooShort, .truncated, .corrupt, .unsupportedTransferSyntax, .unsupportedImage,
+        case .notDicom, .noPreamble, .tooShort, .truncated, .corrupt, .unsupportedTransferSyntax, .unsupportedImage,
             .missingAttribute, .invalidUID, .refused:
             .permanent
         }

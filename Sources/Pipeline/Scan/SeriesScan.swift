@@ -21,9 +21,12 @@ package struct IgnoredFile: Codable, Sendable, Equatable {
         self.header = header
     }
 
+    /// It holds nothing, or no DICOM: most are signs of other programs, or papers beside the images.
+    var mayBeAnything: Bool { ["E_TOO_SHORT", "E_NOT_DICOM"].contains(code) }
+
     /// Whether it may be an image that is missing now.
     var mayBeSlice: Bool {
-        !["W_DICOMDIR", "W_NOT_A_FILE", "E_NOT_DICOM"].contains(code) && header?.isSlice != false
+        !["W_DICOMDIR", "W_NOT_A_FILE"].contains(code) && header?.isSlice != false
     }
 }
 
@@ -128,7 +131,7 @@ package struct SeriesScan: Sendable {
                 let root = roots.first { folder == $0 || folder.hasPrefix($0 + "/") } ?? folder
                 return Surroundings(ofImagesIn: folder, root: root)
             }
-            for file in suspects where file.code != "E_TOO_SHORT" || names.fit(file.path) {
+            for file in suspects where !file.mayBeAnything || names.fit(file.path) {
                 let series = file.header?.seriesInstanceUID ?? ""
                 if series == stack.key.seriesInstanceUID, file.code == "W_NOT_CT" {
                     stacks[index].unread.append(file)

@@ -20,6 +20,10 @@ struct PhantomCommand: ParsableCommand {
               contourctl phantom --output /tmp/feet-first --orientation=-x+y-z
               contourctl phantom --output /tmp/ill --disease effusion collapse --contrast arterial --arms down
               contourctl phantom --output /tmp/chance --seed 12 --random --columns 512
+
+            EXIT STATUS
+              0 written; 64 options that do not go together; 73 the output cannot be made or is not empty, or no space is left; 77 \
+            permission denied
             """
     )
 

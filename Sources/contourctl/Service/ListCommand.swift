@@ -9,6 +9,9 @@ struct ListCommand: ParsableCommand {
         discussion: """
             States: collecting (images still arrive), queued, working, held (somebody must act, see show), delivered, \
             review (delivered, with findings to look at first), refused, cancelled.
+
+            EXIT STATUS
+              0 listed; 69 the service does not run; 77 you may not ask it
             """
     )
 

@@ -8,6 +8,9 @@ struct RetryCommand: ParsableCommand {
         discussion: """
             A series that is held or waits for its next attempt is tried now. One that was delivered, refused or \
             cancelled is contoured again. What was delivered stays: the result is a new revision.
+
+            EXIT STATUS
+              0 it is tried; 65 there is no such series, or nothing to try again; 69 the service does not run; 77 you may not tell it
             """
     )
 
@@ -23,7 +26,11 @@ struct RetryCommand: ParsableCommand {
 struct CancelCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cancel",
-        abstract: "End the work on a series. Nothing that was received is deleted."
+        abstract: "End the work on a series. Nothing that was received is deleted.",
+        discussion: """
+            EXIT STATUS
+              0 cancelled; 65 there is no such series, or no work to end; 69 the service does not run; 77 you may not tell it
+            """
     )
 
     @Argument(help: ArgumentHelp("Number of the series, from list.", valueName: "series"))
@@ -38,7 +45,11 @@ struct CancelCommand: ParsableCommand {
 struct PauseCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "pause",
-        abstract: "Start no new stage; what runs is finished, and scans are still received."
+        abstract: "Start no new stage; what runs is finished, and scans are still received.",
+        discussion: """
+            EXIT STATUS
+              0 paused; 69 the service does not run; 77 you may not tell it
+            """
     )
 
     @OptionGroup var answer: AnswerOptions
@@ -50,7 +61,11 @@ struct PauseCommand: ParsableCommand {
 struct ResumeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "resume",
-        abstract: "End a pause, and try everything that is held again."
+        abstract: "End a pause, and try everything that is held again.",
+        discussion: """
+            EXIT STATUS
+              0 resumed; 69 the service does not run; 77 you may not tell it
+            """
     )
 
     @OptionGroup var answer: AnswerOptions

@@ -11,6 +11,9 @@ struct ShowCommand: ParsableCommand {
             SERIES is the number that list and the journal show, or a Series Instance UID. The word files shows the \
             files that belong to no series: those in quarantine, those that are left in the inbox, and contours whose CT \
             did not come yet. Paths of the inbox may name a patient; they are shown here and nowhere else.
+
+            EXIT STATUS
+              0 shown; 65 there is no such series; 69 the service does not run; 77 you may not ask it
             """
     )
 
