@@ -189,7 +189,7 @@ struct IntakeTests {
         let service = try TestService {
             $0.series.quietSeconds = 3600; $0.series.incompleteAfterSeconds = 3600
         }
-        let loose = try TestSeries(), other = try TestSeries()
+        let loose = try TestSeries(), other = try TestSeries(seed: 2)
         try other.drop(into: service.inbox + "/bob")
         try loose.drop(into: service.inbox)
         try Data().write(to: URL(fileURLWithPath: service.inbox + "/scan.done"))

@@ -169,23 +169,6 @@ struct LoadingTests {
         #expect(refusal { try loadCTSeries(files: files + changed) }.map(\.code) == ["E_CONFLICTING_INSTANCES"])
     }
 
-    @Test("of two files with one UID, of which one is damaged, the slice is named")
-    func damagedRepeat() throws {
-        let folder = try TemporaryFolder()
-        let other = try TemporaryFolder()
-        let dataSets = try SmallCT.dataSets()
-        let files = try SmallCT.write(dataSets, to: folder)
-        let damaged = try SmallCT.write([dataSets[3]], to: other, transferSyntax: .rleLossless)
-        var bytes = try Data(contentsOf: URL(fileURLWithPath: damaged[0]))
-        // The offsets of the segments, behind the header of the fragment.
-        let fragment = try #require(bytes.range(of: Data([0xFE, 0xFF, 0x00, 0xE0]), options: .backwards))
-        for index in fragment.upperBound + 4..<fragment.upperBound + 12 { bytes[index] = 0xFF }
-        try bytes.write(to: URL(fileURLWithPath: damaged[0]))
-        let findings = refusal { try loadCTSeries(files: files + damaged) }
-        #expect(findings.map(\.code) == ["E_CONFLICTING_INSTANCES"])
-        #expect(findings.first?.sliceDetails.first?.hasPrefix("slice 4, SOP Instance UID") == true)
-    }
-
     @Test("images of two patients in one Series are refused, without naming either")
     func twoPatients() throws {
         let folder = try TemporaryFolder()

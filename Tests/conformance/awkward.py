@@ -38,6 +38,7 @@ def main():
         for number, path in enumerate(everything_below(root)):
             name = os.path.relpath(path, root)
             found[name] = outcome(checks, name, path, f"{scratch}/{number}")
+        damaged_version(checks, scratch)
         short_tile(checks, root, scratch)
     if "--write" in sys.argv:
         write(found)
@@ -118,6 +119,24 @@ def short_tile(checks, root, scratch):
     fault = json.loads(run.stdout)["outcomes"][0].get("fault") or {}
     checks.check("a JPEG 2000 stream that is shorter than it says is refused as damaged, and the slice is named",
                  run.status == 65 and fault.get("code") == "E_CORRUPT" and "slice" in str(fault["details"]), fault)
+
+
+def damaged_version(checks, scratch):
+    """A whole series, and one of its images a second time, compressed and damaged."""
+    folder = f"{scratch}/damaged-version"
+    product.contourctl("phantom", "--output", folder, "--columns", "64", "--rows", "64", "--slices", "12",
+                       "--spacing", "6", "6", "8", timeout=LIMIT)
+    image = pydicom.dcmread(sorted(glob.glob(f"{folder}/ct/*"))[3])
+    image.file_meta.TransferSyntaxUID = pydicom.uid.JPEG2000Lossless
+    image.PixelData = pydicom.encaps.encapsulate([b"\xff\x4f\xff\x51" + bytes(500)])
+    image["PixelData"].is_undefined_length = True
+    image.save_as(f"{folder}/ct/again")
+    run = product.contourctl("run", f"{folder}/ct", "--output", f"{scratch}/damaged-version-result", "--json",
+                             timeout=LIMIT)
+    fault = json.loads(run.stdout)["outcomes"][0].get("fault") or {}
+    checks.check("a damaged second version of an image is a conflict, and the slice is named",
+                 run.status == 65 and fault.get("code") == "E_CONFLICTING_INSTANCES"
+                 and f"slice {image.InstanceNumber}" in str(fault["details"]), fault)
 
 
 def write(found):
