@@ -4,6 +4,7 @@
 `awkward.py --write` writes what was found as the new table of expectations, to be looked at before it is committed.
 """
 
+import glob
 import json
 import os
 import re
