@@ -46,6 +46,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "COpenJPEG", pkgConfig: "libopenjp2", providers: [.apt(["libopenjp2-7-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CProcessor"),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
 
         // Ground.
@@ -54,7 +55,7 @@ let package = Package(
         .target(name: "Imaging", dependencies: ["Platform"], swiftSettings: simd),
         // Numbers.
         .target(name: "Metrics", dependencies: ["Imaging", "Platform"]),
-        .target(name: "NeuralNet", dependencies: ["COpenBLAS", "Platform"], swiftSettings: simd),
+        .target(name: "NeuralNet", dependencies: ["COpenBLAS", "CProcessor", "Platform"], swiftSettings: simd),
         // Domain.
         .target(name: "Dicom", dependencies: ["Imaging", "Platform", "CDCMTK", "COpenJPEG"]),
         .target(name: "Nifti", dependencies: ["Imaging", "Platform", "CZlib"]),

@@ -253,6 +253,7 @@ struct PreparedConvolution {
         case direct(DirectConvolution, packed: [Float])
         case columns(ColumnConvolution, weight: UnsafePointer<Float>)
         case winograd(WinogradLayer, packed: ValueMemory, Workspace)
+        case stride(WinogradStride, packed: ValueMemory, Workspace)
     }
 
     private let kernel: Kernel
@@ -271,6 +272,10 @@ struct PreparedConvolution {
             let packed = ValueMemory(count: winograd.packedCount)
             winograd.pack(weight, into: packed.pointer, threads: 1)
             kernel = .winograd(winograd, packed: packed, workspace)
+        } else if let workspace, let stride = WinogradStride(convolution, input: input) {
+            let packed = ValueMemory(count: stride.packedCount)
+            stride.pack(weight, into: packed.pointer, threads: 1)
+            kernel = .stride(stride, packed: packed, workspace)
         } else if let direct = convolution.direct(input: input), direct.isFaster {
             kernel = .direct(direct, packed: direct.packed(weight))
         } else {
@@ -305,6 +310,16 @@ struct PreparedConvolution {
                 x,
                 packedWeight: packed.pointer,
                 epilogue: BlockEpilogue(epilogue, channels: winograd.outChannels),
+                y,
+                batch: batch,
+                workspace: workspace,
+                threads: threads
+            )
+        case .stride(let stride, let packed, let workspace):
+            stride.forward(
+                x,
+                packedWeight: packed.pointer,
+                epilogue: BlockEpilogue(epilogue, channels: stride.outChannels),
                 y,
                 batch: batch,
                 workspace: workspace,

@@ -1,6 +1,6 @@
 /// What runs in which order and where its results lie: made once from the graph.
 package struct InferencePlan: Sendable {
-    /// One operator, or a convolution with what follows it in the same pass.
+    /// One operator, or a convolution or normalisation with what follows it in the same pass.
     package struct Step: Sendable {
         package var node: Int
         /// The value written: the last of the fused nodes.
@@ -39,17 +39,22 @@ package struct InferencePlan: Sendable {
         arenaCount = total
     }
 
-    /// Joins convolution -> batch norm -> ReLU -> batch norm, as far as they are there, where nobody else reads
-    /// between them; dropout does nothing here.
+    /// Joins convolution -> batch norm -> ReLU -> batch norm, as far as they are there, and normalisation -> ReLU, where nobody
+    /// else reads between them; dropout does nothing here.
     private static func fuse(_ graph: Graph, _ needed: [Int], _ readers: [[Int]]) -> [Step] {
         var consumed = Set<Int>()
         var steps: [Step] = []
         for index in needed.dropFirst() where !consumed.contains(index) {
             var step = Step(node: index, result: index)
-            if graph.nodes[index].operation is Convolution {
+            if graph.nodes[index].operation is Convolution || graph.nodes[index].operation is Normalization {
                 while readers[step.result].count == 1, step.result != graph.output,
                     let next = readers[step.result].first,
-                    absorb(next, graph.nodes[next].operation, into: &step)
+                    absorb(
+                        next,
+                        graph.nodes[next].operation,
+                        into: &step,
+                        isConvolution: graph.nodes[index].operation is Convolution
+                    )
                 {
                     consumed.insert(next)
                     step.result = next
@@ -60,13 +65,18 @@ package struct InferencePlan: Sendable {
         return steps
     }
 
-    private static func absorb(_ index: Int, _ operation: any Operator, into step: inout Step) -> Bool {
+    private static func absorb(
+        _ index: Int,
+        _ operation: any Operator,
+        into step: inout Step,
+        isConvolution: Bool
+    ) -> Bool {
         switch operation {
         case is ReLU, is LeakyReLU:
             guard step.rectifier == nil, step.fusedNorm == nil else { return false }
             step.rectifier = index
         case let norm as Normalization:
-            guard case .batch = norm.group, step.fusedNorm == nil else { return false }
+            guard isConvolution, case .batch = norm.group, step.fusedNorm == nil else { return false }
             if step.rectifier != nil {
                 step.fusedNorm = index
             } else if step.foldedNorm == nil {

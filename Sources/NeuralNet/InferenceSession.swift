@@ -152,7 +152,7 @@ package final class InferenceSession {
                 return .convolution(prepared, epilogue, x: x[0], y: y)
             }
             // The names come from the graph that made the parameters: a missing one is a defect of this file.
-            let pass = Pass(
+            var pass = Pass(
                 inputs: inputs,
                 output: plan.shapes[step.result],
                 batch: batch,
@@ -168,7 +168,14 @@ package final class InferenceSession {
                     mutating: keep([Float](repeating: 0, count: node.operation.savedCount(inputs, batch: batch)))
                 )
             )
+            pass.rectifierSlope = slope(step)
             return .other(node.operation, pass)
+        }
+
+        /// Of the rectifier that is done in the same pass; 1 for none.
+        private func slope(_ step: InferencePlan.Step) -> Float {
+            guard let rectifier = step.rectifier else { return 1 }
+            return (network.graph.nodes[rectifier].operation as? any Rectifier)?.negativeSlope ?? 1
         }
 
         private mutating func keep(_ values: [Float]) -> UnsafePointer<Float> {
@@ -192,9 +199,7 @@ package final class InferenceSession {
                 for n in weight.indices { weight[n] *= scale[n / size] }
                 epilogue.bias = shift.indices.map { (epilogue.bias?[$0] ?? 0) * scale[$0] + shift[$0] }
             }
-            if let rectifier = step.rectifier {
-                epilogue.slope = (network.graph.nodes[rectifier].operation as? LeakyReLU)?.negativeSlope ?? 0
-            }
+            epilogue.slope = slope(step)
             if let norm = step.fusedNorm { (epilogue.scale, epilogue.shift) = network.normMap(norm) }
             return (weight, epilogue)
         }

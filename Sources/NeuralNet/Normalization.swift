@@ -74,7 +74,7 @@ package struct Normalization: Operator, Hashable {
                 let (channel, group) = (plane % shape.channels, groupIndex(plane, shape.channels))
                 let scale = pass.weights[0][channel] * pass.saved[2 * group + 1]
                 let shift = pass.weights[1][channel] - pass.saved[2 * group] * scale
-                map(pass.x[0], scale, shift, pass.y, plane * shape.plane..<(plane + 1) * shape.plane)
+                map(pass, scale, shift, plane * shape.plane..<(plane + 1) * shape.plane)
             }
         }
     }
@@ -203,11 +203,10 @@ package struct Normalization: Operator, Hashable {
             mean: values(pass.statistics[0]),
             variance: values(pass.statistics[1])
         )
-        nonisolated(unsafe) let (x, y) = (pass.x[0], pass.y)
         parallelFor(pass.batch * shape.channels, threads: pass.threads) { planes in
             for plane in planes {
                 let channel = plane % shape.channels
-                map(x, scale[channel], shift[channel], y, plane * shape.plane..<(plane + 1) * shape.plane)
+                map(pass, scale[channel], shift[channel], plane * shape.plane..<(plane + 1) * shape.plane)
             }
         }
     }
@@ -226,15 +225,18 @@ package struct Normalization: Operator, Hashable {
     }
 }
 
-@inline(__always)
-private func map(
-    _ x: UnsafePointer<Float>,
-    _ scale: Float,
-    _ shift: Float,
-    _ y: UnsafeMutablePointer<Float>,
-    _ range: Range<Int>
-) {
-    for n in range { y[n] = x[n] * scale + shift }
+/// y = x * scale + shift, rectified where the pass does that too.
+private func map(_ pass: Pass, _ scale: Float, _ shift: Float, _ range: Range<Int>) {
+    let (x, y, slope) = (pass.x[0], pass.y, pass.rectifierSlope)
+    switch slope {
+    case 1: for n in range { y[n] = x[n] * scale + shift }
+    case 0: for n in range { y[n] = max(x[n] * scale + shift, 0) }
+    default:
+        for n in range {
+            let value = x[n] * scale + shift
+            y[n] = value > 0 ? value : value * slope
+        }
+    }
 }
 
 private func centredSquares(_ x: UnsafePointer<Float>, mean: Float, count: Int) -> Double {

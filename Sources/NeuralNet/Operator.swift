@@ -81,7 +81,8 @@ package struct Pass: @unchecked Sendable {
     let saved: UnsafeMutablePointer<Float>
     /// Shared by the operators of a session, which run one after the other.
     var workspace = Workspace()
-    /// Slope for negative values that a convolution gives its result as it writes it, instead of the rectifier behind it.
+    /// Slope for negative values that a convolution, in inference a normalisation too, gives its result as it writes it, instead
+    /// of the rectifier behind it.
     var rectifierSlope: Float = 1
     /// Decides what dropout drops: the same in the forward and the backward pass of a step.
     var random = RandomSource(seed: 0, stream: 0)

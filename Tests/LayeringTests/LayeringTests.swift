@@ -10,7 +10,7 @@ struct LayeringTests {
         "Platform": ["CLinux"],
         "Imaging": ["Platform"],
         "Metrics": ["Imaging", "Platform"],
-        "NeuralNet": ["COpenBLAS", "Platform"],
+        "NeuralNet": ["COpenBLAS", "CProcessor", "Platform"],
         "Dicom": ["Imaging", "Platform", "CDCMTK", "COpenJPEG"],
         "Nifti": ["Imaging", "Platform", "CZlib"],
         "Segmentation": ["Imaging", "NeuralNet", "Metrics", "Platform"],
@@ -26,7 +26,9 @@ struct LayeringTests {
     static let executables: Set<String> = ["contourd", "contourctl", "contour-bench"]
     static let system: Set<String> = ["Foundation", "Dispatch", "Glibc", "Synchronization", "Builtin"]
     static let libraries = Set(allowed.keys)
-    static let cLibraries: Set<String> = ["COpenBLAS", "CDCMTK", "COpenJPEG", "CZlib", "CPNG", "CSystemd", "CLinux"]
+    static let cLibraries: Set<String> = [
+        "COpenBLAS", "CDCMTK", "COpenJPEG", "CZlib", "CPNG", "CSystemd", "CLinux", "CProcessor",
+    ]
 
     static var sources: URL {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

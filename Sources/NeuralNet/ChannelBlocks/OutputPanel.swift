@@ -7,6 +7,11 @@ enum OutputPanel {
     static func panels(of channels: Int) -> Int { (channels + width - 1) / width }
     static func padded(_ channels: Int) -> Int { panels(of: channels) * width }
 
+    /// The channel blocks of a panel.
+    static func blocks(_ panel: Int, of channels: Int) -> Range<Int> {
+        2 * panel..<min(2 * panel + 2, ChannelBlocks.blocks(of: channels))
+    }
+
     /// Twelve sums: row r in `a<r>` (channels 0 to 7) and `b<r>` (8 to 15).
     struct Sums {
         var a0 = SIMD8<Float>(), a1 = SIMD8<Float>(), a2 = SIMD8<Float>()

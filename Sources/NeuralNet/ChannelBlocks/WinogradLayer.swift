@@ -1,8 +1,7 @@
 /// Winograd's convolution for feature maps as training keeps them, N C [D] H W: to channel blocks, through the fast
 /// kernels, and back, some slices at a time, so that the blocks stay small beside the values of the network.
 ///
-/// A kernel of three slices is one of one slice over the concatenation of three neighbours: a slice lies once in
-/// memory, and three sources that begin one slice apart read it.
+/// A kernel of three slices takes two slices of results from four of the input (`WinogradVolume`).
 package struct WinogradLayer: Sendable {
     let inChannels: Int
     let outChannels: Int
@@ -35,8 +34,8 @@ package struct WinogradLayer: Sendable {
     }
 
     /// Floats of both feature maps of a group of slices: a part of the caches, so that blocks are still there when they are
-    /// read. Where neighbours overlap by a halo, more of it is worth more.
-    private var groupFloats: Int { halo == 0 ? 1 << 20 : 16 << 20 }
+    /// read.
+    private var groupFloats: Int { halo == 0 ? 1 << 20 : WinogradVolume.groupFloats }
 
     private var halo: Int { (kernelDepth - 1) / 2 }
     private var input: BlockLayout { layout(inChannels) }
@@ -46,53 +45,53 @@ package struct WinogradLayer: Sendable {
         BlockLayout(channels: channels, depth: extent.depth, plane: extent.height * extent.width)
     }
 
-    /// Calls `body` with the slices of each group, numbered through all samples; with a halo, of one sample.
+    /// Calls `body` with the slices of each group, numbered through all samples; with a halo, pairs of one sample.
     private func forEachGroup(_ batch: Int, _ body: (Range<Int>) -> Void) {
-        let most = max(1, groupFloats / (input.sliceCount + output.sliceCount))
+        let unit = halo == 0 ? 1 : WinogradTransform.slices
+        let most = max(1, groupFloats / (input.sliceCount + output.sliceCount) / unit)
         let stretch = halo == 0 ? batch * extent.depth : extent.depth
+        let units = (stretch + unit - 1) / unit
+        let groups = (units + most - 1) / most
         for start in stride(from: 0, to: batch * extent.depth, by: stretch) {
-            let groups = (stretch + most - 1) / most
             for group in 0..<groups {
-                body(start + stretch * group / groups..<start + stretch * (group + 1) / groups)
+                let end = min(stretch, units * (group + 1) / groups * unit)
+                body(start + units * group / groups * unit..<start + end)
             }
         }
     }
 
     /// Floats of `packed` weights.
-    package var packedCount: Int { packedCount(from: inChannels, to: outChannels) }
+    package var packedCount: Int { blocking(from: inChannels, to: outChannels).weightCount }
 
-    private func packedCount(from channels: Int, to outChannels: Int) -> Int {
-        let depth = kernelDepth * ChannelBlocks.blocks(of: channels) * ChannelBlocks.width
-        return WinogradConvolution.packedCount(outChannels: outChannels, depth: depth)
+    private func blocking(from channels: Int, to outChannels: Int) -> WinogradBlocking {
+        WinogradBlocking(
+            places: kernelDepth == 3 ? WinogradTransform.volumePlaces : WinogradTransform.places,
+            outChannels: outChannels,
+            depth: ChannelBlocks.blocks(of: channels) * ChannelBlocks.width
+        )
     }
 
     /// Weights [out][in][D][3][3] as `forward` reads them.
     package func pack(_ weight: UnsafePointer<Float>, into packed: UnsafeMutablePointer<Float>, threads: Int) {
-        let filters = { WinogradFilters(weight, inChannels: inChannels, slice: $0, of: kernelDepth) }
-        pack(filters, from: inChannels, to: outChannels, into: packed, threads: threads)
+        pack(
+            WinogradFilters(weight, inChannels: inChannels, kernelDepth: kernelDepth),
+            from: inChannels,
+            to: outChannels,
+            into: packed,
+            threads: threads
+        )
     }
 
-    /// One slice of the kernels after the other.
     private func pack(
-        _ filters: (_ slice: Int) -> WinogradFilters,
+        _ filters: WinogradFilters,
         from channels: Int,
         to outChannels: Int,
         into packed: UnsafeMutablePointer<Float>,
         threads: Int
     ) {
-        let blocked = ChannelBlocks.blocks(of: channels) * ChannelBlocks.width
-        packed.update(repeating: 0, count: packedCount(from: channels, to: outChannels))
-        for slice in 0..<kernelDepth {
-            filters(slice)
-                .pack(
-                    outChannels: outChannels,
-                    rows: Array(slice * blocked..<slice * blocked + channels),
-                    depth: kernelDepth * blocked,
-                    scale: nil,
-                    into: packed,
-                    threads: threads
-                )
-        }
+        let blocking = blocking(from: channels, to: outChannels)
+        packed.update(repeating: 0, count: blocking.weightCount)
+        filters.pack(rows: Array(0..<channels), blocking, scale: nil, into: packed, threads: threads)
     }
 
     /// `count` slices of results from the slices at `values` and their halo.
@@ -106,15 +105,25 @@ package struct WinogradLayer: Sendable {
         into result: UnsafeMutablePointer<Float>,
         threads: Int
     ) {
+        guard kernelDepth == 1 else {
+            WinogradVolume(
+                inChannels: layout.channels,
+                outChannels: outChannels,
+                height: extent.height,
+                width: extent.width,
+                count: count
+            ).forward(values, weights: weights, epilogue: epilogue, into: result, threads: threads)
+            return
+        }
         let blocks = ChannelBlocks.blocks(of: layout.channels)
         WinogradConvolution(
-            inBlocks: kernelDepth * blocks,
+            inBlocks: blocks,
             outChannels: outChannels,
             height: extent.height,
             width: extent.width,
             batch: count
         ).forward(
-            (0..<kernelDepth).map { .init(values: values + $0 * layout.sliceCount, blocks: blocks) },
+            [.init(values: values, blocks: blocks)],
             weights: weights,
             epilogue: epilogue,
             .init(values: result, pooled: nil),
@@ -168,9 +177,9 @@ package struct WinogradLayer: Sendable {
         threads: Int
     ) {
         let reversed = dX.map { _ in
-            let packed = workspace.floats(packedCount(from: outChannels, to: inChannels), for: .weights)
+            let packed = workspace.floats(blocking(from: outChannels, to: inChannels).weightCount, for: .weights)
             pack(
-                { WinogradFilters(reversing: weight, inChannels: inChannels, slice: $0, of: kernelDepth) },
+                WinogradFilters(reversing: weight, inChannels: inChannels, kernelDepth: kernelDepth),
                 from: outChannels,
                 to: inChannels,
                 into: packed,

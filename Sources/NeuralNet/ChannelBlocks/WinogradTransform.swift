@@ -1,6 +1,7 @@
 /// Minimal filtering F(4 x 4, 3 x 3): sixteen results of a 3 x 3 convolution from a 6 x 6 patch with 36 instead of
 /// 144 multiplications, y = A^T [(G g G^T) * (B^T d B)] A. Lavin and Gray, "Fast algorithms for convolutional neural
 /// networks", CVPR 2016, section 4.3; the points are 0, 1, -1, 2, -2 and infinity.
+/// Filters of three slices have F(2, 3) along the depth too (`WinogradTransform+Volume.swift`).
 ///
 /// Vectors hold the same place of eight channels. The matrices cost some precision: about 1e-5 of the largest value
 /// where a direct sum has 1e-6.
@@ -199,6 +200,23 @@ enum WinogradTransform {
         into target: UnsafeMutablePointer<Float>,
         placeStep: Int
     ) {
+        transformColumns(d, rowStep: rowStep, into: half)
+        for i in 0..<patch {
+            let z = half + i * 48
+            let o = input(load8(z), load8(z + 8), load8(z + 16), load8(z + 24), load8(z + 32), load8(z + 40))
+            let q = target + i * patch * placeStep
+            store8(o.0, q)
+            store8(o.1, q + placeStep)
+            store8(o.2, q + 2 * placeStep)
+            store8(o.3, q + 3 * placeStep)
+            store8(o.4, q + 4 * placeStep)
+            store8(o.5, q + 5 * placeStep)
+        }
+    }
+
+    /// B^T d of the six columns of a patch: rows of six vectors.
+    @inline(__always)
+    static func transformColumns(_ d: UnsafePointer<Float>, rowStep: Int, into half: UnsafeMutablePointer<Float>) {
         for j in 0..<patch {
             let p = d + j * 8
             let o = input(
@@ -216,17 +234,6 @@ enum WinogradTransform {
             store8(o.3, z + 144)
             store8(o.4, z + 192)
             store8(o.5, z + 240)
-        }
-        for i in 0..<patch {
-            let z = half + i * 48
-            let o = input(load8(z), load8(z + 8), load8(z + 16), load8(z + 24), load8(z + 32), load8(z + 40))
-            let q = target + i * patch * placeStep
-            store8(o.0, q)
-            store8(o.1, q + placeStep)
-            store8(o.2, q + 2 * placeStep)
-            store8(o.3, q + 3 * placeStep)
-            store8(o.4, q + 4 * placeStep)
-            store8(o.5, q + 5 * placeStep)
         }
     }
 
@@ -256,6 +263,16 @@ enum WinogradTransform {
             store8(o.2, z + 96)
             store8(o.3, z + 144)
         }
+        transformResults(half, epilogue: epilogue, into: result)
+    }
+
+    /// z A of four rows of six vectors, with the epilogue.
+    @inline(__always)
+    static func transformResults(
+        _ half: UnsafePointer<Float>,
+        epilogue: BlockEpilogueVector,
+        into result: UnsafeMutablePointer<Float>
+    ) {
         for i in 0..<tile {
             let z = half + i * 48
             let o = output(load8(z), load8(z + 8), load8(z + 16), load8(z + 24), load8(z + 32), load8(z + 40))
