@@ -69,6 +69,38 @@ struct RecipeStructureTests {
         #expect(roi.codes.category == ROICodes(ofStructure: "Heart")?.category)
     }
 
+    @Test(
+        "a value of label maps that is none, is the background or is there twice is refused with its key and the reason",
+        arguments: [
+            (300, 2, "rois[0].sourceLabel: 300 is given, 1 to 255 is needed"),
+            (-1, 2, "rois[0].sourceLabel: -1 is given, 1 to 255 is needed"),
+            (1, 0, "rois[1].sourceLabel: 0 is given, 1 to 255 is needed: 0 is the background of label maps"),
+            (7, 7, "rois[1].sourceLabel: 7 is the value of both Lung_L and Lung_R in label maps; give each its own"),
+            // Of the other it is the label.
+            (2, nil, "rois[1].sourceLabel: 2 is the value of both Lung_L and Lung_R in label maps; give each its own"),
+        ] as [(Int, Int?, String)]
+    )
+    func sourceLabels(_ first: Int, _ second: Int?, _ words: String) {
+        func entry(_ name: String, _ value: Int?) -> String {
+            let value = value.map { #", "sourceLabel": \#($0)"# } ?? ""
+            return #"{"patterns": ["\#(name)"], "roi": {"name": "\#(name)"}\#(value)}"#
+        }
+        #expect {
+            try recipe(#"{"rois": [\#(entry("Lung_L", first)), \#(entry("Lung_R", second))]}"#)
+        } throws: { error in
+            "\(error)".contains(words)
+        }
+    }
+
+    @Test("a pattern that matches no name is refused", arguments: ["", "|", " - "])
+    func emptyPatterns(_ pattern: String) {
+        #expect {
+            try recipe(#"{"rois": [{"patterns": ["Heart", "\#(pattern)"], "roi": {"name": "Heart"}}]}"#)
+        } throws: { error in
+            "\(error)".contains("rois[0].patterns[1]: \"\(pattern)\" matches no name")
+        }
+    }
+
     @Test("more structures than colours, and every code has one meaning")
     func many() throws {
         let names = [

@@ -244,6 +244,12 @@ struct RecipeTests {
             (#"{"sampling": {"caseWeights": {"a": 0}}}"#, "sampling.caseWeights.a"),
             (#"{"optimisation": {"epochs": 9000000000000000000}}"#, "optimisation.epochs"),
             (#"{"optimisation": {"warmUpSteps": 9000000000000000000}}"#, "optimisation.warmUpSteps"),
+            (#"{"split": {"testFraction": -1}}"#, "split.testFraction"),
+            (#"{"split": {"validationFraction": 1}}"#, "split.validationFraction"),
+            (#"{"split": {"validationFraction": 0.6, "testFraction": 0.6}}"#, "split"),
+            (#"{"generator": {"count": 1000000000}}"#, "generator.count"),
+            (#"{"generator": {"count": 9223372036854775807, "validationCount": 1}}"#, "generator.count"),
+            (#"{"generator": {"validationCount": -1}}"#, "generator.validationCount"),
         ]
     )
     func mistakes(_ json: String, _ key: String) {

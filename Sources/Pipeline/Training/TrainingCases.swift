@@ -82,10 +82,7 @@ extension Array where Element == TrainingROI {
 
     /// Label in a file without names to label of the recipe.
     var labelTable: [UInt8: UInt8] {
-        Dictionary(
-            map { (UInt8($0.sourceLabel ?? $0.roi.label), UInt8($0.roi.label)) },
-            uniquingKeysWith: { first, _ in first }
-        )
+        Dictionary(uniqueKeysWithValues: map { (UInt8($0.sourceValue), UInt8($0.roi.label)) })
     }
 }
 
