@@ -34,6 +34,13 @@ extension Folder {
         try NiftiFile.write(mask, to: file(name))
     }
 
+    /// Takes sform and qform away from a file that is not compressed.
+    fileprivate func forgetPlace(_ name: String) throws {
+        var data = try Data(contentsOf: URL(fileURLWithPath: file(name)))
+        data.replaceSubrange(252..<256, with: [0, 0, 0, 0])
+        try data.write(to: URL(fileURLWithPath: file(name)))
+    }
+
     fileprivate func prepare(_ name: String) throws {
         let parent = URL(fileURLWithPath: file(name)).deletingLastPathComponent()
         try FileManager.default.createDirectory(at: parent, withIntermediateDirectories: true)
@@ -193,6 +200,39 @@ struct TrainingLayoutTests {
         #expect(remarks["two"] == "an image of several channels")
         #expect(remarks["three"]?.hasPrefix("its dataset.json cannot be read") == true)
         #expect(remarks["imagesTs"] == "2 NIfTI files without a partner: an image needs a label map")
+    }
+
+    @Test("a NIfTI file that does not say where it lies is skipped with the reason: its sides are anybody's guess")
+    func withoutPlace() throws {
+        let folder = try Folder()
+        for name in ["image", "label", "good"] {
+            try folder.image("data/\(name).nii")
+            try folder.mask("data/\(name)_label.nii", Array(40..<200))
+        }
+        try folder.image("data/folder/ct.nii")
+        for name in ["Lung_L", "Lung_R"] { try folder.mask("data/folder/\(name).nii", [1]) }
+        for name in ["image.nii", "label_label.nii", "folder/Lung_R.nii"] { try folder.forgetPlace("data/" + name) }
+        let found = try find(folder)
+        #expect(found.sources.map(\.name) == ["good"])
+        let remarks = Dictionary(uniqueKeysWithValues: found.skipped.map { ($0.name, $0.remark) })
+        for (name, file) in [("image", "image.nii"), ("label", "label_label.nii"), ("folder", "Lung_R.nii")] {
+            #expect(
+                remarks[name]?.hasPrefix(
+                    "\(file) has neither sform nor qform: nothing says where it lies and which side is the left one"
+                ) == true
+            )
+        }
+    }
+
+    @Test("a label map of --labels that does not say where it lies is told as that, not taken by its grid")
+    func labelFolderWithoutPlace() throws {
+        let folder = try Folder()
+        try folder.image("data/unused.nii")
+        try folder.mask("labels/lungs.nii", [1])
+        try folder.forgetPlace("labels/lungs.nii")
+        let found = try findTrainingCases(in: [folder.file("data")], labels: folder.file("labels"), rois: rois)
+        #expect(found.skipped.map(\.name) == ["lungs.nii"])
+        #expect(found.skipped.first?.remark.hasPrefix("this label map has neither sform nor qform") == true)
     }
 
     @Test(

@@ -6,9 +6,9 @@ import Platform
 struct LabelFolder: Sendable {
     struct Entry: Sendable {
         var path: String
-        /// nil where the file cannot be read.
+        /// nil where the file cannot be used.
         var geometry: VolumeGeometry?
-        /// Why it cannot be read.
+        /// Why it cannot be used: the end of a sentence about it.
         var problem = ""
 
         var name: String { safeName(Directory.name(of: path)) }
@@ -18,8 +18,12 @@ struct LabelFolder: Sendable {
 
     init(directory: String) {
         entries = filePaths(below: directory).filter(isNifti).map { path in
-            do { return Entry(path: path, geometry: try NiftiFile.readLabels(path).geometry) } catch {
-                return Entry(path: path, problem: "\(error)")
+            do {
+                let geometry = try NiftiFile.readLabels(path).geometry
+                return try NiftiFile.hasPlace(path)
+                    ? Entry(path: path, geometry: geometry) : Entry(path: path, problem: withoutPlace)
+            } catch {
+                return Entry(path: path, problem: "cannot be read: \(error)")
             }
         }
     }
@@ -33,7 +37,7 @@ struct LabelFolder: Sendable {
             throw UnusableCase("\(named.count) label maps have its UID in their names")
         }
         if let entry = named.first {
-            guard let grid = entry.geometry else { throw UnusableCase("its label map \(entry.unreadable)") }
+            guard let grid = entry.geometry else { throw UnusableCase("its label map \(entry.problem)") }
             guard grid.hasSameGrid(as: geometry) else {
                 throw UnusableCase("image and label map (\(entry.name)) lie on different grids")
             }
@@ -56,13 +60,9 @@ struct LabelFolder: Sendable {
             if let used = try? path(seriesInstanceUID: uid, geometry: geometry) { told.insert(used) }
         }
         return entries.filter { !told.contains($0.path) }.map { entry in
-            (entry.name, "this label map \(entry.geometry == nil ? entry.unreadable : "fits no CT series")")
+            (entry.name, "this label map \(entry.geometry == nil ? entry.problem : "fits no CT series")")
         }
     }
-}
-
-extension LabelFolder.Entry {
-    fileprivate var unreadable: String { "cannot be read: \(problem)" }
 }
 
 extension VolumeGeometry {

@@ -47,6 +47,7 @@ struct NiftiCaseFinder {
     private mutating func add(_ pair: NiftiPair, to cases: inout TrainingCases) {
         let name = uniqueName(pair.name)
         do {
+            try requirePlaces([pair.image, pair.label])
             let table = try labelTable(of: pair, &cases)
             let salt = "nifti \(table.sorted { $0.key < $1.key })"
             cases.sources.append(
@@ -103,6 +104,10 @@ struct NiftiCaseFinder {
             return
         }
         let image = folder.image
+        do { try requirePlaces([image] + masks.map(\.path)) } catch {
+            cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: "\(error)"))
+            return
+        }
         cases.sources.append(
             TrainingCaseSource(
                 name: name,
@@ -141,6 +146,20 @@ struct NiftiCaseFinder {
         return unique
     }
 }
+
+/// Left and right are learned from where files say that they lie.
+private func requirePlaces(_ paths: [String]) throws {
+    for path in paths {
+        guard try NiftiFile.hasPlace(path) else {
+            throw UnusableCase("\(safeName(Directory.name(of: path))) \(withoutPlace)")
+        }
+    }
+}
+
+/// What is wrong with a NIfTI file without a place, and what to do: the end of a sentence about it.
+let withoutPlace =
+    "has neither sform nor qform: nothing says where it lies and which side is the left one; write it again from the original "
+    + "images, with its place"
 
 /// HU of a NIfTI image.
 private func readImage(_ path: String) throws -> Volume<Int16> {
