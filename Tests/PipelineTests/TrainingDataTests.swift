@@ -27,6 +27,10 @@ private func quickRecipe() throws -> TrainingConfiguration {
 
 private let rois = TrainingConfiguration.lungs.rois
 
+private func airAndTissue(_ grid: VolumeGeometry) -> Volume<Int16> {
+    Volume(geometry: grid, voxels: (0..<grid.dimensions.voxelCount).map { $0 % 2 == 0 ? -800 : 40 })
+}
+
 @Suite("Training data")
 struct TrainingDataTests {
     @Test("DICOM series with RT Structure Sets and Segmentations become a model package with its report")
@@ -93,7 +97,7 @@ struct TrainingDataTests {
     func niftiLayouts() throws {
         let folder = try Folder()
         let grid = uprightGrid(8, 8, 4, spacing: Vector3(2, 2, 3))
-        let image = Volume<Int16>(geometry: grid, repeating: -800)
+        let image = airAndTissue(grid)
         var label = Volume<UInt8>(geometry: grid, repeating: 0)
         label[1, 1, 1] = 7
         label[2, 1, 1] = 3
@@ -142,7 +146,7 @@ struct TrainingDataTests {
         let grid = uprightGrid(8, 8, 4, spacing: Vector3(2, 2, 3))
         var moved = grid
         moved.origin.x = 40
-        try NiftiFile.write(Volume<Int16>(geometry: grid, repeating: 0), to: folder.path + "/a.nii.gz")
+        try NiftiFile.write(airAndTissue(grid), to: folder.path + "/a.nii.gz")
         try NiftiFile.write(Volume<UInt8>(geometry: moved, repeating: 0), to: folder.path + "/a_label.nii.gz")
         #expect(
             throws: SegmentationError.invalidConfiguration(

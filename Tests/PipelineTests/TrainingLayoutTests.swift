@@ -21,9 +21,11 @@ private func grid(_ origin: Double = 0) -> VolumeGeometry {
 }
 
 extension Folder {
-    fileprivate func image(_ name: String, value: Float = -800) throws {
+    /// Air, or something else, and tissue by turns.
+    fileprivate func image(_ name: String, value: Float = -800, tissue: Float = 40) throws {
         try prepare(name)
-        try NiftiFile.write(Volume<Float>(geometry: grid(), repeating: value), to: file(name))
+        let voxels = (0..<grid().dimensions.voxelCount).map { $0 % 2 == 0 ? value : tissue }
+        try NiftiFile.write(Volume<Float>(geometry: grid(), voxels: voxels), to: file(name))
     }
 
     /// A mask with the voxels given set to a value.
@@ -200,6 +202,25 @@ struct TrainingLayoutTests {
         #expect(remarks["two"] == "an image of several channels")
         #expect(remarks["three"]?.hasPrefix("its dataset.json cannot be read") == true)
         #expect(remarks["imagesTs"] == "2 NIfTI files without a partner: an image needs a label map")
+    }
+
+    @Test(
+        "a NIfTI image that holds no Hounsfield units is skipped as a DICOM series is, and padding is air",
+        arguments: [
+            (224, 1064, "There is no air in the images"), (0, 1, "There is no air in the images"),
+            (-1900, 40, "Too many values are no possible Hounsfield units."),
+            (-800, -700, "There is no soft tissue in the images"), (-800, 40, nil), (-3024, 40, "no air"),
+        ] as [(Float, Float, String?)]
+    )
+    func notHU(_ value: Float, _ tissue: Float, _ words: String?) throws {
+        let folder = try Folder()
+        try folder.image("data/a.nii.gz", value: value, tissue: tissue)
+        try folder.mask("data/a_label.nii.gz", Array(40..<200))
+        let source = try #require(find(folder).sources.first)
+        guard let words else { return #expect(try source.load().ct.voxels[0] == -800) }
+        #expect { try source.load() } throws: { error in
+            "\(error)".contains(words) && "\(error)".hasSuffix("with their Rescale Slope and Intercept")
+        }
     }
 
     @Test("a NIfTI file that does not say where it lies is skipped with the reason: its sides are anybody's guess")

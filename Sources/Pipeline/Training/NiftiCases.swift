@@ -1,3 +1,4 @@
+import Dicom
 import Foundation
 import Imaging
 import Nifti
@@ -27,12 +28,13 @@ struct DatasetDescription {
 struct NiftiCaseFinder {
     let files: TrainingFiles
     let rois: [TrainingROI]
+    let limits: AdmissionLimits
     /// Label maps are found elsewhere: files without a partner need no word.
     let hasLabelFolder: Bool
     private var takenNames = Set<String>()
 
-    init(files: TrainingFiles, rois: [TrainingROI], hasLabelFolder: Bool) {
-        (self.files, self.rois, self.hasLabelFolder) = (files, rois, hasLabelFolder)
+    init(files: TrainingFiles, rois: [TrainingROI], limits: AdmissionLimits, hasLabelFolder: Bool) {
+        (self.files, self.rois, self.limits, self.hasLabelFolder) = (files, rois, limits, hasLabelFolder)
     }
 
     mutating func addCases(to cases: inout TrainingCases) {
@@ -46,6 +48,7 @@ struct NiftiCaseFinder {
 
     private mutating func add(_ pair: NiftiPair, to cases: inout TrainingCases) {
         let name = uniqueName(pair.name)
+        let limits = limits
         do {
             try requirePlaces([pair.image, pair.label])
             let table = try labelTable(of: pair, &cases)
@@ -57,7 +60,7 @@ struct NiftiCaseFinder {
                     fingerprint: fingerprint(ofFiles: [pair.image, pair.label], salt: salt),
                     place: pair.image
                 ) {
-                    let ct = try readImage(pair.image)
+                    let ct = try readImage(pair.image, limits)
                     let labels = relabelled(try NiftiFile.readLabels(pair.label), table)
                     return TrainingCase(ct: ct, labels: try onGrid(labels, ct.geometry, "label map"))
                 }
@@ -103,7 +106,7 @@ struct NiftiCaseFinder {
             cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: remark))
             return
         }
-        let image = folder.image
+        let (image, limits) = (folder.image, limits)
         do { try requirePlaces([image] + masks.map(\.path)) } catch {
             cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: "\(error)"))
             return
@@ -115,7 +118,7 @@ struct NiftiCaseFinder {
                 fingerprint: fingerprint(ofFiles: [image] + masks.map(\.path), salt: "masks \(masks.map(\.label))"),
                 place: image
             ) {
-                let ct = try readImage(image)
+                let ct = try readImage(image, limits)
                 let structures = masks.map { path, label in
                     let file = Directory.name(of: path)
                     return DrawnStructure(label: label, name: file) {
@@ -161,15 +164,32 @@ let withoutPlace =
     "has neither sform nor qform: nothing says where it lies and which side is the left one; write it again from the original "
     + "images, with its place"
 
-/// HU of a NIfTI image.
-private func readImage(_ path: String) throws -> Volume<Int16> {
+/// HU of a NIfTI image, under the rules that the values of a DICOM series are admitted by.
+private func readImage(_ path: String, _ limits: AdmissionLimits) throws -> Volume<Int16> {
     let image = try NiftiFile.read(path)
     let undefined = image.voxels.count { !$0.isFinite }
     guard undefined == 0 else {
         throw UnusableCase("\(undefined) voxels of the image are not numbers (NaN or infinite)")
     }
-    // HU fit 16 bits; what does not is metal or padding, and keeps its sign.
-    return Volume(geometry: image.geometry, voxels: image.voxels.map { Int16(min(max($0.rounded(), -32768), 32767)) })
+    let conversion = HounsfieldConversion(
+        slope: 1,
+        intercept: 0,
+        padding: nil,
+        undeclaredPaddingHU: limits.undeclaredPaddingHU
+    )
+    var counts = HUCounts()
+    let voxels = image.voxels.map { value in
+        // HU fit 16 bits; what does not is metal or padding, and keeps its sign.
+        conversion.hounsfield(Int32(min(max(value.rounded(), -32768), 32767)), counting: &counts, limits)
+    }
+    let refusals = counts.refusals(limits)
+    guard refusals.isEmpty else {
+        throw UnusableCase(
+            refusals.map(\.message).joined(separator: " ")
+                + " Convert the original CT images again, with their Rescale Slope and Intercept"
+        )
+    }
+    return Volume(geometry: image.geometry, voxels: voxels)
 }
 
 /// Labels in the order of the image's voxels.

@@ -32,7 +32,7 @@ package func findTrainingCases(
     var geometries: [(uid: String, geometry: VolumeGeometry)] = []
     for directory in directories {
         let files = TrainingFiles(below: directory)
-        var nifti = NiftiCaseFinder(files: files, rois: rois, hasLabelFolder: labels != nil)
+        var nifti = NiftiCaseFinder(files: files, rois: rois, limits: limits, hasLabelFolder: labels != nil)
         nifti.addCases(to: &cases)
         let finder = DicomCaseFinder(
             root: URL(fileURLWithPath: directory).resolvingSymlinksInPath().path,

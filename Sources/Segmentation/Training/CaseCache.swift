@@ -14,8 +14,8 @@ package struct CaseCache: Sendable {
 
     /// Pixels around the model's picture, so that turned and shifted samples show what lies there.
     static let margin = 32
-    /// Raised when preprocessing changes.
-    static let version = 2
+    /// Raised when preprocessing changes, or what makes a case unusable.
+    static let version = 3
 
     package init(directory: String, input: InputDescription, roiCount: Int) {
         self.directory = directory
