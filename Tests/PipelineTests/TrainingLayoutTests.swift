@@ -204,6 +204,66 @@ struct TrainingLayoutTests {
         #expect(remarks["imagesTs"] == "2 NIfTI files without a partner: an image needs a label map")
     }
 
+    /// A case of nnU-Net's layout whose label map has 1, 2, 3 and 9 on voxels of these numbers.
+    private func dataset(_ json: String) throws -> Folder {
+        let folder = try Folder()
+        try folder.image("data/imagesTr/one_0000.nii.gz")
+        var labels = Volume<UInt8>(geometry: grid(), repeating: 0)
+        for value in [1, 2, 3, 9] { labels.voxels[value] = UInt8(value) }
+        try folder.prepare("data/labelsTr/one.nii.gz")
+        try NiftiFile.write(labels, to: folder.file("data/labelsTr/one.nii.gz"))
+        try Data(json.utf8).write(to: URL(fileURLWithPath: folder.file("data/dataset.json")))
+        return folder
+    }
+
+    @Test("voxels that nnU-Net ignores are not learned as background: their case is skipped, with their number")
+    func ignoredVoxels() throws {
+        let marked = try find(dataset(#"{"labels": {"background": 0, "Lung_L": 1, "Lung_R": 2, "ignore": 3}}"#))
+        #expect(marked.unmatchedNames.isEmpty)
+        #expect {
+            try marked.sources.first?.load()
+        } throws: { error in
+            "\(error)".hasPrefix("1 voxel of its label map marked to be ignored (3): nobody says what they are")
+        }
+        let unmarked = try find(dataset(#"{"labels": {"background": 0, "Lung_L": 1, "Lung_R": 2, "ignore": 4}}"#))
+        #expect(try #require(unmarked.sources.first).load().labels.voxels[1] == 1)
+    }
+
+    @Test(
+        "values of a label map that nobody named are told; those of a structure that nobody wants, or of a region, are not"
+    )
+    func unnamedValues() throws {
+        func remark(_ json: String) throws -> String {
+            try #require(find(dataset(json)).sources.first).load().remark
+        }
+        #expect(
+            try remark(#"{"labels": {"background": 0, "Lung_L": 1, "Lung_R": 2}}"#)
+                == "values 3, 9 of its label map without a name, taken for background"
+        )
+        #expect(
+            try remark(#"{"labels": {"background": 0, "Lung_L": 1, "Lung_R": 2, "Heart": 3}}"#)
+                == "value 9 of its label map without a name, taken for background"
+        )
+        #expect(try remark(#"{"labels": {"Lung_L": 1, "Lung_R": 2, "organs": [3, 9]}}"#) == "")
+    }
+
+    @Test(
+        "images that dataset.json calls something else than CT are skipped with that name",
+        arguments: [
+            (#""channel_names": {"0": "CT"}"#, nil), (#""modality": {"0": "CT"}"#, nil), (#""x": 0"#, nil),
+            (#""channel_names": {"0": "contrast-enhanced CTA"}"#, nil), (#""modality": {"0": "noncontrastCT"}"#, nil),
+            (#""channel_names": {"0": "T1 MRI"}"#, "T1_MRI"), (#""modality": {"0": "FLAIR"}"#, "FLAIR"),
+            (#""channel_names": {"0": "CT", "1": "PET"}"#, "PET"),
+        ] as [(String, String?)]
+    )
+    func channels(_ json: String, _ name: String?) throws {
+        let found = try find(dataset(#"{\#(json), "labels": {"background": 0, "Lung_L": 1, "Lung_R": 2}}"#))
+        let remark = name.map {
+            "dataset.json calls its images \"\($0)\", which is no CT; where they are CTs, call them CT there"
+        }
+        #expect(found.skipped.map(\.remark) == [remark].compactMap(\.self))
+    }
+
     @Test(
         "a NIfTI image that holds no Hounsfield units is skipped as a DICOM series is, and padding is air",
         arguments: [

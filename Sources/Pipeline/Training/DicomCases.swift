@@ -133,21 +133,25 @@ final class DicomCaseFinder {
     }
 
     private func labelMapCase(_ name: String, _ paths: [String], _ labelMap: String) -> TrainingCaseSource {
-        let (limits, table) = (limits, rois.labelTable)
+        let (limits, meaning) = (limits, LabelMeaning(rois))
         let (patient, collection, hasPatientID) = patient(of: paths[0])
         return TrainingCaseSource(
             name: name,
             patient: patient,
-            fingerprint: fingerprint(ofFiles: paths + [labelMap], salt: "labels \(table.sorted { $0.key < $1.key })"),
+            fingerprint: fingerprint(
+                ofFiles: paths + [labelMap],
+                salt: "labels \(meaning.table.sorted { $0.key < $1.key })"
+            ),
             collection: collection,
             hasPatientID: hasPatientID,
             place: Directory.parent(of: paths[0])
         ) {
             let ct = try loadCTSeries(files: paths, limits: limits).volume
-            let labels = relabelled(try NiftiFile.readLabels(labelMap), table)
+            let (labels, remark) = try meaning.read(labelMap)
             return TrainingCase(
                 ct: ct,
-                labels: labels.resampledNearest(to: ct.geometry, outside: 0, threads: ProcessorCount.available)
+                labels: labels.resampledNearest(to: ct.geometry, outside: 0, threads: ProcessorCount.available),
+                remark: remark
             )
         }
     }

@@ -5,25 +5,6 @@ import Nifti
 import Platform
 import Segmentation
 
-/// `dataset.json` of nnU-Net (`{"labels": {"background": 0, "Lung_L": 1}}`) or of the Medical Segmentation Decathlon
-/// (`{"labels": {"0": "background", "1": "Lung_L"}}`).
-struct DatasetDescription {
-    /// Label by structure name.
-    var labels: [String: UInt8] = [:]
-
-    init(contentsOf path: String) throws {
-        let json = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: path)))
-        let table = (json as? [String: Any])?["labels"] as? [String: Any] ?? [:]
-        for (key, value) in table {
-            if let name = value as? String, let label = UInt8(key) {
-                labels[name] = label
-            } else if let label = value as? Int, (0...255).contains(label) {
-                labels[key] = UInt8(label)
-            }
-        }
-    }
-}
-
 /// Finds images and label maps in NIfTI.
 struct NiftiCaseFinder {
     let files: TrainingFiles
@@ -51,8 +32,8 @@ struct NiftiCaseFinder {
         let limits = limits
         do {
             try requirePlaces([pair.image, pair.label])
-            let table = try labelTable(of: pair, &cases)
-            let salt = "nifti \(table.sorted { $0.key < $1.key })"
+            let meaning = try labelMeaning(of: pair, &cases)
+            let salt = "nifti \(meaning.table.sorted { $0.key < $1.key }) \(meaning.ignored ?? 0)"
             cases.sources.append(
                 TrainingCaseSource(
                     name: name,
@@ -61,8 +42,8 @@ struct NiftiCaseFinder {
                     place: pair.image
                 ) {
                     let ct = try readImage(pair.image, limits)
-                    let labels = relabelled(try NiftiFile.readLabels(pair.label), table)
-                    return TrainingCase(ct: ct, labels: try onGrid(labels, ct.geometry, "label map"))
+                    let (labels, remark) = try meaning.read(pair.label)
+                    return TrainingCase(ct: ct, labels: try onGrid(labels, ct.geometry, "label map"), remark: remark)
                 }
             )
         } catch {
@@ -70,19 +51,23 @@ struct NiftiCaseFinder {
         }
     }
 
-    /// Label in the file to label of the recipe.
-    private func labelTable(of pair: NiftiPair, _ cases: inout TrainingCases) throws -> [UInt8: UInt8] {
+    private func labelMeaning(of pair: NiftiPair, _ cases: inout TrainingCases) throws -> LabelMeaning {
         if files.nifti.contains(where: { $0 == pair.secondChannel }) {
             throw UnusableCase("an image of several channels")
         }
         // The nearest: a folder of data sets may have one, too.
         let datasets = files.datasets.filter { pair.image.hasPrefix(Directory.parent(of: $0) + "/") }
-        guard let dataset = datasets.max(by: { $0.count < $1.count }) else { return rois.labelTable }
+        guard let dataset = datasets.max(by: { $0.count < $1.count }) else { return LabelMeaning(rois) }
         let description: DatasetDescription
         do { description = try DatasetDescription(contentsOf: dataset) } catch {
             throw UnusableCase("its dataset.json cannot be read: \(error.localizedDescription)")
         }
-        let names = description.labels.filter { $0.value != 0 }.sorted { $0.value < $1.value }
+        if let channel = description.channelThatIsNoCT {
+            throw UnusableCase(
+                "dataset.json calls its images \"\(safeName(channel))\", which is no CT; where they are CTs, call them CT there"
+            )
+        }
+        let names = description.labels.sorted { $0.value < $1.value }
         var table: [UInt8: UInt8] = [:]
         for (entry, label) in zip(names, rois.labels(of: names.map(\.key))) {
             if let label { table[entry.value] = label } else { cases.unmatchedNames[entry.key, default: 0] += 1 }
@@ -91,7 +76,7 @@ struct NiftiCaseFinder {
         guard missing.isEmpty else {
             throw UnusableCase("dataset.json names no \(missing.joined(separator: " and no "))")
         }
-        return table
+        return LabelMeaning(table: table, namedValues: description.namedValues, ignored: description.ignoredLabel)
     }
 
     private mutating func add(_ folder: StructureFolder, to cases: inout TrainingCases) {

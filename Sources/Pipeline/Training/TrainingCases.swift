@@ -79,16 +79,4 @@ extension Array where Element == TrainingROI {
         }
         return labels
     }
-
-    /// Label in a file without names to label of the recipe.
-    var labelTable: [UInt8: UInt8] {
-        Dictionary(uniqueKeysWithValues: map { (UInt8($0.sourceValue), UInt8($0.roi.label)) })
-    }
-}
-
-/// Replaces the labels of a file by those of the recipe; what the table does not know becomes 0.
-func relabelled(_ volume: Volume<UInt8>, _ table: [UInt8: UInt8]) -> Volume<UInt8> {
-    var map = [UInt8](repeating: 0, count: 256)
-    for (from, to) in table { map[Int(from)] = to }
-    return Volume(geometry: volume.geometry, voxels: volume.voxels.map { map[Int($0)] })
 }

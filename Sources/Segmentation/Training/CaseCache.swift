@@ -63,6 +63,7 @@ package struct CaseCache: Sendable {
             geometry: target,
             roiCount: roiCount,
             present: present,
+            remark: loaded.remark,
             digest: SHA256Digest.hex(of: bytes)
         )
         try Directory.create(directory)
@@ -92,6 +93,8 @@ package struct CachedCase: Sendable {
         var roiCount: Int
         /// For each ROI and slice whether the structure is there.
         var present: [[Bool]]
+        /// Of the case as it was loaded.
+        var remark: String
         var digest: String
     }
 
@@ -190,9 +193,10 @@ extension CachedCase {
     /// Whether any structure has a voxel in it.
     package var showsAnything: Bool { header.present.contains { $0.contains(true) } }
 
-    /// Says which structures the case does not show.
+    /// Says which structures the case does not show, and what was told of it when it was loaded.
     package func remark(_ names: [String]) -> String {
         let absent = zip(names, header.present).filter { !$1.contains(true) }.map(\.0)
-        return absent.isEmpty ? "" : "shows no \(absent.joined(separator: " and no "))"
+        let shown = absent.isEmpty ? "" : "shows no \(absent.joined(separator: " and no "))"
+        return [shown, header.remark].filter { !$0.isEmpty }.joined(separator: "; ")
     }
 }

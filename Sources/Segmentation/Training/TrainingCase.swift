@@ -6,10 +6,13 @@ package struct TrainingCase: Sendable {
     package var ct: Volume<Int16>
     /// ROI labels of the recipe on the CT's grid, 0 = none of them.
     package var labels: Volume<UInt8>
+    /// What its row of the table is to say; empty where it is as it should be.
+    package var remark: String
 
-    package init(ct: Volume<Int16>, labels: Volume<UInt8>) {
+    package init(ct: Volume<Int16>, labels: Volume<UInt8>, remark: String = "") {
         self.ct = ct
         self.labels = labels
+        self.remark = remark
     }
 }
 
