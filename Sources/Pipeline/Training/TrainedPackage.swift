@@ -42,7 +42,7 @@ struct TrainedPackage {
     let origin: WeightsOrigin?
 
     func write(progress: (TrainingProgress) throws -> Void) throws -> TrainingReport {
-        let partial = request.output + ".partial"
+        let partial = request.output + TrainingPlaces.partialSuffix
         // A leftover of a run that was killed here.
         try Directory.remove(partial)
         try Directory.create(partial)

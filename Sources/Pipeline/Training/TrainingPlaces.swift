@@ -14,9 +14,40 @@ struct TrainingPlaces {
             _ = try Directory.list(folder)
         }
         if let weights = request.startingWeights { _ = try FileDescriptor.open(weights, O_RDONLY) }
+        try Self.requireApart(request)
         try Self.tryOutput(request.output)
         lock = try Self.claim(request.workDirectory)
     }
+
+    /// The package is published by renaming its folder, and the work folder stays: neither may lie in the other.
+    private static func requireApart(_ request: TrainRequest) throws {
+        let work = resolved(request.workDirectory)
+        // Also the folder that the package is written to before it gets its name: what is left in it is removed.
+        for output in [request.output, request.output + partialSuffix].map(resolved) {
+            let same = work == output
+            guard same || work.hasPrefix(output + "/") || output.hasPrefix(work + "/") else { continue }
+            let place = same ? "is" : work.hasPrefix(output + "/") ? "lies in" : "holds"
+            throw Fault(
+                .operator,
+                "E_OUTPUT_TAKEN",
+                "The work folder \(request.workDirectory) \(place) the folder of the model package, \(output).",
+                hint: "Name folders beside each other as --output and --work."
+            )
+        }
+    }
+
+    /// Where a path leads, whether it is there or not.
+    private static func resolved(_ path: String) -> String {
+        if let real = realpath(path, nil) {
+            defer { free(real) }
+            return String(cString: real)
+        }
+        let parent = resolved(Directory.parent(of: path))
+        return (parent == "/" ? "" : parent) + "/" + Directory.name(of: path)
+    }
+
+    /// Of the folder that the package is written to before it gets its name.
+    static let partialSuffix = ".partial"
 
     private static func tryOutput(_ output: String) throws {
         let taken: String? =
@@ -32,8 +63,7 @@ struct TrainingPlaces {
                 nil
             }
         if let taken { throw Fault(.operator, "E_OUTPUT_TAKEN", taken, hint: "Name a new folder as --output.") }
-        // The folder that the package is written to before it gets its name.
-        let partial = output + ".partial"
+        let partial = output + partialSuffix
         let isLeftOver = Directory.exists(partial)
         try make(partial)
         if !isLeftOver { try Directory.remove(partial) }
