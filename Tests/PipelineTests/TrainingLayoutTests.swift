@@ -114,6 +114,37 @@ struct TrainingLayoutTests {
         #expect(found.skipped.isEmpty)
     }
 
+    @Test("a folder that cannot be read has its row in the table, and what lies beside it is used")
+    func unreadableFolder() throws {
+        let folder = try Folder()
+        try folder.image("data/a.nii.gz")
+        try folder.mask("data/a_label.nii.gz", [1, 2])
+        // A path that is longer than the system takes: root may read everything else.
+        let name = String(repeating: "deep", count: 60)
+        var handles = [open(folder.file("data"), O_RDONLY | O_DIRECTORY)]
+        defer {
+            for handle in handles.reversed() {
+                unlinkat(handle, name, AT_REMOVEDIR)
+                close(handle)
+            }
+        }
+        for _ in 0..<20 {
+            try #require(mkdirat(handles[handles.count - 1], name, 0o755) == 0)
+            handles.append(openat(handles[handles.count - 1], name, O_RDONLY | O_DIRECTORY))
+        }
+        let found = try find(folder)
+        #expect(found.sources.map(\.name) == ["a"])
+        #expect(
+            found.skipped == [
+                CaseRecord(
+                    name: name,
+                    role: .skipped,
+                    remark: "this folder cannot be read (File name too long): what lies below it is not used"
+                )
+            ]
+        )
+    }
+
     @Test("contours without their series, and series without contours, are told")
     func strays() throws {
         let folder = try Folder()

@@ -255,4 +255,31 @@ struct TrainingReferenceTests {
         try Data("no label map".utf8).write(to: URL(fileURLWithPath: "\(labels)/\(uid)-2.nii.gz"))
         #expect(try remarks()["p1"] == "2 label maps have its UID in their names")
     }
+
+    @Test("contours of a series that is no CT are told with its modality, a Label Map Segmentation with its kind")
+    func otherKinds() throws {
+        let patient = try Patient()
+        let mr = "1.2.840.10008.5.1.4.1.1.4"
+        for name in try names(in: patient.folder.file("data/p1/ct")) {
+            let path = patient.folder.file("data/p1/ct/" + name)
+            var file = try DicomFile(contentsOf: path)
+            file.dataSet.set(.sopClassUID, .UI, mr)
+            file.dataSet.set(.modality, .CS, "MR")
+            file.metaInformation.mediaStorageSOPClassUID = mr
+            try file.write(to: path, transferSyntax: .explicitVRLittleEndian)
+        }
+        #expect(try patient.reason { _ in } == "contours of images that are no slices of a CT (Modality MR)")
+
+        let other = try Patient()
+        var segmentation = try DicomFile(contentsOf: other.folder.file("made/truth/seg.dcm"))
+        segmentation.dataSet.set(.sopClassUID, .UI, "1.2.840.10008.5.1.4.1.1.66.7")
+        segmentation.metaInformation.mediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.66.7"
+        try segmentation.write(to: other.folder.file("data/p1/map.dcm"), transferSyntax: .explicitVRLittleEndian)
+        #expect(
+            try other.find().skipped.map(\.remark) == [
+                "no contours of the recipe's structures; map.dcm is a Label Map Segmentation, which is not read: write it as a "
+                    + "binary one"
+            ]
+        )
+    }
 }

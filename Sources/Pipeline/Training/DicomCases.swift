@@ -44,11 +44,15 @@ final class DicomCaseFinder {
         let present = Set(files.images.map(\.header.seriesInstanceUID))
         for file in files.references where present.isDisjoint(with: file.header.referencedSeriesInstanceUIDs) {
             let name = safeName(caseFolder(of: file.path) ?? "contours")
-            let namesNone = file.header.referencedSeriesInstanceUIDs.isEmpty
+            let named = file.header.referencedSeriesInstanceUIDs
             let remark =
-                namesNone
-                ? "contours that name no series, and not the images of one that is here"
-                : "contours of a series that is not here"
+                if named.isEmpty {
+                    "contours that name no series, and not the images of one that is here"
+                } else if let modality = named.lazy.compactMap({ self.files.otherSeries[$0] }).first {
+                    "contours of images that are no slices of a CT (Modality \(safeName(modality)))"
+                } else {
+                    "contours of a series that is not here"
+                }
             cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: remark))
         }
     }
@@ -83,7 +87,9 @@ final class DicomCaseFinder {
             frameOfReferenceUID: header.frameOfReferenceUID
         )
         for unmatched in contours.unmatchedNames { cases.unmatchedNames[unmatched, default: 0] += 1 }
-        guard contours.reasons.isEmpty else { return skip(contours.reasons + damagedObjects(beside: images[0])) }
+        guard contours.reasons.isEmpty else {
+            return skip(contours.reasons + labelMapSegmentations(beside: images[0]) + damagedObjects(beside: images[0]))
+        }
         cases.sources.append(referenceCase(name, paths, contours.files))
     }
 
@@ -101,6 +107,15 @@ final class DicomCaseFinder {
         let objects = files.damaged.filter { !$0.header.isSlice && caseFolder(of: $0.path) == folder }
         toldFiles.formUnion(objects.map(\.path))
         return objects.map { "damaged: \($0.text)" }
+    }
+
+    /// Objects in the folder of a case that hold its structures, in a way that is not read.
+    private func labelMapSegmentations(beside image: TrainingFiles.DicomEntry) -> [String] {
+        let folder = caseFolder(of: image.path)
+        let objects = files.labelMapSegmentations.filter { caseFolder(of: $0.path) == folder }
+        return objects.map { object in
+            "\(safeName(Directory.name(of: object.path))) is a Label Map Segmentation, which is not read: write it as a binary one"
+        }
     }
 
     private func tellDamagedFiles(_ cases: inout TrainingCases) {

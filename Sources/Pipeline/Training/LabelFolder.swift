@@ -15,9 +15,12 @@ struct LabelFolder: Sendable {
     }
 
     let entries: [Entry]
+    let unreadable: [UnreadableFolder]
 
     init(directory: String) {
-        entries = filePaths(below: directory).filter(isNifti).map { path in
+        let below = FilesBelow(directory)
+        unreadable = below.unreadable
+        entries = below.paths.filter(isNifti).map { path in
             do {
                 let geometry = try NiftiFile.readLabels(path).geometry
                 return try NiftiFile.hasPlace(path)

@@ -43,7 +43,9 @@ package func findTrainingCases(
         )
         finder.addCases(to: &cases)
         geometries += finder.geometries
+        cases.skipped += files.unreadable.map(\.record)
     }
+    cases.skipped += labelMaps?.unreadable.map(\.record) ?? []
     for unused in labelMaps?.unusedFiles(series: geometries) ?? [] {
         cases.skipped.append(
             CaseRecord(name: unused.name, role: .skipped, remark: unused.reason)
