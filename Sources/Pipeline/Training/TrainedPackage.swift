@@ -25,6 +25,9 @@ package struct TrainingReport: Codable, Sendable {
     package var unusedExclusions: [String]?
     /// CTs without Patient ID, each folder of which was taken for one patient; nil in reports of former versions.
     package var casesWithoutPatientID: [String]?
+    /// Scans that are there as different patients, each by its cases; they were divided as one patient. nil in reports of former
+    /// versions.
+    package var sameScans: [[String]]?
     package var history: TrainingHistory
     package var scores: [ModelCard.ScoreRow]
     /// Whether the scores may stand beside the published ones, in words; empty when nothing was scored.
@@ -78,6 +81,7 @@ struct TrainedPackage {
             unmatchedNames: prepared.unmatchedNames,
             unusedExclusions: prepared.unusedExclusions,
             casesWithoutPatientID: prepared.withoutPatientID,
+            sameScans: prepared.sameScans,
             history: outcome.history,
             scores: evaluation.rows,
             comparability: request.scoresCases ? evaluation.comparability : "",
@@ -99,7 +103,7 @@ struct TrainedPackage {
             records: report.cases,
             scores: report.scores,
             comparability: [report.comparability, origin?.text ?? ""].filter { !$0.isEmpty }.joined(separator: " "),
-            divisionNote: prepared.patientNote,
+            divisionNotes: prepared.patientNotes,
             period: "\(report.begun) to \(report.finished)",
             weightsDigest: report.weightsDigest,
             weightBytes: weightBytes

@@ -64,6 +64,7 @@ package struct CaseCache: Sendable {
             roiCount: roiCount,
             present: present,
             remark: loaded.remark,
+            pictureDigest: SHA256Digest.hex(of: bytes.prefix(2 * hu.voxels.count)),
             digest: SHA256Digest.hex(of: bytes)
         )
         try Directory.create(directory)
@@ -95,6 +96,8 @@ package struct CachedCase: Sendable {
         var present: [[Bool]]
         /// Of the case as it was loaded.
         var remark: String
+        /// SHA-256 over the HU alone: equal for one scan, whoever drew on it.
+        var pictureDigest: String
         var digest: String
     }
 
@@ -128,6 +131,7 @@ package struct CachedCase: Sendable {
     package var patient: String { header.patient }
     package var sliceCount: Int { header.geometry.dimensions.k }
     package var digest: String { header.digest }
+    package var pictureDigest: String { header.pictureDigest }
 
     /// Slices that show any structure, with `border` slices around each.
     func foregroundSlices(border: Int) -> [Int] {

@@ -10,8 +10,8 @@ package struct ModelCard: Sendable {
     package var scores: [ScoreRow]
     /// Whether the scores may stand beside the published ones, in words.
     package var comparability: String
-    /// What the division by patient does not know; nil where it knows all.
-    package var divisionNote: String?
+    /// What the division by patient does not know; empty where it knows all.
+    package var divisionNotes: [String]
     /// From when to when it was trained.
     package var period: String
     /// SHA-256 of the weights, and their size in bytes.
@@ -86,7 +86,7 @@ package struct ModelCard: Sendable {
         records: [CaseRecord],
         scores: [ScoreRow],
         comparability: String,
-        divisionNote: String? = nil,
+        divisionNotes: [String] = [],
         period: String,
         weightsDigest: String,
         weightBytes: Int
@@ -96,7 +96,7 @@ package struct ModelCard: Sendable {
         self.history = history
         self.records = records
         self.scores = scores
-        (self.comparability, self.divisionNote) = (comparability, divisionNote)
+        (self.comparability, self.divisionNotes) = (comparability, divisionNotes)
         (self.period, self.weightsDigest) = (period, weightsDigest)
         self.weightBytes = weightBytes
     }
@@ -169,7 +169,7 @@ package struct ModelCard: Sendable {
         let folds = configuration.split.folds
         let fold = folds > 0 ? ", fold \(configuration.split.fold) of \(folds)" : ""
         lines += ["Divided by patient, seed \(summary.seed)\(fold): \(counts.joined(separator: ", ")).", ""]
-        if let divisionNote { lines += [divisionNote, ""] }
+        lines += divisionNotes.flatMap { [$0, ""] }
         lines += ["| case | role | slices | remark |", "|---|---|---|---|"]
         let names = configuration.generator.trainingNames
         let generated = records.filter { [names = Set(names)] in names.contains($0.name) && $0.role == .training }

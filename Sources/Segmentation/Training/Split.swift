@@ -18,11 +18,14 @@ package struct Split: Codable, Sendable, Equatable {
 /// Divides cases by patient. The draw depends on the seed and on the set of patients, not on the order in which
 /// they were found.
 ///
-/// - Parameter cases: name and patient of each case.
+/// - Parameters:
+///   - cases: name and patient of each case.
+///   - persons: by patient, another one that is the same person. Names in the configuration are those of patients.
 package func split(
     _ cases: [(name: String, patient: String)],
     configuration: SplitConfiguration,
-    seed: UInt64
+    seed: UInt64,
+    persons: [String: String] = [:]
 ) -> Split {
     var result = Split()
     var open: [(name: String, patient: String)] = []
@@ -32,9 +35,10 @@ package func split(
         } else if matches(item, configuration.validation) {
             result.validation.append(item.name)
         } else {
-            open.append(item)
+            open.append((item.name, persons[item.patient] ?? item.patient))
         }
     }
+    let cases = cases.map { (name: $0.name, patient: persons[$0.patient] ?? $0.patient) }
     // A patient of whom one series was chosen for validation by name must not be trained on with another.
     let chosen = Set(cases.filter { result.validation.contains($0.name) }.map(\.patient))
     let hidden = Set(cases.filter { result.excluded.contains($0.name) }.map(\.patient))
