@@ -17,16 +17,8 @@ struct TrainingScoresTests {
         return StructureScores(name: "Lung_L", reference: mask(reference), prediction: mask(prediction), threads: 1)
     }
 
-    @Test(
-        "the model card says why a score is 0 or undefined, and counts no case in which neither side shows a structure"
-    )
-    func card() {
-        func row(_ name: String, _ scores: StructureScores, _ empty: ModelCard.ScoreRow.EmptySide?)
-            -> ModelCard.ScoreRow
-        {
-            ModelCard.ScoreRow(caseName: name, role: .test, scores: scores, confidence: 0, empty: empty)
-        }
-        let card = ModelCard(
+    private func card(records: [CaseRecord] = [], scores: [ModelCard.ScoreRow] = []) -> String {
+        ModelCard(
             configuration: .lungs,
             summary: TrainingSummary(
                 softwareVersion: "",
@@ -39,16 +31,35 @@ struct TrainingScoresTests {
                 validationDice: [:]
             ),
             history: TrainingHistory(),
-            records: [],
-            scores: [
-                row("a", scores([21], []), .prediction), row("b", scores([], [21]), .reference),
-                row("c", scores([], []), .both), row("d", scores([21], [22]), nil), row("e", scores([21], [21]), nil),
-            ],
+            records: records,
+            scores: scores,
             comparability: "",
             period: "",
             weightsDigest: "",
             weightBytes: 0
         ).markdown
+    }
+
+    @Test("names of structures are text in the model card: no column, no tag and nothing that a terminal obeys")
+    func hostileNames() {
+        let record = CaseRecord(name: "X", role: .skipped, remark: "Lung|<b>L\u{1B}[31m` not drawn")
+        let row = card(records: [record]).split(separator: "\n").first { $0.hasPrefix("| X |") }
+        #expect(row == #"| X | skipped | 0 | Lung\|\<b>L\\x1b\[31m\` not drawn |"#)
+    }
+
+    @Test(
+        "the model card says why a score is 0 or undefined, and counts no case in which neither side shows a structure"
+    )
+    func remarks() {
+        func row(_ name: String, _ scores: StructureScores, _ empty: ModelCard.ScoreRow.EmptySide?)
+            -> ModelCard.ScoreRow
+        {
+            ModelCard.ScoreRow(caseName: name, role: .test, scores: scores, confidence: 0, empty: empty)
+        }
+        let card = card(scores: [
+            row("a", scores([21], []), .prediction), row("b", scores([], [21]), .reference),
+            row("c", scores([], []), .both), row("d", scores([21], [22]), nil), row("e", scores([21], [21]), nil),
+        ])
         let lines = card.split(separator: "\n")
         func remark(_ name: String) -> Substring? {
             lines.first { $0.hasPrefix("| \(name) | test |") }?.split(separator: "|", omittingEmptySubsequences: false)

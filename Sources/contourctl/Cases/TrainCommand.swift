@@ -158,10 +158,13 @@ struct TrainCommand: ParsableCommand {
 
     private func printTables(_ result: TrainingReport) {
         for record in result.cases.sorted(by: { $0.name < $1.name }) {
-            print("\(record.name): \(record.role.rawValue)\(record.remark.isEmpty ? "" : ", " + record.remark)")
+            let remark = record.remark.isEmpty ? "" : ", " + record.remark.printable
+            print("\(record.name): \(record.role.rawValue)\(remark)")
         }
         for (name, count) in result.unmatchedNames.sorted(by: { $0.key < $1.key }) {
-            print("structure \(name) (\(count) \(count == 1 ? "case" : "cases")) matches no ROI of the recipe")
+            print(
+                "structure \(name.printable) (\(count) \(count == 1 ? "case" : "cases")) matches no ROI of the recipe"
+            )
         }
         for name in result.unusedExclusions ?? [] { print("split.exclude: no case or patient is called \(name)") }
         if let origin = result.startingWeights { print(origin.text) }
