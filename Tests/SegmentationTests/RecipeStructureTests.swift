@@ -4,8 +4,36 @@ import Testing
 
 @Suite("Structures of a recipe")
 struct RecipeStructureTests {
+    /// A recipe with a name, and what `json` has beside it.
     private func recipe(_ json: String) throws -> TrainingConfiguration {
-        try TrainingConfiguration(from: Data(json.utf8))
+        try TrainingConfiguration(from: Data(#"{"name": "mine", \#(json.dropFirst())"#.utf8))
+    }
+
+    @Test(
+        "structures of one's own make a model with its own name, which has nothing of the built-in one's version and summary"
+    )
+    func names() throws {
+        let heart = #""rois": [{"patterns": ["Heart"], "roi": {"name": "Heart"}}]"#
+        let recipe = try recipe("{\(heart)}")
+        #expect(recipe.name == "mine" && recipe.version == "0.1.0" && recipe.summary == "Heart on CT.")
+        #expect {
+            try TrainingConfiguration(from: Data("{\(heart)}".utf8))
+        } throws: { error in
+            "\(error)".contains("name: a recipe with rois of its own makes another model than lungs: give its name")
+        }
+        let whole = try TrainingConfiguration(
+            from: Data(#"{"name": "heart", "version": "3", "summary": "Hearts.", \#(heart)}"#.utf8)
+        )
+        #expect(whole.version == "3" && whole.summary == "Hearts.")
+    }
+
+    @Test("unions that are no list are refused beside structures, too", arguments: ["5", "true", "{}", #""Lungs""#])
+    func noUnions(_ json: String) {
+        #expect {
+            try recipe(#"{"rois": [{"patterns": ["Heart"], "roi": {"name": "Heart"}}], "derivedROIs": \#(json)}"#)
+        } throws: { error in
+            "\(error)".contains("derivedROIs: ") && "\(error)".contains("a list is needed")
+        }
     }
 
     @Test("names and patterns are enough: the rest is by position and by name, with no limits")
