@@ -282,4 +282,45 @@ struct TrainingReferenceTests {
             ]
         )
     }
+
+    @Test(
+        "a label map on the grid of two scans is nobody's until it is named, and one that is named is not another scan's"
+    )
+    func sharedGrid() throws {
+        let patient = try Patient()
+        let labels = patient.folder.file("labels")
+        try FileManager.default.createDirectory(atPath: labels, withIntermediateDirectories: true)
+        let map = Volume<UInt8>(geometry: phantomGeometry(try SmallPhantom.request(1)), repeating: 1)
+        try NiftiFile.write(map, to: labels + "/map.nii.gz")
+        func found() throws -> TrainingCases { try patient.find(labels: labels) }
+        #expect(try found().sources.map(\.name) == ["p1"])
+        // The same positions, as another series: a phase, a repeat, or somebody else.
+        let ct = patient.folder.file("data/p1/ct/")
+        let uid = try InstanceHeader(contentsOf: ct + names(in: ct)[0]).seriesInstanceUID
+        try FileManager.default.createDirectory(
+            atPath: patient.folder.file("data/p2"),
+            withIntermediateDirectories: true
+        )
+        for (index, name) in try names(in: ct).enumerated() {
+            var file = try DicomFile(contentsOf: ct + name)
+            file.dataSet.set(.seriesInstanceUID, .UI, uid + "7")
+            file.dataSet.set(.sopInstanceUID, .UI, uid + "7.\(index)")
+            file.metaInformation.mediaStorageSOPInstanceUID = uid + "7.\(index)"
+            try file.write(
+                to: patient.folder.file("data/p2/") + name,
+                transferSyntax: .explicitVRLittleEndian
+            )
+        }
+        let shared = try found()
+        #expect(shared.sources.isEmpty && shared.skipped.map(\.name) == ["p1", "p2"])
+        let words = "2 CT series lie on the grid of the label map map.nii.gz, and nothing says whose it is"
+        #expect(shared.skipped.allSatisfy { $0.remark.hasPrefix(words) })
+        for (uid, name, other) in [(uid, "p1", "p2"), (uid + "7", "p2", "p1")] {
+            try FileManager.default.moveItem(atPath: labels + "/map.nii.gz", toPath: "\(labels)/\(uid).nii.gz")
+            let named = try found()
+            #expect(named.sources.map(\.name) == [name])
+            #expect(named.skipped.map(\.name) == [other])
+            try FileManager.default.moveItem(atPath: "\(labels)/\(uid).nii.gz", toPath: labels + "/map.nii.gz")
+        }
+    }
 }

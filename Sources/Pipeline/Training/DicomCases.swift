@@ -9,32 +9,47 @@ import Segmentation
 final class DicomCaseFinder {
     private let root: String
     private let files: TrainingFiles
-    private let labels: LabelFolder?
     private let rois: [TrainingROI]
     private let limits: AdmissionLimits
+    /// In the order of their UIDs.
+    private let series: [Series]
     private var takenNames = Set<String>()
     /// Damaged files that a row of the table tells.
     private var toldFiles = Set<String>()
     /// Parts of a path that all series share below the root: they tell no case from another.
     private var sharedDepth = 0
-    /// Of every series that is one volume, for finding label maps that nobody used.
-    private(set) var geometries: [(uid: String, geometry: VolumeGeometry)] = []
-
-    init(root: String, files: TrainingFiles, labels: LabelFolder?, rois: [TrainingROI], limits: AdmissionLimits) {
-        self.root = root
-        self.files = files
-        self.labels = labels
-        self.rois = rois
-        self.limits = limits
+    /// Images that belong together, and whether they are one volume.
+    private struct Series {
+        var images: [TrainingFiles.DicomEntry]
+        var examination: StackExamination
     }
 
-    func addCases(to cases: inout TrainingCases) {
+    init(root: String, files: TrainingFiles, rois: [TrainingROI], limits: AdmissionLimits) {
+        self.root = root
+        self.files = files
+        self.rois = rois
+        self.limits = limits
         let stacks = stacks(of: files.images.map(\.header), limits: limits)
-        // Several series below one folder get a number each, in the order of their UIDs.
-        let series = stacks.sorted { $0.key.seriesInstanceUID < $1.key.seriesInstanceUID }
-            .map { stack in stack.indices.map { files.images[$0] } }
-        sharedDepth = depthShared(by: series.map { folders(of: $0[0].path) })
-        for images in series { addCase(images, to: &cases) }
+        series = stacks.sorted { $0.key.seriesInstanceUID < $1.key.seriesInstanceUID }.map { stack in
+            let images = stack.indices.map { files.images[$0] }
+            return Series(images: images, examination: examineStack(images.map(\.header), limits: limits))
+        }
+    }
+
+    /// UID and grid of every series that has one, for finding their label maps.
+    var grids: [LabelFolder.Grid] {
+        series.compactMap { series in
+            series.examination.geometry.map { (uid: series.images[0].header.seriesInstanceUID, geometry: $0) }
+        }
+    }
+
+    /// - Parameters:
+    ///   - labels: label maps of the series.
+    ///   - grids: of all series that they may belong to.
+    func addCases(to cases: inout TrainingCases, labels: LabelFolder?, grids: [LabelFolder.Grid]) {
+        // Several series below one folder get a number each.
+        sharedDepth = depthShared(by: series.map { folders(of: $0.images[0].path) })
+        for series in series { addCase(series, labels, grids, to: &cases) }
         tellStrayReferences(&cases)
         tellDamagedFiles(&cases)
     }
@@ -57,7 +72,13 @@ final class DicomCaseFinder {
         }
     }
 
-    private func addCase(_ images: [TrainingFiles.DicomEntry], to cases: inout TrainingCases) {
+    private func addCase(
+        _ series: Series,
+        _ labels: LabelFolder?,
+        _ grids: [LabelFolder.Grid],
+        to cases: inout TrainingCases
+    ) {
+        let (images, examination) = (series.images, series.examination)
         let name = uniqueName(images)
         func skip(_ reasons: [String]) {
             let remark = reasons.joined(separator: "; ")
@@ -65,16 +86,14 @@ final class DicomCaseFinder {
         }
         let header = images[0].header
         let uid = header.seriesInstanceUID
-        let examination = examineStack(images.map(\.header), limits: limits)
         guard examination.isAcceptable, let geometry = examination.geometry else {
             return skip(examination.refusals.map(\.message) + damagedImages(of: uid))
         }
-        geometries.append((uid, geometry))
         let damaged = damagedImages(of: uid)
         guard damaged.isEmpty else { return skip(damaged) }
         let paths = images.map(\.path)
         do {
-            if let labelMap = try labels?.path(seriesInstanceUID: uid, geometry: geometry) {
+            if let labelMap = try labels?.path(of: (uid, geometry), among: grids) {
                 return cases.sources.append(labelMapCase(name, paths, labelMap))
             }
         } catch {

@@ -29,24 +29,25 @@ package func findTrainingCases(
 ) throws -> TrainingCases {
     let labelMaps = labels.map { LabelFolder(directory: $0) }
     var cases = TrainingCases()
-    var geometries: [(uid: String, geometry: VolumeGeometry)] = []
+    var finders: [DicomCaseFinder] = []
     for directory in directories {
         let files = TrainingFiles(below: directory)
         var nifti = NiftiCaseFinder(files: files, rois: rois, limits: limits, hasLabelFolder: labels != nil)
         nifti.addCases(to: &cases)
-        let finder = DicomCaseFinder(
-            root: URL(fileURLWithPath: directory).resolvingSymlinksInPath().path,
-            files: files,
-            labels: labelMaps,
-            rois: rois,
-            limits: limits
+        finders.append(
+            DicomCaseFinder(
+                root: URL(fileURLWithPath: directory).resolvingSymlinksInPath().path,
+                files: files,
+                rois: rois,
+                limits: limits
+            )
         )
-        finder.addCases(to: &cases)
-        geometries += finder.geometries
         cases.skipped += files.unreadable.map(\.record)
     }
+    let grids = finders.flatMap(\.grids)
+    for finder in finders { finder.addCases(to: &cases, labels: labelMaps, grids: grids) }
     cases.skipped += labelMaps?.unreadable.map(\.record) ?? []
-    for unused in labelMaps?.unusedFiles(series: geometries) ?? [] {
+    for unused in labelMaps?.unusedFiles(series: grids) ?? [] {
         cases.skipped.append(
             CaseRecord(name: unused.name, role: .skipped, remark: unused.reason)
         )
