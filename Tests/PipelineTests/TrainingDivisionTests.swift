@@ -130,6 +130,31 @@ struct TrainingDivisionTests {
         #expect(card.contains(notes.first ?? "a note"))
     }
 
+    @Test("a patient stays out by the Patient ID, a file by its own name; who is not there is told before the work")
+    func exclusions() throws {
+        let folder = try Folder()
+        try SmallPhantom.write(1, to: folder.file("data/p1"))
+        let paths = try SmallPhantom.write(2, to: folder.file("data/p2"))
+        for path in paths {
+            var file = try DicomFile(contentsOf: path)
+            file.dataSet.set(.patientID, .LO, "ID 2")
+            try file.write(to: path, transferSyntax: .explicitVRLittleEndian)
+        }
+        try folder.pairs(["患者一", "患者二"], in: "data")
+        var split = SplitConfiguration(validationFraction: 0, testFraction: 0, exclude: ["id 2", "患者一", "nobody"])
+        var steps: [TrainingProgress] = []
+        let report = try trainModel(folder.request(split)) { steps.append($0) }
+        #expect(report.split.training == ["____", "p1"] && report.split.excluded == ["___", "p2"])
+        #expect(report.unusedExclusions == ["nobody"])
+        #expect(steps.first?.item == "split.exclude: no case or patient is called nobody")
+        split.exclude = []
+        split.validation = ["ID*"]
+        let (output, work) = (folder.file("second"), folder.file("second.training"))
+        var second = try folder.request(split)
+        (second.output, second.workDirectory) = (output, work)
+        #expect(try trainModel(second) { _ in }.split.validation == ["p2"])
+    }
+
     @Test("cases of one name in two folders of data are told with both paths, and a folder that is named twice as that")
     func sameNames() throws {
         let folder = try Folder()

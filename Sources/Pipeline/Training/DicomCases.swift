@@ -168,17 +168,18 @@ final class DicomCaseFinder {
 
     private func labelMapCase(_ name: String, _ paths: [String], _ labelMap: String) -> TrainingCaseSource {
         let (limits, meaning) = (limits, LabelMeaning(rois))
-        let (patient, collection, hasPatientID) = patient(of: paths[0])
+        let patient = patient(of: paths[0])
         return TrainingCaseSource(
             name: name,
-            patient: patient,
+            patient: patient.name,
             fingerprint: fingerprint(
                 ofFiles: paths + [labelMap],
                 salt: "labels \(meaning.table.sorted { $0.key < $1.key })"
             ),
-            collection: collection,
-            hasPatientID: hasPatientID,
-            place: Directory.parent(of: paths[0])
+            collection: patient.collection,
+            hasPatientID: patient.id != nil,
+            place: Directory.parent(of: paths[0]),
+            aliases: [patient.id, caseFolder(of: paths[0]).flatMap { safeName($0) == $0 ? nil : $0 }].compactMap(\.self)
         ) {
             let ct = try loadCTSeries(files: paths, limits: limits).volume
             let (labels, remark) = try meaning.read(labelMap)
@@ -197,28 +198,29 @@ final class DicomCaseFinder {
     ) -> TrainingCaseSource {
         let (limits, rois) = (limits, rois)
         let names = rois.map { $0.roi.name + $0.patterns.joined() }.joined(separator: ",")
-        let (patient, collection, hasPatientID) = patient(of: paths[0])
+        let patient = patient(of: paths[0])
         return TrainingCaseSource(
             name: name,
-            patient: patient,
+            patient: patient.name,
             fingerprint: fingerprint(ofFiles: paths + references.map(\.path), salt: "contours \(names)"),
-            collection: collection,
-            hasPatientID: hasPatientID,
-            place: Directory.parent(of: paths[0])
+            collection: patient.collection,
+            hasPatientID: patient.id != nil,
+            place: Directory.parent(of: paths[0]),
+            aliases: [patient.id, caseFolder(of: paths[0]).flatMap { safeName($0) == $0 ? nil : $0 }].compactMap(\.self)
         ) {
             let ct = try loadCTSeries(files: paths, limits: limits).volume
             return TrainingCase(ct: ct, labels: try referenceLabels(references, rois: rois, on: ct.geometry))
         }
     }
 
-    /// Cases of one patient belong together; only a digest of the Patient ID is kept, and the public collection that
+    /// Cases of one patient belong together; only a digest of the Patient ID is written down, and the public collection that
     /// it names. Without one, what lies in one folder is taken for one patient.
-    private func patient(of path: String) -> (patient: String, collection: String, hasPatientID: Bool) {
+    private func patient(of path: String) -> (name: String, collection: String, id: String?) {
         // A file that cannot be opened fails again, with its reason, when the case is loaded.
         let id = (try? DicomFile(contentsOf: path, until: .pixelData))?.dataSet.string(.patientID)
-        guard let id, !id.isEmpty else { return (safeName(Directory.parent(of: path)), "", false) }
+        guard let id, !id.isEmpty else { return (safeName(Directory.parent(of: path)), "", nil) }
         let digest = SHA256Digest.hex(of: Data(id.utf8)).prefix(12)
-        return ("patient-\(digest)", PublicCollection(patientID: id)?.rawValue ?? "", true)
+        return ("patient-\(digest)", PublicCollection(patientID: id)?.rawValue ?? "", id)
     }
 }
 

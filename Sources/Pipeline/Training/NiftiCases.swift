@@ -39,7 +39,8 @@ struct NiftiCaseFinder {
                     name: name,
                     patient: name,
                     fingerprint: fingerprint(ofFiles: [pair.image, pair.label], salt: salt),
-                    place: pair.image
+                    place: pair.image,
+                    aliases: [pair.name]
                 ) {
                     let ct = try readImage(pair.image, limits)
                     let (labels, remark) = try meaning.read(pair.label)
@@ -101,7 +102,8 @@ struct NiftiCaseFinder {
                 name: name,
                 patient: name,
                 fingerprint: fingerprint(ofFiles: [image] + masks.map(\.path), salt: "masks \(masks.map(\.label))"),
-                place: image
+                place: image,
+                aliases: [folder.name]
             ) {
                 let ct = try readImage(image, limits)
                 let structures = masks.map { path, label in

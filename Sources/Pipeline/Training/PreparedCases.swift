@@ -73,7 +73,8 @@ extension PreparedCases {
             rois: configuration.rois
         )
         let cases = found.sources.map { ($0.name, $0.patient) } + found.skipped.map { ($0.name, $0.name) }
-        let unknown = configuration.split.unknownNames(among: cases)
+        let aliases = aliases(found.sources)
+        let unknown = configuration.split.unknownNames(among: cases, aliases: aliases)
         guard unknown.isEmpty || found.sources.isEmpty else {
             throw SegmentationError.invalidConfiguration(
                 key: "split.validation",
@@ -82,9 +83,14 @@ extension PreparedCases {
             )
         }
         self.init(records: found.skipped, unmatchedNames: found.unmatchedNames)
-        unusedExclusions = configuration.split.unusedExclusions(among: cases)
+        unusedExclusions = configuration.split.unusedExclusions(among: cases, aliases: aliases)
         withoutPatientID = found.sources.filter { !$0.hasPatientID }.map(\.name)
         var division = try divide(found.sources, configuration)
+        for name in unusedExclusions {
+            // A slip of the pen would let somebody be learned from who must not be.
+            let note = "split.exclude: no case or patient is called \(name)"
+            try progress(TrainingProgress(phase: .noted, item: note))
+        }
         if let note = withoutPatientIDNote { try progress(TrainingProgress(phase: .noted, item: note)) }
         try load(found.sources, request, division, progress)
         // Which scans are the same is known only now.
@@ -227,7 +233,8 @@ private func divide(
         sources.map { ($0.name, $0.patient) },
         configuration: roles,
         seed: configuration.seed,
-        persons: persons
+        persons: persons,
+        aliases: aliases(sources)
     )
     result.training += generator.trainingNames
     result.validation += generator.validationNames
@@ -236,4 +243,9 @@ private func divide(
         let problem = result.problem(of: cases, configuration.split, othersTrain: generator.count > 0)
     else { return result }
     throw .invalidConfiguration(key: problem.key, message: problem.message)
+}
+
+/// By case, the names that only its owner knows it by.
+private func aliases(_ sources: [TrainingCaseSource]) -> [String: [String]] {
+    Dictionary(sources.map { ($0.name, $0.aliases) }, uniquingKeysWith: { $0 + $1 })
 }
