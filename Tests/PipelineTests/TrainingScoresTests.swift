@@ -85,4 +85,27 @@ struct TrainingScoresTests {
         #expect(rows.allSatisfy { $0.empty == .reference || $0.empty == .both && $0.dice == nil })
         #expect(report.scores.allSatisfy { ($0.dice == nil) == ($0.empty == .both) })
     }
+
+    @Test("a case whose files go before it is scored is named, and the same command goes on when they are back")
+    func lostCase() throws {
+        let folder = try Folder()
+        try folder.pairs(["a", "b"], in: "data")
+        var request = try folder.request(SplitConfiguration(validationFraction: 0, testFraction: 0.5))
+        request.scoresCases = true
+        let (data, away) = (folder.file("data"), folder.file("away"))
+        #expect {
+            try trainModel(request) { progress in
+                guard progress.phase == .finishing, progress.item.isEmpty else { return }
+                try FileManager.default.moveItem(atPath: data, toPath: away)
+            }
+        } throws: { error in
+            let text = "\(error)"
+            return (text.hasPrefix("a cannot be read any more") || text.hasPrefix("b cannot be read any more"))
+                && text.contains("put its files back and give the same command again")
+        }
+        try FileManager.default.moveItem(atPath: away, toPath: data)
+        var epochs = 0
+        let report = try trainModel(request) { if $0.phase == .training { epochs += 1 } }
+        #expect(epochs == 0 && !report.scores.isEmpty)
+    }
 }
