@@ -145,6 +145,23 @@ struct TrainingLayoutTests {
         )
     }
 
+    @Test("a folder without anything to train on is named beside others, with what it holds instead")
+    func emptyFolder() throws {
+        let folder = try Folder()
+        try folder.image("data/a.nii.gz")
+        try folder.mask("data/a_label.nii.gz", [1, 2])
+        try folder.prepare("void/x")
+        try folder.prepare("notes/x")
+        for name in ["a.txt", "b.txt"] {
+            try Data("x".utf8).write(to: URL(fileURLWithPath: folder.file("notes/\(name)")))
+        }
+        let found = try findTrainingCases(in: ["data", "void", "notes"].map(folder.file), labels: nil, rois: rois)
+        #expect(found.sources.map(\.name) == ["a"])
+        #expect(found.skipped.map(\.name) == ["void", "notes"])
+        let remarks = ["this folder holds no file", "this folder holds no CT and no NIfTI file, only 2 other files"]
+        #expect(found.skipped.map(\.remark) == remarks)
+    }
+
     @Test("contours without their series, and series without contours, are told")
     func strays() throws {
         let folder = try Folder()
@@ -261,7 +278,7 @@ struct TrainingLayoutTests {
     }
 
     @Test(
-        "values of a label map that nobody named are told; those of a structure that nobody wants, or of a region, are not"
+        "values of a label map that nobody named are told; those of an unwanted structure or a region are not"
     )
     func unnamedValues() throws {
         func remark(_ json: String) throws -> String {
@@ -276,6 +293,10 @@ struct TrainingLayoutTests {
                 == "value 9 of its label map without a name, taken for background"
         )
         #expect(try remark(#"{"labels": {"Lung_L": 1, "Lung_R": 2, "organs": [3, 9]}}"#) == "")
+        #expect(
+            try remark(#"{"labels": {"Left Lung": 1, "Lung_R": 2, "Lung_L": 3, "organs": [9]}}"#)
+                == "Left Lung and Lung_L of dataset.json are both Lung_L"
+        )
     }
 
     @Test(

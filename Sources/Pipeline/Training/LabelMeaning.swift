@@ -10,19 +10,21 @@ struct LabelMeaning: Sendable {
     private let namedValues: Set<UInt8>
     /// The value of voxels of which nobody says what they are.
     let ignored: UInt8?
+    /// What the rows of its cases are to say of it; empty where it is as it should be.
+    let note: String
 
-    init(table: [UInt8: UInt8], namedValues: Set<UInt8>, ignored: UInt8?) {
-        (self.table, self.namedValues, self.ignored) = (table, namedValues, ignored)
+    init(table: [UInt8: UInt8], namedValues: Set<UInt8>, ignored: UInt8?, note: String) {
+        (self.table, self.namedValues, self.ignored, self.note) = (table, namedValues, ignored, note)
     }
 
     /// Of files that say nothing about themselves: the recipe alone names their values.
     init(_ rois: [TrainingROI]) {
         table = rois.labelTable
         namedValues = Set(table.keys)
-        ignored = nil
+        (ignored, note) = (nil, "")
     }
 
-    /// Labels of the recipe, and what the case's row of the table is to say of values without a name.
+    /// Labels of the recipe, and what the case's row of the table is to say.
     ///
     /// - Throws: `UnusableCase` where voxels are marked to be ignored: learned as background they would teach that what is
     ///   there is none of the structures.
@@ -45,7 +47,7 @@ struct LabelMeaning: Sendable {
 
     private func remark(_ counts: [Int]) -> String {
         let unnamed = (1...255).filter { counts[$0] > 0 && !namedValues.contains(UInt8($0)) }
-        guard !unnamed.isEmpty else { return "" }
+        guard !unnamed.isEmpty else { return note }
         let listed = unnamed.prefix(Self.mostListed).map(String.init).joined(separator: ", ")
         let others = unnamed.count > Self.mostListed ? " and \(unnamed.count - Self.mostListed) more" : ""
         return

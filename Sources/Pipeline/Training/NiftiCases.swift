@@ -33,7 +33,7 @@ struct NiftiCaseFinder {
         do {
             try requirePlaces([pair.image, pair.label])
             let meaning = try labelMeaning(of: pair, &cases)
-            let salt = "nifti \(meaning.table.sorted { $0.key < $1.key }) \(meaning.ignored ?? 0)"
+            let salt = "nifti \(meaning.table.sorted { $0.key < $1.key }) \(meaning.ignored ?? 0) \(meaning.note)"
             cases.sources.append(
                 TrainingCaseSource(
                     name: name,
@@ -70,14 +70,29 @@ struct NiftiCaseFinder {
         }
         let names = description.labels.sorted { $0.value < $1.value }
         var table: [UInt8: UInt8] = [:]
+        var merged: [UInt8: [String]] = [:]
         for (entry, label) in zip(names, rois.labels(of: names.map(\.key))) {
-            if let label { table[entry.value] = label } else { cases.unmatchedNames[entry.key, default: 0] += 1 }
+            if let label {
+                table[entry.value] = label
+                merged[label, default: []].append(entry.key)
+            } else {
+                cases.unmatchedNames[entry.key, default: 0] += 1
+            }
         }
         let missing = rois.filter { !table.values.contains(UInt8($0.roi.label)) }.map(\.roi.name)
         guard missing.isEmpty else {
             throw UnusableCase("dataset.json names no \(missing.joined(separator: " and no "))")
         }
-        return LabelMeaning(table: table, namedValues: description.namedValues, ignored: description.ignoredLabel)
+        let notes = merged.filter { $1.count > 1 }.sorted { $0.key < $1.key }.map { label, names in
+            let all = names.count == 2 ? "both" : "all"
+            return "\(names.joined(separator: " and ")) of dataset.json are \(all) \(rois[Int(label) - 1].roi.name)"
+        }
+        return LabelMeaning(
+            table: table,
+            namedValues: description.namedValues,
+            ignored: description.ignoredLabel,
+            note: notes.joined(separator: "; ")
+        )
     }
 
     private mutating func add(_ folder: StructureFolder, to cases: inout TrainingCases) {

@@ -1,6 +1,7 @@
 import Dicom
 import Foundation
 import Imaging
+import Platform
 import Segmentation
 
 /// What was found in a training folder.
@@ -43,6 +44,11 @@ package func findTrainingCases(
             )
         )
         cases.skipped += files.unreadable.map(\.record)
+        if let remark = files.emptiness {
+            cases.skipped.append(
+                CaseRecord(name: safeName(Directory.name(of: directory)), role: .skipped, remark: remark)
+            )
+        }
     }
     let grids = finders.flatMap(\.grids)
     for finder in finders { finder.addCases(to: &cases, labels: labelMaps, grids: grids) }

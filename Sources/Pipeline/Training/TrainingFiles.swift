@@ -37,6 +37,18 @@ struct TrainingFiles: Sendable {
     /// Files that are none of these.
     var ignored = 0
 
+    /// Why there is nothing to train on, with the number of other files; nil where there may be something.
+    var emptiness: String? {
+        let isEmpty =
+            images.isEmpty && references.isEmpty && labelMapSegmentations.isEmpty && damaged.isEmpty && nifti.isEmpty
+            && unreadable.isEmpty
+        guard isEmpty else { return nil }
+        let others = ignored + datasets.count
+        return others == 0
+            ? "this folder holds no file"
+            : "this folder holds no CT and no NIfTI file, only \(counted(others, "other file"))"
+    }
+
     /// Looks at every file below a folder; see `FilesBelow`.
     init(below directory: String) {
         let below = FilesBelow(directory)
