@@ -13,10 +13,11 @@ struct TrainCommand: ParsableCommand {
             Segmentations (as TCIA delivers LCTSC), or NIfTI pairs (nnU-Net and Medical Segmentation Decathlon \
             layouts, NAME.nii.gz beside NAME_label.nii.gz, or a folder with ct.nii.gz and one file for each structure). \
             Links are followed. With --labels, label maps in a folder of their own are \
-            matched to CT series by Series Instance UID in the file name or by their grid.
+            matched to CT series by Series Instance UID in the file name, or by a grid that only one series has.
 
             The recipe is JSON; only what differs from the built-in lungs recipe has to be given, but lists as a whole. A \
-            structure needs its name and its patterns: {"patterns": ["Heart"], "roi": {"name": "Heart"}}. --print-config prints \
+            structure needs its name and its patterns: {"patterns": ["Heart"], "roi": {"name": "Heart"}}, a model with \
+            structures of its own its name. --print-config prints \
             the whole recipe that would be used. Cases that must not be learned from are skipped, with the reason in the table at the end.
 
             Cache and checkpoints lie in MODEL.training (or --work). A training that was stopped, even by kill -9, goes \
