@@ -18,6 +18,11 @@ func uprightGrid(_ i: Int, _ j: Int, _ k: Int, spacing: Vector3) -> VolumeGeomet
     )
 }
 
+/// What a CT has: its values are Hounsfield units.
+func airAndTissue(_ grid: VolumeGeometry) -> Volume<Int16> {
+    Volume(geometry: grid, voxels: (0..<grid.dimensions.voxelCount).map { $0 % 2 == 0 ? -800 : 40 })
+}
+
 extension Folder {
     /// Writes patients in NIfTI that take a moment, no two alike, with every second voxel of some slices in `Lung_L` (1) and `second`.
     func pairs(_ patients: [String], in name: String, second: UInt8 = 2) throws {

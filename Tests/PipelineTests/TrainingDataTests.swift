@@ -27,10 +27,6 @@ private func quickRecipe() throws -> TrainingConfiguration {
 
 private let rois = TrainingConfiguration.lungs.rois
 
-private func airAndTissue(_ grid: VolumeGeometry) -> Volume<Int16> {
-    Volume(geometry: grid, voxels: (0..<grid.dimensions.voxelCount).map { $0 % 2 == 0 ? -800 : 40 })
-}
-
 @Suite("Training data")
 struct TrainingDataTests {
     @Test("DICOM series with RT Structure Sets and Segmentations become a model package with its report")

@@ -96,6 +96,32 @@ struct TrainingPlacesTests {
         _ = try trainModel(asked) { _ in }
     }
 
+    @Test(
+        "a second training that makes the same package in another work folder is refused, and a refused one leaves nothing"
+    )
+    func sameOutput() throws {
+        let folder = try Folder()
+        try folder.pairs(["a", "b", "c"], in: "data")
+        let first = try request(folder)
+        var second = first
+        second.workDirectory = folder.file("other")
+        var faults: [Fault?] = []
+        _ = try trainModel(first) { progress in
+            guard progress.phase == .finishing, progress.item.isEmpty else { return }
+            faults.append(refusal(second) as? Fault)
+        }
+        #expect(faults.map { $0?.code } == ["E_BUSY"])
+        #expect(faults.first??.message == "Another training makes \(first.output).")
+        #expect(throws: (any Error).self) {
+            var damaged = second
+            damaged.output = folder.file("never")
+            damaged.configuration.split.validation = ["nobody"]
+            _ = try trainModel(damaged) { _ in }
+        }
+        let left = try Directory.list(folder.path).map(\.name).sorted()
+        #expect(left == ["data", "model", "model.training", "other"])
+    }
+
     @Test("weights to begin with are named with the test patients that they have seen, over several trainings")
     func startingWeights() throws {
         let folder = try Folder()

@@ -56,7 +56,7 @@ package func trainModel(
     try request.configuration.validate()
     try Trainer.requireMemory(for: request.configuration)
     let places = try TrainingPlaces(request)
-    defer { withExtendedLifetime(places) {} }
+    defer { withExtendedLifetime(places) { places.leave() } }
     let begun = try beginning(request.workDirectory)
     let prepared = try PreparedCases(request, progress: progress)
     let origin = try request.startingWeights.map { try WeightsOrigin(path: $0, prepared: prepared) }

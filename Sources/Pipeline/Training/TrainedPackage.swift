@@ -46,9 +46,9 @@ struct TrainedPackage {
 
     func write(progress: (TrainingProgress) throws -> Void) throws -> TrainingReport {
         let partial = request.output + TrainingPlaces.partialSuffix
-        // A leftover of a run that was killed here.
-        try Directory.remove(partial)
         try Directory.create(partial)
+        // Leftovers of a run that was killed here; the folder itself is locked.
+        for entry in try Directory.list(partial) { try Directory.remove("\(partial)/\(entry.name)") }
         let configuration = request.configuration
         let summary = summary
         var description = configuration.modelDescription(training: summary)

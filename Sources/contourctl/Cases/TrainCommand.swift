@@ -34,7 +34,7 @@ struct TrainCommand: ParsableCommand {
             EXIT STATUS
               0 trained; 65 the data or the recipe cannot be used; 66 a folder or file is not there; 70 training \
             diverged; 73 the output cannot be made or is not empty, or no space is left; 74 a file cannot be read or \
-            written; 75 another training works in the same folder; 77 permission denied
+            written; 75 another training works in the same folder or makes the same package; 77 permission denied
             """
     )
 
