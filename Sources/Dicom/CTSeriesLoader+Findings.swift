@@ -140,33 +140,16 @@ extension CTSeriesLoader {
 
     /// Do the values look like a CT of a patient in Hounsfield units?
     func examineValues(_ counts: HUCounts, _ images: [CTImageFile]) -> [AdmissionFinding] {
-        var findings: [AdmissionFinding] = []
-        func refuse(_ code: String, _ message: String, _ hint: String) {
-            findings.append(AdmissionFinding(.refusal, code, message, hint: hint))
-        }
-        let original = "Send the original CT images; check Rescale Slope and Intercept."
-        let valid = Double(max(counts.valid, 1))
-        if Double(counts.impossible) / valid > limits.maximumImpossibleFraction {
-            refuse("E_NOT_HU", "Too many values are no possible Hounsfield units.", original)
-        }
-        if Double(counts.air) / valid < limits.minimumAirFraction {
-            refuse("E_NOT_HU", "There is no air in the images, so the values are not Hounsfield units.", original)
-        }
-        if Double(counts.softTissue) / valid < limits.minimumSoftTissueFraction {
-            refuse(
-                "E_NOT_HU",
-                "There is no soft tissue in the images, so the values are not Hounsfield units.",
-                original
-            )
-        }
-        if counts.padded > 0, let padding = paddingInTissue(images) {
-            refuse(
+        let findings = counts.refusals(limits)
+        guard counts.padded > 0, let padding = paddingInTissue(images) else { return findings }
+        return findings + [
+            AdmissionFinding(
+                .refusal,
                 "E_PADDING_IN_TISSUE",
                 "The declared Pixel Padding Value means \(padding) HU, a value of tissue.",
-                "Remove the attribute Pixel Padding Value, or send the original CT images."
+                hint: "Remove the attribute Pixel Padding Value, or send the original CT images."
             )
-        }
-        return findings
+        ]
     }
 
     /// The HU that the declared padding would have had, where that is in the range of tissue.

@@ -58,7 +58,7 @@ package struct HounsfieldConversion: Sendable, Hashable {
     }
 
     /// The rescaled value, air for padding, and one more of its kind.
-    func hounsfield(_ stored: Int32, counting counts: inout HUCounts, _ limits: AdmissionLimits) -> Int16 {
+    package func hounsfield(_ stored: Int32, counting counts: inout HUCounts, _ limits: AdmissionLimits) -> Int16 {
         guard let value = hounsfield(stored) else {
             counts.padded += 1
             return Self.airHU
@@ -89,6 +89,29 @@ package struct HUCounts: Codable, Sendable, Hashable {
             other += 1
         } else {
             impossible += 1
+        }
+    }
+
+    /// Why these are no values of a patient in Hounsfield units; empty where they may be.
+    package func refusals(_ limits: AdmissionLimits) -> [AdmissionFinding] {
+        let all = Double(max(valid, 1))
+        var messages: [String] = []
+        if Double(impossible) / all > limits.maximumImpossibleFraction {
+            messages.append("Too many values are no possible Hounsfield units.")
+        }
+        if Double(air) / all < limits.minimumAirFraction {
+            messages.append("There is no air in the images, so the values are not Hounsfield units.")
+        }
+        if Double(softTissue) / all < limits.minimumSoftTissueFraction {
+            messages.append("There is no soft tissue in the images, so the values are not Hounsfield units.")
+        }
+        return messages.map { message in
+            AdmissionFinding(
+                .refusal,
+                "E_NOT_HU",
+                message,
+                hint: "Send the original CT images; check Rescale Slope and Intercept."
+            )
         }
     }
 

@@ -61,6 +61,13 @@ package enum NiftiFile {
         try compression?.finish()
     }
 
+    /// Whether the header of a file says by sform or qform where its voxels lie in the patient. Without both nothing says
+    /// which side is the left one. Voxels are not read.
+    package static func hasPlace(_ path: String) throws(NiftiError) -> Bool {
+        // A header lies within the first pages, compressed or not.
+        try readHeader(contents(path, first: 1 << 16)).header.hasPlace
+    }
+
     /// Reads a volume as numbers, scaled by slope and intercept.
     package static func read(_ path: String) throws(NiftiError) -> Volume<Float> { try readAndNotes(path).volume }
 
@@ -95,20 +102,28 @@ package enum NiftiFile {
     }
 
     private static func open(_ path: String) throws(NiftiError) -> (NiftiHeader, ArraySlice<UInt8>) {
-        let data: Data
-        do { data = try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped) } catch {
-            throw .unreadable(reason: error.localizedDescription)
-        }
-        var bytes = [UInt8](data)
-        let isCompressed = bytes.starts(with: [0x1F, 0x8B])
-        let head =
-            isCompressed
-            ? try Gzip.decompress(bytes, first: NiftiHeader.dataOffset, verifying: false) : bytes
-        let header = try NiftiHeader(head)
+        var bytes = try contents(path)
+        let (header, isCompressed) = try readHeader(bytes)
         let end = header.offset + header.geometry.dimensions.voxelCount * header.type.bytes
         if isCompressed { bytes = try Gzip.decompress(bytes, first: end, verifying: true) }
         guard bytes.count >= end else { throw .unreadable(reason: "it has fewer voxels than its header says") }
         return (header, bytes[header.offset..<end])
+    }
+
+    private static func contents(_ path: String, first count: Int = .max) throws(NiftiError) -> [UInt8] {
+        do {
+            return [UInt8](try Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped).prefix(count))
+        } catch {
+            throw .unreadable(reason: error.localizedDescription)
+        }
+    }
+
+    private static func readHeader(_ bytes: [UInt8]) throws(NiftiError) -> (header: NiftiHeader, isCompressed: Bool) {
+        let isCompressed = bytes.starts(with: [0x1F, 0x8B])
+        let head =
+            isCompressed
+            ? try Gzip.decompress(bytes, first: NiftiHeader.dataOffset, verifying: false) : bytes
+        return (try NiftiHeader(head), isCompressed)
     }
 
     @inline(__always)

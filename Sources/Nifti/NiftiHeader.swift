@@ -44,6 +44,8 @@ struct NiftiHeader {
     var isBigEndian = false
     /// What it leaves open about its place, one phrase each.
     private(set) var placeNotes: [String] = []
+    /// Whether sform or qform says where it lies.
+    private(set) var hasPlace = true
 
     /// More than any volume has, 512 x 512 x 4096: bounds what a hostile header can make us allocate.
     static let maximumVoxels = 1 << 30
@@ -208,7 +210,8 @@ struct NiftiHeader {
             pixdim: spacing[1...].map { $0 * scale }
         )
         if scale != 1 { placeNotes.append("gives its places in \(unit): they were taken to millimetres") }
-        if short(254) <= 0, short(252) <= 0 {
+        hasPlace = short(254) > 0 || short(252) > 0
+        if !hasPlace {
             placeNotes.append(
                 "has neither sform nor qform: nothing says where it lies, so its first voxel was taken to lie at 0, 0, 0"
             )

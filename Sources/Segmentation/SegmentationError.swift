@@ -16,6 +16,8 @@ package enum SegmentationError: Error, Sendable, Equatable, CustomStringConverti
     case noUsableCases(message: String)
     /// Training got worse without return; the last good checkpoint is kept, if an epoch ended before.
     case diverged(step: Int, message: String, checkpoint: String?)
+    /// A case that was trained, validated or to be tested on can no longer be read when it is to be scored.
+    case lostCase(name: String, message: String)
     case damagedCache(path: String, message: String)
     case damagedCheckpoint(path: String, message: String)
     case cancelled
@@ -37,6 +39,9 @@ package enum SegmentationError: Error, Sendable, Equatable, CustomStringConverti
         case .diverged(let step, let message, let checkpoint):
             "training diverged at step \(step): \(message). Train again with a lower learning rate and another --work"
                 + (checkpoint.map { "; --start-from \($0) begins with its last good weights." } ?? ".")
+        case .lostCase(let name, let message):
+            "\(name) cannot be read any more, to score it: \(message). The training is kept: put its files back and give the same "
+                + "command again, or add --without-scores."
         case .damagedCache(let path, let message): "\(path): \(message). Delete the cache folder and train again."
         case .damagedCheckpoint(let path, let message): "\(path): \(message). Delete it to start from the beginning."
         case .cancelled: "cancelled"

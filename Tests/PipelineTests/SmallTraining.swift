@@ -18,6 +18,11 @@ func uprightGrid(_ i: Int, _ j: Int, _ k: Int, spacing: Vector3) -> VolumeGeomet
     )
 }
 
+/// What a CT has: its values are Hounsfield units.
+func airAndTissue(_ grid: VolumeGeometry) -> Volume<Int16> {
+    Volume(geometry: grid, voxels: (0..<grid.dimensions.voxelCount).map { $0 % 2 == 0 ? -800 : 40 })
+}
+
 extension Folder {
     /// Writes patients in NIfTI that take a moment, no two alike, with every second voxel of some slices in `Lung_L` (1) and `second`.
     func pairs(_ patients: [String], in name: String, second: UInt8 = 2) throws {
@@ -26,7 +31,11 @@ extension Folder {
         for (index, patient) in patients.enumerated() {
             var labels = Volume<UInt8>(geometry: grid, repeating: 0)
             for n in (40 + index)..<200 { labels.voxels[n] = n % 2 == 0 ? 1 : second }
-            let image = Volume<Int16>(geometry: grid, voxels: labels.voxels.map { Int16($0) * -300 })
+            // Air and soft tissue around the structures: a CT has both.
+            let voxels = labels.voxels.enumerated().map { n, label in
+                label == 0 ? Int16(n % 4 == 0 ? -900 : 40) : Int16(label) * -300
+            }
+            let image = Volume<Int16>(geometry: grid, voxels: voxels)
             try NiftiFile.write(image, to: file("\(name)/\(patient).nii.gz"))
             try NiftiFile.write(labels, to: file("\(name)/\(patient)_label.nii.gz"))
         }

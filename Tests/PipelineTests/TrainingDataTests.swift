@@ -93,7 +93,7 @@ struct TrainingDataTests {
     func niftiLayouts() throws {
         let folder = try Folder()
         let grid = uprightGrid(8, 8, 4, spacing: Vector3(2, 2, 3))
-        let image = Volume<Int16>(geometry: grid, repeating: -800)
+        let image = airAndTissue(grid)
         var label = Volume<UInt8>(geometry: grid, repeating: 0)
         label[1, 1, 1] = 7
         label[2, 1, 1] = 3
@@ -135,14 +135,19 @@ struct TrainingDataTests {
             configuration: try quickRecipe(),
             threads: 1
         )
-        #expect(throws: SegmentationError.noUsableCases(message: "no case was found")) {
+        #expect {
             try trainModel(request) { _ in }
+        } throws: { error in
+            let name = URL(fileURLWithPath: folder.path).lastPathComponent
+            return "\(error)".hasPrefix(
+                "nothing to train on: \(name): skipped this folder holds no CT and no NIfTI file"
+            )
         }
 
         let grid = uprightGrid(8, 8, 4, spacing: Vector3(2, 2, 3))
         var moved = grid
         moved.origin.x = 40
-        try NiftiFile.write(Volume<Int16>(geometry: grid, repeating: 0), to: folder.path + "/a.nii.gz")
+        try NiftiFile.write(airAndTissue(grid), to: folder.path + "/a.nii.gz")
         try NiftiFile.write(Volume<UInt8>(geometry: moved, repeating: 0), to: folder.path + "/a_label.nii.gz")
         #expect(
             throws: SegmentationError.invalidConfiguration(

@@ -1,5 +1,7 @@
 import Dicom
 import Foundation
+import Imaging
+import Nifti
 import Pipeline
 import Segmentation
 import Testing
@@ -42,6 +44,64 @@ struct TrainingDivisionTests {
         )
     }
 
+    @Test(
+        "a part whose cases cannot be used, as loading them shows, is refused with the reasons as one that has nobody"
+    )
+    func lostParts() throws {
+        let folder = try Folder()
+        try folder.pairs("abcdefghij".map(String.init), in: "data")
+        let whole = try trainModel(folder.request(SplitConfiguration())) { _ in }.split
+        #expect(whole.test.count == 2 && whole.validation.count == 1)
+        for (part, names) in [("test", whole.test), ("validation", whole.validation)] {
+            let lost = try Folder()
+            try lost.pairs("abcdefghij".map(String.init), in: "data")
+            let grid = uprightGrid(8, 8, 4, spacing: Vector3(2, 2, 3))
+            for name in names {
+                try NiftiFile.write(
+                    Volume<Float>(geometry: grid, repeating: .nan),
+                    to: lost.file("data/\(name).nii.gz")
+                )
+            }
+            let reasons = names.sorted().map { "\($0): 256 voxels of the image are not numbers (NaN or infinite)" }
+            #expect(
+                refusal(try lost.request(SplitConfiguration())) == """
+                    late: training configuration: split: none of \(names.count) \(part) case\(names.count == 1 ? "" : "s") can be used \
+                    (\(reasons.joined(separator: "; "))); mend them, take them out of the data, so that others are drawn, or do \
+                    without by a \(part)Fraction of 0
+                    """
+            )
+        }
+    }
+
+    @Test("a scan that is there as two patients stays in one part, whatever the draw, and is told")
+    func sameScans() throws {
+        let names = ["a", "b", "c", "d", "e"]
+        for seed in UInt64(1)...4 {
+            let folder = try Folder()
+            try folder.pairs(names, in: "data")
+            for suffix in ["", "_label"] {
+                try FileManager.default.copyItem(
+                    atPath: folder.file("data/a\(suffix).nii.gz"),
+                    toPath: folder.file("data/z\(suffix).nii.gz")
+                )
+            }
+            var request = try folder.request(SplitConfiguration(validationFraction: 0, testFraction: 0.5))
+            request.configuration.seed = seed
+            var notes: [String] = []
+            let report = try trainModel(request) { if $0.phase == .noted { notes.append($0.item) } }
+            #expect(report.sameScans == [["a", "z"]])
+            #expect(report.split.test.contains("a") == report.split.test.contains("z"))
+            #expect(report.split.training.count + report.split.test.count == 6)
+            #expect(
+                notes.map { $0.hasPrefix("1 scan there as different patients (a = z): each counts as one") } == [true]
+            )
+            let card = try String(contentsOfFile: folder.file("model/MODEL_CARD.md"), encoding: .utf8)
+            #expect(card.contains(notes.first ?? "a note"))
+            let digests = report.cases.filter { ["a", "z"].contains($0.name) }.map(\.digest)
+            #expect(digests.count == 2 && Set(digests).count == 1)
+        }
+    }
+
     @Test("a test part that the recipe leaves out is no mistake")
     func noTest() throws {
         let folder = try Folder()
@@ -68,6 +128,31 @@ struct TrainingDivisionTests {
         #expect(report.casesWithoutPatientID == ["a", "b"])
         let card = try String(contentsOfFile: folder.file("model/MODEL_CARD.md"), encoding: .utf8)
         #expect(card.contains(notes.first ?? "a note"))
+    }
+
+    @Test("a patient stays out by the Patient ID, a file by its own name; who is not there is told before the work")
+    func exclusions() throws {
+        let folder = try Folder()
+        try SmallPhantom.write(1, to: folder.file("data/p1"))
+        let paths = try SmallPhantom.write(2, to: folder.file("data/p2"))
+        for path in paths {
+            var file = try DicomFile(contentsOf: path)
+            file.dataSet.set(.patientID, .LO, "ID 2")
+            try file.write(to: path, transferSyntax: .explicitVRLittleEndian)
+        }
+        try folder.pairs(["患者一", "患者二"], in: "data")
+        var split = SplitConfiguration(validationFraction: 0, testFraction: 0, exclude: ["id 2", "患者一", "nobody"])
+        var steps: [TrainingProgress] = []
+        let report = try trainModel(folder.request(split)) { steps.append($0) }
+        #expect(report.split.training == ["____", "p1"] && report.split.excluded == ["___", "p2"])
+        #expect(report.unusedExclusions == ["nobody"])
+        #expect(steps.first?.item == "split.exclude: no case or patient is called nobody")
+        split.exclude = []
+        split.validation = ["ID*"]
+        let (output, work) = (folder.file("second"), folder.file("second.training"))
+        var second = try folder.request(split)
+        (second.output, second.workDirectory) = (output, work)
+        #expect(try trainModel(second) { _ in }.split.validation == ["p2"])
     }
 
     @Test("cases of one name in two folders of data are told with both paths, and a folder that is named twice as that")

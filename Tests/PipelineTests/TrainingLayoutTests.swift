@@ -21,9 +21,11 @@ private func grid(_ origin: Double = 0) -> VolumeGeometry {
 }
 
 extension Folder {
-    fileprivate func image(_ name: String, value: Float = -800) throws {
+    /// Air, or something else, and tissue by turns.
+    fileprivate func image(_ name: String, value: Float = -800, tissue: Float = 40) throws {
         try prepare(name)
-        try NiftiFile.write(Volume<Float>(geometry: grid(), repeating: value), to: file(name))
+        let voxels = (0..<grid().dimensions.voxelCount).map { $0 % 2 == 0 ? value : tissue }
+        try NiftiFile.write(Volume<Float>(geometry: grid(), voxels: voxels), to: file(name))
     }
 
     /// A mask with the voxels given set to a value.
@@ -32,6 +34,13 @@ extension Folder {
         var mask = Volume<UInt8>(geometry: grid(origin), repeating: 0)
         for n in voxels { mask.voxels[n] = value }
         try NiftiFile.write(mask, to: file(name))
+    }
+
+    /// Takes sform and qform away from a file that is not compressed.
+    fileprivate func forgetPlace(_ name: String) throws {
+        var data = try Data(contentsOf: URL(fileURLWithPath: file(name)))
+        data.replaceSubrange(252..<256, with: [0, 0, 0, 0])
+        try data.write(to: URL(fileURLWithPath: file(name)))
     }
 
     fileprivate func prepare(_ name: String) throws {
@@ -103,6 +112,54 @@ struct TrainingLayoutTests {
         let found = try find(folder)
         #expect(found.sources.map(\.name) == ["linked", "p2"])
         #expect(found.skipped.isEmpty)
+    }
+
+    @Test("a folder that cannot be read has its row in the table, and what lies beside it is used")
+    func unreadableFolder() throws {
+        let folder = try Folder()
+        try folder.image("data/a.nii.gz")
+        try folder.mask("data/a_label.nii.gz", [1, 2])
+        // A path that is longer than the system takes: root may read everything else.
+        let name = String(repeating: "deep", count: 60)
+        var handles = [open(folder.file("data"), O_RDONLY | O_DIRECTORY)]
+        defer {
+            for handle in handles.reversed() {
+                unlinkat(handle, name, AT_REMOVEDIR)
+                close(handle)
+            }
+        }
+        for _ in 0..<20 {
+            try #require(mkdirat(handles[handles.count - 1], name, 0o755) == 0)
+            handles.append(openat(handles[handles.count - 1], name, O_RDONLY | O_DIRECTORY))
+        }
+        let found = try find(folder)
+        #expect(found.sources.map(\.name) == ["a"])
+        #expect(
+            found.skipped == [
+                CaseRecord(
+                    name: name,
+                    role: .skipped,
+                    remark: "this folder cannot be read (File name too long): what lies below it is not used"
+                )
+            ]
+        )
+    }
+
+    @Test("a folder without anything to train on is named beside others, with what it holds instead")
+    func emptyFolder() throws {
+        let folder = try Folder()
+        try folder.image("data/a.nii.gz")
+        try folder.mask("data/a_label.nii.gz", [1, 2])
+        try folder.prepare("void/x")
+        try folder.prepare("notes/x")
+        for name in ["a.txt", "b.txt"] {
+            try Data("x".utf8).write(to: URL(fileURLWithPath: folder.file("notes/\(name)")))
+        }
+        let found = try findTrainingCases(in: ["data", "void", "notes"].map(folder.file), labels: nil, rois: rois)
+        #expect(found.sources.map(\.name) == ["a"])
+        #expect(found.skipped.map(\.name) == ["void", "notes"])
+        let remarks = ["this folder holds no file", "this folder holds no CT and no NIfTI file, only 2 other files"]
+        #expect(found.skipped.map(\.remark) == remarks)
     }
 
     @Test("contours without their series, and series without contours, are told")
@@ -193,6 +250,58 @@ struct TrainingLayoutTests {
         #expect(remarks["two"] == "an image of several channels")
         #expect(remarks["three"]?.hasPrefix("its dataset.json cannot be read") == true)
         #expect(remarks["imagesTs"] == "2 NIfTI files without a partner: an image needs a label map")
+    }
+
+    @Test(
+        "a NIfTI image that holds no Hounsfield units is skipped as a DICOM series is, and padding is air",
+        arguments: [
+            (224, 1064, "There is no air in the images"), (0, 1, "There is no air in the images"),
+            (-1900, 40, "Too many values are no possible Hounsfield units."),
+            (-800, -700, "There is no soft tissue in the images"), (-800, 40, nil), (-3024, 40, "no air"),
+        ] as [(Float, Float, String?)]
+    )
+    func notHU(_ value: Float, _ tissue: Float, _ words: String?) throws {
+        let folder = try Folder()
+        try folder.image("data/a.nii.gz", value: value, tissue: tissue)
+        try folder.mask("data/a_label.nii.gz", Array(40..<200))
+        let source = try #require(find(folder).sources.first)
+        guard let words else { return #expect(try source.load().ct.voxels[0] == -800) }
+        #expect { try source.load() } throws: { error in
+            "\(error)".contains(words) && "\(error)".hasSuffix("with their Rescale Slope and Intercept")
+        }
+    }
+
+    @Test("a NIfTI file that does not say where it lies is skipped with the reason: its sides are anybody's guess")
+    func withoutPlace() throws {
+        let folder = try Folder()
+        for name in ["image", "label", "good"] {
+            try folder.image("data/\(name).nii")
+            try folder.mask("data/\(name)_label.nii", Array(40..<200))
+        }
+        try folder.image("data/folder/ct.nii")
+        for name in ["Lung_L", "Lung_R"] { try folder.mask("data/folder/\(name).nii", [1]) }
+        for name in ["image.nii", "label_label.nii", "folder/Lung_R.nii"] { try folder.forgetPlace("data/" + name) }
+        let found = try find(folder)
+        #expect(found.sources.map(\.name) == ["good"])
+        let remarks = Dictionary(uniqueKeysWithValues: found.skipped.map { ($0.name, $0.remark) })
+        for (name, file) in [("image", "image.nii"), ("label", "label_label.nii"), ("folder", "Lung_R.nii")] {
+            #expect(
+                remarks[name]?.hasPrefix(
+                    "\(file) has neither sform nor qform: nothing says where it lies and which side is the left one"
+                ) == true
+            )
+        }
+    }
+
+    @Test("a label map of --labels that does not say where it lies is told as that, not taken by its grid")
+    func labelFolderWithoutPlace() throws {
+        let folder = try Folder()
+        try folder.image("data/unused.nii")
+        try folder.mask("labels/lungs.nii", [1])
+        try folder.forgetPlace("labels/lungs.nii")
+        let found = try findTrainingCases(in: [folder.file("data")], labels: folder.file("labels"), rois: rois)
+        #expect(found.skipped.map(\.name) == ["lungs.nii"])
+        #expect(found.skipped.first?.remark.hasPrefix("this label map has neither sform nor qform") == true)
     }
 
     @Test(

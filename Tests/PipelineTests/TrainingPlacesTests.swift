@@ -50,6 +50,25 @@ struct TrainingPlacesTests {
         #expect(again?.message.contains("already holds a model package") == true)
     }
 
+    @Test(
+        "a work folder that is the output, lies in it or holds it is refused before anything is done, whatever names lead there",
+        arguments: [
+            ("model", "model", "is"), ("model", "model/work", "lies in"), ("work/model", "work", "holds"),
+            ("model", "model.partial", "is"), ("model", "link/model", "is"),
+        ]
+    )
+    func nested(_ output: String, _ work: String, _ words: String) throws {
+        let folder = try Folder()
+        try folder.pairs(["a", "b", "c"], in: "data")
+        try FileManager.default.createSymbolicLink(atPath: folder.file("link"), withDestinationPath: folder.path)
+        var asked = try request(folder, output: output)
+        asked.workDirectory = folder.file(work)
+        let fault = refusal(asked) as? Fault
+        #expect(fault?.code == "E_OUTPUT_TAKEN")
+        #expect(fault?.message.contains("\(asked.workDirectory) \(words) the folder of the model package") == true)
+        #expect(try Directory.list(folder.path).map(\.name).sorted() == ["data", "link"])
+    }
+
     @Test("data, labels and weights that are not there are told as such")
     func missingInput() throws {
         let folder = try Folder()
@@ -75,6 +94,32 @@ struct TrainingPlacesTests {
         #expect(fault?.code == "E_BUSY" && fault?.kind == .transient)
         lock = nil
         _ = try trainModel(asked) { _ in }
+    }
+
+    @Test(
+        "a second training that makes the same package in another work folder is refused, and a refused one leaves nothing"
+    )
+    func sameOutput() throws {
+        let folder = try Folder()
+        try folder.pairs(["a", "b", "c"], in: "data")
+        let first = try request(folder)
+        var second = first
+        second.workDirectory = folder.file("other")
+        var faults: [Fault?] = []
+        _ = try trainModel(first) { progress in
+            guard progress.phase == .finishing, progress.item.isEmpty else { return }
+            faults.append(refusal(second) as? Fault)
+        }
+        #expect(faults.map { $0?.code } == ["E_BUSY"])
+        #expect(faults.first??.message == "Another training makes \(first.output).")
+        #expect(throws: (any Error).self) {
+            var damaged = second
+            damaged.output = folder.file("never")
+            damaged.configuration.split.validation = ["nobody"]
+            _ = try trainModel(damaged) { _ in }
+        }
+        let left = try Directory.list(folder.path).map(\.name).sorted()
+        #expect(left == ["data", "model", "model.training", "other"])
     }
 
     @Test("weights to begin with are named with the test patients that they have seen, over several trainings")

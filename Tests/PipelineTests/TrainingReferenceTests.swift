@@ -255,4 +255,72 @@ struct TrainingReferenceTests {
         try Data("no label map".utf8).write(to: URL(fileURLWithPath: "\(labels)/\(uid)-2.nii.gz"))
         #expect(try remarks()["p1"] == "2 label maps have its UID in their names")
     }
+
+    @Test("contours of a series that is no CT are told with its modality, a Label Map Segmentation with its kind")
+    func otherKinds() throws {
+        let patient = try Patient()
+        let mr = "1.2.840.10008.5.1.4.1.1.4"
+        for name in try names(in: patient.folder.file("data/p1/ct")) {
+            let path = patient.folder.file("data/p1/ct/" + name)
+            var file = try DicomFile(contentsOf: path)
+            file.dataSet.set(.sopClassUID, .UI, mr)
+            file.dataSet.set(.modality, .CS, "MR")
+            file.metaInformation.mediaStorageSOPClassUID = mr
+            try file.write(to: path, transferSyntax: .explicitVRLittleEndian)
+        }
+        #expect(try patient.reason { _ in } == "contours of images that are no slices of a CT (Modality MR)")
+
+        let other = try Patient()
+        var segmentation = try DicomFile(contentsOf: other.folder.file("made/truth/seg.dcm"))
+        segmentation.dataSet.set(.sopClassUID, .UI, "1.2.840.10008.5.1.4.1.1.66.7")
+        segmentation.metaInformation.mediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.66.7"
+        try segmentation.write(to: other.folder.file("data/p1/map.dcm"), transferSyntax: .explicitVRLittleEndian)
+        #expect(
+            try other.find().skipped.map(\.remark) == [
+                "no contours of the recipe's structures; map.dcm is a Label Map Segmentation, which is not read: write it as a "
+                    + "binary one"
+            ]
+        )
+    }
+
+    @Test(
+        "a label map on the grid of two scans is nobody's until it is named, and one that is named is not another scan's"
+    )
+    func sharedGrid() throws {
+        let patient = try Patient()
+        let labels = patient.folder.file("labels")
+        try FileManager.default.createDirectory(atPath: labels, withIntermediateDirectories: true)
+        let map = Volume<UInt8>(geometry: phantomGeometry(try SmallPhantom.request(1)), repeating: 1)
+        try NiftiFile.write(map, to: labels + "/map.nii.gz")
+        func found() throws -> TrainingCases { try patient.find(labels: labels) }
+        #expect(try found().sources.map(\.name) == ["p1"])
+        // The same positions, as another series: a phase, a repeat, or somebody else.
+        let ct = patient.folder.file("data/p1/ct/")
+        let uid = try InstanceHeader(contentsOf: ct + names(in: ct)[0]).seriesInstanceUID
+        try FileManager.default.createDirectory(
+            atPath: patient.folder.file("data/p2"),
+            withIntermediateDirectories: true
+        )
+        for (index, name) in try names(in: ct).enumerated() {
+            var file = try DicomFile(contentsOf: ct + name)
+            file.dataSet.set(.seriesInstanceUID, .UI, uid + "7")
+            file.dataSet.set(.sopInstanceUID, .UI, uid + "7.\(index)")
+            file.metaInformation.mediaStorageSOPInstanceUID = uid + "7.\(index)"
+            try file.write(
+                to: patient.folder.file("data/p2/") + name,
+                transferSyntax: .explicitVRLittleEndian
+            )
+        }
+        let shared = try found()
+        #expect(shared.sources.isEmpty && shared.skipped.map(\.name) == ["p1", "p2"])
+        let words = "2 CT series lie on the grid of the label map map.nii.gz, and nothing says whose it is"
+        #expect(shared.skipped.allSatisfy { $0.remark.hasPrefix(words) })
+        for (uid, name, other) in [(uid, "p1", "p2"), (uid + "7", "p2", "p1")] {
+            try FileManager.default.moveItem(atPath: labels + "/map.nii.gz", toPath: "\(labels)/\(uid).nii.gz")
+            let named = try found()
+            #expect(named.sources.map(\.name) == [name])
+            #expect(named.skipped.map(\.name) == [other])
+            try FileManager.default.moveItem(atPath: "\(labels)/\(uid).nii.gz", toPath: labels + "/map.nii.gz")
+        }
+    }
 }

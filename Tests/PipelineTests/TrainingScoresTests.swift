@@ -17,16 +17,8 @@ struct TrainingScoresTests {
         return StructureScores(name: "Lung_L", reference: mask(reference), prediction: mask(prediction), threads: 1)
     }
 
-    @Test(
-        "the model card says why a score is 0 or undefined, and counts no case in which neither side shows a structure"
-    )
-    func card() {
-        func row(_ name: String, _ scores: StructureScores, _ empty: ModelCard.ScoreRow.EmptySide?)
-            -> ModelCard.ScoreRow
-        {
-            ModelCard.ScoreRow(caseName: name, role: .test, scores: scores, confidence: 0, empty: empty)
-        }
-        let card = ModelCard(
+    private func card(records: [CaseRecord] = [], scores: [ModelCard.ScoreRow] = []) -> String {
+        ModelCard(
             configuration: .lungs,
             summary: TrainingSummary(
                 softwareVersion: "",
@@ -39,16 +31,35 @@ struct TrainingScoresTests {
                 validationDice: [:]
             ),
             history: TrainingHistory(),
-            records: [],
-            scores: [
-                row("a", scores([21], []), .prediction), row("b", scores([], [21]), .reference),
-                row("c", scores([], []), .both), row("d", scores([21], [22]), nil), row("e", scores([21], [21]), nil),
-            ],
+            records: records,
+            scores: scores,
             comparability: "",
             period: "",
             weightsDigest: "",
             weightBytes: 0
         ).markdown
+    }
+
+    @Test("names of structures are text in the model card: no column, no tag and nothing that a terminal obeys")
+    func hostileNames() {
+        let record = CaseRecord(name: "X", role: .skipped, remark: "Lung|<b>L\u{1B}[31m` not drawn")
+        let row = card(records: [record]).split(separator: "\n").first { $0.hasPrefix("| X |") }
+        #expect(row == #"| X | skipped | 0 | Lung\|\<b>L\\x1b\[31m\` not drawn |"#)
+    }
+
+    @Test(
+        "the model card says why a score is 0 or undefined, and counts no case in which neither side shows a structure"
+    )
+    func remarks() {
+        func row(_ name: String, _ scores: StructureScores, _ empty: ModelCard.ScoreRow.EmptySide?)
+            -> ModelCard.ScoreRow
+        {
+            ModelCard.ScoreRow(caseName: name, role: .test, scores: scores, confidence: 0, empty: empty)
+        }
+        let card = card(scores: [
+            row("a", scores([21], []), .prediction), row("b", scores([], [21]), .reference),
+            row("c", scores([], []), .both), row("d", scores([21], [22]), nil), row("e", scores([21], [21]), nil),
+        ])
         let lines = card.split(separator: "\n")
         func remark(_ name: String) -> Substring? {
             lines.first { $0.hasPrefix("| \(name) | test |") }?.split(separator: "|", omittingEmptySubsequences: false)
@@ -73,5 +84,28 @@ struct TrainingScoresTests {
         #expect(rows.map(\.role) == [.test])
         #expect(rows.allSatisfy { $0.empty == .reference || $0.empty == .both && $0.dice == nil })
         #expect(report.scores.allSatisfy { ($0.dice == nil) == ($0.empty == .both) })
+    }
+
+    @Test("a case whose files go before it is scored is named, and the same command goes on when they are back")
+    func lostCase() throws {
+        let folder = try Folder()
+        try folder.pairs(["a", "b"], in: "data")
+        var request = try folder.request(SplitConfiguration(validationFraction: 0, testFraction: 0.5))
+        request.scoresCases = true
+        let (data, away) = (folder.file("data"), folder.file("away"))
+        #expect {
+            try trainModel(request) { progress in
+                guard progress.phase == .finishing, progress.item.isEmpty else { return }
+                try FileManager.default.moveItem(atPath: data, toPath: away)
+            }
+        } throws: { error in
+            let text = "\(error)"
+            return (text.hasPrefix("a cannot be read any more") || text.hasPrefix("b cannot be read any more"))
+                && text.contains("put its files back and give the same command again")
+        }
+        try FileManager.default.moveItem(atPath: away, toPath: data)
+        var epochs = 0
+        let report = try trainModel(request) { if $0.phase == .training { epochs += 1 } }
+        #expect(epochs == 0 && !report.scores.isEmpty)
     }
 }

@@ -124,6 +124,25 @@ struct ModelDescriptionTests {
         }
     }
 
+    @Test(
+        "a range of acceptance that nothing fits, and codes and types that DICOM cannot hold, are refused with their key"
+    )
+    func meaninglessROIs() throws {
+        func change(_ change: (inout ROIDescription) -> Void) -> String? {
+            var description = Self.description
+            change(&description.rois[1])
+            return description.firstProblem()?.key
+        }
+        #expect(change { _ in } == nil)
+        #expect(change { $0.acceptance.meanHU = ClosedInterval(500, -500) } == "rois[1].acceptance.meanHU")
+        #expect(change { $0.codes.type.value = "" } == "rois[1].codes.type.value")
+        #expect(change { $0.codes.category.scheme = " " } == "rois[1].codes.category.scheme")
+        #expect(change { $0.codes.modifier?.meaning = "" } == "rois[1].codes.modifier.meaning")
+        #expect(change { $0.codes.type.value = "12345678901234567" } == "rois[1].codes.type.value")
+        #expect(change { $0.interpretedType = "nonsense" } == "rois[1].interpretedType")
+        #expect(change { $0.interpretedType = "BRACHY_ACCESSORY" } == nil)
+    }
+
     @Test("text that is no JSON is refused")
     func noJSON() {
         #expect(throws: SegmentationError.self) {

@@ -4,8 +4,36 @@ import Testing
 
 @Suite("Structures of a recipe")
 struct RecipeStructureTests {
+    /// A recipe with a name, and what `json` has beside it.
     private func recipe(_ json: String) throws -> TrainingConfiguration {
-        try TrainingConfiguration(from: Data(json.utf8))
+        try TrainingConfiguration(from: Data(#"{"name": "mine", \#(json.dropFirst())"#.utf8))
+    }
+
+    @Test(
+        "structures of one's own make a model with its own name, which has nothing of the built-in one's version and summary"
+    )
+    func names() throws {
+        let heart = #""rois": [{"patterns": ["Heart"], "roi": {"name": "Heart"}}]"#
+        let recipe = try recipe("{\(heart)}")
+        #expect(recipe.name == "mine" && recipe.version == "0.1.0" && recipe.summary == "Heart on CT.")
+        #expect {
+            try TrainingConfiguration(from: Data("{\(heart)}".utf8))
+        } throws: { error in
+            "\(error)".contains("name: a recipe with rois of its own makes another model than lungs: give its name")
+        }
+        let whole = try TrainingConfiguration(
+            from: Data(#"{"name": "heart", "version": "3", "summary": "Hearts.", \#(heart)}"#.utf8)
+        )
+        #expect(whole.version == "3" && whole.summary == "Hearts.")
+    }
+
+    @Test("unions that are no list are refused beside structures, too", arguments: ["5", "true", "{}", #""Lungs""#])
+    func noUnions(_ json: String) {
+        #expect {
+            try recipe(#"{"rois": [{"patterns": ["Heart"], "roi": {"name": "Heart"}}], "derivedROIs": \#(json)}"#)
+        } throws: { error in
+            "\(error)".contains("derivedROIs: ") && "\(error)".contains("a list is needed")
+        }
     }
 
     @Test("names and patterns are enough: the rest is by position and by name, with no limits")
@@ -67,6 +95,38 @@ struct RecipeStructureTests {
         let roi = try #require(recipe(json(#", "codes": {"type": \#(type)}"#)).rois.first).roi
         #expect(roi.codes.type.value == "108369006" && roi.codes.modifier == nil)
         #expect(roi.codes.category == ROICodes(ofStructure: "Heart")?.category)
+    }
+
+    @Test(
+        "a value of label maps that is none, is the background or is there twice is refused with its key and the reason",
+        arguments: [
+            (300, 2, "rois[0].sourceLabel: 300 is given, 1 to 255 is needed"),
+            (-1, 2, "rois[0].sourceLabel: -1 is given, 1 to 255 is needed"),
+            (1, 0, "rois[1].sourceLabel: 0 is given, 1 to 255 is needed: 0 is the background of label maps"),
+            (7, 7, "rois[1].sourceLabel: 7 is the value of both Lung_L and Lung_R in label maps; give each its own"),
+            // Of the other it is the label.
+            (2, nil, "rois[1].sourceLabel: 2 is the value of both Lung_L and Lung_R in label maps; give each its own"),
+        ] as [(Int, Int?, String)]
+    )
+    func sourceLabels(_ first: Int, _ second: Int?, _ words: String) {
+        func entry(_ name: String, _ value: Int?) -> String {
+            let value = value.map { #", "sourceLabel": \#($0)"# } ?? ""
+            return #"{"patterns": ["\#(name)"], "roi": {"name": "\#(name)"}\#(value)}"#
+        }
+        #expect {
+            try recipe(#"{"rois": [\#(entry("Lung_L", first)), \#(entry("Lung_R", second))]}"#)
+        } throws: { error in
+            "\(error)".contains(words)
+        }
+    }
+
+    @Test("a pattern that matches no name is refused", arguments: ["", "|", " - "])
+    func emptyPatterns(_ pattern: String) {
+        #expect {
+            try recipe(#"{"rois": [{"patterns": ["Heart", "\#(pattern)"], "roi": {"name": "Heart"}}]}"#)
+        } throws: { error in
+            "\(error)".contains("rois[0].patterns[1]: \"\(pattern)\" matches no name")
+        }
     }
 
     @Test("more structures than colours, and every code has one meaning")

@@ -163,8 +163,47 @@ struct TrainingRulesTests {
         recipe.optimisation.patience = 2
         // So slow that no voxel changes sides: the first validation stays the best.
         recipe.optimisation.learningRate = 1e-12
-        let outcome = try TrainingTests.train(recipe, in: folder.path)
+        var notes: [String] = []
+        let outcome = try TrainingTests.train(recipe, in: folder.path) {
+            if $0.phase == .noted { notes.append($0.item) }
+        }
         #expect(outcome.history.epochs.count == 3 && outcome.history.bestEpoch == 1)
+        let words = "ended early, after epoch 3 of 40: no validation since epoch 1 was better (optimisation.patience 2)"
+        #expect(notes == [words])
+    }
+
+    @Test(
+        "without a validation, a training that diverges names the weights from before its loss rose, not the last ones"
+    )
+    func goodWeights() throws {
+        let folder = try TemporaryFolder()
+        func train(_ epochs: Int) throws {
+            var recipe = constantRecipe(epochs: epochs)
+            recipe.optimisation.validateEvery = 100
+            _ = try Trainer(
+                configuration: recipe,
+                training: TrainingTests.cases(folder.path, recipe),
+                validation: [],
+                directory: folder.path + "/work",
+                threads: 1
+            ) { _ in }.run()
+        }
+        try train(2)
+        // As if it had been far better before: each of the next epochs is far above that.
+        let last = folder.path + "/work/last.safetensors"
+        let (tensors, metadata) = try Safetensors.decode(Data(contentsOf: URL(fileURLWithPath: last)))
+        let better = metadata.mapValues { text in
+            text.replacing(#/"meanLoss" : [0-9.]+/#) { _ in #""meanLoss" : 0.0001"# }
+        }
+        try Safetensors.encode(tensors, metadata: better).write(to: URL(fileURLWithPath: last))
+        let good = try Data(contentsOf: URL(fileURLWithPath: last))
+        do {
+            try train(10)
+            Issue.record("a loss far above the best was no divergence")
+        } catch SegmentationError.diverged(_, _, let checkpoint) {
+            let named = try #require(checkpoint)
+            #expect(try Data(contentsOf: URL(fileURLWithPath: named)) == good && named != last)
+        }
     }
 
     @Test("a training begins with the weights of another, and its checkpoint remembers them")

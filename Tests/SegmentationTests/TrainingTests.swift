@@ -146,6 +146,30 @@ struct TrainingTests {
         #expect(throws: Killed.self) { try cache.prepare(again, threads: 1) }
     }
 
+    @Test("what of a structure lies outside of the model's picture is told in the row of its case")
+    func outsideOfPicture() throws {
+        let folder = try TemporaryFolder()
+        let geometry = grid(40, 36, 22, spacing: Vector3(7, 7, 6))
+        func remark(columns: Int) throws -> String {
+            var input = smallRecipe().input
+            input.columns = columns
+            let cache = CaseCache(directory: "\(folder.path)/\(columns)", input: input, roiCount: 2)
+            return try cache.prepare(Self.source("a", geometry), threads: 1).remark(["Lung_L", "Lung_R"])
+        }
+        #expect(try remark(columns: 32) == "")
+        // 16 columns of 8 mm are 128 mm.
+        let labels = ToyChest.labels(geometry)
+        let parts = [UInt8(1), 2].map { label in
+            let places = labels.voxels.indices.filter { labels.voxels[$0] == label }.map {
+                (Double($0 % 40) - 19.5) * 7
+            }
+            return Int((100 * Double(places.count { abs($0) > 64 }) / Double(places.count)).rounded())
+        }
+        let words = "outside of the model's picture (input.columns, rows and pixelSpacingMM)"
+        #expect(try remark(columns: 16) == "\(parts[0]) % of Lung_L \(words); \(parts[1]) % of Lung_R \(words)")
+        #expect(parts.allSatisfy { $0 > 10 })
+    }
+
     @Test("a cached case with other voxels than were written is made again")
     func changedCache() throws {
         let folder = try TemporaryFolder()
@@ -244,6 +268,12 @@ struct RecipeTests {
             (#"{"sampling": {"caseWeights": {"a": 0}}}"#, "sampling.caseWeights.a"),
             (#"{"optimisation": {"epochs": 9000000000000000000}}"#, "optimisation.epochs"),
             (#"{"optimisation": {"warmUpSteps": 9000000000000000000}}"#, "optimisation.warmUpSteps"),
+            (#"{"split": {"testFraction": -1}}"#, "split.testFraction"),
+            (#"{"split": {"validationFraction": 1}}"#, "split.validationFraction"),
+            (#"{"split": {"validationFraction": 0.6, "testFraction": 0.6}}"#, "split"),
+            (#"{"generator": {"count": 1000000000}}"#, "generator.count"),
+            (#"{"generator": {"count": 9223372036854775807, "validationCount": 1}}"#, "generator.count"),
+            (#"{"generator": {"validationCount": -1}}"#, "generator.validationCount"),
         ]
     )
     func mistakes(_ json: String, _ key: String) {

@@ -9,32 +9,47 @@ import Segmentation
 final class DicomCaseFinder {
     private let root: String
     private let files: TrainingFiles
-    private let labels: LabelFolder?
     private let rois: [TrainingROI]
     private let limits: AdmissionLimits
+    /// In the order of their UIDs.
+    private let series: [Series]
     private var takenNames = Set<String>()
     /// Damaged files that a row of the table tells.
     private var toldFiles = Set<String>()
     /// Parts of a path that all series share below the root: they tell no case from another.
     private var sharedDepth = 0
-    /// Of every series that is one volume, for finding label maps that nobody used.
-    private(set) var geometries: [(uid: String, geometry: VolumeGeometry)] = []
-
-    init(root: String, files: TrainingFiles, labels: LabelFolder?, rois: [TrainingROI], limits: AdmissionLimits) {
-        self.root = root
-        self.files = files
-        self.labels = labels
-        self.rois = rois
-        self.limits = limits
+    /// Images that belong together, and whether they are one volume.
+    private struct Series {
+        var images: [TrainingFiles.DicomEntry]
+        var examination: StackExamination
     }
 
-    func addCases(to cases: inout TrainingCases) {
+    init(root: String, files: TrainingFiles, rois: [TrainingROI], limits: AdmissionLimits) {
+        self.root = root
+        self.files = files
+        self.rois = rois
+        self.limits = limits
         let stacks = stacks(of: files.images.map(\.header), limits: limits)
-        // Several series below one folder get a number each, in the order of their UIDs.
-        let series = stacks.sorted { $0.key.seriesInstanceUID < $1.key.seriesInstanceUID }
-            .map { stack in stack.indices.map { files.images[$0] } }
-        sharedDepth = depthShared(by: series.map { folders(of: $0[0].path) })
-        for images in series { addCase(images, to: &cases) }
+        series = stacks.sorted { $0.key.seriesInstanceUID < $1.key.seriesInstanceUID }.map { stack in
+            let images = stack.indices.map { files.images[$0] }
+            return Series(images: images, examination: examineStack(images.map(\.header), limits: limits))
+        }
+    }
+
+    /// UID and grid of every series that has one, for finding their label maps.
+    var grids: [LabelFolder.Grid] {
+        series.compactMap { series in
+            series.examination.geometry.map { (uid: series.images[0].header.seriesInstanceUID, geometry: $0) }
+        }
+    }
+
+    /// - Parameters:
+    ///   - labels: label maps of the series.
+    ///   - grids: of all series that they may belong to.
+    func addCases(to cases: inout TrainingCases, labels: LabelFolder?, grids: [LabelFolder.Grid]) {
+        // Several series below one folder get a number each.
+        sharedDepth = depthShared(by: series.map { folders(of: $0.images[0].path) })
+        for series in series { addCase(series, labels, grids, to: &cases) }
         tellStrayReferences(&cases)
         tellDamagedFiles(&cases)
     }
@@ -44,16 +59,26 @@ final class DicomCaseFinder {
         let present = Set(files.images.map(\.header.seriesInstanceUID))
         for file in files.references where present.isDisjoint(with: file.header.referencedSeriesInstanceUIDs) {
             let name = safeName(caseFolder(of: file.path) ?? "contours")
-            let namesNone = file.header.referencedSeriesInstanceUIDs.isEmpty
+            let named = file.header.referencedSeriesInstanceUIDs
             let remark =
-                namesNone
-                ? "contours that name no series, and not the images of one that is here"
-                : "contours of a series that is not here"
+                if named.isEmpty {
+                    "contours that name no series, and not the images of one that is here"
+                } else if let modality = named.lazy.compactMap({ self.files.otherSeries[$0] }).first {
+                    "contours of images that are no slices of a CT (Modality \(safeName(modality)))"
+                } else {
+                    "contours of a series that is not here"
+                }
             cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: remark))
         }
     }
 
-    private func addCase(_ images: [TrainingFiles.DicomEntry], to cases: inout TrainingCases) {
+    private func addCase(
+        _ series: Series,
+        _ labels: LabelFolder?,
+        _ grids: [LabelFolder.Grid],
+        to cases: inout TrainingCases
+    ) {
+        let (images, examination) = (series.images, series.examination)
         let name = uniqueName(images)
         func skip(_ reasons: [String]) {
             let remark = reasons.joined(separator: "; ")
@@ -61,16 +86,14 @@ final class DicomCaseFinder {
         }
         let header = images[0].header
         let uid = header.seriesInstanceUID
-        let examination = examineStack(images.map(\.header), limits: limits)
         guard examination.isAcceptable, let geometry = examination.geometry else {
             return skip(examination.refusals.map(\.message) + damagedImages(of: uid))
         }
-        geometries.append((uid, geometry))
         let damaged = damagedImages(of: uid)
         guard damaged.isEmpty else { return skip(damaged) }
         let paths = images.map(\.path)
         do {
-            if let labelMap = try labels?.path(seriesInstanceUID: uid, geometry: geometry) {
+            if let labelMap = try labels?.path(of: (uid, geometry), among: grids) {
                 return cases.sources.append(labelMapCase(name, paths, labelMap))
             }
         } catch {
@@ -83,7 +106,9 @@ final class DicomCaseFinder {
             frameOfReferenceUID: header.frameOfReferenceUID
         )
         for unmatched in contours.unmatchedNames { cases.unmatchedNames[unmatched, default: 0] += 1 }
-        guard contours.reasons.isEmpty else { return skip(contours.reasons + damagedObjects(beside: images[0])) }
+        guard contours.reasons.isEmpty else {
+            return skip(contours.reasons + labelMapSegmentations(beside: images[0]) + damagedObjects(beside: images[0]))
+        }
         cases.sources.append(referenceCase(name, paths, contours.files))
     }
 
@@ -101,6 +126,15 @@ final class DicomCaseFinder {
         let objects = files.damaged.filter { !$0.header.isSlice && caseFolder(of: $0.path) == folder }
         toldFiles.formUnion(objects.map(\.path))
         return objects.map { "damaged: \($0.text)" }
+    }
+
+    /// Objects in the folder of a case that hold its structures, in a way that is not read.
+    private func labelMapSegmentations(beside image: TrainingFiles.DicomEntry) -> [String] {
+        let folder = caseFolder(of: image.path)
+        let objects = files.labelMapSegmentations.filter { caseFolder(of: $0.path) == folder }
+        return objects.map { object in
+            "\(safeName(Directory.name(of: object.path))) is a Label Map Segmentation, which is not read: write it as a binary one"
+        }
     }
 
     private func tellDamagedFiles(_ cases: inout TrainingCases) {
@@ -133,21 +167,26 @@ final class DicomCaseFinder {
     }
 
     private func labelMapCase(_ name: String, _ paths: [String], _ labelMap: String) -> TrainingCaseSource {
-        let (limits, table) = (limits, rois.labelTable)
-        let (patient, collection, hasPatientID) = patient(of: paths[0])
+        let (limits, meaning) = (limits, LabelMeaning(rois))
+        let patient = patient(of: paths[0])
         return TrainingCaseSource(
             name: name,
-            patient: patient,
-            fingerprint: fingerprint(ofFiles: paths + [labelMap], salt: "labels \(table.sorted { $0.key < $1.key })"),
-            collection: collection,
-            hasPatientID: hasPatientID,
-            place: Directory.parent(of: paths[0])
+            patient: patient.name,
+            fingerprint: fingerprint(
+                ofFiles: paths + [labelMap],
+                salt: "labels \(meaning.table.sorted { $0.key < $1.key })"
+            ),
+            collection: patient.collection,
+            hasPatientID: patient.id != nil,
+            place: Directory.parent(of: paths[0]),
+            aliases: [patient.id, caseFolder(of: paths[0]).flatMap { safeName($0) == $0 ? nil : $0 }].compactMap(\.self)
         ) {
             let ct = try loadCTSeries(files: paths, limits: limits).volume
-            let labels = relabelled(try NiftiFile.readLabels(labelMap), table)
+            let (labels, remark) = try meaning.read(labelMap)
             return TrainingCase(
                 ct: ct,
-                labels: labels.resampledNearest(to: ct.geometry, outside: 0, threads: ProcessorCount.available)
+                labels: labels.resampledNearest(to: ct.geometry, outside: 0, threads: ProcessorCount.available),
+                remark: remark
             )
         }
     }
@@ -159,28 +198,29 @@ final class DicomCaseFinder {
     ) -> TrainingCaseSource {
         let (limits, rois) = (limits, rois)
         let names = rois.map { $0.roi.name + $0.patterns.joined() }.joined(separator: ",")
-        let (patient, collection, hasPatientID) = patient(of: paths[0])
+        let patient = patient(of: paths[0])
         return TrainingCaseSource(
             name: name,
-            patient: patient,
+            patient: patient.name,
             fingerprint: fingerprint(ofFiles: paths + references.map(\.path), salt: "contours \(names)"),
-            collection: collection,
-            hasPatientID: hasPatientID,
-            place: Directory.parent(of: paths[0])
+            collection: patient.collection,
+            hasPatientID: patient.id != nil,
+            place: Directory.parent(of: paths[0]),
+            aliases: [patient.id, caseFolder(of: paths[0]).flatMap { safeName($0) == $0 ? nil : $0 }].compactMap(\.self)
         ) {
             let ct = try loadCTSeries(files: paths, limits: limits).volume
             return TrainingCase(ct: ct, labels: try referenceLabels(references, rois: rois, on: ct.geometry))
         }
     }
 
-    /// Cases of one patient belong together; only a digest of the Patient ID is kept, and the public collection that
+    /// Cases of one patient belong together; only a digest of the Patient ID is written down, and the public collection that
     /// it names. Without one, what lies in one folder is taken for one patient.
-    private func patient(of path: String) -> (patient: String, collection: String, hasPatientID: Bool) {
+    private func patient(of path: String) -> (name: String, collection: String, id: String?) {
         // A file that cannot be opened fails again, with its reason, when the case is loaded.
         let id = (try? DicomFile(contentsOf: path, until: .pixelData))?.dataSet.string(.patientID)
-        guard let id, !id.isEmpty else { return (safeName(Directory.parent(of: path)), "", false) }
+        guard let id, !id.isEmpty else { return (safeName(Directory.parent(of: path)), "", nil) }
         let digest = SHA256Digest.hex(of: Data(id.utf8)).prefix(12)
-        return ("patient-\(digest)", PublicCollection(patientID: id)?.rawValue ?? "", true)
+        return ("patient-\(digest)", PublicCollection(patientID: id)?.rawValue ?? "", id)
     }
 }
 

@@ -6,63 +6,101 @@ import Platform
 struct LabelFolder: Sendable {
     struct Entry: Sendable {
         var path: String
-        /// nil where the file cannot be read.
+        /// nil where the file cannot be used.
         var geometry: VolumeGeometry?
-        /// Why it cannot be read.
+        /// Why it cannot be used: the end of a sentence about it.
         var problem = ""
 
         var name: String { safeName(Directory.name(of: path)) }
     }
 
     let entries: [Entry]
+    let unreadable: [UnreadableFolder]
 
     init(directory: String) {
-        entries = filePaths(below: directory).filter(isNifti).map { path in
-            do { return Entry(path: path, geometry: try NiftiFile.readLabels(path).geometry) } catch {
-                return Entry(path: path, problem: "\(error)")
+        let below = FilesBelow(directory)
+        unreadable = below.unreadable
+        entries = below.paths.filter(isNifti).map { path in
+            do {
+                let geometry = try NiftiFile.readLabels(path).geometry
+                return try NiftiFile.hasPlace(path)
+                    ? Entry(path: path, geometry: geometry) : Entry(path: path, problem: withoutPlace)
+            } catch {
+                return Entry(path: path, problem: "cannot be read: \(error)")
             }
         }
     }
 
-    /// The label map of a series: named by its UID, otherwise the only one on its grid.
+    /// Series Instance UID of a CT, and its grid.
+    typealias Grid = (uid: String, geometry: VolumeGeometry)
+
+    /// The label map of a series: named by its UID, otherwise the only one on its grid, where it is the only one there, too.
     ///
-    /// - Throws: `UnusableCase` where the one that is named by the UID is not of this scan, or there are several.
-    func path(seriesInstanceUID: String, geometry: VolumeGeometry) throws(UnusableCase) -> String? {
-        let named = named(by: seriesInstanceUID)
+    /// - Parameters:
+    ///   - series: an element of `all`.
+    ///   - all: every series that the label maps may belong to. Phases and repeats of a scan share a grid, and so do patients
+    ///     whose positions were made anonymous.
+    /// - Throws: `UnusableCase` where the one that is named by the UID is not of this scan, there are several, or the one on the
+    ///   grid may be another series'.
+    func path(of series: Grid, among all: [Grid]) throws(UnusableCase) -> String? {
+        let named = named(by: series.uid)
         guard named.count <= 1 else {
             throw UnusableCase("\(named.count) label maps have its UID in their names")
         }
         if let entry = named.first {
-            guard let grid = entry.geometry else { throw UnusableCase("its label map \(entry.unreadable)") }
-            guard grid.hasSameGrid(as: geometry) else {
+            guard let grid = entry.geometry else { throw UnusableCase("its label map \(entry.problem)") }
+            guard grid.hasSameGrid(as: series.geometry) else {
                 throw UnusableCase("image and label map (\(entry.name)) lie on different grids")
             }
             return entry.path
         }
-        let fitting = entries.filter { $0.geometry?.hasSameGrid(as: geometry) == true }
-        return fitting.count == 1 ? fitting[0].path : nil
+        let others = Set(all.map(\.uid).filter { $0 != series.uid })
+        let fitting = entries.filter { entry in
+            entry.geometry?.hasSameGrid(as: series.geometry) == true && !others.contains { isNamed(entry, by: $0) }
+        }
+        guard fitting.count == 1 else { return nil }
+        let sharing = Set(
+            all.filter { $0.geometry.hasSameGrid(as: series.geometry) && self.named(by: $0.uid).isEmpty }.map(\.uid)
+        )
+        guard sharing.count <= 1 else {
+            throw UnusableCase(
+                """
+                \(sharing.count) CT series lie on the grid of the label map \(fitting[0].name), and nothing says whose it is; give it \
+                a name with the Series Instance UID
+                """
+            )
+        }
+        return fitting[0].path
     }
 
     private func named(by seriesInstanceUID: String) -> [Entry] {
-        entries.filter { !seriesInstanceUID.isEmpty && Directory.name(of: $0.path).contains(seriesInstanceUID) }
+        entries.filter { isNamed($0, by: seriesInstanceUID) }
     }
 
-    /// Files that fit none of the series, and why. What bears the UID of one is told in the row of that.
-    func unusedFiles(series: [(uid: String, geometry: VolumeGeometry)]) -> [(name: String, reason: String)] {
+    /// Whether a UID stands in the name of a file, not only as the beginning of a longer one.
+    private func isNamed(_ entry: Entry, by seriesInstanceUID: String) -> Bool {
+        let numbers = Directory.name(of: entry.path).split { !$0.isNumber && $0 != "." }
+        return numbers.contains { $0.split(separator: ".").joined(separator: ".") == seriesInstanceUID }
+    }
+
+    /// Files that fit none of the series, and why. What bears the UID of one, or may be that of several, is told in their rows.
+    func unusedFiles(series all: [Grid]) -> [(name: String, reason: String)] {
         var told = Set<String>()
-        for (uid, geometry) in series {
-            told.formUnion(named(by: uid).map(\.path))
-            // Where this throws, all that it is about bear the UID.
-            if let used = try? path(seriesInstanceUID: uid, geometry: geometry) { told.insert(used) }
+        for series in all {
+            let named = named(by: series.uid)
+            told.formUnion(named.map(\.path))
+            do {
+                if let used = try path(of: series, among: all) { told.insert(used) }
+            } catch  where named.isEmpty {
+                told.formUnion(entries.filter { $0.geometry?.hasSameGrid(as: series.geometry) == true }.map(\.path))
+            } catch {
+                // It is about those that bear the UID.
+            }
         }
         return entries.filter { !told.contains($0.path) }.map { entry in
-            (entry.name, "this label map \(entry.geometry == nil ? entry.unreadable : "fits no CT series")")
+            (entry.name, "this label map \(entry.geometry == nil ? entry.problem : "fits no CT series")")
         }
     }
-}
-
-extension LabelFolder.Entry {
-    fileprivate var unreadable: String { "cannot be read: \(problem)" }
 }
 
 extension VolumeGeometry {

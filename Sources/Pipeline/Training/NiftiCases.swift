@@ -1,38 +1,21 @@
+import Dicom
 import Foundation
 import Imaging
 import Nifti
 import Platform
 import Segmentation
 
-/// `dataset.json` of nnU-Net (`{"labels": {"background": 0, "Lung_L": 1}}`) or of the Medical Segmentation Decathlon
-/// (`{"labels": {"0": "background", "1": "Lung_L"}}`).
-struct DatasetDescription {
-    /// Label by structure name.
-    var labels: [String: UInt8] = [:]
-
-    init(contentsOf path: String) throws {
-        let json = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: path)))
-        let table = (json as? [String: Any])?["labels"] as? [String: Any] ?? [:]
-        for (key, value) in table {
-            if let name = value as? String, let label = UInt8(key) {
-                labels[name] = label
-            } else if let label = value as? Int, (0...255).contains(label) {
-                labels[key] = UInt8(label)
-            }
-        }
-    }
-}
-
 /// Finds images and label maps in NIfTI.
 struct NiftiCaseFinder {
     let files: TrainingFiles
     let rois: [TrainingROI]
+    let limits: AdmissionLimits
     /// Label maps are found elsewhere: files without a partner need no word.
     let hasLabelFolder: Bool
     private var takenNames = Set<String>()
 
-    init(files: TrainingFiles, rois: [TrainingROI], hasLabelFolder: Bool) {
-        (self.files, self.rois, self.hasLabelFolder) = (files, rois, hasLabelFolder)
+    init(files: TrainingFiles, rois: [TrainingROI], limits: AdmissionLimits, hasLabelFolder: Bool) {
+        (self.files, self.rois, self.limits, self.hasLabelFolder) = (files, rois, limits, hasLabelFolder)
     }
 
     mutating func addCases(to cases: inout TrainingCases) {
@@ -46,19 +29,22 @@ struct NiftiCaseFinder {
 
     private mutating func add(_ pair: NiftiPair, to cases: inout TrainingCases) {
         let name = uniqueName(pair.name)
+        let limits = limits
         do {
-            let table = try labelTable(of: pair, &cases)
-            let salt = "nifti \(table.sorted { $0.key < $1.key })"
+            try requirePlaces([pair.image, pair.label])
+            let meaning = try labelMeaning(of: pair, &cases)
+            let salt = "nifti \(meaning.table.sorted { $0.key < $1.key }) \(meaning.ignored ?? 0) \(meaning.note)"
             cases.sources.append(
                 TrainingCaseSource(
                     name: name,
                     patient: name,
                     fingerprint: fingerprint(ofFiles: [pair.image, pair.label], salt: salt),
-                    place: pair.image
+                    place: pair.image,
+                    aliases: [pair.name]
                 ) {
-                    let ct = try readImage(pair.image)
-                    let labels = relabelled(try NiftiFile.readLabels(pair.label), table)
-                    return TrainingCase(ct: ct, labels: try onGrid(labels, ct.geometry, "label map"))
+                    let ct = try readImage(pair.image, limits)
+                    let (labels, remark) = try meaning.read(pair.label)
+                    return TrainingCase(ct: ct, labels: try onGrid(labels, ct.geometry, "label map"), remark: remark)
                 }
             )
         } catch {
@@ -66,28 +52,47 @@ struct NiftiCaseFinder {
         }
     }
 
-    /// Label in the file to label of the recipe.
-    private func labelTable(of pair: NiftiPair, _ cases: inout TrainingCases) throws -> [UInt8: UInt8] {
+    private func labelMeaning(of pair: NiftiPair, _ cases: inout TrainingCases) throws -> LabelMeaning {
         if files.nifti.contains(where: { $0 == pair.secondChannel }) {
             throw UnusableCase("an image of several channels")
         }
         // The nearest: a folder of data sets may have one, too.
         let datasets = files.datasets.filter { pair.image.hasPrefix(Directory.parent(of: $0) + "/") }
-        guard let dataset = datasets.max(by: { $0.count < $1.count }) else { return rois.labelTable }
+        guard let dataset = datasets.max(by: { $0.count < $1.count }) else { return LabelMeaning(rois) }
         let description: DatasetDescription
         do { description = try DatasetDescription(contentsOf: dataset) } catch {
             throw UnusableCase("its dataset.json cannot be read: \(error.localizedDescription)")
         }
-        let names = description.labels.filter { $0.value != 0 }.sorted { $0.value < $1.value }
+        if let channel = description.channelThatIsNoCT {
+            throw UnusableCase(
+                "dataset.json calls its images \"\(safeName(channel))\", which is no CT; where they are CTs, call them CT there"
+            )
+        }
+        let names = description.labels.sorted { $0.value < $1.value }
         var table: [UInt8: UInt8] = [:]
+        var merged: [UInt8: [String]] = [:]
         for (entry, label) in zip(names, rois.labels(of: names.map(\.key))) {
-            if let label { table[entry.value] = label } else { cases.unmatchedNames[entry.key, default: 0] += 1 }
+            if let label {
+                table[entry.value] = label
+                merged[label, default: []].append(entry.key)
+            } else {
+                cases.unmatchedNames[entry.key, default: 0] += 1
+            }
         }
         let missing = rois.filter { !table.values.contains(UInt8($0.roi.label)) }.map(\.roi.name)
         guard missing.isEmpty else {
             throw UnusableCase("dataset.json names no \(missing.joined(separator: " and no "))")
         }
-        return table
+        let notes = merged.filter { $1.count > 1 }.sorted { $0.key < $1.key }.map { label, names in
+            let all = names.count == 2 ? "both" : "all"
+            return "\(names.joined(separator: " and ")) of dataset.json are \(all) \(rois[Int(label) - 1].roi.name)"
+        }
+        return LabelMeaning(
+            table: table,
+            namedValues: description.namedValues,
+            ignored: description.ignoredLabel,
+            note: notes.joined(separator: "; ")
+        )
     }
 
     private mutating func add(_ folder: StructureFolder, to cases: inout TrainingCases) {
@@ -102,15 +107,20 @@ struct NiftiCaseFinder {
             cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: remark))
             return
         }
-        let image = folder.image
+        let (image, limits) = (folder.image, limits)
+        do { try requirePlaces([image] + masks.map(\.path)) } catch {
+            cases.skipped.append(CaseRecord(name: name, role: .skipped, remark: "\(error)"))
+            return
+        }
         cases.sources.append(
             TrainingCaseSource(
                 name: name,
                 patient: name,
                 fingerprint: fingerprint(ofFiles: [image] + masks.map(\.path), salt: "masks \(masks.map(\.label))"),
-                place: image
+                place: image,
+                aliases: [folder.name]
             ) {
-                let ct = try readImage(image)
+                let ct = try readImage(image, limits)
                 let structures = masks.map { path, label in
                     let file = Directory.name(of: path)
                     return DrawnStructure(label: label, name: file) {
@@ -142,15 +152,46 @@ struct NiftiCaseFinder {
     }
 }
 
-/// HU of a NIfTI image.
-private func readImage(_ path: String) throws -> Volume<Int16> {
+/// Left and right are learned from where files say that they lie.
+private func requirePlaces(_ paths: [String]) throws {
+    for path in paths {
+        guard try NiftiFile.hasPlace(path) else {
+            throw UnusableCase("\(safeName(Directory.name(of: path))) \(withoutPlace)")
+        }
+    }
+}
+
+/// What is wrong with a NIfTI file without a place, and what to do: the end of a sentence about it.
+let withoutPlace =
+    "has neither sform nor qform: nothing says where it lies and which side is the left one; write it again from the original "
+    + "images, with its place"
+
+/// HU of a NIfTI image, under the rules that the values of a DICOM series are admitted by.
+private func readImage(_ path: String, _ limits: AdmissionLimits) throws -> Volume<Int16> {
     let image = try NiftiFile.read(path)
     let undefined = image.voxels.count { !$0.isFinite }
     guard undefined == 0 else {
         throw UnusableCase("\(undefined) voxels of the image are not numbers (NaN or infinite)")
     }
-    // HU fit 16 bits; what does not is metal or padding, and keeps its sign.
-    return Volume(geometry: image.geometry, voxels: image.voxels.map { Int16(min(max($0.rounded(), -32768), 32767)) })
+    let conversion = HounsfieldConversion(
+        slope: 1,
+        intercept: 0,
+        padding: nil,
+        undeclaredPaddingHU: limits.undeclaredPaddingHU
+    )
+    var counts = HUCounts()
+    let voxels = image.voxels.map { value in
+        // HU fit 16 bits; what does not is metal or padding, and keeps its sign.
+        conversion.hounsfield(Int32(min(max(value.rounded(), -32768), 32767)), counting: &counts, limits)
+    }
+    let refusals = counts.refusals(limits)
+    guard refusals.isEmpty else {
+        throw UnusableCase(
+            refusals.map(\.message).joined(separator: " ")
+                + " Convert the original CT images again, with their Rescale Slope and Intercept"
+        )
+    }
+    return Volume(geometry: image.geometry, voxels: voxels)
 }
 
 /// Labels in the order of the image's voxels.

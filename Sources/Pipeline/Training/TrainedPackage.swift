@@ -25,6 +25,9 @@ package struct TrainingReport: Codable, Sendable {
     package var unusedExclusions: [String]?
     /// CTs without Patient ID, each folder of which was taken for one patient; nil in reports of former versions.
     package var casesWithoutPatientID: [String]?
+    /// Scans that are there as different patients, each by its cases; they were divided as one patient. nil in reports of former
+    /// versions.
+    package var sameScans: [[String]]?
     package var history: TrainingHistory
     package var scores: [ModelCard.ScoreRow]
     /// Whether the scores may stand beside the published ones, in words; empty when nothing was scored.
@@ -42,10 +45,10 @@ struct TrainedPackage {
     let origin: WeightsOrigin?
 
     func write(progress: (TrainingProgress) throws -> Void) throws -> TrainingReport {
-        let partial = request.output + ".partial"
-        // A leftover of a run that was killed here.
-        try Directory.remove(partial)
+        let partial = request.output + TrainingPlaces.partialSuffix
         try Directory.create(partial)
+        // Leftovers of a run that was killed here; the folder itself is locked.
+        for entry in try Directory.list(partial) { try Directory.remove("\(partial)/\(entry.name)") }
         let configuration = request.configuration
         let summary = summary
         var description = configuration.modelDescription(training: summary)
@@ -78,6 +81,7 @@ struct TrainedPackage {
             unmatchedNames: prepared.unmatchedNames,
             unusedExclusions: prepared.unusedExclusions,
             casesWithoutPatientID: prepared.withoutPatientID,
+            sameScans: prepared.sameScans,
             history: outcome.history,
             scores: evaluation.rows,
             comparability: request.scoresCases ? evaluation.comparability : "",
@@ -99,7 +103,7 @@ struct TrainedPackage {
             records: report.cases,
             scores: report.scores,
             comparability: [report.comparability, origin?.text ?? ""].filter { !$0.isEmpty }.joined(separator: " "),
-            divisionNote: prepared.patientNote,
+            divisionNotes: prepared.patientNotes,
             period: "\(report.begun) to \(report.finished)",
             weightsDigest: report.weightsDigest,
             weightBytes: weightBytes

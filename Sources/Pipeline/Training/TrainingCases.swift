@@ -1,6 +1,7 @@
 import Dicom
 import Foundation
 import Imaging
+import Platform
 import Segmentation
 
 /// What was found in a training folder.
@@ -29,22 +30,30 @@ package func findTrainingCases(
 ) throws -> TrainingCases {
     let labelMaps = labels.map { LabelFolder(directory: $0) }
     var cases = TrainingCases()
-    var geometries: [(uid: String, geometry: VolumeGeometry)] = []
+    var finders: [DicomCaseFinder] = []
     for directory in directories {
         let files = TrainingFiles(below: directory)
-        var nifti = NiftiCaseFinder(files: files, rois: rois, hasLabelFolder: labels != nil)
+        var nifti = NiftiCaseFinder(files: files, rois: rois, limits: limits, hasLabelFolder: labels != nil)
         nifti.addCases(to: &cases)
-        let finder = DicomCaseFinder(
-            root: URL(fileURLWithPath: directory).resolvingSymlinksInPath().path,
-            files: files,
-            labels: labelMaps,
-            rois: rois,
-            limits: limits
+        finders.append(
+            DicomCaseFinder(
+                root: URL(fileURLWithPath: directory).resolvingSymlinksInPath().path,
+                files: files,
+                rois: rois,
+                limits: limits
+            )
         )
-        finder.addCases(to: &cases)
-        geometries += finder.geometries
+        cases.skipped += files.unreadable.map(\.record)
+        if let remark = files.emptiness {
+            cases.skipped.append(
+                CaseRecord(name: safeName(Directory.name(of: directory)), role: .skipped, remark: remark)
+            )
+        }
     }
-    for unused in labelMaps?.unusedFiles(series: geometries) ?? [] {
+    let grids = finders.flatMap(\.grids)
+    for finder in finders { finder.addCases(to: &cases, labels: labelMaps, grids: grids) }
+    cases.skipped += labelMaps?.unreadable.map(\.record) ?? []
+    for unused in labelMaps?.unusedFiles(series: grids) ?? [] {
         cases.skipped.append(
             CaseRecord(name: unused.name, role: .skipped, remark: unused.reason)
         )
@@ -79,19 +88,4 @@ extension Array where Element == TrainingROI {
         }
         return labels
     }
-
-    /// Label in a file without names to label of the recipe.
-    var labelTable: [UInt8: UInt8] {
-        Dictionary(
-            map { (UInt8($0.sourceLabel ?? $0.roi.label), UInt8($0.roi.label)) },
-            uniquingKeysWith: { first, _ in first }
-        )
-    }
-}
-
-/// Replaces the labels of a file by those of the recipe; what the table does not know becomes 0.
-func relabelled(_ volume: Volume<UInt8>, _ table: [UInt8: UInt8]) -> Volume<UInt8> {
-    var map = [UInt8](repeating: 0, count: 256)
-    for (from, to) in table { map[Int(from)] = to }
-    return Volume(geometry: volume.geometry, voxels: volume.voxels.map { map[Int($0)] })
 }

@@ -37,7 +37,7 @@ struct TrainingEvaluation {
                 role == .training || !generated.contains(source.name)
             else { continue }
             try progress(TrainingProgress(phase: .finishing, item: source.name))
-            let item = try source.load()
+            let item = try load(source)
             let result = try segment(
                 input: networkInput(ct: item.ct, model: model, threads: threads),
                 ctGeometry: item.ct.geometry,
@@ -66,6 +66,16 @@ struct TrainingEvaluation {
                 let patient = patients.firstIndex(of: source.patient).map { $0 + 1 }
                 cases.append(CohortReport.Case(name: source.name, patient: patient, structures: structures))
             }
+        }
+    }
+
+    /// Files may go while a training takes its hours.
+    private func load(_ source: TrainingCaseSource) throws -> TrainingCase {
+        do { return try source.load() } catch {
+            let reason = "\(error)"
+            // Within a sentence.
+            let message = reason.hasSuffix(".") ? String(reason.dropLast()) : reason
+            throw SegmentationError.lostCase(name: source.name, message: message)
         }
     }
 

@@ -1,6 +1,7 @@
 import Dicom
 import Foundation
 import Platform
+import Segmentation
 
 /// The files below a training folder, told apart.
 struct TrainingFiles: Sendable {
@@ -24,15 +25,35 @@ struct TrainingFiles: Sendable {
     /// RT Structure Sets and Segmentations, with the series that they belong to (`ContouredSeries`).
     var references: [DicomEntry] = []
     var damaged: [DamagedFile] = []
+    /// Folders that may not be read, or that broke while they were.
+    var unreadable: [UnreadableFolder] = []
+    /// Series of images that are no slices of a CT, such as MR and localizers, with their modalities.
+    var otherSeries: [String: String] = [:]
+    /// Label Map Segmentations: an object of its own kind, which is not read.
+    var labelMapSegmentations: [DicomEntry] = []
     var nifti: [String] = []
     /// `dataset.json` of nnU-Net and of the Medical Segmentation Decathlon.
     var datasets: [String] = []
     /// Files that are none of these.
     var ignored = 0
 
-    /// Looks at every file below a folder; see `filePaths`.
+    /// Why there is nothing to train on, with the number of other files; nil where there may be something.
+    var emptiness: String? {
+        let isEmpty =
+            images.isEmpty && references.isEmpty && labelMapSegmentations.isEmpty && damaged.isEmpty && nifti.isEmpty
+            && unreadable.isEmpty
+        guard isEmpty else { return nil }
+        let others = ignored + datasets.count
+        return others == 0
+            ? "this folder holds no file"
+            : "this folder holds no CT and no NIfTI file, only \(counted(others, "other file"))"
+    }
+
+    /// Looks at every file below a folder; see `FilesBelow`.
     init(below directory: String) {
-        for path in filePaths(below: directory) {
+        let below = FilesBelow(directory)
+        unreadable = below.unreadable
+        for path in below.paths {
             if isNifti(path) {
                 nifti.append(path)
             } else if path.hasSuffix("/dataset.json") {
@@ -61,34 +82,56 @@ struct TrainingFiles: Sendable {
         switch header.kind {
         case .ctImage where !header.isLocalizer: images.append(DicomEntry(path: path, header: header))
         case .rtStructureSet, .segmentation: references.append(DicomEntry(path: path, header: header))
-        default: ignored += 1
+        case .otherDicom(SOPClass.labelMapSegmentation):
+            labelMapSegmentations.append(DicomEntry(path: path, header: header))
+        default:
+            ignored += 1
+            if header.rows > 0 { otherSeries[header.seriesInstanceUID] = header.modality }
         }
+    }
+}
+
+/// A folder whose files nobody can know.
+struct UnreadableFolder: Sendable {
+    var path: String
+    /// The system's words.
+    var reason: String
+
+    var record: CaseRecord {
+        CaseRecord(
+            name: safeName(Directory.name(of: path)),
+            role: .skipped,
+            remark: "this folder cannot be read (\(reason)): what lies below it is not used"
+        )
     }
 }
 
 /// Regular files below a folder, sorted; hidden ones left out. Links are followed; a folder or file that several names
 /// lead to counts once, so that links in a circle end and no case is there twice.
-func filePaths(below directory: String) -> [String] {
-    let root = URL(fileURLWithPath: directory).resolvingSymlinksInPath().path
-    var walk = FileWalk()
-    walk.enter(root, real: root)
-    walk.followLinks()
-    return walk.paths.sorted()
-}
-
-private struct FileWalk {
+struct FilesBelow {
     private(set) var paths: [String] = []
+    private(set) var unreadable: [UnreadableFolder] = []
     /// Real paths.
     private var seen = Set<String>()
     private var links: [String] = []
 
+    init(_ directory: String) {
+        let root = URL(fileURLWithPath: directory).resolvingSymlinksInPath().path
+        enter(root, real: root)
+        followLinks()
+        paths.sort()
+        unreadable.sort { $0.path < $1.path }
+    }
+
     /// - Parameters:
     ///   - folder: as the files in it are to be called.
     ///   - real: where it lies.
-    mutating func enter(_ folder: String, real: String) {
+    private mutating func enter(_ folder: String, real: String) {
         guard seen.insert(real).inserted else { return }
-        // A folder that may not be read holds nothing for a training; its cases are not in the table then.
-        let entries = (try? Directory.list(real)) ?? []
+        let entries: [Directory.Entry]
+        do throws(SystemError) { entries = try Directory.list(real) } catch {
+            return unreadable.append(UnreadableFolder(path: folder, reason: error.reason))
+        }
         for entry in entries where !entry.name.hasPrefix(".") {
             let path = "\(folder)/\(entry.name)"
             switch entry.kind {
@@ -102,7 +145,7 @@ private struct FileWalk {
 
     /// Links come last: what lies below the root keeps the name of its own folder. Pipes, sockets and devices are
     /// left alone.
-    mutating func followLinks() {
+    private mutating func followLinks() {
         while !links.isEmpty {
             let link = links.removeFirst()
             let target = URL(fileURLWithPath: link).resolvingSymlinksInPath().path

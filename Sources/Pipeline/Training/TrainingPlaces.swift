@@ -4,8 +4,10 @@ import Platform
 /// The files and folders of a training, tried before anything is done: what cannot be read or written then is told at once,
 /// not after hours.
 struct TrainingPlaces {
-    /// Keeps other trainings out of the work folder; nil where the file system knows no locks.
-    private let lock: FileLock?
+    /// Keep other trainings out of the work folder, and out of the folder that the package is written to before it gets its name;
+    /// nil where the file system knows no locks.
+    private let locks: [FileLock?]
+    private let partial: String
 
     /// - Throws: `SystemError` for what is not there or may not be used; `Fault` where the output is taken, or another
     ///   training works in the work folder.
@@ -14,9 +16,51 @@ struct TrainingPlaces {
             _ = try Directory.list(folder)
         }
         if let weights = request.startingWeights { _ = try FileDescriptor.open(weights, O_RDONLY) }
+        try Self.requireApart(request)
         try Self.tryOutput(request.output)
-        lock = try Self.claim(request.workDirectory)
+        partial = request.output + Self.partialSuffix
+        let output = try Self.claim(partial, "Another training makes \(request.output).")
+        do {
+            let work = try Self.claim(request.workDirectory, "Another training works in \(request.workDirectory).")
+            locks = [output, work]
+        } catch {
+            rmdir(partial)
+            throw error
+        }
     }
+
+    /// Takes the folder of the package away where nothing was written to it.
+    func leave() { rmdir(partial) }
+
+    /// The package is published by renaming its folder, and the work folder stays: neither may lie in the other.
+    private static func requireApart(_ request: TrainRequest) throws {
+        let work = resolved(request.workDirectory)
+        // Also the folder that the package is written to before it gets its name: what is left in it is removed.
+        for output in [request.output, request.output + partialSuffix].map(resolved) {
+            let same = work == output
+            guard same || work.hasPrefix(output + "/") || output.hasPrefix(work + "/") else { continue }
+            let place = same ? "is" : work.hasPrefix(output + "/") ? "lies in" : "holds"
+            throw Fault(
+                .operator,
+                "E_OUTPUT_TAKEN",
+                "The work folder \(request.workDirectory) \(place) the folder of the model package, \(output).",
+                hint: "Name folders beside each other as --output and --work."
+            )
+        }
+    }
+
+    /// Where a path leads, whether it is there or not.
+    private static func resolved(_ path: String) -> String {
+        if let real = realpath(path, nil) {
+            defer { free(real) }
+            return String(cString: real)
+        }
+        let parent = resolved(Directory.parent(of: path))
+        return (parent == "/" ? "" : parent) + "/" + Directory.name(of: path)
+    }
+
+    /// Of the folder that the package is written to before it gets its name.
+    static let partialSuffix = ".partial"
 
     private static func tryOutput(_ output: String) throws {
         let taken: String? =
@@ -32,14 +76,10 @@ struct TrainingPlaces {
                 nil
             }
         if let taken { throw Fault(.operator, "E_OUTPUT_TAKEN", taken, hint: "Name a new folder as --output.") }
-        // The folder that the package is written to before it gets its name.
-        let partial = output + ".partial"
-        let isLeftOver = Directory.exists(partial)
-        try make(partial)
-        if !isLeftOver { try Directory.remove(partial) }
     }
 
-    private static func claim(_ folder: String) throws -> FileLock? {
+    /// - Parameter busy: what it means that another process keeps the folder.
+    private static func claim(_ folder: String, _ busy: String) throws -> FileLock? {
         try make(folder)
         do {
             return try FileLock(folder: folder)
@@ -48,8 +88,8 @@ struct TrainingPlaces {
             throw Fault(
                 .transient,
                 "E_BUSY",
-                "Another training works in \(folder).",
-                hint: "Wait for its end, or name another folder as --work."
+                busy,
+                hint: "Wait for its end, or name another folder as --work and another as --output."
             )
         }
     }

@@ -53,7 +53,10 @@ extension ModelDescription {
         var taken = Set(rois.map(\.name))
         for (index, roi) in derivedROIs.enumerated() {
             let path = "derivedROIs[\(index)]"
-            if let problem = checkName(roi.name, path) ?? checkColor(roi.color, path) { return problem }
+            let problem =
+                checkName(roi.name, path) ?? checkColor(roi.color, path) ?? checkType(roi.interpretedType, path)
+                ?? roi.codes.firstProblem(path)
+            if let problem { return problem }
             if !taken.insert(roi.name).inserted {
                 return .init(key: "\(path).name", message: "two structures are called \(roi.name)")
             }
@@ -130,7 +133,8 @@ extension InputDescription {
 
 extension ROIDescription {
     func firstProblem(path: String, expectedLabel: Int, names: Set<String>) -> StrictJSON.Problem? {
-        if let problem = checkColor(color, path) { return problem }
+        let problem = checkColor(color, path) ?? checkType(interpretedType, path) ?? codes.firstProblem(path)
+        if let problem { return problem }
         guard label == expectedLabel else {
             return .init(key: "\(path).label", message: "labels count from 1 in the order of the structures")
         }
@@ -144,6 +148,12 @@ extension ROIDescription {
             (0...1).contains(acceptance.minimumConfidence),
             (0...1).contains(acceptance.maximumAirFraction ?? 0)
         else { return .init(key: "\(path).acceptance", message: "a number is out of range") }
+        guard acceptance.meanHU.map({ $0.lower <= $0.upper }) ?? true else {
+            return .init(
+                key: "\(path).acceptance.meanHU",
+                message: "the lower end of the range is above the upper: nothing would ever be accepted"
+            )
+        }
         if let symmetry = plausibility.symmetry, symmetry.to == name || !names.contains(symmetry.to) {
             return .init(key: "\(path).plausibility.symmetry.to", message: "the name of another structure in rois")
         }
@@ -173,6 +183,32 @@ private func checkName(_ name: String, _ path: String) -> StrictJSON.Problem? {
     let characters = name.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-+^~".contains($0)) }
     return (1...16).contains(name.count) && characters
         ? nil : .init(key: "\(path).name", message: "1 to 16 letters, digits, _ - + ^ or ~ (TG-263)")
+}
+
+/// RT ROI Interpreted Type is a Code String (PS3.5 6.2), which may be empty and whose terms planning systems may add to.
+private func checkType(_ type: String, _ path: String) -> StrictJSON.Problem? {
+    let isCode = type.allSatisfy { $0.isASCII && ($0.isUppercase || $0.isNumber || $0 == "_" || $0 == " ") }
+    return type.count <= 16 && isCode
+        ? nil
+        : .init(
+            key: "\(path).interpretedType",
+            message: "at most 16 capital letters, digits, blanks and _ (DICOM PS3.3 C.8.8.8.1), as ORGAN or AVOIDANCE"
+        )
+}
+
+extension ROICodes {
+    /// A coded term is written to the Segmentation, which is none without value, scheme and meaning (PS3.3 8.8).
+    fileprivate func firstProblem(_ path: String) -> StrictJSON.Problem? {
+        let terms = [("category", category), ("type", type)] + (modifier.map { [("modifier", $0)] } ?? [])
+        for (key, term) in terms {
+            for (part, text, most) in [
+                ("value", term.value, 16), ("scheme", term.scheme, 16), ("meaning", term.meaning, 64),
+            ] where text.count > most || !text.contains(where: { !$0.isWhitespace }) {
+                return .init(key: "\(path).codes.\(key).\(part)", message: "1 to \(most) characters (DICOM PS3.3 8.8)")
+            }
+        }
+        return nil
+    }
 }
 
 private func checkColor(_ color: [Int], _ path: String) -> StrictJSON.Problem? {

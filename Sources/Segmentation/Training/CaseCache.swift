@@ -14,8 +14,8 @@ package struct CaseCache: Sendable {
 
     /// Pixels around the model's picture, so that turned and shifted samples show what lies there.
     static let margin = 32
-    /// Raised when preprocessing changes.
-    static let version = 2
+    /// Raised when preprocessing changes, or what makes a case unusable.
+    static let version = 3
 
     package init(directory: String, input: InputDescription, roiCount: Int) {
         self.directory = directory
@@ -63,12 +63,36 @@ package struct CaseCache: Sendable {
             geometry: target,
             roiCount: roiCount,
             present: present,
+            outside: partsOutside(of: loaded.labels, picture: target),
+            remark: loaded.remark,
+            pictureDigest: SHA256Digest.hex(of: bytes.prefix(2 * hu.voxels.count)),
             digest: SHA256Digest.hex(of: bytes)
         )
         try Directory.create(directory)
         let base = "\(directory)/\(source.name)"
         try AtomicFile.write(bytes, to: base + ".voxels")
         try AtomicFile.write(StrictJSON.encode(header), to: base + ".json")
+    }
+
+    /// - Parameter wide: the picture with its margin.
+    private func partsOutside(of labels: Volume<UInt8>, picture wide: VolumeGeometry) -> [Double] {
+        var all = [Int](repeating: 0, count: roiCount + 1)
+        var outside = all
+        let (d, margin) = (labels.geometry.dimensions, Double(Self.margin))
+        let (columns, rows) = (Double(wide.dimensions.i) - margin - 0.5, Double(wide.dimensions.j) - margin - 0.5)
+        for (n, label) in labels.voxels.enumerated() where label != 0 && Int(label) <= roiCount {
+            all[Int(label)] += 1
+            let point = labels.geometry.patientPoint(
+                i: Double(n % d.i),
+                j: Double(n / d.i % d.j),
+                k: Double(n / (d.i * d.j))
+            )
+            let place = wide.continuousIndex(of: point)
+            let isInside =
+                place.x >= margin - 0.5 && place.x < columns && place.y >= margin - 0.5 && place.y < rows
+            if !isInside { outside[Int(label)] += 1 }
+        }
+        return zip(outside, all).dropFirst().map { $1 == 0 ? 0 : Double($0) / Double($1) }
     }
 
     /// The model's grid over a CT, widened by the margin.
@@ -92,6 +116,12 @@ package struct CachedCase: Sendable {
         var roiCount: Int
         /// For each ROI and slice whether the structure is there.
         var present: [[Bool]]
+        /// For each ROI the part of its voxels that lies outside of the model's picture.
+        var outside: [Double]
+        /// Of the case as it was loaded.
+        var remark: String
+        /// SHA-256 over the HU alone: equal for one scan, whoever drew on it.
+        var pictureDigest: String
         var digest: String
     }
 
@@ -125,6 +155,7 @@ package struct CachedCase: Sendable {
     package var patient: String { header.patient }
     package var sliceCount: Int { header.geometry.dimensions.k }
     package var digest: String { header.digest }
+    package var pictureDigest: String { header.pictureDigest }
 
     /// Slices that show any structure, with `border` slices around each.
     func foregroundSlices(border: Int) -> [Int] {
@@ -190,9 +221,16 @@ extension CachedCase {
     /// Whether any structure has a voxel in it.
     package var showsAnything: Bool { header.present.contains { $0.contains(true) } }
 
-    /// Says which structures the case does not show.
+    /// Part of a structure that a row of the table may pass over: a voxel at the edge of a picture.
+    private static let mostOutside = 0.01
+
+    /// Says which structures the case does not show or shows in part, and what was told of it when it was loaded.
     package func remark(_ names: [String]) -> String {
         let absent = zip(names, header.present).filter { !$1.contains(true) }.map(\.0)
-        return absent.isEmpty ? "" : "shows no \(absent.joined(separator: " and no "))"
+        let shown = absent.isEmpty ? "" : "shows no \(absent.joined(separator: " and no "))"
+        let cut = zip(names, header.outside).filter { $1 > Self.mostOutside }.map { name, part in
+            "\(Int((100 * part).rounded())) % of \(name) outside of the model's picture (input.columns, rows and pixelSpacingMM)"
+        }
+        return ([shown] + cut + [header.remark]).filter { !$0.isEmpty }.joined(separator: "; ")
     }
 }

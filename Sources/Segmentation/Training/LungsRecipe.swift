@@ -2,7 +2,8 @@ extension TrainingConfiguration {
     /// The built-in recipe: both lungs, which every other recipe starts from.
     package static let lungs = TrainingConfiguration(
         name: "lungs",
-        version: "1.1.0",
+        // Not that of the model that contourd comes with, whose recipe names its own.
+        version: "0.1.0",
         summary: "Left and right lung on CT of adults.",
         demonstration: false,
         architecture: .customUNet(CustomUNet(filters: 12, layers: 4, dropout: 0.1)),

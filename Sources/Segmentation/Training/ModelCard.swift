@@ -1,4 +1,5 @@
 import Metrics
+import Platform
 
 /// The text of MODEL_CARD.md: what the model is for, what it was trained on, how well it did, where it fails.
 package struct ModelCard: Sendable {
@@ -10,8 +11,8 @@ package struct ModelCard: Sendable {
     package var scores: [ScoreRow]
     /// Whether the scores may stand beside the published ones, in words.
     package var comparability: String
-    /// What the division by patient does not know; nil where it knows all.
-    package var divisionNote: String?
+    /// What the division by patient does not know; empty where it knows all.
+    package var divisionNotes: [String]
     /// From when to when it was trained.
     package var period: String
     /// SHA-256 of the weights, and their size in bytes.
@@ -86,7 +87,7 @@ package struct ModelCard: Sendable {
         records: [CaseRecord],
         scores: [ScoreRow],
         comparability: String,
-        divisionNote: String? = nil,
+        divisionNotes: [String] = [],
         period: String,
         weightsDigest: String,
         weightBytes: Int
@@ -96,7 +97,7 @@ package struct ModelCard: Sendable {
         self.history = history
         self.records = records
         self.scores = scores
-        (self.comparability, self.divisionNote) = (comparability, divisionNote)
+        (self.comparability, self.divisionNotes) = (comparability, divisionNotes)
         (self.period, self.weightsDigest) = (period, weightsDigest)
         self.weightBytes = weightBytes
     }
@@ -117,9 +118,13 @@ package struct ModelCard: Sendable {
 
             \(stated.isEmpty ? "The recipe states none (`card.intendedUse`): not for patients." : stated)
 
-            Structures: \(configuration.rois.map(\.roi.name).joined(separator: ", ")); derived: \
-            \(configuration.derivedROIs.map(\.name).joined(separator: ", ")).
+            Structures: \(configuration.rois.map(\.roi.name).joined(separator: ", "))\(derived).
             """
+    }
+
+    private var derived: String {
+        let names = configuration.derivedROIs.map(\.name)
+        return names.isEmpty ? "" : "; derived: " + names.joined(separator: ", ")
     }
 
     private var network: String {
@@ -169,12 +174,12 @@ package struct ModelCard: Sendable {
         let folds = configuration.split.folds
         let fold = folds > 0 ? ", fold \(configuration.split.fold) of \(folds)" : ""
         lines += ["Divided by patient, seed \(summary.seed)\(fold): \(counts.joined(separator: ", ")).", ""]
-        if let divisionNote { lines += [divisionNote, ""] }
+        lines += divisionNotes.flatMap { [$0, ""] }
         lines += ["| case | role | slices | remark |", "|---|---|---|---|"]
         let names = configuration.generator.trainingNames
         let generated = records.filter { [names = Set(names)] in names.contains($0.name) && $0.role == .training }
         let others = records.filter { !generated.contains($0) }
-        lines += others.map { "| \($0.name) | \($0.role.rawValue) | \($0.slices) | \($0.remark) |" }
+        lines += others.map { "| \($0.name) | \($0.role.rawValue) | \($0.slices) | \(cell($0.remark)) |" }
         // Hundreds of rows that differ in a number would hide the others.
         if let first = names.first, let last = names.last, !generated.isEmpty {
             let slices = generated.reduce(0) { $0 + $1.slices }
@@ -223,6 +228,13 @@ package struct ModelCard: Sendable {
             lines.append("| \(structure) | \(rows.count) | \(cells.joined(separator: " | ")) |")
         }
         return lines + [""]
+    }
+
+    /// Text of a table's cell in which nothing is Markdown or HTML: remarks name structures as somebody called them.
+    private func cell(_ text: String) -> String {
+        text.printable.reduce(into: "") { cell, character in
+            cell += "\\`|<*[".contains(character) ? "\\\(character)" : String(character)
+        }
     }
 
     private func text(_ value: Double?) -> String { value.map { "\(($0 * 1000).rounded() / 1000)" } ?? "undefined" }

@@ -11,6 +11,9 @@ package struct NamePattern: Sendable {
         structures = Set(parts.filter { !$0.contains("*") }.map(StructureName.init).filter { !$0.words.isEmpty })
     }
 
+    /// Whether it matches no name that has a letter in it.
+    var isEmpty: Bool { alternatives.allSatisfy(\.isEmpty) }
+
     /// Whether a structure of that name is meant, though it is spelt in another way.
     package func means(_ name: String) -> Bool { structures.contains(StructureName(name)) }
 

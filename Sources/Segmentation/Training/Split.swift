@@ -18,23 +18,29 @@ package struct Split: Codable, Sendable, Equatable {
 /// Divides cases by patient. The draw depends on the seed and on the set of patients, not on the order in which
 /// they were found.
 ///
-/// - Parameter cases: name and patient of each case.
+/// - Parameters:
+///   - cases: name and patient of each case.
+///   - persons: by patient, another one that is the same person. Names in the configuration are those of patients.
+///   - aliases: by case, other names that the configuration may call it by.
 package func split(
     _ cases: [(name: String, patient: String)],
     configuration: SplitConfiguration,
-    seed: UInt64
+    seed: UInt64,
+    persons: [String: String] = [:],
+    aliases: [String: [String]] = [:]
 ) -> Split {
     var result = Split()
     var open: [(name: String, patient: String)] = []
     for item in cases.sorted(by: { $0.name < $1.name }) {
-        if matches(item, configuration.exclude) {
+        if matches(item, configuration.exclude, aliases) {
             result.excluded.append(item.name)
-        } else if matches(item, configuration.validation) {
+        } else if matches(item, configuration.validation, aliases) {
             result.validation.append(item.name)
         } else {
-            open.append(item)
+            open.append((item.name, persons[item.patient] ?? item.patient))
         }
     }
+    let cases = cases.map { (name: $0.name, patient: persons[$0.patient] ?? $0.patient) }
     // A patient of whom one series was chosen for validation by name must not be trained on with another.
     let chosen = Set(cases.filter { result.validation.contains($0.name) }.map(\.patient))
     let hidden = Set(cases.filter { result.excluded.contains($0.name) }.map(\.patient))
@@ -67,8 +73,13 @@ private func testPatients(_ patients: [String], _ configuration: SplitConfigurat
     return patients[(count * (configuration.fold - 1) / folds)..<(count * configuration.fold / folds)]
 }
 
-private func matches(_ item: (name: String, patient: String), _ patterns: [String]) -> Bool {
-    patterns.contains { NamePattern($0).matches(item.name) || NamePattern($0).matches(item.patient) }
+private func matches(
+    _ item: (name: String, patient: String),
+    _ patterns: [String],
+    _ aliases: [String: [String]]
+) -> Bool {
+    let names = [item.name, item.patient] + (aliases[item.name] ?? [])
+    return patterns.map(NamePattern.init).contains { names.contains(where: $0.matches) }
 }
 
 extension Split {
@@ -131,17 +142,23 @@ extension Split {
 
 extension SplitConfiguration {
     /// Names of `validation` that no case and no patient has: most likely slips of the pen.
-    package func unknownNames(among cases: [(name: String, patient: String)]) -> [String] {
-        unused(validation, among: cases)
-    }
+    package func unknownNames(
+        among cases: [(name: String, patient: String)],
+        aliases: [String: [String]] = [:]
+    ) -> [String] { unused(validation, among: cases, aliases) }
 
     /// Names of `exclude` that no case and no patient has. They may be meant for other data; or a slip of the pen lets
     /// somebody be trained on who must not be.
-    package func unusedExclusions(among cases: [(name: String, patient: String)]) -> [String] {
-        unused(exclude, among: cases)
-    }
+    package func unusedExclusions(
+        among cases: [(name: String, patient: String)],
+        aliases: [String: [String]] = [:]
+    ) -> [String] { unused(exclude, among: cases, aliases) }
 
-    private func unused(_ patterns: [String], among cases: [(name: String, patient: String)]) -> [String] {
-        patterns.filter { pattern in !cases.contains { matches($0, [pattern]) } }
+    private func unused(
+        _ patterns: [String],
+        among cases: [(name: String, patient: String)],
+        _ aliases: [String: [String]]
+    ) -> [String] {
+        patterns.filter { pattern in !cases.contains { matches($0, [pattern], aliases) } }
     }
 }

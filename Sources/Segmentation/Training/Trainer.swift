@@ -73,7 +73,21 @@ package struct Trainer {
             }
             try save(session, history, identity, isBest: isBest)
         }
+        if history.epochs.count < plan.epochs { try tellEarlyEnd(history) }
         return try outcome(session, history)
+    }
+
+    private func tellEarlyEnd(_ history: TrainingHistory) throws {
+        let plan = configuration.optimisation
+        try progress(
+            TrainingProgress(
+                phase: .noted,
+                item: """
+                    ended early, after epoch \(history.epochs.count) of \(plan.epochs): no validation since epoch \
+                    \(history.bestEpoch ?? 0) was better (optimisation.patience \(plan.patience))
+                    """
+            )
+        )
     }
 
     /// Refuses a network that the machine cannot hold while it learns, before cases are prepared for it.
@@ -243,11 +257,11 @@ package struct Trainer {
 
     private var lastPath: String { directory + "/last.safetensors" }
     private var bestPath: String { directory + "/best.safetensors" }
+    /// The state before the loss rose far above its best, for as long as it stays there.
+    private var goodPath: String { directory + "/good.safetensors" }
 
     /// nil before the first epoch has ended.
-    private var lastGoodCheckpoint: String? {
-        [bestPath, lastPath].first { FileManager.default.fileExists(atPath: $0) }
-    }
+    private var lastGoodCheckpoint: String? { [bestPath, goodPath, lastPath].first(where: Directory.exists) }
 
     private func save(
         _ session: TrainingSession,
@@ -256,12 +270,22 @@ package struct Trainer {
         isBest: Bool
     ) throws {
         let state = Checkpoint.State(step: session.step, history: history, identity: identity)
+        try keepGoodState(history)
         // The best first: a kill between both leaves a `last` that makes this epoch again, and the same best. What is best
         // out of turn is in `last`: a training that goes on needs the former one.
         if isBest, isPlanned(history.epochs.count) {
             try Checkpoint(tensors: session.network.tensors, state: state).write(to: bestPath)
         }
         try Checkpoint(tensors: session.snapshot, state: state).write(to: lastPath)
+    }
+
+    /// Before `last` gets the weights of an epoch whose loss is far above the best, what it holds is kept.
+    private func keepGoodState(_ history: TrainingHistory) throws {
+        if !history.lastIsFarAboveBest {
+            try Directory.remove(goodPath)
+        } else if !Directory.exists(goodPath), let good = FileManager.default.contents(atPath: lastPath) {
+            try AtomicFile.write(good, to: goodPath)
+        }
     }
 
     private func resume(_ session: TrainingSession, _ identity: TrainingIdentity) throws -> TrainingHistory {

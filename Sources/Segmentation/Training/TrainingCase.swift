@@ -6,10 +6,13 @@ package struct TrainingCase: Sendable {
     package var ct: Volume<Int16>
     /// ROI labels of the recipe on the CT's grid, 0 = none of them.
     package var labels: Volume<UInt8>
+    /// What its row of the table is to say; empty where it is as it should be.
+    package var remark: String
 
-    package init(ct: Volume<Int16>, labels: Volume<UInt8>) {
+    package init(ct: Volume<Int16>, labels: Volume<UInt8>, remark: String = "") {
         self.ct = ct
         self.labels = labels
+        self.remark = remark
     }
 }
 
@@ -27,6 +30,8 @@ package struct TrainingCaseSource: Sendable {
     package var hasPatientID: Bool
     /// Folder of the CT, or path of the image: for its owner, never for a report or a log.
     package var place: String
+    /// Other names by which its owner knows it: its Patient ID, and its folder or file as it is called. Never for a report or a log.
+    package var aliases: [String]
     package var load: @Sendable () throws -> TrainingCase
 
     package init(
@@ -36,6 +41,7 @@ package struct TrainingCaseSource: Sendable {
         collection: String = "",
         hasPatientID: Bool = true,
         place: String = "",
+        aliases: [String] = [],
         load: @escaping @Sendable () throws -> TrainingCase
     ) {
         self.name = name
@@ -44,6 +50,7 @@ package struct TrainingCaseSource: Sendable {
         self.collection = collection
         self.hasPatientID = hasPatientID
         self.place = place
+        self.aliases = aliases
         self.load = load
     }
 }

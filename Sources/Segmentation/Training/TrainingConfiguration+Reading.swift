@@ -49,11 +49,15 @@ extension TrainingConfiguration {
         if let (key, message) = optimisation.firstProblem() {
             throw .invalidConfiguration(key: "optimisation.\(key)", message: message)
         }
+        for (key, fraction) in [
+            ("validationFraction", split.validationFraction), ("testFraction", split.testFraction),
+        ] {
+            try require((0..<1).contains(fraction), "split.\(key)", "from 0 to below 1")
+        }
         try require(
-            split.validationFraction >= 0 && split.testFraction >= 0
-                && split.validationFraction + split.testFraction < 1,
+            split.validationFraction + split.testFraction < 1,
             "split",
-            "fractions below 1 together"
+            "validationFraction and testFraction: below 1 together, so that somebody trains"
         )
         try require(split.folds == 0 || (2...100).contains(split.folds), "split.folds", "0, or 2 to 100")
         try require(split.fold >= 1 && split.fold <= max(1, split.folds), "split.fold", "1 to the number of folds")
@@ -66,10 +70,52 @@ extension TrainingConfiguration {
             throw .invalidConfiguration(key: "augmentation.\(key)", message: message)
         }
         let g = generator
-        try require(g.count >= 0 && g.validationCount >= 0, "generator", "counts: 0 or more")
+        for (key, count) in [("count", g.count), ("validationCount", g.validationCount)] {
+            try require(
+                (0...GeneratorConfiguration.mostPatients).contains(count),
+                "generator.\(key)",
+                "0 to \(GeneratorConfiguration.mostPatients)"
+            )
+        }
         try require((64...1024).contains(g.columns), "generator.columns", "64 to 1024")
         try require(g.maximumSlices >= 6, "generator.maximumSlices", "at least 6")
+        try validatePatterns()
+        try validateSourceLabels()
+    }
+
+    private func validatePatterns() throws(SegmentationError) {
         try require(rois.allSatisfy { !$0.patterns.isEmpty }, "rois", "every structure needs a name pattern")
+        for (index, entry) in rois.enumerated() {
+            for (number, pattern) in entry.patterns.enumerated() {
+                try require(
+                    !NamePattern(pattern).isEmpty,
+                    "rois[\(index)].patterns[\(number)]",
+                    "\"\(pattern)\" matches no name; give names such as \"Lung_L|Lung Left\""
+                )
+            }
+        }
+    }
+
+    /// One value of a label map is one structure, and 0 is what belongs to none.
+    private func validateSourceLabels() throws(SegmentationError) {
+        var taken: [Int: String] = [:]
+        for (index, entry) in rois.enumerated() {
+            let value = entry.sourceValue
+            try require(
+                (1...255).contains(value),
+                "rois[\(index)].sourceLabel",
+                "\(value) is given, 1 to 255 is needed\(value == 0 ? ": 0 is the background of label maps" : "")"
+            )
+            if let other = taken.updateValue(entry.roi.name, forKey: value) {
+                throw .invalidConfiguration(
+                    key: "rois[\(index)].sourceLabel",
+                    message: """
+                        \(value) is the value of both \(other) and \(entry.roi.name) in label maps; give each its own (without \
+                        sourceLabel it is the label)
+                        """
+                )
+            }
+        }
     }
 
     private func require(_ condition: Bool, _ key: String, _ message: String) throws(SegmentationError) {

@@ -15,9 +15,9 @@ struct StructureDefaults {
     /// - Parameters:
     ///   - recipe: as JSON, over the recipe that it is based on.
     ///   - given: the recipe alone.
-    /// - Returns: the recipe with every key of its structures. Unions of the base that lack a part go, and so does the base's
-    ///   message that its structures were not found.
-    /// - Throws: `StrictJSON.Problem` for a structure whose codes are not known.
+    /// - Returns: the recipe with every key of its structures. Unions of the base that lack a part go, and so do the base's version,
+    ///   summary and message that its structures were not found.
+    /// - Throws: `StrictJSON.Problem` for a structure whose codes are not known, and for structures of a model without a name.
     static func complete(_ recipe: Any, given: Any) throws -> Any {
         guard var recipe = recipe as? [String: Any], let given = given as? [String: Any] else { return recipe }
         let (entries, unions) = (given["rois"] as? [Any], given["derivedROIs"] as? [Any])
@@ -35,7 +35,7 @@ struct StructureDefaults {
                 )
                 return entry
             }
-            forgetBase(of: &recipe, given, names: Set(rois.compactMap { $0["name"] as? String }))
+            try forgetBase(of: &recipe, given, names: rois.compactMap { $0["name"] as? String })
         }
         if let unions {
             recipe["derivedROIs"] = try unions.enumerated().map { index, union -> Any in
@@ -49,10 +49,23 @@ struct StructureDefaults {
         return recipe
     }
 
-    /// Takes away what the base says of structures that the recipe does not have.
-    private static func forgetBase(of recipe: inout [String: Any], _ given: [String: Any], names: Set<String>) {
-        recipe["derivedROIs"] = (recipe["derivedROIs"] as? [[String: Any]] ?? []).filter {
-            names.isSuperset(of: $0["union"] as? [String] ?? [])
+    /// Takes away what the base says of itself and of structures that the recipe does not have.
+    private static func forgetBase(of recipe: inout [String: Any], _ given: [String: Any], names: [String]) throws {
+        guard given["name"] != nil else {
+            throw StrictJSON.Problem(
+                key: "name",
+                message: """
+                    a recipe with rois of its own makes another model than \(recipe["name"] ?? "the built-in one"): give its name, and \
+                    a version where there will be several
+                    """
+            )
+        }
+        if given["version"] == nil { recipe["version"] = "0.1.0" }
+        if given["summary"] == nil { recipe["summary"] = "\(names.joined(separator: ", ")) on CT." }
+        if given["derivedROIs"] == nil {
+            recipe["derivedROIs"] = (recipe["derivedROIs"] as? [[String: Any]] ?? []).filter {
+                Set(names).isSuperset(of: $0["union"] as? [String] ?? [])
+            }
         }
         guard (given["output"] as? [String: Any])?["emptyMessage"] == nil else { return }
         recipe["output"] = TrainingConfiguration.merge(

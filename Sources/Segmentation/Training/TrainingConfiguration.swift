@@ -38,6 +38,9 @@ package struct TrainingROI: Codable, Sendable, Equatable {
         self.patterns = patterns
         self.sourceLabel = sourceLabel
     }
+
+    /// Its value in such label maps, 1 to 255 in a recipe that is valid.
+    package var sourceValue: Int { sourceLabel ?? roi.label }
 }
 
 /// Which patients validate and test. Cases of one patient never part.
@@ -88,6 +91,9 @@ package struct SamplingConfiguration: Codable, Sendable, Equatable {
 /// Patients that the phantom generator makes for a training: each from its own seed, with disease, scan and range by
 /// chance and exact labels. Nothing has to be given by `--data` then.
 package struct GeneratorConfiguration: Codable, Sendable, Equatable {
+    /// Of each kind: far more than teach anything new, and no slip of the pen fills the memory with their names.
+    static let mostPatients = 10_000
+
     /// Patients to train on; 0 is none.
     package var count: Int
     /// Patients to validate on beside `count`. When there are any, no real ones are drawn for validation.

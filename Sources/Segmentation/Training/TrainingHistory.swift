@@ -72,11 +72,19 @@ package struct TrainingHistory: Codable, Sendable, Equatable {
         guard let last = epochs.last else { return nil }
         if !last.meanLoss.isFinite { return "the loss of epoch \(last.number) is not a number" }
         guard epochs.count > 4, let best = epochs.dropLast(3).map(\.meanLoss).min() else { return nil }
-        // Twice the best loss, and at least 0.3 above it: noise around a small loss is no divergence.
-        let limit = max(2 * best, best + 0.3)
+        let limit = Self.limit(best)
         return epochs.suffix(3).allSatisfy { $0.meanLoss > limit }
             ? "the loss has stayed above \(limit) for three epochs, the best was \(best)" : nil
     }
+
+    /// Whether the last epoch may be the first of a divergence, or a later one.
+    var lastIsFarAboveBest: Bool {
+        guard let last = epochs.last, let best = epochs.dropLast().map(\.meanLoss).min() else { return false }
+        return last.meanLoss > Self.limit(best)
+    }
+
+    /// Twice the best loss, and at least 0.3 above it: noise around a small loss is no divergence.
+    private static func limit(_ best: Double) -> Double { max(2 * best, best + 0.3) }
 }
 
 /// Means over the validation cases for one structure, on the model's grid and before post-processing. nil where no

@@ -13,10 +13,11 @@ struct TrainCommand: ParsableCommand {
             Segmentations (as TCIA delivers LCTSC), or NIfTI pairs (nnU-Net and Medical Segmentation Decathlon \
             layouts, NAME.nii.gz beside NAME_label.nii.gz, or a folder with ct.nii.gz and one file for each structure). \
             Links are followed. With --labels, label maps in a folder of their own are \
-            matched to CT series by Series Instance UID in the file name or by their grid.
+            matched to CT series by Series Instance UID in the file name, or by a grid that only one series has.
 
             The recipe is JSON; only what differs from the built-in lungs recipe has to be given, but lists as a whole. A \
-            structure needs its name and its patterns: {"patterns": ["Heart"], "roi": {"name": "Heart"}}. --print-config prints \
+            structure needs its name and its patterns: {"patterns": ["Heart"], "roi": {"name": "Heart"}}, a model with \
+            structures of its own its name. --print-config prints \
             the whole recipe that would be used. Cases that must not be learned from are skipped, with the reason in the table at the end.
 
             Cache and checkpoints lie in MODEL.training (or --work). A training that was stopped, even by kill -9, goes \
@@ -33,7 +34,7 @@ struct TrainCommand: ParsableCommand {
             EXIT STATUS
               0 trained; 65 the data or the recipe cannot be used; 66 a folder or file is not there; 70 training \
             diverged; 73 the output cannot be made or is not empty, or no space is left; 74 a file cannot be read or \
-            written; 75 another training works in the same folder; 77 permission denied
+            written; 75 another training works in the same folder or makes the same package; 77 permission denied
             """
     )
 
@@ -158,10 +159,13 @@ struct TrainCommand: ParsableCommand {
 
     private func printTables(_ result: TrainingReport) {
         for record in result.cases.sorted(by: { $0.name < $1.name }) {
-            print("\(record.name): \(record.role.rawValue)\(record.remark.isEmpty ? "" : ", " + record.remark)")
+            let remark = record.remark.isEmpty ? "" : ", " + record.remark.printable
+            print("\(record.name): \(record.role.rawValue)\(remark)")
         }
         for (name, count) in result.unmatchedNames.sorted(by: { $0.key < $1.key }) {
-            print("structure \(name) (\(count) \(count == 1 ? "case" : "cases")) matches no ROI of the recipe")
+            print(
+                "structure \(name.printable) (\(count) \(count == 1 ? "case" : "cases")) matches no ROI of the recipe"
+            )
         }
         for name in result.unusedExclusions ?? [] { print("split.exclude: no case or patient is called \(name)") }
         if let origin = result.startingWeights { print(origin.text) }

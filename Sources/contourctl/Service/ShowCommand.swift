@@ -1,6 +1,7 @@
 import ArgumentParser
 import Daemon
 import Foundation
+import Platform
 import Store
 
 struct ShowCommand: ParsableCommand {

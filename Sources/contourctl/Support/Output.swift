@@ -1,5 +1,6 @@
 import Foundation
 import Pipeline
+import Platform
 
 /// Prints a value as JSON: sorted keys, one object, for scripts.
 func printJSON(_ value: some Encodable) throws {
@@ -11,18 +12,6 @@ func jsonLine(_ value: some Encodable) throws -> String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return String(decoding: try encoder.encode(value), as: UTF8.self)
-}
-
-extension String {
-    /// Without what a terminal would obey: names of files are whatever somebody made them.
-    var printable: String {
-        guard unicodeScalars.contains(where: Self.isControl) else { return self }
-        return unicodeScalars.reduce(into: "") { text, scalar in
-            text += Self.isControl(scalar) ? String(format: "\\x%02x", scalar.value) : String(scalar)
-        }
-    }
-
-    private static func isControl(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.generalCategory == .control }
 }
 
 /// A table for people: columns as wide as their widest cell, the last one free.
