@@ -72,11 +72,9 @@ extension EvaluateStage {
         if !doubtful.isEmpty { scoring.evaluation.doubtful = Set(doubtful).sorted() }
         result.evaluations.append(scoring.evaluation)
         let disagreements = scoring.evaluation.disagreements(with: result.structures, except: Set(doubtful))
-        result.findings.insert(
-            contentsOf: scoring.mismatches.map(swapped) + misplaced
-                + scoring.overdrawn.map(CaseReport.Finding.overdrawn) + scoring.doubts.map(doubted) + disagreements,
-            at: 0
-        )
+        result.findings +=
+            scoring.mismatches.map(swapped) + misplaced + scoring.overdrawn.map(CaseReport.Finding.overdrawn)
+            + scoring.doubts.map(doubted) + disagreements
         if scoring.evaluation.approvalStatus == "REJECTED" { result.findings.append(rejected) }
         if facts.patientMark != nil, references.contains(where: { $0.kind != .nifti && $0.patient == nil }) {
             result.findings.append(nobodys)

@@ -9,10 +9,21 @@ import Segmentation
 struct EvaluationFacts: Codable {
     var structures: [CaseReport.StructureReport]
     var findings: [CaseReport.Finding]
+    /// In the order in which references count.
     var evaluations: [CaseReport.Evaluation]
 
-    /// The one that is reported: the first that scored something.
-    var evaluation: CaseReport.Evaluation? { evaluations.first { !$0.structures.isEmpty } ?? evaluations.first }
+    /// The one that is reported first: the first that scored something.
+    var evaluation: CaseReport.Evaluation? { reported.map { evaluations[$0] } }
+
+    /// The others; nil where there is none.
+    var otherEvaluations: [CaseReport.Evaluation]? {
+        let others = evaluations.indices.filter { $0 != reported }
+        return others.isEmpty ? nil : others.map { evaluations[$0] }
+    }
+
+    private var reported: Int? {
+        evaluations.firstIndex { !$0.structures.isEmpty } ?? (evaluations.isEmpty ? nil : 0)
+    }
 }
 
 /// Plausibility of every structure, and scores against references where there are any.
@@ -43,19 +54,22 @@ struct EvaluateStage: Stage {
             model: model.name
         )
         let others = OwnContours(runs: (request.otherRunDirectories ?? []).map(RunFolder.init))
-        let references = ReferenceMasks.grouped(request.referenceFiles)
+        let references = OrderedReference.ordered(request.referenceFiles)
+        let findings = result.findings
+        var ofReferences: [CaseReport.Finding] = []
         var pictures: [WorstPictureRecord] = []
         let ct = base.directory(of: .resample) + "/ct"
-        for (index, paths) in references.enumerated() {
+        for (index, reference) in references.enumerated() {
             try context.report(0.3 + 0.7 * Double(index) / Double(references.count), "scoring")
             // Those of the evaluation that is reported: the first that scores something.
             let drawsPictures = request.export.writesPictures && pictures.isEmpty
             let evaluations = result.evaluations.count
+            result.findings = []
             let drawing =
                 drawsPictures && Directory.exists(ct + ".raw")
                 ? try Volume<Int16>(contentsOfBase: ct, allowance: allowance) : nil
             score(
-                ReferenceFiles(paths: paths, digests: request.fileDigests),
+                ReferenceFiles(paths: reference.paths, digests: request.fileDigests),
                 with: evaluation,
                 of: try base.request(),
                 facts,
@@ -75,7 +89,11 @@ struct EvaluateStage: Stage {
                 )
             }
             if result.evaluations.count == evaluations { pictures = [] }
+            let uid = references.count == 1 ? nil : try? InstanceHeader(contentsOf: reference.paths[0]).sopInstanceUID
+            ofReferences += result.findings.map { reference.naming($0, sopInstanceUID: uid) }
         }
+        result.findings =
+            ofReferences.filter { $0.severity == .review } + findings + ofReferences.filter { $0.severity == .note }
         try RunFolder.write(pictures, to: output)
         try RunJSON.encode(result).write(to: URL(fileURLWithPath: output + "/evaluation.json"))
     }
