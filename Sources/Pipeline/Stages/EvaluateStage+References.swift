@@ -54,10 +54,30 @@ extension EvaluateStage {
         let isUnedited =
             !changes.isEmpty && changes.allSatisfy { $0.status == .unedited } && scoring.renamed.isEmpty
             && scoring.mismatches.isEmpty && scoring.doubts.isEmpty && scoring.overdrawn.isEmpty
-        guard !own.isOurs(uid), !isUnedited else {
-            result.findings.append(ownResult(uid, own))
-            // What nobody changed is an outcome all the same; it is counted, not scored.
-            if !own.isOurs(uid) { result.evaluations.append(scoring.evaluation) }
+        let ownRevision = own.revision(of: uid)
+        // A UID alone says nothing: some planning systems edit and approve in place.
+        let isReturned =
+            ownRevision != nil && scoring.evaluation.structures.isEmpty && changes.isEmpty && scoring.unusable.isEmpty
+            && !scoring.returned.isEmpty
+        let isComparable = ownRevision.map {
+            $0 == request.revision || others.isKept(revision: $0, modelDigest: request.modelDigest)
+        }
+        guard isComparable != false else {
+            result.findings.append(ownResult("The reference has the UID of an earlier result of ours, which is gone."))
+            return
+        }
+        guard !isUnedited, !isReturned else {
+            let isApproved = scoring.evaluation.approvalStatus == "APPROVED"
+            result.findings.append(
+                ownResult(
+                    ownRevision == nil
+                        ? "The reference has our own contours, unedited, under another UID."
+                        : "The reference is our own unedited result\(isApproved ? ", approved" : "")."
+                )
+            )
+            // What nobody changed is an outcome all the same; it is counted, not scored. Our own file alone, as it was
+            // delivered, says nothing.
+            if isUnedited, ownRevision == nil || isApproved { result.evaluations.append(scoring.evaluation) }
             return
         }
         result.findings += scoring.renamed.map(renamed)
@@ -71,6 +91,7 @@ extension EvaluateStage {
             + (misplaced.contains { $0.structure == nil } ? scoring.evaluation.structures.map(\.name) : [])
         if !doubtful.isEmpty { scoring.evaluation.doubtful = Set(doubtful).sorted() }
         result.evaluations.append(scoring.evaluation)
+        if ownRevision != nil { result.findings.append(keptUID) }
         let disagreements = scoring.evaluation.disagreements(with: result.structures, except: Set(doubtful))
         result.findings +=
             scoring.mismatches.map(swapped) + misplaced + scoring.overdrawn.map(CaseReport.Finding.overdrawn)
@@ -195,14 +216,25 @@ extension EvaluateStage {
         )
     }
 
-    private func ownResult(_ uid: String?, _ own: ProductIdentity) -> CaseReport.Finding {
+    private var keptUID: CaseReport.Finding {
+        .init(
+            severity: .note,
+            code: "W_OWN_UID_KEPT",
+            structure: nil,
+            message: "The reference has other contours than our result, and kept its SOP Instance UID.",
+            hint: """
+                It was scored as an edited one. Give edited sets a UID of their own: of two files with one UID an archive keeps one.
+                """,
+            details: []
+        )
+    }
+
+    private func ownResult(_ message: String) -> CaseReport.Finding {
         .init(
             severity: .note,
             code: "W_OWN_RESULT",
             structure: nil,
-            message: own.isOurs(uid)
-                ? "The reference is our own unedited result."
-                : "The reference has our own contours, unedited, under another UID.",
+            message: message,
             hint: "It was not scored: it would agree with itself.",
             details: []
         )

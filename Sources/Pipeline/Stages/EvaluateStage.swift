@@ -137,7 +137,7 @@ struct EvaluateStage: Stage {
         let ofReferences: Set = [
             "W_SIDES_SWAPPED", "W_REFERENCE_DISAGREES", "W_OWN_RESULT", "W_REFERENCE_UNMATCHED", "W_REFERENCE_UNUSABLE",
             "W_REFERENCE_GRID", "W_REFERENCE_OVERDRAWN", "W_REFERENCE_REJECTED", "W_REFERENCE_NO_PATIENT",
-            "W_REFERENCE_DOUBTFUL",
+            "W_REFERENCE_DOUBTFUL", "W_OWN_UID_KEPT",
         ]
         return EvaluationFacts(
             structures: kept.structures,

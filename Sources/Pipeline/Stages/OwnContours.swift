@@ -20,6 +20,18 @@ struct OwnContours {
     /// Run folders of the other results of the CT.
     let runs: [RunFolder]
 
+    /// Whether a result can still be compared with: label maps are deleted after their time.
+    func isKept(revision: Int, modelDigest: String) -> Bool {
+        runs.contains { run in
+            guard Self.isKept(run), let request = try? run.request() else { return false }
+            return request.revision == revision && request.modelDigest == modelDigest
+        }
+    }
+
+    private static func isKept(_ run: RunFolder) -> Bool {
+        Directory.exists(run.directory(of: .segment) + "/labels.raw")
+    }
+
     /// - Parameter references: the files of one reference.
     /// - Returns: by place in the list of all its structures.
     /// - Throws: what reading label maps and masks throws.
@@ -27,7 +39,7 @@ struct OwnContours {
         let theirs = references.flatMap { reference in reference.names.indices.map { (reference, $0) } }
         var found: [Int: OwnContour] = [:]
         // One label map at a time: they are large. Those whose time has ended are gone.
-        for run in runs where Directory.exists(run.directory(of: .segment) + "/labels.raw") {
+        for run in runs where Self.isKept(run) {
             let segmentation = try run.decode(SegmentationFacts.self, stage: .segment, "segmentation.json")
             let model = try run.modelDescription()
             let ours = OwnStructures(
