@@ -34,7 +34,12 @@ extension EvaluateStage {
                 into: &result,
                 {
                     let returned = try others.find(in: references, threads: evaluation.threads)
-                    return try evaluation.score(against: references, returned: returned, show: show)
+                    return try evaluation.score(
+                        against: references,
+                        returned: returned,
+                        agreement: { try others.agreement(of: references, exceptModel: evaluation.model) },
+                        show: show
+                    )
                 }
             )
         else {
@@ -101,7 +106,7 @@ extension EvaluateStage {
             result.findings.append(nobodys)
         }
         guard scoring.evaluation.structures.isEmpty, scoring.unusable.isEmpty, scoring.renamed.isEmpty,
-            !changes.contains(where: { $0.status == .unedited })
+            scoring.returned.isEmpty, !changes.contains(where: { $0.status == .unedited })
         else { return }
         result.findings.append(
             .init(

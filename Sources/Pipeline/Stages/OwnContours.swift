@@ -61,6 +61,33 @@ struct OwnContours {
     }
 }
 
+extension OwnContours {
+    /// How well structures of a reference agree with what results of other models have in their place.
+    ///
+    /// - Returns: by place in the list of all its structures the largest Dice.
+    /// - Throws: what reading label maps and masks throws.
+    func agreement(of references: [ReferenceMasks], exceptModel model: String) throws -> [Int: Double] {
+        let theirs = references.flatMap { reference in reference.names.indices.map { (reference, $0) } }
+        var found: [Int: Double] = [:]
+        for run in runs where Self.isKept(run) {
+            let description = try run.modelDescription()
+            guard description.name != model else { continue }
+            let segmentation = try run.decode(SegmentationFacts.self, stage: .segment, "segmentation.json")
+            let volume = try Volume<UInt8>(contentsOfBase: run.directory(of: .segment) + "/labels")
+            let ours = OwnStructures(
+                LabelMap(volume: volume, labels: segmentation.labels),
+                unions: description.unions
+            )
+            for (index, (reference, place)) in theirs.enumerated() where reference.defects[place] == nil {
+                let mask = try reference.mask(at: place, on: volume.geometry).mask
+                guard let closest = ours.closest(to: mask, leastDice: found[index] ?? 0) else { continue }
+                found[index] = closest.dice
+            }
+        }
+        return found
+    }
+}
+
 /// The structures of a label map, unions among them.
 struct OwnStructures {
     let labels: LabelMap

@@ -48,16 +48,20 @@ struct ReferenceEvaluation {
         var told: Set<Int> = []
         /// Structures of the reference, by their place, that are contours of ours.
         var returned: [Int: OwnContour]
+        /// By place in the reference: Dice with the structure of another model's result that it agrees best with.
+        var agreement: () throws -> [Int: Double]
     }
 
     /// - Parameters:
     ///   - references: the files of one reference; a structure that is in several is scored once.
     ///   - returned: structures of it, by their place, that are contours of other results of ours.
+    ///   - agreement: finds Dice of structures of it, by their place, with what results of other models have there.
     ///   - show: is called with the name, our mask and the reference's of each structure that is scored.
     /// - Throws: what reading a mask throws.
     func score(
         against references: [ReferenceMasks],
         returned: [Int: OwnContour] = [:],
+        agreement: @escaping () throws -> [Int: Double] = { [:] },
         show: (String, Mask, Mask) throws -> Void = { _, _, _ in }
     ) throws -> ReferenceScoring {
         var evaluation = CaseReport.Evaluation(
@@ -80,7 +84,8 @@ struct ReferenceEvaluation {
         var course = Course(
             result: ReferenceScoring(evaluation),
             missing: pairing.unmatchedPrediction,
-            returned: returned
+            returned: returned,
+            agreement: agreement
         )
         course.result.doubts = pairing.ambiguous(theirs.names, ours: ours.names)
         for pair in pairing.pairs { try score(pair, theirs, &course, show) }
