@@ -70,6 +70,7 @@ struct ExportEvaluationStage: Stage {
             segmentation: segmentation,
             evaluation: report.evaluation,
             referenceFiles: request.referenceFiles,
+            imageUIDs: try base.contouredImageUIDs(),
             threads: context.threads
         ).draw(
             on: Directory.exists(ct + ".raw") ? Volume(contentsOfBase: ct, allowance: context.memory.allowance) : nil

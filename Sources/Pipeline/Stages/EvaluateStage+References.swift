@@ -129,7 +129,8 @@ extension EvaluateStage {
             structure: structure.name,
             message: "\(structure.name) of the reference could not be used: \(structure.defect.text)."
                 + (explains ? " Contours name ROI Number \(numbers), which no structure has." : ""),
-            hint: "It was not scored. Export the reference again.",
+            hint: structure.defect == .drawnElsewhere
+                ? "It counts for that one alone." : "It was not scored. Export the reference again.",
             details: []
         )
     }
@@ -270,7 +271,8 @@ extension EvaluateStage {
         let masks = try ReferenceMasks(
             contentsOf: path,
             labels: evaluation.ours.labels.labels,
-            statement: .assumed
+            statement: .assumed,
+            images: facts.imageUIDs
         )
         let series = facts.summary
         guard

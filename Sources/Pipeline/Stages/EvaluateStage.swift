@@ -51,7 +51,8 @@ struct EvaluateStage: Stage {
             threads: context.threads,
             leavesOutUnedited: request.kind == .evaluation,
             revision: try base.request().revision,
-            model: model.name
+            model: model.name,
+            isPart: facts.summary.part != nil
         )
         let others = OwnContours(runs: (request.otherRunDirectories ?? []).map(RunFolder.init))
         let references = OrderedReference.ordered(request.referenceFiles)

@@ -27,7 +27,8 @@ extension ReferenceEvaluation {
         let (renamed, isWhole) = try renamed(absent, pairing, theirs, &course)
         let replaced = try replaced(merged.filter { !renamed.contains($0) }, pairing, theirs)
         // A set that has none of ours is about something else: whoever drew a tumour alone removed no organ.
-        let isAboutOurs = !pairing.pairs.isEmpty || isWhole
+        let isAboutOurs =
+            isWhole || pairing.pairs.contains { !course.drawnElsewhere.isSuperset(of: $0.reference) }
         var removed = absent.map { ours.names[$0] }.filter { name in
             let members = ours.unions.first { $0.name == name }?.members ?? []
             let hasMembers = !members.isEmpty && members.allSatisfy(renamed.contains)

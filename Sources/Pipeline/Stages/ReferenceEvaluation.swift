@@ -36,6 +36,8 @@ struct ReferenceEvaluation {
     /// Of the result that is scored.
     let revision: Int
     let model: String
+    /// The CT is one of several stacks of its series: what lies wholly outside of it may be drawn on another one.
+    let isPart: Bool
 
     /// What is found on the way, while structures are scored one after the other.
     struct Course {
@@ -48,6 +50,8 @@ struct ReferenceEvaluation {
         var told: Set<Int> = []
         /// Structures of the reference, by their place, that are contours of ours.
         var returned: [Int: OwnContour]
+        /// Structures of the reference, by their place, that lie wholly on another stack.
+        var drawnElsewhere: Set<Int> = []
         /// By place in the reference: Dice with the structure of another model's result that it agrees best with.
         var agreement: () throws -> [Int: Double]
     }
@@ -78,6 +82,12 @@ struct ReferenceEvaluation {
         if references.contains(where: \.hasForeignApprovalStatus) {
             evaluation.findings.append(
                 "its Approval Status is none of APPROVED, UNAPPROVED and REJECTED, and counts as not given"
+            )
+        }
+        let elsewhere = references.reduce(0) { $0 + $1.contoursElsewhere }
+        if elsewhere > 0 {
+            evaluation.findings.append(
+                "\(elsewhere) of its contours name images of another part of the series, or of another series, and are left out"
             )
         }
         evaluation.findings += pairing.repeatedNames(theirs.names)
@@ -115,6 +125,7 @@ struct ReferenceEvaluation {
             return
         }
         if let defect = pair.reference.lazy.compactMap(theirs.defect).first {
+            if defect == .drawnElsewhere { course.drawnElsewhere.formUnion(pair.reference) }
             // A union of structures that cannot be used is told by them.
             guard pair.reference.count == 1 else { return }
             course.result.unusable += pair.prediction.map { UnusableStructure(name: ours.names[$0], defect: defect) }
@@ -152,6 +163,15 @@ struct ReferenceEvaluation {
             isOffGrid = isOffGrid || placed.isOffGrid
             isIntact = isIntact && placed.isIntact
             reference.formUnion(placed.mask)
+        }
+        if isPart, isOffGrid, !reference.voxels.contains(where: { $0 != 0 }) {
+            course.drawnElsewhere.formUnion(pair.reference)
+            // A union is told by its parts.
+            guard pair.reference.count == 1 else { return }
+            course.result.unusable += pair.prediction.map {
+                UnusableStructure(name: ours.names[$0], defect: .drawnElsewhere)
+            }
+            return
         }
         let prediction = labelsMask(of: pair)
         var scores = StructureScores(
