@@ -114,6 +114,7 @@ struct EvaluationQueue {
         request.createdAt = Date(timeIntervalSince1970: Date().timeIntervalSince1970.rounded())
         request.softwareVersion = ContourdVersion.current
         request.baseRunDirectory = context.state.run(run.number).path
+        request.referenceCameFirst = run.deliveredAt.map { reference.receivedAt < $0 }
         request.otherRunDirectories = try context.store.contoursKept(ofSeries: run.seriesNumber)
             .filter { $0 != run.number }.map { context.state.run($0).path }
         let template = request

@@ -49,7 +49,7 @@ struct EvaluateStage: Stage {
             ours: OwnStructures(LabelMap(volume: labels, labels: segmentation.labels), unions: model.unions),
             tolerancesMM: request.export.tolerancesMM,
             threads: context.threads,
-            leavesOutUnedited: request.kind == .evaluation,
+            leavesOutUnedited: request.kind == .evaluation && request.referenceCameFirst != true,
             revision: try base.request().revision,
             model: model.name,
             isPart: facts.summary.part != nil
