@@ -58,7 +58,8 @@ extension LateReferenceTests {
         let report = try report(against: try changed(both, movingElsewhere { $0 >= count }))
         #expect(report.evaluation?.changes?.allSatisfy { $0.status == .unedited } == true)
         #expect(
-            report.evaluation?.findings.contains { $0.hasPrefix("\(count) of its contours name images of another") } == true
+            report.evaluation?.findings.contains { $0.hasPrefix("\(count) of its contours name images of another") }
+                == true
         )
     }
 }

@@ -163,7 +163,8 @@ struct OutcomeTable {
         let tolerance = CohortReport.mainTolerance(Measure.tolerances(of: outcomes.compactMap(\.scores)))
         let surface = tolerance.isEmpty ? "surface Dice" : "surface Dice \(tolerance) mm"
         var table = TextTable([
-            "series", "date", "model", "structure", "status", "approval", surface, "Dice", "HD95 mm", "to draw mm", "added mL",
+            "series", "date", "model", "structure", "status", "approval", surface, "Dice", "HD95 mm", "to draw mm",
+            "added mL",
             "removed mL",
         ])
         for outcome in outcomes {
