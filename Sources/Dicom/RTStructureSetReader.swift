@@ -40,6 +40,8 @@ package enum RTStructureDefect: Sendable, Hashable {
     case damaged
     /// Which contours are whose cannot be told.
     case sharedNumber(Int)
+    /// It was drawn on another stack than the one that is looked at.
+    case drawnElsewhere
 
     package var text: String {
         switch self {
@@ -48,6 +50,7 @@ package enum RTStructureDefect: Sendable, Hashable {
             "none of its contours is closed\(types.isEmpty ? "" : " (\(types.joined(separator: ", ")))"), so they enclose nothing"
         case .damaged: "its contours are damaged"
         case .sharedNumber(let number): "its ROI Number \(number) is also that of another structure"
+        case .drawnElsewhere: "it lies on another part of the series, or on another series"
         }
     }
 }

@@ -34,6 +34,8 @@ package struct CaseReport: Codable, Sendable {
     package var findings: [Finding]
     /// Scores against a reference; nil when there was none.
     package var evaluation: Evaluation?
+    /// Of several references those that `evaluation` does not show, in the order in which they count; nil where there is none.
+    package var otherEvaluations: [Evaluation]?
     package var fault: FaultSummary?
     /// Where the network was run; nil without contours, and in results kept from before there was cropping.
     package var crop: CropSummary?

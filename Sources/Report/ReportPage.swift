@@ -53,8 +53,9 @@ private func verdict(_ report: CaseReport, isEvaluation: Bool) -> String {
 private func evaluationTitle(_ report: CaseReport) -> (String, String) {
     let unchanged = "What was delivered is unchanged."
     let look = report.verdict == .review ? " Look at the findings first." : ""
-    if report.evaluation?.structures.isEmpty == false {
-        return ("Delivered contours scored", "A reference came after the delivery. \(unchanged)\(look)")
+    if let evaluation = report.evaluation, !evaluation.structures.isEmpty {
+        let came = evaluation.changes == nil ? "while this CT was being contoured" : "after the delivery"
+        return ("Delivered contours scored", "A reference came \(came). \(unchanged)\(look)")
     }
     if report.findings.contains(where: { $0.code == "W_OWN_RESULT" }) {
         return ("Our own contours came back", "There was nothing to score. \(unchanged)\(look)")

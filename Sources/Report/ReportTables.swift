@@ -92,14 +92,42 @@ func agreement(_ evaluation: CaseReport.Evaluation, _ pictures: [CasePicture], _
         + evaluation.unmatchedReference.map { "only in the reference: \($0)" }
         + evaluation.unmatchedPrediction.map { "only in our result: \($0)" } + evaluation.findings)
         .map { "<li>\(escaped($0))</li>" }.joined()
-    let approval = evaluation.approvalStatus.map { ", \($0.lowercased())" } ?? ""
-    let kind = ["rtstruct": "RT Structure Set", "seg": "Segmentation", "nifti": "NIfTI"][evaluation.referenceKind]
+    let others = report.otherEvaluations ?? []
     return """
         <section><h2>Agreement with the reference</h2>
-        <p class="small">Reference: \(escaped(kind ?? evaluation.referenceKind))\(escaped(approval)).</p>
+        <p class="small">Reference: \(referenceName(evaluation, isOneOfSeveral: !others.isEmpty)).</p>
         \(changes(evaluation))\(scoreTables(evaluation))<ul>\(missing)</ul>
-        \(slicePlots(evaluation))\(differences(pictures, report))</section>
+        \(slicePlots(evaluation))\(differences(pictures, report))\(otherReferences(others))</section>
         """
+}
+
+private func referenceName(_ evaluation: CaseReport.Evaluation, isOneOfSeveral: Bool) -> String {
+    let kind = ["rtstruct": "RT Structure Set", "seg": "Segmentation", "nifti": "NIfTI"][evaluation.referenceKind]
+    let words = [kind ?? evaluation.referenceKind, evaluation.approvalStatus?.lowercased()]
+    return escaped(
+        (words + [isOneOfSeveral ? evaluation.referenceSOPInstanceUID : nil]).compactMap(\.self).joined(separator: ", ")
+    )
+}
+
+/// What further references say, in the order in which they count.
+private func otherReferences(_ others: [CaseReport.Evaluation]) -> String {
+    guard !others.isEmpty else { return "" }
+    let rows = others.flatMap { other -> [[String]] in
+        let tolerance = CohortReport.mainTolerance(Measure.tolerances(of: other.structures))
+        return other.structures.map { scores in
+            [
+                referenceName(other, isOneOfSeveral: true), scoredName(scores.name, other),
+                score(scores.dice, digits: 4), score(Measure.surfaceDice(tolerance).value(scores), digits: 4),
+                escaped("\(tolerance) mm"),
+            ]
+        }
+    }
+    let silent = others.filter(\.structures.isEmpty).map {
+        "<li>\(referenceName($0, isOneOfSeveral: true)): nothing was scored</li>"
+    }
+    return "<h3>Other references: \(others.count)</h3>"
+        + (rows.isEmpty ? "" : table(["Reference", "Structure", "Dice", "Surface Dice", "Tolerance"], rows))
+        + (silent.isEmpty ? "" : "<ul>\(silent.joined())</ul>")
 }
 
 private func changes(_ evaluation: CaseReport.Evaluation) -> String {

@@ -98,6 +98,32 @@ struct ReferenceMatchingTests {
         #expect(again.log.texts(.referenceReceived).contains { $0.contains("which its images belong to") })
     }
 
+    @Test("One that names two series and contours images of one is a reference to that one alone")
+    func contoursOne() throws {
+        let (service, series, other) = (try TestService(), try TestSeries(), try TestSeries(seed: 2))
+        var file = try DicomFile(contentsOf: series.reference)
+        var frames = file.dataSet.sequence(.referencedFrameOfReferenceSequence)
+        var studies = frames[0].sequence(.rtReferencedStudySequence)
+        var named = studies[0].sequence(.rtReferencedSeriesSequence)
+        var second = named[0]
+        second.set(.seriesInstanceUID, .UI, other.uid)
+        named.append(second)
+        studies[0].set(.rtReferencedSeriesSequence, sequence: named)
+        frames[0].set(.rtReferencedStudySequence, sequence: studies)
+        file.dataSet.set(.referencedFrameOfReferenceSequence, sequence: frames)
+        try file.write(to: service.inbox + "/both.dcm", transferSyntax: .explicitVRLittleEndian)
+        try service.runIntake(until: { try references(service, other).count == 1 })
+        let again = try service.restarted()
+        try series.drop(into: again.inbox + "/a")
+        try other.drop(into: again.inbox + "/b")
+        try again.runIntake(until: { try again.runs(of: series).count == 1 && again.runs(of: other).count == 1 })
+        func files(_ series: TestSeries) throws -> Int {
+            let run = try #require(try again.runs(of: series).first)
+            return try RunJSON.decode(RunRequest.self, from: Data(run.request.utf8)).referenceFiles.count
+        }
+        #expect(try files(series) == 1 && files(other) == 0)
+    }
+
     @Test("One whose images are of two series is scored against neither")
     func twoSeries() throws {
         let (service, series, other) = (try TestService(), try TestSeries(), try TestSeries(seed: 2))

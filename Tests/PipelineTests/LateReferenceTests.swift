@@ -78,12 +78,17 @@ struct LateReferenceTests {
         #expect(moved.evaluation?.findings.contains { $0.contains("different Frames of Reference") } == true)
     }
 
-    func report(against reference: String, others: [RunFolder] = []) throws -> CaseReport {
+    func report(
+        against reference: String,
+        others: [RunFolder] = [],
+        cameFirst: Bool? = nil
+    ) throws -> CaseReport {
         var request = try base.request()
         request.kind = .evaluation
         request.referenceFiles = [reference]
         request.baseRunDirectory = base.path
         request.otherRunDirectories = others.map(\.path)
+        request.referenceCameFirst = cameFirst
         let run = RunFolder(path: bench.folder.file("late-\(UUID().uuidString)"))
         try run.write(request)
         try bench.runStages(run, [.evaluate, .export])
@@ -253,6 +258,14 @@ struct LateReferenceTests {
         #expect(foreign.evaluation?.approvalStatus == nil)
         #expect(foreign.evaluation?.findings.contains { $0.hasPrefix("its Approval Status is none of") } == true)
         #expect(try status("REJECTED").findings.contains { $0.code == "W_REFERENCE_REJECTED" })
+    }
+
+    @Test("A set that came before the delivery was not made from what was delivered: it is scored, not edited")
+    func cameFirst() throws {
+        let set = try edited(["Lung_L": (10.0, 1)], approval: "APPROVED")
+        #expect(try report(against: set, cameFirst: false).evaluation?.changes?.isEmpty == false)
+        let first = try report(against: set, cameFirst: true)
+        #expect(first.evaluation?.changes == nil && first.evaluation?.structures.map(\.name) == ["Lung_L"])
     }
 
     @Test("A reference that names no patient is scored, and that is told")

@@ -295,6 +295,9 @@ def the_table(checks, service):
     follows_schema(checks, answer)
     statuses = {o["structure"]: o["status"] for o in answer["outcomes"]}
     checks.check("the latest reference of a result counts", statuses.get("Lung_R") == "edited", statuses)
+    table = service.outcomes("--all").stdout
+    checks.check("each row of the table names its model",
+                 all(outcome["model"] in table for outcome in answer["outcomes"]) and "model" in table.splitlines()[0], table)
     checks.check("a chart collects its baseline", {c["chart"]["baseline"] for c in answer["charts"]} == {20})
     approved = json.loads(service.outcomes("--json").stdout)
     statuses = {o["structure"]: o["status"] for o in approved["outcomes"]}

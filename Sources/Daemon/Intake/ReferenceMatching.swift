@@ -16,6 +16,28 @@ struct ReferenceMatching {
         try match(JSONDecoder().decode(InstanceHeader.self, from: Data((reference.header ?? "").utf8)))
     }
 
+    /// Whether a reference to a Series is one to a stack of it. A set of which all contours name images of another stack, or of
+    /// another Series that it names beside this one, is not.
+    ///
+    /// - Parameters:
+    ///   - images: SOP Instance UIDs of the stack; read where there is a choice alone.
+    ///   - isPart: the Series has several stacks.
+    func contours(
+        _ reference: InstanceRecord,
+        images: @autoclosure () throws -> Set<String>,
+        isPart: Bool
+    ) throws -> Bool {
+        let header = try JSONDecoder().decode(InstanceHeader.self, from: Data((reference.header ?? "").utf8))
+        let namesOthers = header.referencedSeriesInstanceUIDs.count > 1
+        // Its contours are read where there is a choice alone: a set may be large.
+        guard isPart || namesOthers, let path = reference.storedPath,
+            let contoured = ContouredImages(contentsOf: path)
+        else { return true }
+        return try contoured.areOf(images()) { uids in
+            try namesOthers || store.seriesOfImages(uids).values.contains { !$0.isEmpty }
+        }
+    }
+
     /// Looks once more at references that came before the images of their contours.
     ///
     /// - Returns: the numbers of those that contour a Series.

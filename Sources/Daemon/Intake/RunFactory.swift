@@ -17,6 +17,14 @@ struct RunFactory {
         unread: UnreadFiles
     ) throws -> NewRun {
         let configuration = settings.configuration
+        let matching = ReferenceMatching(store: context.store)
+        let references = try references.filter {
+            try matching.contours(
+                $0,
+                images: Set(stack.headers.map(\.sopInstanceUID)),
+                isPart: stack.part != nil
+            )
+        }
         let digest = try configurationDigest(admission: configuration.admission, export: configuration.export)
         let files = stack.instances.sorted { ($0.storedPath ?? "") < ($1.storedPath ?? "") } + stack.conflicts
         let content =
@@ -82,10 +90,16 @@ struct EvaluationQueue {
     func queue(seriesInstanceUID uid: String) throws {
         let references = try context.store.references(toSeriesInstanceUID: uid)
         guard !references.isEmpty else { return }
+        let matching = ReferenceMatching(store: context.store)
         for run in try context.store.deliveredContours(seriesInstanceUID: uid) {
-            let known = try RunJSON.decode(RunRequest.self, from: Data(run.request.utf8)).referenceFiles
-            for reference in references where !known.contains(reference.storedPath ?? "") {
-                try queue(reference, against: run)
+            let request = try RunJSON.decode(RunRequest.self, from: Data(run.request.utf8))
+            for reference in references where !request.referenceFiles.contains(reference.storedPath ?? "") {
+                let isMeant = try matching.contours(
+                    reference,
+                    images: context.state.run(run.number).contouredImageUIDs(),
+                    isPart: request.series?.part != nil
+                )
+                if isMeant { try queue(reference, against: run) }
             }
         }
     }
@@ -100,6 +114,7 @@ struct EvaluationQueue {
         request.createdAt = Date(timeIntervalSince1970: Date().timeIntervalSince1970.rounded())
         request.softwareVersion = ContourdVersion.current
         request.baseRunDirectory = context.state.run(run.number).path
+        request.referenceCameFirst = run.deliveredAt.map { reference.receivedAt < $0 }
         request.otherRunDirectories = try context.store.contoursKept(ofSeries: run.seriesNumber)
             .filter { $0 != run.number }.map { context.state.run($0).path }
         let template = request

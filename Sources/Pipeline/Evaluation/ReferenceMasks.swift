@@ -49,6 +49,8 @@ package struct ReferenceMasks {
     private(set) var hasForeignApprovalStatus = false
     /// Structures, by their index in `names`, that cannot be compared with anything, and why.
     private(set) var defects: [Int: RTStructureDefect] = [:]
+    /// Contours that name images of another stack, and were left out.
+    private(set) var contoursElsewhere = 0
     /// ROI Numbers of contours that belong to no structure.
     private(set) var unknownROINumbers: [Int] = []
     /// The lowest and the highest slice index of its contours or frames on a grid; nil for voxels.
@@ -60,11 +62,14 @@ package struct ReferenceMasks {
     ///   - labels: names of the values of a NIfTI label map.
     ///   - statement: who says so. If nobody does so of this very file, one that holds 1 alone is the mask of a structure
     ///     and named after its file: nothing is guessed.
+    ///   - images: SOP Instance UIDs of the stack that is looked at: of a set that names some of them, contours that name
+    ///     others are left out. Empty where there is no such stack.
     /// - Throws: `DicomError`, `StructureError`, `NiftiError`.
     package init(
         contentsOf path: String,
         labels: [String: UInt8] = [:],
-        statement: LabelStatement = .ofThisFile
+        statement: LabelStatement = .ofThisFile,
+        images: Set<String> = []
     ) throws {
         if Self.isNifti(path) {
             try self.init(nifti: path, labels: labels, statement: statement)
@@ -72,7 +77,9 @@ package struct ReferenceMasks {
         }
         switch try InstanceHeader(contentsOf: path).kind {
         case .rtStructureSet:
-            let set = try RTStructureSet(contentsOf: path)
+            var read = try RTStructureSet(contentsOf: path)
+            let elsewhere = read.keepContours(on: images)
+            let set = read
             self.init(
                 kind: .rtStructureSet,
                 sopInstanceUID: set.sopInstanceUID,
@@ -103,6 +110,7 @@ package struct ReferenceMasks {
                 set.structures.enumerated().compactMap { index, structure in structure.defect.map { (index, $0) } },
                 uniquingKeysWith: { first, _ in first }
             )
+            contoursElsewhere = elsewhere
             unknownROINumbers = set.unknownROINumbers
             slices = { geometry in
                 let contours = set.structures.flatMap(\.contours).filter { $0.points.count >= 3 }

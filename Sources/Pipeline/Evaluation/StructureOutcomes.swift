@@ -20,12 +20,33 @@ package struct StructureOutcome: Sendable, Equatable {
 }
 
 /// Reads the outcomes of a finished Run from its report; none when it was scored against nothing. Structures whose scores
-/// mean nothing are left out.
+/// mean nothing are left out. Of several references the first that says something about a structure counts for it: approved
+/// ones stand before others, rejected ones last.
 ///
 /// - Throws: what reading and decoding throw.
 package func structureOutcomes(ofReport path: String) throws -> [StructureOutcome] {
     let report = try JSONDecoder().decode(CaseReport.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
-    guard let evaluation = report.evaluation else { return [] }
+    let evaluations = ([report.evaluation].compactMap(\.self) + (report.otherEvaluations ?? [])).enumerated()
+    var told: Set<String> = []
+    return try evaluations.sorted {
+        (approvalRank($0.element.approvalStatus), $0.offset) < (approvalRank($1.element.approvalStatus), $1.offset)
+    }.flatMap { _, evaluation in
+        let outcomes = try outcomes(of: evaluation).filter { !told.contains($0.structure) }
+        told.formUnion(outcomes.map(\.structure))
+        return outcomes
+    }
+}
+
+/// How much a reference counts by its Approval Status: the smaller, the more.
+func approvalRank(_ approvalStatus: String?) -> Int {
+    switch approvalStatus {
+    case "APPROVED": 0
+    case "REJECTED": 2
+    default: 1
+    }
+}
+
+private func outcomes(of evaluation: CaseReport.Evaluation) throws -> [StructureOutcome] {
     // Their scores mean nothing.
     let doubtful = Set(evaluation.doubtful ?? [])
     let encoder = JSONEncoder()

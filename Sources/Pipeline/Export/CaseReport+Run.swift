@@ -25,6 +25,7 @@ func caseReport(
         stages: try stageTimes(of: folder),
         files: [:]
     )
+    report.otherEvaluations = result.evaluation.otherEvaluations
     report.crop = result.segmentation.crop.map(CaseReport.CropSummary.init)
     return report
 }

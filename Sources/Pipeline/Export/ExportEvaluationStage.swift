@@ -17,7 +17,7 @@ struct ExportEvaluationStage: Stage {
         let findings = evaluation.findings
         // Not the package: it may be another one by now.
         let model = try base.modelDescription()
-        let report = CaseReport(
+        var report = CaseReport(
             verdict: findings.contains { $0.severity == .review } ? .review : .delivered,
             softwareVersion: request.softwareVersion,
             createdAt: RunJSON.text(of: request.createdAt),
@@ -32,6 +32,7 @@ struct ExportEvaluationStage: Stage {
             stages: [],
             files: [:]
         )
+        report.otherEvaluations = evaluation.otherEvaluations
         try RunJSON.encode(report).write(to: URL(fileURLWithPath: output + "/report.json"))
         try context.report(0.3, "pictures")
         let pictures = request.export.writesPictures ? try pictures(report, request, base, context) : []
@@ -69,6 +70,7 @@ struct ExportEvaluationStage: Stage {
             segmentation: segmentation,
             evaluation: report.evaluation,
             referenceFiles: request.referenceFiles,
+            imageUIDs: try base.contouredImageUIDs(),
             threads: context.threads
         ).draw(
             on: Directory.exists(ct + ".raw") ? Volume(contentsOfBase: ct, allowance: context.memory.allowance) : nil

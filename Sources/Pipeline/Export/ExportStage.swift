@@ -173,6 +173,7 @@ struct ExportStage: Stage {
             segmentation: result.segmentation,
             evaluation: result.evaluation.evaluation,
             referenceFiles: result.request.referenceFiles,
+            imageUIDs: result.facts.imageUIDs,
             threads: context.threads
         ).draw(
             on: Volume(contentsOfBase: folder.directory(of: .resample) + "/ct", allowance: context.memory.allowance)

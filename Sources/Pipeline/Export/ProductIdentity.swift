@@ -21,10 +21,11 @@ struct ProductIdentity {
     func seriesInstanceUID(of product: String) -> String { uid([product, "series", "\(revision)"]) }
     func sopInstanceUID(of product: String) -> String { uid([product, "instance", "\(revision)"]) }
 
-    /// Whether a UID is that of a result of this CT, model and configuration, of this revision or an earlier one.
-    func isOurs(_ sopInstanceUID: String?) -> Bool {
-        guard let sopInstanceUID else { return false }
-        return (1...max(1, revision)).contains { revision in
+    /// The revision of this CT's results of this model and configuration, up to this one, that has a UID; nil for a foreign
+    /// one.
+    func revision(of sopInstanceUID: String?) -> Int? {
+        guard let sopInstanceUID else { return nil }
+        return (1...max(1, revision)).first { revision in
             ["rtstruct", "seg"].contains { uid([$0, "instance", "\(revision)"]) == sopInstanceUID }
         }
     }

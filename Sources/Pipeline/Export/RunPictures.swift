@@ -13,6 +13,8 @@ struct RunPictures {
     /// The evaluation that is reported, and the files of its references.
     let evaluation: CaseReport.Evaluation?
     let referenceFiles: [String]
+    /// SOP Instance UIDs of the CT's images.
+    let imageUIDs: Set<String>
     let threads: Int
 
     /// - Parameter ct: nil when its pixels were deleted after their time: outlines are then drawn on black, without the ends
@@ -55,7 +57,12 @@ struct RunPictures {
         for path in referenceFiles {
             // A reference that cannot be read is already told by the findings of `evaluate`.
             guard
-                let reference = try? ReferenceMasks(contentsOf: path, labels: labels.labels, statement: .assumed),
+                let reference = try? ReferenceMasks(
+                    contentsOf: path,
+                    labels: labels.labels,
+                    statement: .assumed,
+                    images: imageUIDs
+                ),
                 reference.kind.rawValue == evaluation.referenceKind,
                 reference.sopInstanceUID == evaluation.referenceSOPInstanceUID
             else { continue }

@@ -56,6 +56,8 @@ package struct RunRequest: Codable, Sendable, Equatable {
     package var dropFindings: [DropFinding]?
     /// The Run folder whose results an evaluation scores.
     package var baseRunDirectory: String?
+    /// Of an evaluation: its reference came before the contours that it scores were delivered, so that nobody edited them.
+    package var referenceCameFirst: Bool?
     /// Run folders of the other results of the CT: contours of theirs that come back are no reference.
     package var otherRunDirectories: [String]?
     /// SHA-256 of files by path, as they were taken: a file with other bytes is not used. Files that are not named are not

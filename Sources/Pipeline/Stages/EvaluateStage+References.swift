@@ -34,7 +34,12 @@ extension EvaluateStage {
                 into: &result,
                 {
                     let returned = try others.find(in: references, threads: evaluation.threads)
-                    return try evaluation.score(against: references, returned: returned, show: show)
+                    return try evaluation.score(
+                        against: references,
+                        returned: returned,
+                        agreement: { try others.agreement(of: references, exceptModel: evaluation.model) },
+                        show: show
+                    )
                 }
             )
         else {
@@ -54,10 +59,30 @@ extension EvaluateStage {
         let isUnedited =
             !changes.isEmpty && changes.allSatisfy { $0.status == .unedited } && scoring.renamed.isEmpty
             && scoring.mismatches.isEmpty && scoring.doubts.isEmpty && scoring.overdrawn.isEmpty
-        guard !own.isOurs(uid), !isUnedited else {
-            result.findings.append(ownResult(uid, own))
-            // What nobody changed is an outcome all the same; it is counted, not scored.
-            if !own.isOurs(uid) { result.evaluations.append(scoring.evaluation) }
+        let ownRevision = own.revision(of: uid)
+        // A UID alone says nothing: some planning systems edit and approve in place.
+        let isReturned =
+            ownRevision != nil && scoring.evaluation.structures.isEmpty && changes.isEmpty && scoring.unusable.isEmpty
+            && !scoring.returned.isEmpty
+        let isComparable = ownRevision.map {
+            $0 == request.revision || others.isKept(revision: $0, modelDigest: request.modelDigest)
+        }
+        guard isComparable != false else {
+            result.findings.append(ownResult("The reference has the UID of an earlier result of ours, which is gone."))
+            return
+        }
+        guard !isUnedited, !isReturned else {
+            let isApproved = scoring.evaluation.approvalStatus == "APPROVED"
+            result.findings.append(
+                ownResult(
+                    ownRevision == nil
+                        ? "The reference has our own contours, unedited, under another UID."
+                        : "The reference is our own unedited result\(isApproved ? ", approved" : "")."
+                )
+            )
+            // What nobody changed is an outcome all the same; it is counted, not scored. Our own file alone, as it was
+            // delivered, says nothing.
+            if isUnedited, ownRevision == nil || isApproved { result.evaluations.append(scoring.evaluation) }
             return
         }
         result.findings += scoring.renamed.map(renamed)
@@ -71,18 +96,17 @@ extension EvaluateStage {
             + (misplaced.contains { $0.structure == nil } ? scoring.evaluation.structures.map(\.name) : [])
         if !doubtful.isEmpty { scoring.evaluation.doubtful = Set(doubtful).sorted() }
         result.evaluations.append(scoring.evaluation)
+        if ownRevision != nil { result.findings.append(keptUID) }
         let disagreements = scoring.evaluation.disagreements(with: result.structures, except: Set(doubtful))
-        result.findings.insert(
-            contentsOf: scoring.mismatches.map(swapped) + misplaced
-                + scoring.overdrawn.map(CaseReport.Finding.overdrawn) + scoring.doubts.map(doubted) + disagreements,
-            at: 0
-        )
+        result.findings +=
+            scoring.mismatches.map(swapped) + misplaced + scoring.overdrawn.map(CaseReport.Finding.overdrawn)
+            + scoring.doubts.map(doubted) + disagreements
         if scoring.evaluation.approvalStatus == "REJECTED" { result.findings.append(rejected) }
         if facts.patientMark != nil, references.contains(where: { $0.kind != .nifti && $0.patient == nil }) {
             result.findings.append(nobodys)
         }
         guard scoring.evaluation.structures.isEmpty, scoring.unusable.isEmpty, scoring.renamed.isEmpty,
-            !changes.contains(where: { $0.status == .unedited })
+            scoring.returned.isEmpty, !changes.contains(where: { $0.status == .unedited })
         else { return }
         result.findings.append(
             .init(
@@ -105,7 +129,8 @@ extension EvaluateStage {
             structure: structure.name,
             message: "\(structure.name) of the reference could not be used: \(structure.defect.text)."
                 + (explains ? " Contours name ROI Number \(numbers), which no structure has." : ""),
-            hint: "It was not scored. Export the reference again.",
+            hint: structure.defect == .drawnElsewhere
+                ? "It counts for that one alone." : "It was not scored. Export the reference again.",
             details: []
         )
     }
@@ -197,14 +222,25 @@ extension EvaluateStage {
         )
     }
 
-    private func ownResult(_ uid: String?, _ own: ProductIdentity) -> CaseReport.Finding {
+    private var keptUID: CaseReport.Finding {
+        .init(
+            severity: .note,
+            code: "W_OWN_UID_KEPT",
+            structure: nil,
+            message: "The reference has other contours than our result, and kept its SOP Instance UID.",
+            hint: """
+                It was scored as an edited one. Give edited sets a UID of their own: of two files with one UID an archive keeps one.
+                """,
+            details: []
+        )
+    }
+
+    private func ownResult(_ message: String) -> CaseReport.Finding {
         .init(
             severity: .note,
             code: "W_OWN_RESULT",
             structure: nil,
-            message: own.isOurs(uid)
-                ? "The reference is our own unedited result."
-                : "The reference has our own contours, unedited, under another UID.",
+            message: message,
             hint: "It was not scored: it would agree with itself.",
             details: []
         )
@@ -235,7 +271,8 @@ extension EvaluateStage {
         let masks = try ReferenceMasks(
             contentsOf: path,
             labels: evaluation.ours.labels.labels,
-            statement: .assumed
+            statement: .assumed,
+            images: facts.imageUIDs
         )
         let series = facts.summary
         guard

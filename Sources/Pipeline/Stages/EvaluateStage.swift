@@ -9,10 +9,21 @@ import Segmentation
 struct EvaluationFacts: Codable {
     var structures: [CaseReport.StructureReport]
     var findings: [CaseReport.Finding]
+    /// In the order in which references count.
     var evaluations: [CaseReport.Evaluation]
 
-    /// The one that is reported: the first that scored something.
-    var evaluation: CaseReport.Evaluation? { evaluations.first { !$0.structures.isEmpty } ?? evaluations.first }
+    /// The one that is reported first: the first that scored something.
+    var evaluation: CaseReport.Evaluation? { reported.map { evaluations[$0] } }
+
+    /// The others; nil where there is none.
+    var otherEvaluations: [CaseReport.Evaluation]? {
+        let others = evaluations.indices.filter { $0 != reported }
+        return others.isEmpty ? nil : others.map { evaluations[$0] }
+    }
+
+    private var reported: Int? {
+        evaluations.firstIndex { !$0.structures.isEmpty } ?? (evaluations.isEmpty ? nil : 0)
+    }
 }
 
 /// Plausibility of every structure, and scores against references where there are any.
@@ -38,24 +49,28 @@ struct EvaluateStage: Stage {
             ours: OwnStructures(LabelMap(volume: labels, labels: segmentation.labels), unions: model.unions),
             tolerancesMM: request.export.tolerancesMM,
             threads: context.threads,
-            leavesOutUnedited: request.kind == .evaluation,
+            leavesOutUnedited: request.kind == .evaluation && request.referenceCameFirst != true,
             revision: try base.request().revision,
-            model: model.name
+            model: model.name,
+            isPart: facts.summary.part != nil
         )
         let others = OwnContours(runs: (request.otherRunDirectories ?? []).map(RunFolder.init))
-        let references = ReferenceMasks.grouped(request.referenceFiles)
+        let references = OrderedReference.ordered(request.referenceFiles)
+        let findings = result.findings
+        var ofReferences: [CaseReport.Finding] = []
         var pictures: [WorstPictureRecord] = []
         let ct = base.directory(of: .resample) + "/ct"
-        for (index, paths) in references.enumerated() {
+        for (index, reference) in references.enumerated() {
             try context.report(0.3 + 0.7 * Double(index) / Double(references.count), "scoring")
             // Those of the evaluation that is reported: the first that scores something.
             let drawsPictures = request.export.writesPictures && pictures.isEmpty
             let evaluations = result.evaluations.count
+            result.findings = []
             let drawing =
                 drawsPictures && Directory.exists(ct + ".raw")
                 ? try Volume<Int16>(contentsOfBase: ct, allowance: allowance) : nil
             score(
-                ReferenceFiles(paths: paths, digests: request.fileDigests),
+                ReferenceFiles(paths: reference.paths, digests: request.fileDigests),
                 with: evaluation,
                 of: try base.request(),
                 facts,
@@ -75,7 +90,11 @@ struct EvaluateStage: Stage {
                 )
             }
             if result.evaluations.count == evaluations { pictures = [] }
+            let uid = references.count == 1 ? nil : try? InstanceHeader(contentsOf: reference.paths[0]).sopInstanceUID
+            ofReferences += result.findings.map { reference.naming($0, sopInstanceUID: uid) }
         }
+        result.findings =
+            ofReferences.filter { $0.severity == .review } + findings + ofReferences.filter { $0.severity == .note }
         try RunFolder.write(pictures, to: output)
         try RunJSON.encode(result).write(to: URL(fileURLWithPath: output + "/evaluation.json"))
     }
@@ -119,7 +138,7 @@ struct EvaluateStage: Stage {
         let ofReferences: Set = [
             "W_SIDES_SWAPPED", "W_REFERENCE_DISAGREES", "W_OWN_RESULT", "W_REFERENCE_UNMATCHED", "W_REFERENCE_UNUSABLE",
             "W_REFERENCE_GRID", "W_REFERENCE_OVERDRAWN", "W_REFERENCE_REJECTED", "W_REFERENCE_NO_PATIENT",
-            "W_REFERENCE_DOUBTFUL",
+            "W_REFERENCE_DOUBTFUL", "W_OWN_UID_KEPT",
         ]
         return EvaluationFacts(
             structures: kept.structures,

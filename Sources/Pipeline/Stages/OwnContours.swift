@@ -20,6 +20,18 @@ struct OwnContours {
     /// Run folders of the other results of the CT.
     let runs: [RunFolder]
 
+    /// Whether a result can still be compared with: label maps are deleted after their time.
+    func isKept(revision: Int, modelDigest: String) -> Bool {
+        runs.contains { run in
+            guard Self.isKept(run), let request = try? run.request() else { return false }
+            return request.revision == revision && request.modelDigest == modelDigest
+        }
+    }
+
+    private static func isKept(_ run: RunFolder) -> Bool {
+        Directory.exists(run.directory(of: .segment) + "/labels.raw")
+    }
+
     /// - Parameter references: the files of one reference.
     /// - Returns: by place in the list of all its structures.
     /// - Throws: what reading label maps and masks throws.
@@ -27,7 +39,7 @@ struct OwnContours {
         let theirs = references.flatMap { reference in reference.names.indices.map { (reference, $0) } }
         var found: [Int: OwnContour] = [:]
         // One label map at a time: they are large. Those whose time has ended are gone.
-        for run in runs where Directory.exists(run.directory(of: .segment) + "/labels.raw") {
+        for run in runs where Self.isKept(run) {
             let segmentation = try run.decode(SegmentationFacts.self, stage: .segment, "segmentation.json")
             let model = try run.modelDescription()
             let ours = OwnStructures(
@@ -43,6 +55,33 @@ struct OwnContours {
                 let placed = try reference.mask(at: place, on: ours.labels.volume.geometry)
                 guard let name = ours.unedited(placed, threads: threads) else { continue }
                 found[index] = OwnContour(name: name, revision: revision, model: model.name)
+            }
+        }
+        return found
+    }
+}
+
+extension OwnContours {
+    /// How well structures of a reference agree with what results of other models have in their place.
+    ///
+    /// - Returns: by place in the list of all its structures the largest Dice.
+    /// - Throws: what reading label maps and masks throws.
+    func agreement(of references: [ReferenceMasks], exceptModel model: String) throws -> [Int: Double] {
+        let theirs = references.flatMap { reference in reference.names.indices.map { (reference, $0) } }
+        var found: [Int: Double] = [:]
+        for run in runs where Self.isKept(run) {
+            let description = try run.modelDescription()
+            guard description.name != model else { continue }
+            let segmentation = try run.decode(SegmentationFacts.self, stage: .segment, "segmentation.json")
+            let volume = try Volume<UInt8>(contentsOfBase: run.directory(of: .segment) + "/labels")
+            let ours = OwnStructures(
+                LabelMap(volume: volume, labels: segmentation.labels),
+                unions: description.unions
+            )
+            for (index, (reference, place)) in theirs.enumerated() where reference.defects[place] == nil {
+                let mask = try reference.mask(at: place, on: volume.geometry).mask
+                guard let closest = ours.closest(to: mask, leastDice: found[index] ?? 0) else { continue }
+                found[index] = closest.dice
             }
         }
         return found

@@ -27,18 +27,52 @@ extension ReferenceEvaluation {
         let (renamed, isWhole) = try renamed(absent, pairing, theirs, &course)
         let replaced = try replaced(merged.filter { !renamed.contains($0) }, pairing, theirs)
         // A set that has none of ours is about something else: whoever drew a tumour alone removed no organ.
-        let isAboutOurs = !pairing.pairs.isEmpty || isWhole
-        let removed = absent.map { ours.names[$0] }.filter { name in
+        let isAboutOurs =
+            isWhole || pairing.pairs.contains { !course.drawnElsewhere.isSuperset(of: $0.reference) }
+        var removed = absent.map { ours.names[$0] }.filter { name in
             let members = ours.unions.first { $0.name == name }?.members ?? []
             let hasMembers = !members.isEmpty && members.allSatisfy(renamed.contains)
             return isAboutOurs && !merged.contains(name) && !renamed.contains(name) && !hasMembers
         }
+        if !removed.isEmpty, try wasMadeFromAnotherModel(pairing, renamed: renamed, theirs, course) { removed = [] }
         let gone = doubts.union(course.result.renamed.map(\.name) + replaced.map(\.name) + removed)
         judgeUnions(gone: gone, &course)
         course.result.renamed += replaced
         course.result.evaluation.changes = course.changes + removed.map { StructureChange(removed: $0) }
         course.result.evaluation.unmatchedPrediction = course.missing.map { ours.names[$0] }
             .filter { !renamed.contains($0) }
+    }
+
+    /// Whether the reference began as the result of another model: something of it is of that, and nothing nearer to ours.
+    /// What ours alone draws was never in it.
+    private func wasMadeFromAnotherModel(
+        _ pairing: StructurePairing,
+        renamed: Set<String>,
+        _ theirs: Theirs,
+        _ course: Course
+    ) throws -> Bool {
+        guard !course.changes.contains(where: { $0.status == .unedited }) else { return false }
+        let agreement = try course.agreement()
+        let foreign = Set(course.returned.filter { $0.value.model != model }.keys)
+        let isOfAnother = !foreign.isEmpty || agreement.values.contains { $0 >= Self.renamedDice }
+        guard isOfAnother else { return false }
+        let pairs = pairing.pairs.filter { $0.reference.count == 1 && $0.prediction.count == 1 }
+        var places = Dictionary(
+            pairs.map { ($0.reference[0], $0.prediction[0]) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        for index in pairing.unmatchedReference where !renamed.isEmpty && theirs.defect(index) == nil {
+            let mask = try theirs.mask(index, on: ours.labels.volume.geometry).mask
+            if let own = ours.closest(to: mask, leastDice: Self.renamedDice), renamed.contains(ours.names[own.index]) {
+                places[index] = own.index
+            }
+        }
+        return try !places.contains { place, own in
+            guard !foreign.contains(place), theirs.defect(place) == nil else { return false }
+            let reference = try theirs.mask(place, on: ours.labels.volume.geometry).mask
+            guard let dice = Metrics.dice(reference: reference, prediction: ours.mask(own)) else { return false }
+            return dice > (agreement[place] ?? 0)
+        }
     }
 
     /// Parts of a union that the reference kept, in whose place lies something of another name.

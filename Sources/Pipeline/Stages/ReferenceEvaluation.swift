@@ -36,6 +36,8 @@ struct ReferenceEvaluation {
     /// Of the result that is scored.
     let revision: Int
     let model: String
+    /// The CT is one of several stacks of its series: what lies wholly outside of it may be drawn on another one.
+    let isPart: Bool
 
     /// What is found on the way, while structures are scored one after the other.
     struct Course {
@@ -48,16 +50,22 @@ struct ReferenceEvaluation {
         var told: Set<Int> = []
         /// Structures of the reference, by their place, that are contours of ours.
         var returned: [Int: OwnContour]
+        /// Structures of the reference, by their place, that lie wholly on another stack.
+        var drawnElsewhere: Set<Int> = []
+        /// By place in the reference: Dice with the structure of another model's result that it agrees best with.
+        var agreement: () throws -> [Int: Double]
     }
 
     /// - Parameters:
     ///   - references: the files of one reference; a structure that is in several is scored once.
     ///   - returned: structures of it, by their place, that are contours of other results of ours.
+    ///   - agreement: finds Dice of structures of it, by their place, with what results of other models have there.
     ///   - show: is called with the name, our mask and the reference's of each structure that is scored.
     /// - Throws: what reading a mask throws.
     func score(
         against references: [ReferenceMasks],
         returned: [Int: OwnContour] = [:],
+        agreement: @escaping () throws -> [Int: Double] = { [:] },
         show: (String, Mask, Mask) throws -> Void = { _, _, _ in }
     ) throws -> ReferenceScoring {
         var evaluation = CaseReport.Evaluation(
@@ -76,11 +84,18 @@ struct ReferenceEvaluation {
                 "its Approval Status is none of APPROVED, UNAPPROVED and REJECTED, and counts as not given"
             )
         }
+        let elsewhere = references.reduce(0) { $0 + $1.contoursElsewhere }
+        if elsewhere > 0 {
+            evaluation.findings.append(
+                "\(elsewhere) of its contours name images of another part of the series, or of another series, and are left out"
+            )
+        }
         evaluation.findings += pairing.repeatedNames(theirs.names)
         var course = Course(
             result: ReferenceScoring(evaluation),
             missing: pairing.unmatchedPrediction,
-            returned: returned
+            returned: returned,
+            agreement: agreement
         )
         course.result.doubts = pairing.ambiguous(theirs.names, ours: ours.names)
         for pair in pairing.pairs { try score(pair, theirs, &course, show) }
@@ -110,6 +125,7 @@ struct ReferenceEvaluation {
             return
         }
         if let defect = pair.reference.lazy.compactMap(theirs.defect).first {
+            if defect == .drawnElsewhere { course.drawnElsewhere.formUnion(pair.reference) }
             // A union of structures that cannot be used is told by them.
             guard pair.reference.count == 1 else { return }
             course.result.unusable += pair.prediction.map { UnusableStructure(name: ours.names[$0], defect: defect) }
@@ -147,6 +163,15 @@ struct ReferenceEvaluation {
             isOffGrid = isOffGrid || placed.isOffGrid
             isIntact = isIntact && placed.isIntact
             reference.formUnion(placed.mask)
+        }
+        if isPart, isOffGrid, !reference.voxels.contains(where: { $0 != 0 }) {
+            course.drawnElsewhere.formUnion(pair.reference)
+            // A union is told by its parts.
+            guard pair.reference.count == 1 else { return }
+            course.result.unusable += pair.prediction.map {
+                UnusableStructure(name: ours.names[$0], defect: .drawnElsewhere)
+            }
+            return
         }
         let prediction = labelsMask(of: pair)
         var scores = StructureScores(

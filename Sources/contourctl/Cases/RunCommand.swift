@@ -96,7 +96,7 @@ struct RunCommand: ParsableCommand {
                 outcomes.append(
                     work(
                         stack,
-                        references: references.paths(for: stack),
+                        references: references.paths(for: stack, beside: stacks.filter { $0.name != stack.name }),
                         progress: { bar.show($0, label + $1) },
                         isCancelled: { interruption.isRequested }
                     )
@@ -251,7 +251,16 @@ struct ReferenceChoice {
         return all
     }
 
-    func paths(for stack: SeriesScan.Stack) -> [String] { (bySeries[stack.key.seriesInstanceUID] ?? []) + forAll }
+    /// - Parameter others: the other stacks of the input: a set whose contours name images of these alone is not meant.
+    func paths(for stack: SeriesScan.Stack, beside others: [SeriesScan.Stack]) -> [String] {
+        let all = bySeries[stack.key.seriesInstanceUID] ?? []
+        guard !others.isEmpty else { return all + forAll }
+        let images = Set(stack.headers.map(\.sopInstanceUID))
+        let elsewhere = Set(others.flatMap(\.headers).map(\.sopInstanceUID))
+        return all.filter { path in
+            ContouredImages(contentsOf: path)?.areOf(images) { !elsewhere.isDisjoint(with: $0) } ?? true
+        } + forAll
+    }
 
     private static func isNifti(_ path: String) -> Bool { path.hasSuffix(".nii") || path.hasSuffix(".nii.gz") }
 }

@@ -46,6 +46,7 @@ struct OutcomeTable {
     let leftOut: Int
     /// The outcomes that count; with `--all` those of rejected references are shown beside them.
     private let counted: [Outcome]
+    private let hasSeveralModels: Bool
 
     /// - Throws: `DecodingError` when scores are those of another version.
     init(_ lines: [OutcomeLine], withUnapproved: Bool, baseline: Int) throws {
@@ -84,15 +85,21 @@ struct OutcomeTable {
             )
         }
         self.counted = counted.map(row)
+        hasSeveralModels = Set(counted.map(\.model)).count > 1
         outcomes = (counted + rejected).enumerated().sorted {
             ($0.element.time, $0.offset) < ($1.element.time, $1.offset)
         }
         .map { row($0.element) }
     }
 
-    /// Of each structure so many scored outcomes, those with the lowest surface Dice first.
+    /// Results of several models, or of several versions of one, are told apart by it: their scores are of different contours.
+    private func title(_ outcome: Outcome) -> String {
+        hasSeveralModels ? "\(outcome.structure), \(outcome.model)" : outcome.structure
+    }
+
+    /// Of each structure and model so many scored outcomes, those with the lowest surface Dice first.
     func worst(_ count: Int) -> [Outcome] {
-        let rows = Dictionary(grouping: counted.filter { $0.scores != nil }, by: \.structure)
+        let rows = Dictionary(grouping: counted.filter { $0.scores != nil }, by: title)
         return rows.sorted { $0.key < $1.key }.flatMap { _, rows -> [Outcome] in
             let tolerance = CohortReport.mainTolerance(Measure.tolerances(of: rows.compactMap(\.scores)))
             func surfaceDice(_ row: Outcome) -> Double {
@@ -124,7 +131,13 @@ struct OutcomeTable {
                 time: rows[0].time,
                 // Results of several models of one scan have names of their own.
                 patient: Int(rows[0].series),
-                structures: rows.compactMap(\.scores)
+                structures: rows.compactMap { row in
+                    row.scores.map { scores in
+                        var scores = scores
+                        scores.name = title(row)
+                        return scores
+                    }
+                }
             )
         }
         return CohortReport(cases: cases.sorted { ($0.time ?? "", $0.name) < ($1.time ?? "", $1.name) })
@@ -132,7 +145,7 @@ struct OutcomeTable {
 
     /// - Parameter pictures: of the worst.
     func html(_ pictures: [CasePicture]) -> String {
-        let notes = Dictionary(grouping: counted, by: \.structure).sorted { $0.key < $1.key }.map { name, rows in
+        let notes = Dictionary(grouping: counted, by: title).sorted { $0.key < $1.key }.map { name, rows in
             "\(name): \(Self.counted(rows))"
         }
         return cohortHTML(cohort, charts: charts, shares: shares, pictures: pictures, notes: notes + rejectedText)
@@ -150,13 +163,14 @@ struct OutcomeTable {
         let tolerance = CohortReport.mainTolerance(Measure.tolerances(of: outcomes.compactMap(\.scores)))
         let surface = tolerance.isEmpty ? "surface Dice" : "surface Dice \(tolerance) mm"
         var table = TextTable([
-            "series", "date", "structure", "status", "approval", surface, "Dice", "HD95 mm", "to draw mm", "added mL",
+            "series", "date", "model", "structure", "status", "approval", surface, "Dice", "HD95 mm", "to draw mm",
+            "added mL",
             "removed mL",
         ])
         for outcome in outcomes {
             let scores = outcome.scores
             table.add([
-                "\(outcome.series)", String(outcome.time.prefix(10)), outcome.structure, outcome.status,
+                "\(outcome.series)", String(outcome.time.prefix(10)), outcome.model, outcome.structure, outcome.status,
                 outcome.approval?.lowercased() ?? "-",
                 decimal(scores.flatMap(Measure.surfaceDice(tolerance).value), 4), decimal(scores?.dice, 4),
                 decimal(scores?.hausdorff95MM, 2), decimal(scores.flatMap(Measure.addedPathLength(tolerance).value), 0),

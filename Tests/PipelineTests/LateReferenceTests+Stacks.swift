@@ -1,0 +1,65 @@
+import Dicom
+import Foundation
+import Pipeline
+import Report
+import Testing
+
+/// Sets that contour several stacks.
+extension LateReferenceTests {
+    /// Contours of the left lung name images that this CT does not have.
+    ///
+    /// - Parameter isElsewhere: by the number of the contour.
+    private func movingElsewhere(_ isElsewhere: @escaping (Int) -> Bool) -> (inout DataSet) -> Void {
+        { dataSet in
+            let left = dataSet.sequence(.structureSetROISequence).first { $0.string(.roiName) == "Lung_L" }
+            var rois = dataSet.sequence(.roiContourSequence)
+            for index in rois.indices where rois[index].integer(.referencedROINumber) == left?.integer(.roiNumber) {
+                var contours = rois[index].sequence(.contourSequence)
+                for n in contours.indices where isElsewhere(n) {
+                    var images = contours[n].sequence(.contourImageSequence)
+                    images[0].set(.referencedSOPInstanceUID, .UI, "2.25.99")
+                    contours[n].set(.contourImageSequence, sequence: images)
+                }
+                rois[index].set(.contourSequence, sequence: contours)
+            }
+            dataSet.set(.roiContourSequence, sequence: rois)
+        }
+    }
+
+    @Test("A structure whose contours name images of another stack is neither scored nor counted as removed")
+    func drawnElsewhere() throws {
+        let set = try edited(["Lung_L": (20, 1), "Lung_R": (12, 1)], approval: "APPROVED")
+        let report = try report(against: try changed(set, movingElsewhere { _ in true }))
+        let changes = Dictionary(
+            uniqueKeysWithValues: (report.evaluation?.changes ?? []).map { ($0.name, $0.status) }
+        )
+        #expect(changes == ["Lung_R": .edited])
+        let told = report.findings.first { $0.code == "W_REFERENCE_UNUSABLE" }
+        #expect(told?.structure == "Lung_L" && told?.message.contains("another part of the series") == true)
+    }
+
+    @Test("Of a set that contours two stacks each gets the contours that are its own")
+    func contoursOfTwo() throws {
+        // The same lung once more, moved, as a second phase has it.
+        let own = try edited([:], approval: "APPROVED")
+        let moved = try DicomFile(contentsOf: try edited(["Lung_L": (20, 1)], approval: "APPROVED"))
+        var count = 0
+        let both = try changed(own) { dataSet in
+            var rois = dataSet.sequence(.roiContourSequence)
+            let others = moved.dataSet.sequence(.roiContourSequence)
+            let left = dataSet.sequence(.structureSetROISequence).first { $0.string(.roiName) == "Lung_L" }
+            for index in rois.indices where rois[index].integer(.referencedROINumber) == left?.integer(.roiNumber) {
+                count = rois[index].sequence(.contourSequence).count
+                let contours = rois[index].sequence(.contourSequence) + others[index].sequence(.contourSequence)
+                rois[index].set(.contourSequence, sequence: contours)
+            }
+            dataSet.set(.roiContourSequence, sequence: rois)
+        }
+        let report = try report(against: try changed(both, movingElsewhere { $0 >= count }))
+        #expect(report.evaluation?.changes?.allSatisfy { $0.status == .unedited } == true)
+        #expect(
+            report.evaluation?.findings.contains { $0.hasPrefix("\(count) of its contours name images of another") }
+                == true
+        )
+    }
+}
