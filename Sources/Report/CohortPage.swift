@@ -155,7 +155,7 @@ private func worstCases(_ cohort: CohortReport, _ pictures: [CasePicture]) -> St
             ]
         }
     }
-    return "<section><h2>Worst cases</h2>"
+    return "<section class=\"worstCases\"><h2>Worst cases</h2>"
         + table(["Structure", "Case", "Tolerance", "Surface Dice", "Dice", "HD95, mm"], rows)
         + (pictures.isEmpty
             ? ""
