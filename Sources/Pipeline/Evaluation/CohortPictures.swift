@@ -6,16 +6,15 @@ import Report
 import Segmentation
 
 /// Pictures of the worst cases of a cohort: of each structure the case with the lowest surface Dice, in the slice where
-/// both sides differ most, on the CT where `--ct` has it.
+/// both sides differ most, on the CT where `--ct` has it. Of more structures than `mostPictured` those with the lowest.
 ///
 /// A case that cannot be drawn is left out: it was scored, and its numbers are there.
 package func cohortPictures(_ cohort: CohortReport, _ request: ComparisonRequest) throws -> [CasePicture] {
     let scan = request.ct.isEmpty ? nil : try SeriesScan(paths: request.ct, limits: AdmissionLimits())
     let pairs = try CohortPairs(of: request)
     var pictures: [CasePicture] = []
-    for summary in cohort.summary.prefix(12) {
-        guard let worst = cohort.worst.first(where: { $0.structure == summary.name }), worst.dice ?? 0 < 1,
-            let pair = pairs.pairs.first(where: { pairs.name(of: $0) == worst.name })
+    for worst in pictured(cohort) {
+        guard let pair = pairs.pairs.first(where: { pairs.name(of: $0) == worst.name })
         else { continue }
         do {
             if let picture = try draw(worst, pair, request, scan) { pictures.append(picture) }
@@ -25,6 +24,20 @@ package func cohortPictures(_ cohort: CohortReport, _ request: ComparisonRequest
         }
     }
     return pictures
+}
+
+/// A page of more pictures takes long to make and to open.
+package let mostPictured = 12
+
+/// The worst case of each structure that is drawn, by the name of the structure.
+private func pictured(_ cohort: CohortReport) -> [CohortReport.WorstCase] {
+    let worst = cohort.summary.compactMap { summary in
+        cohort.worst.first { $0.structure == summary.name && $0.dice ?? 0 < 1 }
+    }
+    func isWorse(_ a: CohortReport.WorstCase, _ b: CohortReport.WorstCase) -> Bool {
+        (a.surfaceDice ?? 2, a.structure) < (b.surfaceDice ?? 2, b.structure)
+    }
+    return worst.sorted(by: isWorse).prefix(mostPictured).sorted { $0.structure < $1.structure }
 }
 
 private func draw(

@@ -145,7 +145,11 @@ struct EvaluateCommand: ParsableCommand {
         }
         if let html {
             let pictures = try cohortPictures(cohort, request)
-            try AtomicFile.write(Data(cohortHTML(cohort, charts: cohort.charts(), pictures: pictures).utf8), to: html)
+            let notes =
+                cohort.summary.count > mostPictured
+                ? ["Of \(cohort.summary.count) structures the \(mostPictured) with the worst cases have pictures."] : []
+            let page = cohortHTML(cohort, charts: cohort.charts(), pictures: pictures, notes: notes)
+            try AtomicFile.write(Data(page.utf8), to: html)
         }
         guard cohort.cases.contains(where: { !$0.structures.isEmpty }) else {
             throw CommandFailure(.dataError, "no case could be scored")
