@@ -37,6 +37,8 @@ package struct ReferenceMasks {
     private(set) var labelsUsed: Set<String> = []
     /// Labels that somebody named and this label map has no voxel of, by their name.
     private(set) var absentLabels: [String: UInt8] = [:]
+    /// Names of structures that are there, if empty: all but those labels.
+    var presentNames: [String] { names.filter { absentLabels[$0] == nil } }
     /// Values that this label map has.
     private(set) var valuesPresent: [UInt8] = []
     /// What a NIfTI file leaves open about its place, one sentence each.

@@ -141,11 +141,13 @@ func compareStructures(
     result.findings += pairing.repeatedNames(reference.names)
     result.findings += pairing.repeatedNames(prediction.names, of: .prediction)
     result.findings +=
-        reference.placeNotes.map { "reference: \($0)" } + prediction.placeNotes.map { "prediction: \($0)" }
+        (reference.placeNotes + reference.leftOut).map { "reference: \($0)" }
+        + (prediction.placeNotes + prediction.leftOut).map { "prediction: \($0)" }
     var told: Set<String> = []
     for pair in pairing.pairs {
         let (name, derived) = comparedName(of: pair, reference.names, prediction.names)
-        let unusable = unusable(pair, reference, prediction)
+        let unusable =
+            unusable(pair, reference, prediction) + ambiguous(pair, pairing, reference.names, prediction.names)
         guard unusable.isEmpty else {
             result.findings += unusable.filter { !result.findings.contains($0) }
             continue
@@ -280,3 +282,22 @@ func comparedName(
     guard pair.prediction.count > 1 else { return (name, nil) }
     return (name, DerivedUnion(name: name, side: .prediction, members: pair.prediction.map { prediction[$0] }))
 }
+/// A pair of names that both sides have several times: which belongs to which nobody can tell.
+private func ambiguous(
+    _ pair: StructurePairing.Pair,
+    _ pairing: StructurePairing,
+    _ reference: [String],
+    _ prediction: [String]
+) -> [String] {
+    let (theirs, ours) = (pair.reference.map { reference[$0] }, pair.prediction.map { prediction[$0] })
+    guard theirs.count == 1, ours.count == 1 else { return [] }
+    let count = pairing.pairs.count { other in
+        other.reference.map { reference[$0] } == theirs && other.prediction.map { prediction[$0] } == ours
+    }
+    return count < 2
+        ? []
+        : [
+            "\(theirs[0]): is there \(count) times on both sides; which belongs to which nobody can tell, none is scored"
+        ]
+}
+

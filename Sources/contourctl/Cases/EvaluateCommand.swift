@@ -17,8 +17,8 @@ struct EvaluateCommand: ParsableCommand {
             nearest one; how many and how far is told, as are slices that are skipped.
 
             Two folders of cases (folders that hold folders, or DICOM objects) are a cohort. Cases are matched by the \
-            series that they contour, or by the name of their folder or file; what has no partner is named. The answer \
-            has all scores, and for each structure median, mean, quartiles and 95 % bootstrap intervals, worst first.
+            series that they contour, or by the name of their folder or file; what has no partner is named. Folders of label \
+            maps with one case in each file need --cases. The answer has all scores, and for each structure median, mean, quartiles and 95 % bootstrap intervals, worst first.
 
             \(StructureScores.definition(on: "the grid of the CT, or without --ct of the reference")). Two RT Structure Sets \
             need the CT that they were drawn on (--ct). Undefined (a side is empty) is shown as -, and as null in JSON; it \
