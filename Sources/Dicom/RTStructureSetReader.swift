@@ -129,6 +129,16 @@ package struct RTStructureSet: Sendable {
                 return false
             case [.roiContourSequence, .contourSequence]:
                 drawn.append(contour(item))
+    /// How many of its closed contours lie in one slice of a grid, wherever, and how many there are.
+    package func contoursInSlices(of grid: VolumeGeometry) -> (inSlices: Int, all: Int) {
+        let contours = structures.flatMap(\.contours).filter(\.enclosesSomething)
+        let inSlices = contours.count { contour in
+            let places = contour.points.map { grid.continuousIndex(of: $0).z }
+            return (places.max() ?? 0) - (places.min() ?? 0) <= 1
+        }
+        return (inSlices, contours.count)
+    }
+
                 return true
             case [.roiContourSequence]:
                 if let number = item.integer(.referencedROINumber) { contours(number, drawn) }

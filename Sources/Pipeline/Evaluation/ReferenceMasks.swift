@@ -55,6 +55,8 @@ package struct ReferenceMasks {
     private(set) var unknownROINumbers: [Int] = []
     /// The lowest and the highest slice index of its contours or frames on a grid; nil for voxels.
     private(set) var slices: (VolumeGeometry) -> ClosedRange<Double>? = { _ in nil }
+    /// How many of its closed contours lie in one slice of a grid, wherever, and how many there are.
+    private(set) var contoursInSlices: (VolumeGeometry) -> (inSlices: Int, all: Int) = { _ in (0, 0) }
     private let load: (Int, VolumeGeometry) throws -> PlacedMask
 
     /// - Parameters:
@@ -96,7 +98,7 @@ package struct ReferenceMasks {
                     overdrawn: set.structures[index].contoursOverdrawn(on: geometry)
                 )
             }
-            if set.referencedSeriesInstanceUIDs.isEmpty { contourImageUIDs = set.contourImageUIDs }
+            contourImageUIDs = set.contourImageUIDs
             patient = set.patient
             madeAt = set.madeAt
             approvalStatus = set.approvalStatus
@@ -110,6 +112,7 @@ package struct ReferenceMasks {
                 let contours = set.structures.flatMap(\.contours).filter { $0.points.count >= 3 }
                 let slices = contours.map { geometry.continuousIndex(of: $0.points[0]).z }.filter(\.isFinite)
                 guard let low = slices.min(), let high = slices.max() else { return nil }
+            contoursInSlices = set.contoursInSlices
                 return low...high
             }
         case .segmentation:

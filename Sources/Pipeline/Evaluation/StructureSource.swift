@@ -122,6 +122,11 @@ struct StructureSource {
     var isRejected: Bool { parts.contains { $0.approvalStatus == "REJECTED" } }
 
     /// Labels that were named and that a label map of this side has no voxel of, one sentence each.
+    /// How many of its closed contours lie in one slice of a grid, wherever, and how many there are.
+    func contoursInSlices(of grid: VolumeGeometry) -> (inSlices: Int, all: Int) {
+        parts.map { $0.contoursInSlices(grid) }.reduce((0, 0)) { ($0.0 + $1.inSlices, $0.1 + $1.all) }
+    }
+
     func absentLabels(of side: ComparedSide) -> [String] {
         parts.flatMap { part in
             let present = part.valuesPresent.prefix(10).map(String.init).joined(separator: ", ")
@@ -154,7 +159,12 @@ struct StructureSource {
     /// Whether it was drawn on a scan: it names its series, or else its contours name its images.
     func wasDrawn(on ct: SeriesScan.Stack) -> Bool {
         referencedSeriesInstanceUIDs.contains(ct.key.seriesInstanceUID)
-            || parts.contains { part in ct.headers.contains { part.contourImageUIDs.contains($0.sopInstanceUID) } }
+            || (referencedSeriesInstanceUIDs.isEmpty && namesImages(of: ct))
+    }
+
+    /// Whether its contours name images of a scan.
+    func namesImages(of ct: SeriesScan.Stack) -> Bool {
+        parts.contains { part in ct.headers.contains { part.contourImageUIDs.contains($0.sopInstanceUID) } }
     }
 
     /// When it was made; of several files the latest.
