@@ -46,9 +46,10 @@ private func draw(
     _ request: ComparisonRequest,
     _ scan: SeriesScan?
 ) throws -> CasePicture? {
-    let reference = try StructureSource(pair.reference.path, labels: request.labelsOfCases(.reference))
-    let prediction = try StructureSource(pair.prediction.path, labels: request.labelsOfCases(.prediction))
-    let stack = try scan.map { try ctStack($0, reference, prediction) }
+    let theirs = try StructureSource(pair.reference.path, labels: request.labelsOfCases(.reference))
+    let ours = try StructureSource(pair.prediction.path, labels: request.labelsOfCases(.prediction))
+    let stack = try scan.map { try ctStack($0, theirs, ours) }
+    let (reference, prediction) = placed(theirs, ours, on: stack)
     let geometry = try comparisonGrid(stack, reference, prediction).geometry
     let pairing = StructurePairing(reference: reference.names, prediction: prediction.names)
     // As the prediction calls it, or as it is called in other cases.

@@ -120,6 +120,7 @@ func compareStructures(
 ) throws -> StructureComparison {
     let ct = try scan.map { try ctStack($0, reference, prediction) }
     let identity = try ComparedIdentity(reference: reference, prediction: prediction, ct: ct)
+    let (reference, prediction) = placed(reference, prediction, on: ct)
     let (geometry, source) = try comparisonGrid(ct, reference, prediction)
     var result = StructureComparison(
         structures: [],
@@ -141,8 +142,8 @@ func compareStructures(
     result.findings += pairing.repeatedNames(reference.names)
     result.findings += pairing.repeatedNames(prediction.names, of: .prediction)
     result.findings +=
-        (reference.placeNotes + reference.leftOut).map { "reference: \($0)" }
-        + (prediction.placeNotes + prediction.leftOut).map { "prediction: \($0)" }
+        (reference.placeNotes + reference.frameNotes + reference.leftOut).map { "reference: \($0)" }
+        + (prediction.placeNotes + prediction.frameNotes + prediction.leftOut).map { "prediction: \($0)" }
     var told: Set<String> = []
     for pair in pairing.pairs {
         let (name, derived) = comparedName(of: pair, reference.names, prediction.names)
@@ -213,6 +214,29 @@ func compareStructures(
     return result
 }
 
+/// Both sides without the structures that lie in another Frame of Reference than the CT; where none is named, than the other
+/// side.
+func placed(
+    _ reference: StructureSource,
+    _ prediction: StructureSource,
+    on ct: SeriesScan.Stack?
+) -> (reference: StructureSource, prediction: StructureSource) {
+    var sides = (reference: reference, prediction: prediction)
+    sides.reference.place(on: ct?.identity ?? prediction.identity)
+    sides.prediction.place(on: ct?.identity ?? reference.identity)
+    return sides
+}
+
+extension SeriesScan.Stack {
+    var identity: ScanIdentity {
+        ScanIdentity(
+            frameOfReferenceUIDs: Set(headers.compactMap(\.frameOfReferenceUID)),
+            seriesInstanceUIDs: [key.seriesInstanceUID],
+            imageUIDs: Set(headers.map(\.sopInstanceUID))
+        )
+    }
+}
+
 /// What makes scores doubtful before anything is scored: grids that differ, values that nobody named or that are not there,
 /// a reference that was rejected.
 private func doubts(
@@ -267,21 +291,6 @@ private func unusable(
     return theirs + ours
 }
 
-/// What a pair is called, after the reference where it has a name for it, and what is told of a union that one side has
-/// only the parts of.
-func comparedName(
-    of pair: StructurePairing.Pair,
-    _ reference: [String],
-    _ prediction: [String]
-) -> (name: String, derived: DerivedUnion?) {
-    if pair.reference.count > 1 {
-        let name = prediction[pair.prediction[0]]
-        return (name, DerivedUnion(name: name, side: .reference, members: pair.reference.map { reference[$0] }))
-    }
-    let name = reference[pair.reference[0]]
-    guard pair.prediction.count > 1 else { return (name, nil) }
-    return (name, DerivedUnion(name: name, side: .prediction, members: pair.prediction.map { prediction[$0] }))
-}
 /// A pair of names that both sides have several times: which belongs to which nobody can tell.
 private func ambiguous(
     _ pair: StructurePairing.Pair,
@@ -301,3 +310,18 @@ private func ambiguous(
         ]
 }
 
+/// What a pair is called, after the reference where it has a name for it, and what is told of a union that one side has
+/// only the parts of.
+func comparedName(
+    of pair: StructurePairing.Pair,
+    _ reference: [String],
+    _ prediction: [String]
+) -> (name: String, derived: DerivedUnion?) {
+    if pair.reference.count > 1 {
+        let name = prediction[pair.prediction[0]]
+        return (name, DerivedUnion(name: name, side: .reference, members: pair.reference.map { reference[$0] }))
+    }
+    let name = reference[pair.reference[0]]
+    guard pair.prediction.count > 1 else { return (name, nil) }
+    return (name, DerivedUnion(name: name, side: .prediction, members: pair.prediction.map { prediction[$0] }))
+}

@@ -7,7 +7,7 @@ import Segmentation
 
 /// One side of a comparison: a file, or a folder of NIfTI files.
 struct StructureSource {
-    private let parts: [ReferenceMasks]
+    private var parts: [ReferenceMasks]
     /// Index of a part and of one of its structures, for each of `names`.
     private let places: [(part: Int, structure: Int)]
     /// Label maps of a folder that nothing was taken from, as masks lie beside them.
@@ -96,6 +96,22 @@ struct StructureSource {
         filesLeftOut.map { "\($0): a label map beside masks of one structure each; it was left out" }
     }
 
+    /// Leaves out structures that lie in another Frame of Reference than a scan.
+    mutating func place(on scan: ScanIdentity) {
+        for index in parts.indices { parts[index].place(on: scan) }
+    }
+
+    /// What its files say of where they lie, without their images.
+    var identity: ScanIdentity {
+        ScanIdentity(
+            frameOfReferenceUIDs: Set(frameOfReferenceUIDs),
+            seriesInstanceUIDs: Set(referencedSeriesInstanceUIDs)
+        )
+    }
+
+    /// Structures whose Frame of Reference was not believed, one sentence each.
+    var frameNotes: [String] { parts.flatMap(\.frameNotes) }
+
     /// Whether its grid may end where its structures end.
     var mayLackSlices: Bool { parts.first { $0.grid != nil }?.kind == .segmentation }
 
@@ -104,6 +120,11 @@ struct StructureSource {
         let ranges = parts.compactMap { $0.slices(geometry) }
         guard let low = ranges.map(\.lowerBound).min(), let high = ranges.map(\.upperBound).max() else { return nil }
         return low...high
+    }
+
+    /// How many of its closed contours lie in one slice of a grid, wherever, and how many there are.
+    func contoursInSlices(of grid: VolumeGeometry) -> (inSlices: Int, all: Int) {
+        parts.map { $0.contoursInSlices(grid) }.reduce((0, 0)) { ($0.0 + $1.inSlices, $0.1 + $1.all) }
     }
 
     var grid: VolumeGeometry? { parts.compactMap(\.grid).first }
@@ -122,11 +143,6 @@ struct StructureSource {
     var isRejected: Bool { parts.contains { $0.approvalStatus == "REJECTED" } }
 
     /// Labels that were named and that a label map of this side has no voxel of, one sentence each.
-    /// How many of its closed contours lie in one slice of a grid, wherever, and how many there are.
-    func contoursInSlices(of grid: VolumeGeometry) -> (inSlices: Int, all: Int) {
-        parts.map { $0.contoursInSlices(grid) }.reduce((0, 0)) { ($0.0 + $1.inSlices, $0.1 + $1.all) }
-    }
-
     func absentLabels(of side: ComparedSide) -> [String] {
         parts.flatMap { part in
             let present = part.valuesPresent.prefix(10).map(String.init).joined(separator: ", ")

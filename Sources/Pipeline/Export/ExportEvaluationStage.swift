@@ -1,3 +1,4 @@
+import Dicom
 import Foundation
 import Imaging
 import Platform
@@ -34,7 +35,7 @@ struct ExportEvaluationStage: Stage {
         )
         try RunJSON.encode(report).write(to: URL(fileURLWithPath: output + "/report.json"))
         try context.report(0.3, "pictures")
-        let pictures = request.export.writesPictures ? try pictures(report, request, base, context) : []
+        let pictures = request.export.writesPictures ? try pictures(report, request, base, facts.identity, context) : []
         let page = reportHTML(
             report,
             pictures: pictures,
@@ -53,6 +54,7 @@ struct ExportEvaluationStage: Stage {
         _ report: CaseReport,
         _ request: RunRequest,
         _ base: RunFolder,
+        _ scan: ScanIdentity,
         _ context: StageContext
     ) throws -> [CasePicture] {
         let segmentation = try base.decode(SegmentationFacts.self, stage: .segment, "segmentation.json")
@@ -68,6 +70,7 @@ struct ExportEvaluationStage: Stage {
             unions: model.unions,
             segmentation: segmentation,
             evaluation: report.evaluation,
+            scan: scan,
             referenceFiles: request.referenceFiles,
             threads: context.threads
         ).draw(

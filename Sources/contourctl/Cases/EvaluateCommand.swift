@@ -24,7 +24,8 @@ struct EvaluateCommand: ParsableCommand {
             need the CT that they were drawn on (--ct). Undefined (a side is empty) is shown as -, and as null in JSON; it \
             takes no part in means. Slices are counted from 1 in texts and from 0 in JSON.
 
-            DICOM objects that lie in different Frames of Reference are refused. Different patients (by Patient ID, which is \
+            DICOM objects that lie in different Frames of Reference are refused, and a structure that says that it lies in \
+            another one than the CT is not scored. Different patients (by Patient ID, which is \
             never printed), different series, grids that differ by more than a fiftieth of a voxel, contours that lie farther \
             than a tenth of the distance of slices from one, values that a label map lacks or nobody named, and a side that \
             lies wholly outside of the grid are warnings, also on standard error.
