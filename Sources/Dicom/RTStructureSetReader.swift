@@ -17,6 +17,8 @@ package struct RTStructure: Sendable, Hashable {
 
     package var number: Int
     package var name: String
+    /// That its contours lie in, as it says itself (3006,0024); nil where it does not.
+    package var frameOfReferenceUID: String?
     package var contours: [Contour]
     /// Why its contours are no structure; nil where they are one.
     package var defect: RTStructureDefect?
@@ -42,6 +44,10 @@ package enum RTStructureDefect: Sendable, Hashable {
     case sharedNumber(Int)
     /// It was drawn on another stack than the one that is looked at.
     case drawnElsewhere
+    /// Its places are not those of the scan.
+    case otherFrame
+    /// Nothing says whether its places are those of the scan.
+    case unknownFrame
 
     package var text: String {
         switch self {
@@ -51,6 +57,16 @@ package enum RTStructureDefect: Sendable, Hashable {
         case .damaged: "its contours are damaged"
         case .sharedNumber(let number): "its ROI Number \(number) is also that of another structure"
         case .drawnElsewhere: "it lies on another part of the series, or on another series"
+        case .otherFrame:
+            """
+            it says that it lies in another Frame of Reference than the CT, as contours of a registered MR do \
+            (Referenced Frame of Reference UID); transfer it to the CT
+            """
+        case .unknownFrame:
+            """
+            the structures of its set lie in several Frames of Reference, and nothing says which of them is meant; \
+            name the CT
+            """
         }
     }
 }
@@ -61,7 +77,8 @@ package struct RTStructureSet: Sendable {
     package var patient: PatientDigest?
     /// ISO 8601 without a zone; nil where it does not say when it was made.
     package var madeAt: String?
-    package var frameOfReferenceUIDs: [String]
+    package var frames: [ReferencedFrame]
+    package var frameOfReferenceUIDs: [String] { frames.compactMap(\.uid) }
     package var referencedSeriesInstanceUIDs: [String]
     /// One of PS3.3 C.8.8.16, whatever its case; nil where there is none of them.
     package var approvalStatus: String?
@@ -81,9 +98,9 @@ package struct RTStructureSet: Sendable {
         let approval = dataSet.string(.approvalStatus)?.uppercased() ?? ""
         approvalStatus = ["APPROVED", "UNAPPROVED", "REJECTED"].first { $0 == approval }
         hasForeignApprovalStatus = approvalStatus == nil && !approval.isEmpty
-        let frames = dataSet.sequence(.referencedFrameOfReferenceSequence)
-        frameOfReferenceUIDs = frames.compactMap { $0.string(.frameOfReferenceUID) }
-        referencedSeriesInstanceUIDs = frames.flatMap { $0.sequence(.rtReferencedStudySequence) }
+        let items = dataSet.sequence(.referencedFrameOfReferenceSequence)
+        frames = items.map(ReferencedFrame.init)
+        referencedSeriesInstanceUIDs = items.flatMap { $0.sequence(.rtReferencedStudySequence) }
             .flatMap { $0.sequence(.rtReferencedSeriesSequence) }.compactMap { $0.string(.seriesInstanceUID) }
         let read = dataSet.sequence(.structureSetROISequence).compactMap { item in
             RTStructure(item) { drawn[$0] ?? DrawnContours() }
@@ -113,6 +130,16 @@ package struct RTStructureSet: Sendable {
     /// SOP Instance UIDs of the images that its contours name (Contour Image Sequence, PS3.3 C.8.8.6).
     package var contourImageUIDs: Set<String> {
         Set(structures.flatMap(\.contours).compactMap(\.referencedSOPInstanceUID))
+    }
+
+    /// How many of its closed contours lie in one slice of a grid, wherever, and how many there are.
+    package func contoursInSlices(of grid: VolumeGeometry) -> (inSlices: Int, all: Int) {
+        let contours = structures.flatMap(\.contours).filter(\.enclosesSomething)
+        let inSlices = contours.count { contour in
+            let places = contour.points.map { grid.continuousIndex(of: $0).z }
+            return (places.max() ?? 0) - (places.min() ?? 0) <= 1
+        }
+        return (inSlices, contours.count)
     }
 
     /// The data set of a file without contours, which are handed over structure by structure, after the items of the
@@ -184,6 +211,7 @@ extension RTStructure {
         let drawn = contours(number)
         self.init(number: number, name: item.string(.roiName) ?? "ROI \(number)", contours: drawn.contours)
         damagedContours = drawn.damaged
+        frameOfReferenceUID = item.string(.referencedFrameOfReferenceUID).flatMap { $0.isEmpty ? nil : $0 }
     }
 
     fileprivate var ownDefect: RTStructureDefect? {

@@ -107,7 +107,7 @@ private func distributions(_ cohort: CohortReport) -> String {
             return PlotSample(
                 label: own == tolerance ? summary.name : "\(summary.name), \(own) mm",
                 values: scores.compactMap(Measure.surfaceDice(own).value),
-                isPublished: own == "2" && cohort.isComparableWithPublished && isLung(summary.name)
+                isPublished: own == "2" && cohort.publishedStructures.contains(summary.name)
             )
         }
         let goals =
@@ -128,9 +128,6 @@ private func distributions(_ cohort: CohortReport) -> String {
         interquartile ranges; hollow dots: beyond.\(published)</p><div class="plots">\(plots)</div></section>
         """
 }
-
-/// The published result is of lungs of LCTSC; beside other data its lines would say nothing.
-private func isLung(_ name: String) -> Bool { name.lowercased().contains("lung") }
 
 private func trends(_ charts: [OutcomeChart]) -> String {
     let order =
@@ -155,7 +152,7 @@ private func worstCases(_ cohort: CohortReport, _ pictures: [CasePicture]) -> St
             ]
         }
     }
-    return "<section><h2>Worst cases</h2>"
+    return "<section class=\"worstCases\"><h2>Worst cases</h2>"
         + table(["Structure", "Case", "Tolerance", "Surface Dice", "Dice", "HD95, mm"], rows)
         + (pictures.isEmpty
             ? ""

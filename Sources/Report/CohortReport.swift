@@ -14,8 +14,8 @@ package struct CohortReport: Codable, Sendable {
     package var findings: [String]
     package var definition: String
     package var bootstrap: Bootstrap
-    /// Whether the data is that of the published result (LCTSC), and nobody trained on it.
-    package var isComparableWithPublished = false
+    /// Structures that the published result is about: lungs, where the data is LCTSC and nobody trained on it.
+    package var publishedStructures: Set<String> = []
 
     package struct Case: Codable, Sendable {
         package var name: String
@@ -128,9 +128,9 @@ package struct CohortReport: Codable, Sendable {
         onlyPrediction: [String] = [],
         findings: [String] = [],
         grids: Set<ComparisonGridSource> = [.ct],
-        isComparableWithPublished: Bool = false
+        publishedStructures: Set<String> = []
     ) {
-        self.isComparableWithPublished = isComparableWithPublished
+        self.publishedStructures = publishedStructures
         self.cases = cases
         self.onlyReference = onlyReference
         self.onlyPrediction = onlyPrediction

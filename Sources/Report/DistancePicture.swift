@@ -24,13 +24,17 @@ enum DistanceScale {
         (steps.first { distanceMM <= $0.upToMM } ?? steps[steps.count - 1]).color
     }
 
-    /// Steps that a picture has, the last of which ends at its largest distance.
+    /// Steps that a picture has, the last of which ends at its largest distance; where that is its beginning to a tenth of
+    /// a millimetre, it says no more than that.
     ///
     /// - Parameter farthest: mm; infinite where one of the two structures is empty.
     static func key(to farthest: Double) -> [(color: [UInt8], label: String)] {
         guard farthest.isFinite else { return [(steps[steps.count - 1].color, "the other one is empty")] }
         return steps.filter { $0.fromMM == 0 || $0.fromMM < farthest }.map { step in
             let end = farthest <= step.upToMM ? fixed(farthest, digits: 1) : fixed(step.upToMM, digits: 0)
+            if end == fixed(step.fromMM, digits: 1), step.fromMM > 0 {
+                return (step.color, "over \(fixed(step.fromMM, digits: 0)) mm")
+            }
             return (step.color, step.fromMM == 0 ? "up to \(end) mm" : "\(fixed(step.fromMM, digits: 0)) to \(end) mm")
         }
     }
@@ -57,6 +61,8 @@ struct DistancePicture {
     /// For the words over a row, and for the key under all of them.
     private static let lineHeight = 30
     private static let swatch = 16
+    /// Left of a swatch, and between it and its words.
+    private static let keyIndent = 8
 
     /// LPS: x grows to the left, y to the back, z to the head.
     private struct View {
@@ -113,7 +119,9 @@ struct DistancePicture {
         for (number, step) in DistanceScale.key(to: farthest).enumerated() {
             for y in 0..<Self.swatch {
                 for x in 0..<Self.swatch {
-                    let at = (number * Self.tileWidth + 10 + x, height - (Self.lineHeight + Self.swatch) / 2 + y)
+                    let at = (
+                        number * Self.tileWidth + Self.keyIndent + x, height - (Self.lineHeight + Self.swatch) / 2 + y
+                    )
                     sheet[at.0, at.1] = (step.color[0], step.color[1], step.color[2])
                 }
             }
@@ -124,8 +132,8 @@ struct DistancePicture {
     /// A line over each row, a word under each view, and the key.
     var overlay: PictureOverlay {
         var overlay = PictureOverlay(width: Self.width, height: height)
-        func mark(_ text: String, _ x: Double, _ y: Double) {
-            overlay.marks.append(.init(text: text, x: x / Double(Self.width), y: y / Double(height)))
+        func mark(_ text: String, _ x: Double, _ y: Double, isAfter: Bool = false) {
+            overlay.marks.append(.init(text: text, x: x / Double(Self.width), y: y / Double(height), isAfter: isAfter))
         }
         let line = Double(Self.lineHeight)
         for (number, row) in rows.enumerated() {
@@ -137,9 +145,10 @@ struct DistancePicture {
             }
         }
         for (number, step) in DistanceScale.key(to: farthest).enumerated() {
-            mark(step.label, (Double(number) + 0.55) * Double(Self.tileWidth), Double(height) - line / 2)
+            let end = number * Self.tileWidth + Self.keyIndent + Self.swatch
+            mark(step.label, Double(end + Self.keyIndent), Double(height) - line / 2, isAfter: true)
         }
-        overlay.linesOfMarks = 54
+        overlay.linesOfMarks = 68
         return overlay
     }
 

@@ -16,6 +16,8 @@ package struct PictureOverlay: Codable, Sendable, Equatable {
         package var text: String
         package var x: Double
         package var y: Double
+        /// It begins at `x`; otherwise that is its middle.
+        package var isAfter = false
     }
 
     package var width: Int
@@ -51,7 +53,7 @@ extension PictureOverlay {
         let size = max(wide, high) / linesOfMarks
         let words = marks.map { mark -> String in
             // At the left and right border a word stands inside of the picture.
-            let anchor = mark.x < 0.05 ? "start" : mark.x > 0.95 ? "end" : "middle"
+            let anchor = mark.isAfter || mark.x < 0.05 ? "start" : mark.x > 0.95 ? "end" : "middle"
             let y = min(max(mark.y * high, 0.65 * size), high - 0.65 * size)
             return text(mark.text, mark.x * wide, y + 0.35 * size, anchor: anchor, "mark")
         }

@@ -68,8 +68,9 @@ struct PlotReference {
     var label: String
 }
 
-/// Distributions as boxes with every value as a dot, one row each: quartiles, median, whiskers to the last value within
-/// 1.5 interquartile ranges (Tukey). Reads without colour: values beyond the whiskers are hollow.
+/// Distributions as boxes with every value as a dot, one row each under its name, which may be long: quartiles, median,
+/// whiskers to the last value within 1.5 interquartile ranges (Tukey). Reads without colour: values beyond the whiskers are
+/// hollow.
 func boxPlot(
     _ samples: [PlotSample],
     title: String,
@@ -79,9 +80,9 @@ func boxPlot(
     let shown = samples.filter { !$0.values.isEmpty }
     guard !shown.isEmpty else { return "" }
     let axis = PlotAxis(shown.flatMap(\.values) + references.map(\.value), within: bounds)
-    let (left, width, row) = (118.0, 330.0, 44.0)
+    let (left, width, row, name) = (24.0, 400.0, 58.0, 20.0)
     let height = row * Double(shown.count)
-    let top = references.isEmpty ? 8.0 : 12 + 15 * Double(references.count)
+    let top = references.isEmpty ? 8.0 : 12 + 18 * Double(references.count)
     func x(_ value: Double) -> Double { left + width * axis.place(value) }
     var svg = axis.ticks.map { tick in
         line(x(tick), top, x(tick), top + height, "grid")
@@ -96,16 +97,17 @@ func boxPlot(
         svg += text(
             reference.label,
             at + (isRight ? -5 : 5),
-            14 + 15 * Double(index),
+            14 + 18 * Double(index),
             anchor: isRight ? "end" : "start",
             "goal-label"
         )
     }
     for (index, sample) in shown.enumerated() {
-        let y = top + row * (Double(index) + 0.5)
-        svg += text(sample.label, left - 12, y + 4, anchor: "end", "name") + box(of: sample.values, at: y, x)
+        let rowTop = top + row * Double(index)
+        let y = rowTop + name + (row - name) / 2
+        svg += text(sample.label, left, rowTop + 14, anchor: "start", "name") + box(of: sample.values, at: y, x)
     }
-    return figure(svg, width: left + width + 16, height: top + height + 26, title: title)
+    return figure(svg, width: left + width + 24, height: top + height + 26, title: title)
 }
 
 private func box(of values: [Double], at y: Double, _ x: (Double) -> Double) -> String {
@@ -153,8 +155,8 @@ func text(_ words: String, _ x: Double, _ y: Double, anchor: String, _ kind: Str
 
 func figure(_ svg: String, width: Double, height: Double, title: String) -> String {
     """
-    <figure class="plot"><div class="scroll"><svg viewBox="0 0 \(Int(width)) \(Int(height))" role="img" \
-    aria-label="\(escaped(title))"><title>\(escaped(title))</title>\(svg)</svg></div>\
+    <figure class="plot"><svg viewBox="0 0 \(Int(width)) \(Int(height))" role="img" \
+    aria-label="\(escaped(title))"><title>\(escaped(title))</title>\(svg)</svg>\
     <figcaption>\(escaped(title))</figcaption></figure>
     """
 }

@@ -12,7 +12,7 @@ func shareSection(_ shares: [OutcomeShares]) -> String {
 /// Each outcome as a dot in the row of its kind. Reads without colour: rows that are flagged have diamonds and words.
 private func sharePlot(_ outcome: OutcomeShares) -> String {
     let chart = outcome.chart
-    let (left, top, width, row) = (74.0, 10.0, 444.0, 30.0)
+    let (left, top, width, row) = (86.0, 10.0, 400.0, 30.0)
     let height = row * Double(chart.shares.count)
     let step = width / Double(max(1, chart.kinds.count - 1))
     func x(_ index: Int) -> Double { chart.kinds.count == 1 ? left + width / 2 : left + step * Double(index) }

@@ -43,8 +43,8 @@ let styleSheet = """
 /// The look of plots.
 let plotStyleSheet = """
     .plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:1rem}
-    .plot{max-width:46rem}.scroll+.scroll,section>.plot+.plot{margin-top:1rem}
-    .plot svg{width:100%;min-width:26rem;height:auto;display:block;font:12px system-ui,sans-serif}
+    .plot{max-width:42rem}.scroll+.scroll,section>.plot+.plot{margin-top:1rem}
+    .plot svg{width:100%;height:auto;display:block;font:12px system-ui,sans-serif}
     .grid{stroke:#dfe3e8}.tick{fill:#4a5461;font-size:11px}.name{fill:#16191d;font-weight:600;font-size:11px}
     .goal{stroke:#7a3b00;stroke-dasharray:6 3}.goal-label{fill:#7a3b00;font-size:11px}
     .box{fill:#cfe0f1;stroke:#1d4f80}.median{stroke:#0b2f52;stroke-width:3}.whisker{stroke:#1d4f80}
@@ -53,8 +53,10 @@ let plotStyleSheet = """
     .curve{fill:none;stroke:#1d4f80;stroke-width:1.6}.missed{stroke:#a02c00;stroke-width:1.5}
     .flagged{fill:#fff;stroke:#a02c00;stroke-width:2.5}
     th.sortable{cursor:pointer}th.sortable:hover{text-decoration:underline}th[aria-sort=ascending]::after{content:" \\25B2"}th[aria-sort=descending]::after{content:" \\25BC"}
+    .worstCases td:nth-child(2){overflow-wrap:anywhere;min-width:5rem}
     .all td{white-space:nowrap}.all td:first-child{white-space:normal;overflow-wrap:anywhere;min-width:7rem}
+    @media(max-width:40rem){.plot svg text{font-size:15px}}
     @media print{@page wide{size:landscape;margin:12mm}.wide{page:wide}.wide table{font-size:8pt}.wide th,.wide td{padding:.15rem .25rem}.all td:first-child{min-width:3cm}
-    .plots{grid-template-columns:1fr}.plot svg{max-width:16cm;min-width:0}
+    .plots{grid-template-columns:1fr}.plot svg{max-width:16cm}
     .box,.dot,.outer,.flagged{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
     """

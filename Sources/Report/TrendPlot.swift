@@ -7,7 +7,7 @@ func trendPlot(_ outcome: OutcomeChart) -> String {
     // A share: a limit beyond 0 or 1 is none, and is drawn where the scale ends.
     let limits = chart.limits.map { [max(0, $0.lower), min(1, $0.upper)] } ?? []
     let axis = PlotAxis(chart.points.map(\.value) + limits, count: 4, within: 0...1)
-    let (left, top, width, height) = (48.0, 14.0, 470.0, 170.0)
+    let (left, top, width, height) = (48.0, 14.0, 400.0, 170.0)
     let step = width / Double(max(1, chart.points.count - 1))
     func x(_ index: Int) -> Double { chart.points.count == 1 ? left + width / 2 : left + step * Double(index) }
     func y(_ value: Double) -> Double { top + height * (1 - axis.place(value)) }
@@ -49,7 +49,7 @@ func trendPlot(_ outcome: OutcomeChart) -> String {
     }
     let model = outcome.model.isEmpty ? "" : ", model \(outcome.model)"
     let title = "\(outcome.structure), \(outcome.measure)\(model): \(words(for: chart))"
-    return figure(svg, width: left + width + 46, height: top + height + 26, title: title)
+    return figure(svg, width: left + width + 62, height: top + height + 26, title: title)
 }
 
 private func words(for chart: ControlChart) -> String {
@@ -69,7 +69,7 @@ private func words(for chart: ControlChart) -> String {
 
 /// Dice of each slice from the lowest to the highest. Slices that one of the masks lacks are crosses at 0.
 func sliceDicePlot(_ name: String, first: Int, _ values: [Double?]) -> String {
-    let (left, top, width, height) = (40.0, 10.0, 430.0, 120.0)
+    let (left, top, width, height) = (40.0, 10.0, 400.0, 170.0)
     func x(_ index: Int) -> Double { left + width * Double(index) / Double(max(1, values.count - 1)) }
     func y(_ value: Double) -> Double { top + height * (1 - value) }
     var svg = [0, 0.5, 0.9, 1].map { tick in

@@ -15,6 +15,26 @@ struct EvaluateTableTests {
         #expect(outcome.status == 64 && outcome.errors.contains("takes 0, or 0.001 to 100 mm"))
     }
 
+    @Test("a name that a spreadsheet would take for a formula is text in comma-separated values")
+    func formulas() throws {
+        let place = try TemporaryFolder()
+        let truth = try place.phantom() + "/truth"
+        let names = ["=1+1", "+1", "-2+3", "@SUM(A1)"]
+        for name in names {
+            try FileManager.default.createDirectory(atPath: "\(place.path)/masks", withIntermediateDirectories: true)
+            try FileManager.default.copyItem(
+                atPath: "\(truth)/Heart.nii.gz",
+                toPath: "\(place.path)/masks/\(name).nii.gz"
+            )
+        }
+        let masks = "\(place.path)/masks"
+        let outcome = try Program.contourctl(["evaluate", "--csv", "--reference", masks, "--prediction", masks])
+        let lines = outcome.output.split(separator: "\n").dropFirst()
+        #expect(
+            Set(lines.compactMap { $0.split(separator: ",").first }.map(String.init)) == Set(names.map { "'" + $0 })
+        )
+    }
+
     @Test("names with line ends, commas and combining marks stay in one field of comma-separated values")
     func fields() throws {
         let place = try TemporaryFolder()

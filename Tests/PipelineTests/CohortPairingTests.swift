@@ -26,6 +26,30 @@ struct CohortPairingTests {
         #expect(cohort.summary.allSatisfy { $0.measures["dice"]?.patients == 1 && $0.measures["dice"]?.count == 2 })
     }
 
+    @Test("two references of one series in one folder are two opinions, whatever their names")
+    func twoReferencesOfOneFolder() throws {
+        try phantom.copy("rtstruct.dcm", as: "reference/P_a.dcm") { $0.set(.approvalStatus, .CS, "REJECTED") }
+        try phantom.copy("rtstruct.dcm", as: "reference/P_b.dcm") { $0.set(.approvalStatus, .CS, "APPROVED") }
+        try phantom.copy("seg.dcm", as: "prediction/P/seg.dcm")
+        let cohort = try compareCohorts(phantom.cohort)
+        #expect(cohort.cases.map(\.name) == ["P_a with P", "P_b with P"])
+        #expect(cohort.cases.map { $0.warnings.count { $0.contains("REJECTED") } } == [1, 0])
+    }
+
+    @Test("files of a flat folder that are no case are named: a set beside a Segmentation of its series, NIfTI")
+    func leftOut() throws {
+        try phantom.copy("seg.dcm", as: "reference/P.dcm")
+        try phantom.copy("rtstruct.dcm", as: "reference/P_set.dcm")
+        try FileManager.default.copyItem(
+            atPath: "\(phantom.truth)/Heart.nii.gz",
+            toPath: phantom.file("reference/Q.nii.gz")
+        )
+        try phantom.copy("seg.dcm", as: "prediction/P/seg.dcm")
+        let findings = try compareCohorts(phantom.cohort).findings
+        #expect(findings.contains("reference: P_set.dcm: left out, P.dcm is of the same series"))
+        #expect(findings.contains("reference: Q.nii.gz: NIfTI beside DICOM objects is left out"))
+    }
+
     @Test("two predictions of one reference are named, and none is scored")
     func twoPredictions() throws {
         try phantom.copy("rtstruct.dcm", as: "reference/A/set.dcm")
@@ -91,6 +115,21 @@ struct CohortPairingTests {
         #expect(cohort.findings.contains { $0.hasPrefix("5 cases are of 3 patients") })
         let text = String(decoding: try JSONEncoder().encode(cohort), as: UTF8.self)
         #expect(!text.contains("SECRET") && text.contains("\"patients\":3"))
+    }
+
+    @Test("published lines are for lungs, and not for what has more than a lung in its name")
+    func publishedLungs() throws {
+        let names = ["Lung_R": "Body-Lungs", "Heart": "GTV_Lung", "Esophagus": "Lung_L_PTV", "Lung_L": "linke Lunge"]
+        for (side, object) in [("reference", "rtstruct.dcm"), ("prediction/P", "rtstruct.dcm")] {
+            try phantom.copy(object, as: "\(side)/set.dcm") { dataSet in
+                dataSet.set(.patientID, .LO, "LCTSC-Test-S1-101")
+                dataSet.rename(names)
+            }
+        }
+        var request = phantom.cohort
+        request.ct = [phantom.ct]
+        let lungs = try compareCohorts(request).publishedStructures
+        #expect(lungs.contains("linke Lunge") && lungs.isDisjoint(with: ["Body-Lungs", "GTV_Lung", "Lung_L_PTV"]))
     }
 
     @Test("structures are summed up by the name of the prediction, however the references spell them")

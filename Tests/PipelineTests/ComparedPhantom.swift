@@ -66,6 +66,19 @@ extension DataSet {
         }
     }
 
+    /// Lets structures of an RT Structure Set say that they lie in a Frame of Reference.
+    ///
+    /// - Parameter isListed: the set names it among those of its series, as it has to.
+    mutating func place(_ names: Set<String>, inFrame uid: String, isListed: Bool) {
+        changeItems(of: .structureSetROISequence) { item in
+            if names.contains(item.string(.roiName) ?? "") { item.set(.referencedFrameOfReferenceUID, .UI, uid) }
+        }
+        guard isListed else { return }
+        var frame = DataSet()
+        frame.set(.frameOfReferenceUID, .UI, uid)
+        set(.referencedFrameOfReferenceSequence, sequence: sequence(.referencedFrameOfReferenceSequence) + [frame])
+    }
+
     /// Lets an RT Structure Set or a Segmentation contour another Series.
     mutating func refer(toSeries uid: String) {
         changeItems(of: .referencedSeriesSequence) { $0.set(.seriesInstanceUID, .UI, uid) }

@@ -29,6 +29,18 @@ extension LateReferenceTests {
         #expect(report.evaluation?.findings.contains { $0.hasPrefix("Lungs came back as it was delivered") } == true)
     }
 
+    @Test("A structure that lies in another Frame of Reference is told, and is no outcome")
+    func otherFrameOfStructure() throws {
+        let set = try edited(["Lung_L": (20, 1), "Lung_R": (8, 1)], approval: "APPROVED")
+        let report = try report(
+            against: try changed(set) { $0.place(["Lung_L"], inFrame: "1.2.3.4", isListed: true) }
+        )
+        let told = try #require(report.findings.first { $0.code == "W_REFERENCE_UNUSABLE" })
+        #expect(told.structure == "Lung_L" && told.message.contains("another Frame of Reference than the CT"))
+        #expect(statuses(report)["Lung_L"] == nil && statuses(report)["Lung_R"] == .edited)
+        #expect(report.evaluation?.structures.contains { $0.name == "Lung_L" } == false)
+    }
+
     @Test("A structure that is there twice is no outcome, whichever of the two was edited")
     func ambiguous() throws {
         let set = try edited(["Lungs": (6, 1)], approval: "APPROVED")

@@ -107,6 +107,20 @@ struct TrainingReferenceTests {
         #expect(try patient.find().skipped.map(\.remark) == ["Lung_L, Lung_R without contours"])
     }
 
+    @Test(
+        "a structure of a registered scan is not learned from: the case is skipped, unless the CT has the structure, too"
+    )
+    func otherFrame() throws {
+        let patient = try Patient()
+        let reason = try patient.reason { $0.place(["Lung_L"], inFrame: "1.2.3.4", isListed: true) }
+        #expect(reason == "Lung_L in another Frame of Reference than the CT")
+        let both = try patient.reason { dataSet in
+            dataSet.place(["Heart"], inFrame: "1.2.3.4", isListed: true)
+            dataSet.rename("Heart", "Lung_L")
+        }
+        #expect(try both == "" && patient.reasonOfLoading() == "")
+    }
+
     @Test("slices that nobody drew between drawn ones skip the case: they would be learned as background")
     func gaps() throws {
         let patient = try Patient()

@@ -91,13 +91,13 @@ struct CohortPageSafetyTests {
         #expect(page.contains("Heart, 5 mm"))
     }
 
-    @Test("published lines cross the rows of lungs alone")
+    @Test("published lines cross the rows of published structures alone")
     func publishedRows() {
         func lines(_ structures: [String], tolerancesMM: [Double] = [2]) -> Int {
             var cohort = CohortReport(
                 cases: structures.map { scored("a", structure: $0, tolerancesMM: tolerancesMM) }
             )
-            cohort.isComparableWithPublished = true
+            cohort.publishedStructures = ["Lung_L", "Lung_R"]
             return cohortHTML(cohort).components(separatedBy: "class=\"goal\"").count - 1
         }
         #expect(lines(["Heart", "Lung_L", "Lung_R"]) == 4)

@@ -78,7 +78,7 @@ struct CohortPageTests {
     func contents() {
         var cohort = cohort
         #expect(!cohortHTML(cohort).contains("0.95 published"))
-        cohort.isComparableWithPublished = true
+        cohort.publishedStructures = ["Lung_L"]
         let page = cohortHTML(cohort)
         for text in [
             "3 cases scored, 1 could not be scored, 2 without a partner", "d was not scored: E_NO_GRID",
@@ -89,7 +89,7 @@ struct CohortPageTests {
         var hearts = CohortReport(cases: [
             scored("a", structure: "Heart", shift: 1), scored("b", structure: "Heart", shift: 2),
         ])
-        hearts.isComparableWithPublished = true
+        hearts.publishedStructures = ["Lung_L"]
         #expect(!cohortHTML(hearts).contains("0.95 published"))
     }
 

@@ -337,6 +337,9 @@ struct PictureTests {
             lacking.caption.firstMatch(of: /distance to the reference \(at most ([0-9.]+) mm\)/)
         )
         #expect(words.contains("10 to \(farthest.1) mm"), "\(words) \(lacking.caption)")
+        // Its words stand after their colours, the last ones as well.
+        let last = try #require(lacking.overlay?.marks.last)
+        #expect(last.isAfter && last.x * 6 > 5 + 0.1 && last.x * 6 < 5.25)
         let same = try map(whole, whole)
         #expect(try shares(same) == [0, 0] && same.overlay?.marks.last?.text == "up to 0.0 mm")
         let missed = try map(Volume(geometry: geometry, repeating: 0), whole)

@@ -16,9 +16,9 @@ struct CohortCase: Sendable {
 /// Finds the cases of a folder.
 ///
 /// A DICOM object is a case by the series that it contours. Where a folder holds a Segmentation and an RT Structure Set
-/// of one series, as results of contourd do, the Segmentation is taken: it is exact to the voxel. NIfTI files of one
-/// folder are the structures of one case, unless every file is said to be a case; beside DICOM objects they say the
-/// same again and are left out.
+/// of one series, as results of contourd do, the Segmentation is taken: it is exact to the voxel. Several of one kind are
+/// several opinions, a case each. NIfTI files of one folder are the structures of one case, unless every file is said to be
+/// a case; beside DICOM objects they say the same again and are left out.
 struct CohortCases {
     private(set) var cases: [CohortCase] = []
     /// What was left out and why.
@@ -79,7 +79,13 @@ struct CohortCases {
         for (series, group) in Dictionary(grouping: objects, by: \.series).sorted(by: { $0.key < $1.key }) {
             add(group, of: series, in: folder)
         }
-        guard objects.isEmpty else { return }
+        guard objects.isEmpty else {
+            // In the folder of a case they say the same again; beside files that are cases they may be others.
+            if folder == root || everyFileIsACase {
+                findings += nifti.map { "\(relative($0)): NIfTI beside DICOM objects is left out" }
+            }
+            return
+        }
         if everyFileIsACase {
             for path in nifti { cases.append(CohortCase(name: name(ofFile: path), path: path, seriesInstanceUIDs: [])) }
         } else if !nifti.isEmpty {
@@ -117,20 +123,20 @@ struct CohortCases {
 
     private mutating func add(_ group: [Object], of series: String, in folder: String) {
         let preferred = group.filter(\.isSegmentation).isEmpty ? group : group.filter(\.isSegmentation)
-        guard let chosen = preferred.first else { return }
-        if preferred.count > 1 {
-            let others = preferred.dropFirst().map { Directory.name(of: $0.path) }.joined(separator: ", ")
-            findings.append(
-                "\(relative(chosen.path)) is taken; \(others) contour the same series and are not scored"
+        // In the folder of a case it is the same in another format; beside files that are cases it may be another opinion.
+        if folder == root, preferred.count < group.count {
+            let taken = preferred.map { relative($0.path) }.joined(separator: ", ")
+            findings += group.filter { !$0.isSegmentation }.map {
+                "\(relative($0.path)): left out, \(taken) is of the same series"
+            }
+        }
+        cases += preferred.map { object in
+            CohortCase(
+                name: folder == root ? name(ofFile: object.path) : name(ofFolder: folder),
+                path: object.path,
+                seriesInstanceUIDs: object.seriesInstanceUIDs
             )
         }
-        cases.append(
-            CohortCase(
-                name: folder == root ? name(ofFile: chosen.path) : name(ofFolder: folder),
-                path: chosen.path,
-                seriesInstanceUIDs: chosen.seriesInstanceUIDs
-            )
-        )
     }
 
     private func relative(_ path: String) -> String {

@@ -46,13 +46,14 @@ package func compareCohorts(
     let patients = CohortPatients(traits)
     for (index, number) in patients.numbers.enumerated() { cases[index].patient = number }
     let grids = Set(cases.compactMap(\.gridSource))
+    let isPublished = matched.pairs.allSatisfy { PublicCollection(of: $0.reference.path) == .lctsc }
     return CohortReport(
         cases: cases,
         onlyReference: matched.onlyReference,
         onlyPrediction: matched.onlyPrediction,
         findings: matched.findings + matched.differences + [patients.finding].compactMap(\.self),
         grids: grids.isEmpty ? Set(ComparisonGridSource.allCases) : grids,
-        isComparableWithPublished: matched.pairs.allSatisfy { PublicCollection(of: $0.reference.path) == .lctsc }
+        publishedStructures: isPublished ? lungs(of: cases) : []
     )
 }
 

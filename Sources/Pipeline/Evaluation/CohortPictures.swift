@@ -6,16 +6,15 @@ import Report
 import Segmentation
 
 /// Pictures of the worst cases of a cohort: of each structure the case with the lowest surface Dice, in the slice where
-/// both sides differ most, on the CT where `--ct` has it.
+/// both sides differ most, on the CT where `--ct` has it. Of more structures than `mostPictured` those with the lowest.
 ///
 /// A case that cannot be drawn is left out: it was scored, and its numbers are there.
 package func cohortPictures(_ cohort: CohortReport, _ request: ComparisonRequest) throws -> [CasePicture] {
     let scan = request.ct.isEmpty ? nil : try SeriesScan(paths: request.ct, limits: AdmissionLimits())
     let pairs = try CohortPairs(of: request)
     var pictures: [CasePicture] = []
-    for summary in cohort.summary.prefix(12) {
-        guard let worst = cohort.worst.first(where: { $0.structure == summary.name }), worst.dice ?? 0 < 1,
-            let pair = pairs.pairs.first(where: { pairs.name(of: $0) == worst.name })
+    for worst in pictured(cohort) {
+        guard let pair = pairs.pairs.first(where: { pairs.name(of: $0) == worst.name })
         else { continue }
         do {
             if let picture = try draw(worst, pair, request, scan) { pictures.append(picture) }
@@ -27,15 +26,30 @@ package func cohortPictures(_ cohort: CohortReport, _ request: ComparisonRequest
     return pictures
 }
 
+/// A page of more pictures takes long to make and to open.
+package let mostPictured = 12
+
+/// The worst case of each structure that is drawn, by the name of the structure.
+private func pictured(_ cohort: CohortReport) -> [CohortReport.WorstCase] {
+    let worst = cohort.summary.compactMap { summary in
+        cohort.worst.first { $0.structure == summary.name && $0.dice ?? 0 < 1 }
+    }
+    func isWorse(_ a: CohortReport.WorstCase, _ b: CohortReport.WorstCase) -> Bool {
+        (a.surfaceDice ?? 2, a.structure) < (b.surfaceDice ?? 2, b.structure)
+    }
+    return worst.sorted(by: isWorse).prefix(mostPictured).sorted { $0.structure < $1.structure }
+}
+
 private func draw(
     _ worst: CohortReport.WorstCase,
     _ pair: (reference: CohortCase, prediction: CohortCase),
     _ request: ComparisonRequest,
     _ scan: SeriesScan?
 ) throws -> CasePicture? {
-    let reference = try StructureSource(pair.reference.path, labels: request.labelsOfCases(.reference))
-    let prediction = try StructureSource(pair.prediction.path, labels: request.labelsOfCases(.prediction))
-    let stack = try scan.map { try ctStack($0, reference, prediction) }
+    let theirs = try StructureSource(pair.reference.path, labels: request.labelsOfCases(.reference))
+    let ours = try StructureSource(pair.prediction.path, labels: request.labelsOfCases(.prediction))
+    let stack = try scan.map { try ctStack($0, theirs, ours) }
+    let (reference, prediction) = placed(theirs, ours, on: stack)
     let geometry = try comparisonGrid(stack, reference, prediction).geometry
     let pairing = StructurePairing(reference: reference.names, prediction: prediction.names)
     // As the prediction calls it, or as it is called in other cases.

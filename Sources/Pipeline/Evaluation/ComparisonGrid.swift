@@ -13,11 +13,20 @@ func comparisonGrid(
     _ prediction: StructureSource
 ) throws -> (geometry: VolumeGeometry, source: ComparisonGridSource) {
     if let ct { return (try grid(of: ct), .ct) }
-    if let grid = reference.grid {
-        return (reference.mayLackSlices ? grid.reaching(prediction.slices(on: grid)) : grid, .reference)
-    }
-    if let grid = prediction.grid {
-        return (prediction.mayLackSlices ? grid.reaching(reference.slices(on: grid)) : grid, .prediction)
+    for (own, other, source) in [
+        (reference, prediction, ComparisonGridSource.reference), (prediction, reference, .prediction),
+    ] {
+        guard let grid = own.grid else { continue }
+        if own.mayLackSlices { return (grid.reaching(other.slices(on: grid)), source) }
+        guard let sliced = grid.sliced(along: other) else {
+            throw Fault(
+                .permanent,
+                "E_NO_GRID",
+                "The contours do not lie in slices of the grid of the \(source.rawValue), along none of its axes.",
+                hint: "Name the CT that they were drawn on with --ct."
+            )
+        }
+        return (sliced, source)
     }
     throw Fault(
         .permanent,
@@ -40,8 +49,13 @@ func ctStack(
         throw Fault(
             .permanent,
             "E_NO_GRID",
-            candidates.isEmpty ? "There is no CT series in --ct." : "There are \(candidates.count) CT series in --ct.",
-            hint: "Name the folder of the one series that the contours were drawn on."
+            candidates.isEmpty
+                ? "There is no CT series in --ct."
+                : """
+                There are \(candidates.count) CT scans in --ct that the contours may have been drawn on: \
+                \(candidates.map(\.name).sorted().joined(separator: ", ")).
+                """,
+            hint: "Name the folder of the one scan that the contours were drawn on, or its files."
         )
     }
     return candidates[0]
@@ -59,29 +73,55 @@ private func grid(of ct: SeriesScan.Stack) throws -> VolumeGeometry {
     return geometry
 }
 
-/// The scans that the reference refers to, or else the prediction; of several that nobody refers to, as NIfTI names no
-/// series, the first with the grid of a side; or all.
+/// The scans that the reference refers to, or else the prediction; of several of them, as a series may have several stacks,
+/// those whose images contours name; of several that nobody tells apart, as NIfTI names no series, the first with the grid
+/// of a side; or all.
 private func ctStacks(
     _ scan: SeriesScan,
     _ reference: StructureSource,
     _ prediction: StructureSource
 ) -> [SeriesScan.Stack] {
     let stacks = scan.stacks.filter { !$0.key.isLocalizer }
-    let meant = [reference, prediction].map { side in
-        stacks.filter(side.wasDrawn)
-    }
-    if let named = meant.first(where: { !$0.isEmpty }) { return named }
-    guard stacks.count > 1, let grid = reference.grid ?? prediction.grid else { return stacks }
-    let fitting = stacks.first { stack in
+    let sides = [reference, prediction]
+    let named = sides.map { stacks.filter($0.wasDrawn) }.first { !$0.isEmpty } ?? stacks
+    guard named.count > 1 else { return named }
+    let contoured = sides.map { side in named.filter(side.namesImages) }.first { !$0.isEmpty } ?? named
+    guard contoured.count > 1, let grid = reference.grid ?? prediction.grid else { return contoured }
+    let fitting = contoured.first { stack in
         examineStack(stack.headers, limits: AdmissionLimits(), seriesInstanceCount: stack.seriesInstanceCount)
             .geometry.map(grid.isGrid(of:)) ?? false
     }
-    return fitting.map { [$0] } ?? stacks
+    return fitting.map { [$0] } ?? contoured
 }
 
 extension VolumeGeometry {
     /// More than any structure is longer than what a Segmentation shows of it.
     private static let mostSlicesAdded = 1000.0
+
+    /// The same voxels in the order in which the contours of a side lie in slices: NIfTI may be stored sagittally or
+    /// coronally. The same grid where they do so already, and for a side without contours.
+    ///
+    /// - Returns: nil where most of the contours lie in no slice along any axis.
+    fileprivate func sliced(along contours: StructureSource) -> VolumeGeometry? {
+        let orders = [self, turned, turned.turned]
+        let planar = orders.map(contours.contoursInSlices)
+        guard let most = planar.map(\.inSlices).max(), let all = planar.first?.all, all > 0 else { return self }
+        guard 2 * most >= all, let best = planar.firstIndex(where: { $0.inSlices == most }) else { return nil }
+        return orders[best]
+    }
+
+    /// The same voxels with rows for columns, slices for rows, and columns for slices.
+    private var turned: VolumeGeometry {
+        VolumeGeometry(
+            dimensions: Dimensions(i: dimensions.j, j: dimensions.k, k: dimensions.i),
+            origin: origin,
+            spacing: Vector3(spacing.y, spacing.z, spacing.x),
+            directionI: directionJ,
+            directionJ: directionK,
+            directionK: directionI,
+            frameOfReferenceUID: frameOfReferenceUID
+        )
+    }
 
     /// The same grid with slices before and after, so that it holds the given continuous slice indices.
     fileprivate func reaching(_ slices: ClosedRange<Double>?) -> VolumeGeometry {

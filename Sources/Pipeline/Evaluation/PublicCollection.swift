@@ -1,4 +1,6 @@
 import Dicom
+import Report
+import Segmentation
 
 /// A public collection that published results are about, told by its Patient IDs.
 enum PublicCollection: String {
@@ -17,4 +19,9 @@ enum PublicCollection: String {
         }
         self.init(patientID: id)
     }
+}
+
+/// Names of lungs in cases: what the published result of LCTSC is about.
+func lungs(of cases: [CohortReport.Case]) -> Set<String> {
+    Set(cases.flatMap(\.structures).map(\.name).filter { StructureName($0).isLung })
 }

@@ -22,11 +22,11 @@ package struct ReferenceMasks {
     package let kind: Kind
     package let sopInstanceUID: String?
     package let referencedSeriesInstanceUIDs: [String]
-    /// SOP Instance UIDs that its contours name; empty where it names series, which say it better.
+    /// SOP Instance UIDs that its contours name.
     private(set) var contourImageUIDs: Set<String> = []
     /// Empty where the file names none, as NIfTI.
     package let frameOfReferenceUIDs: [String]
-    package let names: [String]
+    private(set) package var names: [String]
     /// Whose contours they are; nil where the file does not say, as NIfTI.
     private(set) var patient: PatientDigest?
     /// When it was made, ISO 8601 without a zone; nil where the file does not say, as NIfTI.
@@ -37,6 +37,8 @@ package struct ReferenceMasks {
     private(set) var labelsUsed: Set<String> = []
     /// Labels that somebody named and this label map has no voxel of, by their name.
     private(set) var absentLabels: [String: UInt8] = [:]
+    /// Names of structures that are there, if empty: all but those labels.
+    var presentNames: [String] { names.filter { absentLabels[$0] == nil } }
     /// Values that this label map has.
     private(set) var valuesPresent: [UInt8] = []
     /// What a NIfTI file leaves open about its place, one sentence each.
@@ -55,6 +57,12 @@ package struct ReferenceMasks {
     private(set) var unknownROINumbers: [Int] = []
     /// The lowest and the highest slice index of its contours or frames on a grid; nil for voxels.
     private(set) var slices: (VolumeGeometry) -> ClosedRange<Double>? = { _ in nil }
+    /// How many of its closed contours lie in one slice of a grid, wherever, and how many there are.
+    private(set) var contoursInSlices: (VolumeGeometry) -> (inSlices: Int, all: Int) = { _ in (0, 0) }
+    /// Where each structure lies by what it says itself; nothing for a file that says so as a whole.
+    private var places: (ScanIdentity) -> [StructurePlace] = { _ in [] }
+    /// Structures whose Frame of Reference was not believed, one sentence each.
+    private(set) var frameNotes: [String] = []
     private let load: (Int, VolumeGeometry) throws -> PlacedMask
 
     /// - Parameters:
@@ -101,7 +109,7 @@ package struct ReferenceMasks {
                     overdrawn: set.structures[index].contoursOverdrawn(on: geometry)
                 )
             }
-            if set.referencedSeriesInstanceUIDs.isEmpty { contourImageUIDs = set.contourImageUIDs }
+            contourImageUIDs = set.contourImageUIDs
             patient = set.patient
             madeAt = set.madeAt
             approvalStatus = set.approvalStatus
@@ -112,6 +120,8 @@ package struct ReferenceMasks {
             )
             contoursElsewhere = elsewhere
             unknownROINumbers = set.unknownROINumbers
+            places = set.places
+            contoursInSlices = set.contoursInSlices
             slices = { geometry in
                 let contours = set.structures.flatMap(\.contours).filter { $0.points.count >= 3 }
                 let slices = contours.map { geometry.continuousIndex(of: $0.points[0]).z }.filter(\.isFinite)
@@ -220,6 +230,31 @@ package struct ReferenceMasks {
     func liesIn(frameOfReferenceUID: String, seriesInstanceUID: String) -> Bool {
         frameOfReferenceUIDs.isEmpty || frameOfReferenceUIDs.contains(frameOfReferenceUID)
             || referencedSeriesInstanceUIDs.contains(seriesInstanceUID)
+    }
+
+    /// Leaves out, as a defect, structures that lie in another Frame of Reference than a scan. One whose name another
+    /// structure has, on the scan, says so in its own: that one is meant.
+    mutating func place(on scan: ScanIdentity) {
+        let places = places(scan)
+        let present = places.indices.filter { places[$0] == .onScan || places[$0] == .onScanByItsImages }
+        let meanings = Set(present.map { StructureName(names[$0]) })
+        for (index, place) in places.enumerated() {
+            switch place {
+            case .onScan: continue
+            case .onScanByItsImages:
+                frameNotes.append(
+                    """
+                    \(names[index]) names a Frame of Reference that its structure set does not have, and images of the CT; \
+                    the images were believed
+                    """
+                )
+            case .elsewhere, .unknown:
+                defects[index] = place == .elsewhere ? .otherFrame : .unknownFrame
+                if meanings.contains(StructureName(names[index])) {
+                    names[index] += " (in another Frame of Reference)"
+                }
+            }
+        }
     }
 
     /// Files that make one reference: every DICOM object alone, all NIfTI files together, one structure each.

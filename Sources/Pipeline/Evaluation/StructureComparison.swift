@@ -120,6 +120,7 @@ func compareStructures(
 ) throws -> StructureComparison {
     let ct = try scan.map { try ctStack($0, reference, prediction) }
     let identity = try ComparedIdentity(reference: reference, prediction: prediction, ct: ct)
+    let (reference, prediction) = placed(reference, prediction, on: ct)
     let (geometry, source) = try comparisonGrid(ct, reference, prediction)
     var result = StructureComparison(
         structures: [],
@@ -141,11 +142,13 @@ func compareStructures(
     result.findings += pairing.repeatedNames(reference.names)
     result.findings += pairing.repeatedNames(prediction.names, of: .prediction)
     result.findings +=
-        reference.placeNotes.map { "reference: \($0)" } + prediction.placeNotes.map { "prediction: \($0)" }
+        (reference.placeNotes + reference.frameNotes + reference.leftOut).map { "reference: \($0)" }
+        + (prediction.placeNotes + prediction.frameNotes + prediction.leftOut).map { "prediction: \($0)" }
     var told: Set<String> = []
     for pair in pairing.pairs {
         let (name, derived) = comparedName(of: pair, reference.names, prediction.names)
-        let unusable = unusable(pair, reference, prediction)
+        let unusable =
+            unusable(pair, reference, prediction) + ambiguous(pair, pairing, reference.names, prediction.names)
         guard unusable.isEmpty else {
             result.findings += unusable.filter { !result.findings.contains($0) }
             continue
@@ -211,6 +214,29 @@ func compareStructures(
     return result
 }
 
+/// Both sides without the structures that lie in another Frame of Reference than the CT; where none is named, than the other
+/// side.
+func placed(
+    _ reference: StructureSource,
+    _ prediction: StructureSource,
+    on ct: SeriesScan.Stack?
+) -> (reference: StructureSource, prediction: StructureSource) {
+    var sides = (reference: reference, prediction: prediction)
+    sides.reference.place(on: ct?.identity ?? prediction.identity)
+    sides.prediction.place(on: ct?.identity ?? reference.identity)
+    return sides
+}
+
+extension SeriesScan.Stack {
+    var identity: ScanIdentity {
+        ScanIdentity(
+            frameOfReferenceUIDs: Set(headers.compactMap(\.frameOfReferenceUID)),
+            seriesInstanceUIDs: [key.seriesInstanceUID],
+            imageUIDs: Set(headers.map(\.sopInstanceUID))
+        )
+    }
+}
+
 /// What makes scores doubtful before anything is scored: grids that differ, values that nobody named or that are not there,
 /// a reference that was rejected.
 private func doubts(
@@ -263,6 +289,25 @@ private func unusable(
         return "\(prediction.names[index]): the prediction cannot be used: \(defect.text)"
     }
     return theirs + ours
+}
+
+/// A pair of names that both sides have several times: which belongs to which nobody can tell.
+private func ambiguous(
+    _ pair: StructurePairing.Pair,
+    _ pairing: StructurePairing,
+    _ reference: [String],
+    _ prediction: [String]
+) -> [String] {
+    let (theirs, ours) = (pair.reference.map { reference[$0] }, pair.prediction.map { prediction[$0] })
+    guard theirs.count == 1, ours.count == 1 else { return [] }
+    let count = pairing.pairs.count { other in
+        other.reference.map { reference[$0] } == theirs && other.prediction.map { prediction[$0] } == ours
+    }
+    return count < 2
+        ? []
+        : [
+            "\(theirs[0]): is there \(count) times on both sides; which belongs to which nobody can tell, none is scored"
+        ]
 }
 
 /// What a pair is called, after the reference where it has a name for it, and what is told of a union that one side has

@@ -7,10 +7,12 @@ import Segmentation
 
 /// One side of a comparison: a file, or a folder of NIfTI files.
 struct StructureSource {
-    private let parts: [ReferenceMasks]
+    private var parts: [ReferenceMasks]
     /// Index of a part and of one of its structures, for each of `names`.
     private let places: [(part: Int, structure: Int)]
-    let names: [String]
+    /// Label maps of a folder that nothing was taken from, as masks lie beside them.
+    private var filesLeftOut: [String] = []
+    var names: [String] { places.map { parts[$0.part].names[$0.structure] } }
 
     init(_ path: String, labels: [String: UInt8]) throws {
         guard Directory.exists(path) else { throw SystemError("stat", code: ENOENT, path: path) }
@@ -35,16 +37,17 @@ struct StructureSource {
             }
         }
         let masks = all.filter { !$0.isLabelMap }
-        guard isFolder, !masks.isEmpty, masks.count < all.count else {
+        let maps = zip(files, all).filter { $0.1.isLabelMap }
+        let own = maps.filter { Self.isNamedLabels($0.0) }
+        if maps.count > 1, masks.isEmpty || own.count != 1 { try Self.requireOneCase(maps, in: path) }
+        guard isFolder, !masks.isEmpty, !maps.isEmpty else {
             parts = all
-            places = all.indices.flatMap { part in all[part].names.indices.map { (part, $0) } }
-            names = all.flatMap(\.names)
+            places = Self.places(in: all)
             return
         }
         // A label map beside masks would say everything twice: it counts for what somebody named and no mask has, and
         // only if it is clear which one is meant.
-        let maps = zip(files, all).filter { $0.1.isLabelMap }
-        let meant = maps.count == 1 ? maps : maps.filter { Self.isNamedLabels($0.0) }
+        let meant = maps.count == 1 ? maps : own
         let map = meant.count == 1 && !labels.isEmpty ? meant[0].1 : nil
         parts = masks + [map].compactMap(\.self)
         let masked = Set(masks.flatMap(\.names).map(StructureName.init))
@@ -53,8 +56,61 @@ struct StructureSource {
         places =
             masks.indices.flatMap { part in masks[part].names.indices.map { (part, $0) } }
             + added.map { (masks.count, $0) }
-        names = masks.flatMap(\.names) + added.compactMap { map?.names[$0] }
+        filesLeftOut = maps.filter { added.isEmpty || $0.0 != meant[0].0 }.map { Directory.name(of: $0.0) }
     }
+
+    /// All structures of files. A label that somebody named and a label map has no voxel of is another label map's, where
+    /// that has one.
+    private static func places(in parts: [ReferenceMasks]) -> [(part: Int, structure: Int)] {
+        let present = Set(parts.flatMap(\.presentNames).map(StructureName.init))
+        var absent: Set<StructureName> = []
+        return parts.enumerated().flatMap { number, part in
+            part.names.indices.filter { index in
+                guard part.absentLabels[part.names[index]] != nil else { return true }
+                let name = StructureName(part.names[index])
+                return !present.contains(name) && absent.insert(name).inserted
+            }.map { (number, $0) }
+        }
+    }
+
+    /// Label maps of one case have different structures; of equal ones nobody can tell which belongs to which of another
+    /// folder.
+    private static func requireOneCase(_ maps: [(String, ReferenceMasks)], in folder: String) throws(Fault) {
+        let names = maps.flatMap { map in Set(map.1.presentNames.map(StructureName.init)) }
+        guard Set(names).count < names.count else { return }
+        let files = maps.map { Directory.name(of: $0.0) }
+        let listed = files.prefix(3).joined(separator: ", ") + (files.count > 3 ? " and \(files.count - 3) more" : "")
+        throw Fault(
+            .permanent,
+            "E_SEVERAL_CASES",
+            "\(folder) holds \(files.count) label maps with structures of the same names (\(listed)): they are not one case.",
+            hint: """
+                Where every file is a case, add --cases: files are matched by their names then. Of one case keep one label map in \
+                the folder.
+                """
+        )
+    }
+
+    /// What is told of files of a folder that nothing was taken from, one sentence each.
+    var leftOut: [String] {
+        filesLeftOut.map { "\($0): a label map beside masks of one structure each; it was left out" }
+    }
+
+    /// Leaves out structures that lie in another Frame of Reference than a scan.
+    mutating func place(on scan: ScanIdentity) {
+        for index in parts.indices { parts[index].place(on: scan) }
+    }
+
+    /// What its files say of where they lie, without their images.
+    var identity: ScanIdentity {
+        ScanIdentity(
+            frameOfReferenceUIDs: Set(frameOfReferenceUIDs),
+            seriesInstanceUIDs: Set(referencedSeriesInstanceUIDs)
+        )
+    }
+
+    /// Structures whose Frame of Reference was not believed, one sentence each.
+    var frameNotes: [String] { parts.flatMap(\.frameNotes) }
 
     /// Whether its grid may end where its structures end.
     var mayLackSlices: Bool { parts.first { $0.grid != nil }?.kind == .segmentation }
@@ -64,6 +120,11 @@ struct StructureSource {
         let ranges = parts.compactMap { $0.slices(geometry) }
         guard let low = ranges.map(\.lowerBound).min(), let high = ranges.map(\.upperBound).max() else { return nil }
         return low...high
+    }
+
+    /// How many of its closed contours lie in one slice of a grid, wherever, and how many there are.
+    func contoursInSlices(of grid: VolumeGeometry) -> (inSlices: Int, all: Int) {
+        parts.map { $0.contoursInSlices(grid) }.reduce((0, 0)) { ($0.0 + $1.inSlices, $0.1 + $1.all) }
     }
 
     var grid: VolumeGeometry? { parts.compactMap(\.grid).first }
@@ -86,10 +147,10 @@ struct StructureSource {
         parts.flatMap { part in
             let present = part.valuesPresent.prefix(10).map(String.init).joined(separator: ", ")
             let has = part.valuesPresent.isEmpty ? "nothing" : "the values \(present)"
-            // A mask beside the label map has it.
+            // A mask beside the label map has it, or another label map.
             let absent = part.absentLabels.filter { label in
                 !parts.contains { other in
-                    !other.isLabelMap && other.names.contains { StructureName($0) == StructureName(label.key) }
+                    other.presentNames.contains { StructureName($0) == StructureName(label.key) }
                 }
             }
             return absent.sorted { $0.key < $1.key }.map { name, value in
@@ -114,7 +175,12 @@ struct StructureSource {
     /// Whether it was drawn on a scan: it names its series, or else its contours name its images.
     func wasDrawn(on ct: SeriesScan.Stack) -> Bool {
         referencedSeriesInstanceUIDs.contains(ct.key.seriesInstanceUID)
-            || parts.contains { part in ct.headers.contains { part.contourImageUIDs.contains($0.sopInstanceUID) } }
+            || (referencedSeriesInstanceUIDs.isEmpty && namesImages(of: ct))
+    }
+
+    /// Whether its contours name images of a scan.
+    func namesImages(of ct: SeriesScan.Stack) -> Bool {
+        parts.contains { part in ct.headers.contains { part.contourImageUIDs.contains($0.sopInstanceUID) } }
     }
 
     /// When it was made; of several files the latest.

@@ -1,3 +1,4 @@
+import Dicom
 import Foundation
 import Imaging
 import Platform
@@ -35,7 +36,7 @@ struct ExportEvaluationStage: Stage {
         report.otherEvaluations = evaluation.otherEvaluations
         try RunJSON.encode(report).write(to: URL(fileURLWithPath: output + "/report.json"))
         try context.report(0.3, "pictures")
-        let pictures = request.export.writesPictures ? try pictures(report, request, base, context) : []
+        let pictures = request.export.writesPictures ? try pictures(report, request, base, facts.identity, context) : []
         let page = reportHTML(
             report,
             pictures: pictures,
@@ -54,6 +55,7 @@ struct ExportEvaluationStage: Stage {
         _ report: CaseReport,
         _ request: RunRequest,
         _ base: RunFolder,
+        _ scan: ScanIdentity,
         _ context: StageContext
     ) throws -> [CasePicture] {
         let segmentation = try base.decode(SegmentationFacts.self, stage: .segment, "segmentation.json")
@@ -69,6 +71,7 @@ struct ExportEvaluationStage: Stage {
             unions: model.unions,
             segmentation: segmentation,
             evaluation: report.evaluation,
+            scan: scan,
             referenceFiles: request.referenceFiles,
             imageUIDs: try base.contouredImageUIDs(),
             threads: context.threads

@@ -172,6 +172,7 @@ struct ExportStage: Stage {
             unions: result.model.description.unions,
             segmentation: result.segmentation,
             evaluation: result.evaluation.evaluation,
+            scan: result.facts.identity,
             referenceFiles: result.request.referenceFiles,
             imageUIDs: result.facts.imageUIDs,
             threads: context.threads

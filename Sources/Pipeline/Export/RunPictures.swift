@@ -1,3 +1,4 @@
+import Dicom
 import Imaging
 import Platform
 import Report
@@ -12,6 +13,8 @@ struct RunPictures {
     let segmentation: SegmentationFacts
     /// The evaluation that is reported, and the files of its references.
     let evaluation: CaseReport.Evaluation?
+    /// The CT, as structures of a reference name it.
+    let scan: ScanIdentity
     let referenceFiles: [String]
     /// SOP Instance UIDs of the CT's images.
     let imageUIDs: Set<String>
@@ -47,8 +50,8 @@ struct RunPictures {
         return outlines + maps
     }
 
-    /// The reference that is reported, without unions whose parts it has too: their outline would lie on those of the
-    /// parts.
+    /// What was scored of the reference that is reported, without unions whose parts it has too: their outline would lie
+    /// on those of the parts.
     private func referenceLayers() -> ReferenceLayers? {
         guard let evaluation, !evaluation.structures.isEmpty else { return nil }
         let geometry = labels.volume.geometry
@@ -57,7 +60,7 @@ struct RunPictures {
         for path in referenceFiles {
             // A reference that cannot be read is already told by the findings of `evaluate`.
             guard
-                let reference = try? ReferenceMasks(
+                var reference = try? ReferenceMasks(
                     contentsOf: path,
                     labels: labels.labels,
                     statement: .assumed,
@@ -66,20 +69,21 @@ struct RunPictures {
                 reference.kind.rawValue == evaluation.referenceKind,
                 reference.sopInstanceUID == evaluation.referenceSOPInstanceUID
             else { continue }
-            let pairing = StructurePairing(
-                reference: reference.names,
-                prediction: own + unions.map(\.name),
-                unions: unions
-            )
+            reference.place(on: scan)
+            let names = own + unions.map(\.name)
+            let pairing = StructurePairing(reference: reference.names, prediction: names, unions: unions)
             var drawn: Set<UInt8> = []
             for pair in pairing.pairs
             where pair.reference.count == 1 && reference.defects[pair.reference[0]] == nil {
+                let theirs = reference.names[pair.reference[0]]
+                let name = pair.prediction.count == 1 ? names[pair.prediction[0]] : theirs
+                guard evaluation.structures.contains(where: { $0.name == name }) else { continue }
                 let compared = pair.prediction.flatMap { members(of: $0, own) }
                 let values = Set(compared.compactMap { labels.labels[$0] })
                 guard !values.isSubset(of: drawn),
                     let mask = try? reference.mask(at: pair.reference[0], on: geometry).mask
                 else { continue }
-                layers.add(reference.names[pair.reference[0]], labels: values, mask)
+                layers.add(theirs, labels: values, mask)
                 drawn.formUnion(values)
             }
         }

@@ -51,6 +51,7 @@ extension EvaluateStage {
                 "the reference and the CT name different Frames of Reference but one series; the series was believed"
             )
         }
+        scoring.evaluation.findings += references.flatMap(\.frameNotes)
         // Before the rest: what is scored below does not hold these.
         result.findings += scoring.unusable.map { unusable($0, orphans: references.flatMap(\.unknownROINumbers)) }
         let uid = scoring.evaluation.referenceSOPInstanceUID
@@ -268,7 +269,7 @@ extension EvaluateStage {
         with evaluation: ReferenceEvaluation,
         _ facts: SeriesFacts
     ) throws -> ReferenceMasks {
-        let masks = try ReferenceMasks(
+        var masks = try ReferenceMasks(
             contentsOf: path,
             labels: evaluation.ours.labels.labels,
             statement: .assumed,
@@ -298,6 +299,7 @@ extension EvaluateStage {
                     "Check whose contours they are. Sets that were anonymised apart from the CT can be scored as NIfTI."
             )
         }
+        masks.place(on: facts.identity)
         return masks
     }
 

@@ -14,6 +14,15 @@ struct SeriesFacts: Codable {
     var bodyCentreX: Double
     /// Whose CT it is, to be compared with that of references; nil where it does not say.
     var patientMark: String?
+
+    /// What structures of references name, where they lie on this CT.
+    var identity: ScanIdentity {
+        ScanIdentity(
+            frameOfReferenceUIDs: Set([summary.frameOfReferenceUID].compactMap(\.self)),
+            seriesInstanceUIDs: [summary.seriesInstanceUID],
+            imageUIDs: Set(slices.map(\.sopInstanceUID))
+        )
+    }
 }
 
 /// Decodes the CT, tests whether it is one trustworthy volume, and resamples it to the model's grid.

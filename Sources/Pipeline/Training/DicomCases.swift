@@ -99,17 +99,22 @@ final class DicomCaseFinder {
         } catch {
             return skip(["\(error)"])
         }
+        let scan = ScanIdentity(
+            frameOfReferenceUIDs: Set([header.frameOfReferenceUID].compactMap(\.self)),
+            seriesInstanceUIDs: [uid],
+            imageUIDs: Set(images.map(\.header.sopInstanceUID))
+        )
         let contours = SeriesContours(
             files.references.filter { $0.header.referencedSeriesInstanceUIDs.contains(uid) },
             rois: rois,
             geometry: geometry,
-            frameOfReferenceUID: header.frameOfReferenceUID
+            scan: scan
         )
         for unmatched in contours.unmatchedNames { cases.unmatchedNames[unmatched, default: 0] += 1 }
         guard contours.reasons.isEmpty else {
             return skip(contours.reasons + labelMapSegmentations(beside: images[0]) + damagedObjects(beside: images[0]))
         }
-        cases.sources.append(referenceCase(name, paths, contours.files))
+        cases.sources.append(referenceCase(name, paths, contours.files, scan))
     }
 
     /// Images that cannot be read are missing in the scan, also where they were the last ones.
@@ -194,7 +199,8 @@ final class DicomCaseFinder {
     private func referenceCase(
         _ name: String,
         _ paths: [String],
-        _ references: [TrainingFiles.DicomEntry]
+        _ references: [TrainingFiles.DicomEntry],
+        _ scan: ScanIdentity
     ) -> TrainingCaseSource {
         let (limits, rois) = (limits, rois)
         let names = rois.map { $0.roi.name + $0.patterns.joined() }.joined(separator: ",")
@@ -209,7 +215,10 @@ final class DicomCaseFinder {
             aliases: [patient.id, caseFolder(of: paths[0]).flatMap { safeName($0) == $0 ? nil : $0 }].compactMap(\.self)
         ) {
             let ct = try loadCTSeries(files: paths, limits: limits).volume
-            return TrainingCase(ct: ct, labels: try referenceLabels(references, rois: rois, on: ct.geometry))
+            return TrainingCase(
+                ct: ct,
+                labels: try referenceLabels(references, rois: rois, on: ct.geometry, scan: scan)
+            )
         }
     }
 

@@ -133,7 +133,11 @@ struct TrainingEvaluation {
         default:
             findings.append("These cases were trained on: their scores say nothing about other patients.")
         }
-        return CohortReport(cases: cases, findings: findings, isComparableWithPublished: isComparable)
+        return CohortReport(
+            cases: cases,
+            findings: findings,
+            publishedStructures: isComparable ? lungs(of: cases) : []
+        )
     }
 
     private var casesOfLCTSC: Int {

@@ -16,22 +16,29 @@ struct TrainingReference {
     /// Without the folder.
     let fileName: String
     private let object: Object
+    /// Structures, by index, that say that they lie in another Frame of Reference than the CT.
+    private let elsewhere: Set<Int>
 
     private enum Object {
         case structureSet(RTStructureSet)
         case segmentation(SegmentationObject)
     }
 
-    init(_ file: TrainingFiles.DicomEntry) throws {
+    /// - Parameter scan: the CT that it contours.
+    init(_ file: TrainingFiles.DicomEntry, on scan: ScanIdentity) throws {
         fileName = safeName(Directory.name(of: file.path))
         if file.header.kind == .segmentation {
             let read = try SegmentationObject(contentsOf: file.path)
             names = read.segments.map(\.label)
             object = .segmentation(read)
+            elsewhere = []
         } else {
             let read = try RTStructureSet(contentsOf: file.path)
             names = read.structures.map(\.name)
             object = .structureSet(read)
+            elsewhere = Set(
+                read.places(on: scan).enumerated().filter { [.elsewhere, .unknown].contains($0.element) }.map(\.offset)
+            )
         }
     }
 
@@ -45,6 +52,9 @@ struct TrainingReference {
         guard let frameOfReferenceUID, !frames.isEmpty else { return false }
         return !frames.contains(frameOfReferenceUID)
     }
+
+    /// Whether a structure is that of another scan, as of a registered MR.
+    func liesElsewhere(_ index: Int) -> Bool { elsewhere.contains(index) }
 
     /// Whether a structure is named and nothing more: nobody drew it.
     func isEmpty(_ index: Int, on geometry: VolumeGeometry) throws -> Bool {
@@ -125,24 +135,31 @@ struct SeriesContours {
     private var drawn = Set<UInt8>()
     /// Names of structures that nobody drew.
     private var empty: [UInt8: String] = [:]
+    /// Names of structures that lie in another Frame of Reference than the CT.
+    private var elsewhere: [UInt8: String] = [:]
 
     init(
         _ objects: [TrainingFiles.DicomEntry],
         rois: [TrainingROI],
         geometry: VolumeGeometry,
-        frameOfReferenceUID: String?
+        scan: ScanIdentity
     ) {
         for file in objects {
             do {
-                try add(file, TrainingReference(file), rois, geometry, frameOfReferenceUID)
+                try add(file, TrainingReference(file, on: scan), rois, geometry, scan)
             } catch {
                 reasons.append("contours that cannot be read (\(safeName(Directory.name(of: file.path))): \(error))")
             }
         }
         let missing = rois.filter { !drawn.contains(UInt8($0.roi.label)) }
-        let unnamed = missing.filter { empty[UInt8($0.roi.label)] == nil }.map(\.roi.name)
-        let undrawn = missing.compactMap { empty[UInt8($0.roi.label)] }
+        let displaced = missing.compactMap { elsewhere[UInt8($0.roi.label)] }
+        let rest = missing.filter { elsewhere[UInt8($0.roi.label)] == nil }
+        let unnamed = rest.filter { empty[UInt8($0.roi.label)] == nil }.map(\.roi.name)
+        let undrawn = rest.compactMap { empty[UInt8($0.roi.label)] }
         if !undrawn.isEmpty { reasons.insert("\(undrawn.joined(separator: ", ")) without contours", at: 0) }
+        if !displaced.isEmpty {
+            reasons.insert("\(displaced.joined(separator: ", ")) in another Frame of Reference than the CT", at: 0)
+        }
         guard !unnamed.isEmpty else { return }
         let reason =
             files.isEmpty ? "no contours of the recipe's structures" : "without \(unnamed.joined(separator: ", "))"
@@ -154,19 +171,23 @@ struct SeriesContours {
         _ object: TrainingReference,
         _ rois: [TrainingROI],
         _ geometry: VolumeGeometry,
-        _ frameOfReferenceUID: String?
+        _ scan: ScanIdentity
     ) throws {
         let labels = rois.labels(of: object.names)
         unmatchedNames.formUnion(zip(object.names, labels).filter { $1 == nil }.map(\.0))
         guard labels.contains(where: { $0 != nil }) else { return }
         files.append(file)
-        if object.liesElsewhere(than: frameOfReferenceUID) {
+        if object.liesElsewhere(than: scan.frameOfReferenceUIDs.first) {
             reasons.append("contours in another Frame of Reference than the CT (\(object.fileName))")
             drawn.formUnion(labels.compactMap(\.self))
             return
         }
         for (index, label) in labels.enumerated() {
             guard let label else { continue }
+            if object.liesElsewhere(index) {
+                elsewhere[label] = object.names[index]
+                continue
+            }
             if try object.isEmpty(index, on: geometry) {
                 empty[label] = object.names[index]
                 continue
@@ -181,13 +202,14 @@ struct SeriesContours {
 func referenceLabels(
     _ files: [TrainingFiles.DicomEntry],
     rois: [TrainingROI],
-    on geometry: VolumeGeometry
+    on geometry: VolumeGeometry,
+    scan: ScanIdentity
 ) throws -> Volume<UInt8> {
     var structures: [DrawnStructure] = []
     for file in files {
-        let object = try TrainingReference(file)
+        let object = try TrainingReference(file, on: scan)
         for (index, label) in rois.labels(of: object.names).enumerated() {
-            guard let label, try !object.isEmpty(index, on: geometry) else { continue }
+            guard let label, !object.liesElsewhere(index), try !object.isEmpty(index, on: geometry) else { continue }
             structures.append(
                 DrawnStructure(label: label, name: "\(object.names[index]) (\(object.fileName))") {
                     try object.mask(index, on: geometry)

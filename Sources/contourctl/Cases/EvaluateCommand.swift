@@ -17,14 +17,15 @@ struct EvaluateCommand: ParsableCommand {
             nearest one; how many and how far is told, as are slices that are skipped.
 
             Two folders of cases (folders that hold folders, or DICOM objects) are a cohort. Cases are matched by the \
-            series that they contour, or by the name of their folder or file; what has no partner is named. The answer \
-            has all scores, and for each structure median, mean, quartiles and 95 % bootstrap intervals, worst first.
+            series that they contour, or by the name of their folder or file; what has no partner is named. Folders of label \
+            maps with one case in each file need --cases. The answer has all scores, and for each structure median, mean, quartiles and 95 % bootstrap intervals, worst first.
 
             \(StructureScores.definition(on: "the grid of the CT, or without --ct of the reference")). Two RT Structure Sets \
             need the CT that they were drawn on (--ct). Undefined (a side is empty) is shown as -, and as null in JSON; it \
             takes no part in means. Slices are counted from 1 in texts and from 0 in JSON.
 
-            DICOM objects that lie in different Frames of Reference are refused. Different patients (by Patient ID, which is \
+            DICOM objects that lie in different Frames of Reference are refused, and a structure that says that it lies in \
+            another one than the CT is not scored. Different patients (by Patient ID, which is \
             never printed), different series, grids that differ by more than a fiftieth of a voxel, contours that lie farther \
             than a tenth of the distance of slices from one, values that a label map lacks or nobody named, and a side that \
             lies wholly outside of the grid are warnings, also on standard error.
@@ -145,7 +146,11 @@ struct EvaluateCommand: ParsableCommand {
         }
         if let html {
             let pictures = try cohortPictures(cohort, request)
-            try AtomicFile.write(Data(cohortHTML(cohort, charts: cohort.charts(), pictures: pictures).utf8), to: html)
+            let notes =
+                cohort.summary.count > mostPictured
+                ? ["Of \(cohort.summary.count) structures the \(mostPictured) with the worst cases have pictures."] : []
+            let page = cohortHTML(cohort, charts: cohort.charts(), pictures: pictures, notes: notes)
+            try AtomicFile.write(Data(page.utf8), to: html)
         }
         guard cohort.cases.contains(where: { !$0.structures.isEmpty }) else {
             throw CommandFailure(.dataError, "no case could be scored")

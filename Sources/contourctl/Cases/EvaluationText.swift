@@ -121,8 +121,11 @@ enum EvaluationText {
     }
 
     /// RFC 4180. Scalar by scalar: a comma or quotation mark with a combining mark after it is another `Character`, and CR LF
-    /// are one, but a program that reads the lines sees each.
-    static func quoted(_ text: String) -> String {
+    /// are one, but a program that reads the lines sees each. What a spreadsheet would take for a formula gets an apostrophe
+    /// before it, and is text: names come from files of others.
+    static func quoted(_ words: String) -> String {
+        let isFormula = words.unicodeScalars.first.map { "=+-@\t\r".unicodeScalars.contains($0) } ?? false
+        let text = isFormula ? "'" + words : words
         let scalars = text.unicodeScalars
         guard scalars.contains(where: { ",\"\r\n".unicodeScalars.contains($0) }) else { return text }
         var result = String.UnicodeScalarView("\"".unicodeScalars)
