@@ -69,12 +69,13 @@ private func words(for chart: ControlChart) -> String {
 
 /// Dice of each slice from the lowest to the highest. Slices that one of the masks lacks are crosses at 0.
 func sliceDicePlot(_ name: String, first: Int, _ values: [Double?]) -> String {
-    let (left, top, width, height) = (40.0, 10.0, 400.0, 170.0)
+    let (left, top, width, height) = (40.0, 10.0, 400.0, 120.0)
     func x(_ index: Int) -> Double { left + width * Double(index) / Double(max(1, values.count - 1)) }
     func y(_ value: Double) -> Double { top + height * (1 - value) }
     var svg = [0, 0.5, 0.9, 1].map { tick in
         line(left, y(tick), left + width, y(tick), "grid")
-            + text(fixed(tick, digits: 1), left - 6, y(tick) + 4, anchor: "end", "tick")
+            // Letters are larger on a phone: 0.9 would lie over 1.0.
+            + (tick == 0.9 ? "" : text(fixed(tick, digits: 1), left - 6, y(tick) + 4, anchor: "end", "tick"))
     }.joined()
     var parts: [[String]] = [[]]
     for (index, value) in values.enumerated() {
