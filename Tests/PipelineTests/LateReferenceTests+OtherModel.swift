@@ -67,7 +67,7 @@ extension LateReferenceTests {
     @Test("A set made from our result beside another model's removed what it lacks")
     func madeFromOurs() throws {
         let (other, _) = try otherModel()
-        let set = try changed(try edited(["Lung_L": (12, 1)], approval: "APPROVED")) { dataSet in
+        let set = try changed(try edited([:], approval: "APPROVED")) { dataSet in
             let rois = dataSet.sequence(.structureSetROISequence).filter { $0.string(.roiName) == "Lung_L" }
             dataSet.set(.structureSetROISequence, sequence: rois)
         }

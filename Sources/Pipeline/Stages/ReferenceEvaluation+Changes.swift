@@ -34,7 +34,7 @@ extension ReferenceEvaluation {
             let hasMembers = !members.isEmpty && members.allSatisfy(renamed.contains)
             return isAboutOurs && !merged.contains(name) && !renamed.contains(name) && !hasMembers
         }
-        if !removed.isEmpty, try wasMadeFromAnotherModel(pairing, renamed: renamed, theirs, course) { removed = [] }
+        if !removed.isEmpty, try mayBeMadeFromAnotherModel(pairing, renamed: renamed, theirs, course) { removed = [] }
         let gone = doubts.union(course.result.renamed.map(\.name) + replaced.map(\.name) + removed)
         judgeUnions(gone: gone, &course)
         course.result.renamed += replaced
@@ -43,9 +43,10 @@ extension ReferenceEvaluation {
             .filter { !renamed.contains($0) }
     }
 
-    /// Whether the reference began as the result of another model: something of it is of that, and nothing nearer to ours.
-    /// What ours alone draws was never in it.
-    private func wasMadeFromAnotherModel(
+    /// Whether the reference may have begun as the result of another model: nothing of it is unedited ours, and everything that
+    /// it has of ours lies where that model's result has something, too. What ours alone draws was never in it. Which of two
+    /// results an edited structure is nearer to does not tell where it began.
+    private func mayBeMadeFromAnotherModel(
         _ pairing: StructurePairing,
         renamed: Set<String>,
         _ theirs: Theirs,
@@ -53,25 +54,15 @@ extension ReferenceEvaluation {
     ) throws -> Bool {
         guard !course.changes.contains(where: { $0.status == .unedited }) else { return false }
         let agreement = try course.agreement()
-        let foreign = Set(course.returned.filter { $0.value.model != model }.keys)
-        let isOfAnother = !foreign.isEmpty || agreement.values.contains { $0 >= Self.renamedDice }
-        guard isOfAnother else { return false }
-        let pairs = pairing.pairs.filter { $0.reference.count == 1 && $0.prediction.count == 1 }
-        var places = Dictionary(
-            pairs.map { ($0.reference[0], $0.prediction[0]) },
-            uniquingKeysWith: { first, _ in first }
-        )
-        for index in pairing.unmatchedReference where !renamed.isEmpty && theirs.defect(index) == nil {
-            let mask = try theirs.mask(index, on: ours.labels.volume.geometry).mask
-            if let own = ours.closest(to: mask, leastDice: Self.renamedDice), renamed.contains(ours.names[own.index]) {
-                places[index] = own.index
-            }
+        guard !agreement.isEmpty else { return false }
+        let geometry = ours.labels.volume.geometry
+        let others = try pairing.unmatchedReference.filter { index in
+            guard !renamed.isEmpty, theirs.defect(index) == nil else { return false }
+            let mask = try theirs.mask(index, on: geometry).mask
+            return ours.closest(to: mask, leastDice: Self.renamedDice) != nil
         }
-        return try !places.contains { place, own in
-            guard !foreign.contains(place), theirs.defect(place) == nil else { return false }
-            let reference = try theirs.mask(place, on: ours.labels.volume.geometry).mask
-            guard let dice = Metrics.dice(reference: reference, prediction: ours.mask(own)) else { return false }
-            return dice > (agreement[place] ?? 0)
+        return (pairing.pairs.flatMap(\.reference) + others).allSatisfy { index in
+            theirs.defect(index) != nil || agreement[index] ?? 0 >= Self.renamedDice
         }
     }
 
