@@ -126,7 +126,7 @@ def damaged_version(checks, scratch):
     """A whole series, and one of its images a second time, compressed and damaged."""
     folder = f"{scratch}/damaged-version"
     product.contourctl("phantom", "--output", folder, "--columns", "64", "--rows", "64", "--slices", "12",
-                       "--spacing", "6", "6", "8", timeout=LIMIT)
+                       "--spacing", "5", "5", "8", timeout=LIMIT)
     image = pydicom.dcmread(sorted(glob.glob(f"{folder}/ct/*"))[3])
     image.file_meta.TransferSyntaxUID = pydicom.uid.JPEG2000Lossless
     image.PixelData = pydicom.encaps.encapsulate([b"\xff\x4f\xff\x51" + bytes(500)])
