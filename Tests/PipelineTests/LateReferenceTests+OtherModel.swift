@@ -33,21 +33,6 @@ extension LateReferenceTests {
         return (other, set)
     }
 
-    private func shifting(by millimetres: Double) -> (inout DataSet) -> Void {
-        { dataSet in
-            var rois = dataSet.sequence(.roiContourSequence)
-            for index in rois.indices {
-                var contours = rois[index].sequence(.contourSequence)
-                for n in contours.indices {
-                    let numbers = contours[n].doubles(.contourData).enumerated()
-                    contours[n].set(.contourData, .DS, doubles: numbers.map { $0 % 3 == 0 ? $1 + millimetres : $1 })
-                }
-                rois[index].set(.contourSequence, sequence: contours)
-            }
-            dataSet.set(.roiContourSequence, sequence: rois)
-        }
-    }
-
     private func removed(_ report: CaseReport) -> [String] {
         (report.evaluation?.changes ?? []).filter { $0.status == .removed }.map(\.name)
     }
@@ -60,7 +45,7 @@ extension LateReferenceTests {
         #expect(removed(unedited).isEmpty && unedited.evaluation == nil)
         #expect(unedited.findings.map(\.code).contains("W_OWN_RESULT"))
         #expect(!unedited.findings.map(\.code).contains("W_REFERENCE_UNMATCHED"))
-        let edited = try report(against: try changed(set, shifting(by: 12)), others: [other])
+        let edited = try report(against: try changed(set, moving(by: 12, along: 0)), others: [other])
         #expect(removed(edited).isEmpty && edited.evaluation?.structures.map(\.name) == ["Lung_L"])
     }
 

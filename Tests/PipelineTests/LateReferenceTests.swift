@@ -145,14 +145,15 @@ struct LateReferenceTests {
         { $0.rename(names) }
     }
 
-    func moving(by millimetres: Double) -> (inout DataSet) -> Void {
+    /// - Parameter axis: 0 to the patient's left, 1 to the back, 2 to the head.
+    func moving(by millimetres: Double, along axis: Int = 2) -> (inout DataSet) -> Void {
         { dataSet in
             var rois = dataSet.sequence(.roiContourSequence)
             for index in rois.indices {
                 var contours = rois[index].sequence(.contourSequence)
                 for n in contours.indices {
                     let numbers = contours[n].doubles(.contourData).enumerated()
-                    contours[n].set(.contourData, .DS, doubles: numbers.map { $0 % 3 == 2 ? $1 + millimetres : $1 })
+                    contours[n].set(.contourData, .DS, doubles: numbers.map { $0 % 3 == axis ? $1 + millimetres : $1 })
                 }
                 rois[index].set(.contourSequence, sequence: contours)
             }

@@ -33,7 +33,7 @@ package func writeFileRefusal(
 
 /// Whether a folder of the outbox tells exactly this; what is no refusal of ours tells something else.
 package func isRefusal(_ folder: String, of fault: Fault) -> Bool {
-    guard let data = try? Data(contentsOf: URL(fileURLWithPath: "\(folder)/report.json")),  // see above
+    guard let data = try? Data(contentsOf: URL(fileURLWithPath: "\(folder)/report.json")),  // not readable: not ours
         let report = try? RunJSON.decode(CaseReport.self, from: data)
     else { return false }
     return report.fault == summary(of: fault)
