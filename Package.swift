@@ -57,7 +57,7 @@ let package = Package(
         .target(name: "Metrics", dependencies: ["Imaging", "Platform"]),
         .target(name: "NeuralNet", dependencies: ["COpenBLAS", "CProcessor", "Platform"], swiftSettings: simd),
         // Domain.
-        .target(name: "Dicom", dependencies: ["Imaging", "Platform", "CDCMTK", "COpenJPEG"]),
+        .target(name: "Dicom", dependencies: ["Imaging", "Platform", "CDCMTK", "COpenJPEG"], swiftSettings: simd),
         .target(name: "Nifti", dependencies: ["Imaging", "Platform", "CZlib"]),
         .target(name: "Segmentation", dependencies: ["Imaging", "NeuralNet", "Metrics", "Platform"]),
         .target(name: "Report", dependencies: ["Imaging", "Metrics", "Platform", "CPNG"]),

@@ -66,7 +66,11 @@ package func loadCTSeries(
         seriesInstanceCount: seriesInstanceCount,
         progress: progress,
         isCancelled: isCancelled,
-        volume: { Volume(geometry: $0, repeating: 0) }
+        volume: { geometry in
+            var volume = Volume<Int16>(geometry: geometry, repeating: 0)
+            volume.voxels.withUnsafeMutableBufferPointer { preferLargePages(UnsafeMutableRawBufferPointer($0)) }
+            return volume
+        }
     )
 }
 

@@ -129,13 +129,11 @@ private final class DataSetBuilder {
     /// Padding at the end goes; leading spaces stay, the value is kept as it was sent.
     private func texts(_ vr: VR, _ bytes: UnsafeRawBufferPointer) -> [String] {
         let text = decoder?.decode(bytes[...]) ?? unicode(bytes)
-        let pieces = vr.isSingleText ? [text[...]] : text.split(separator: "\\", omittingEmptySubsequences: false)
+        let utf8 = text.utf8
+        let pieces = vr.isSingleText ? [utf8[...]] : utf8.split(separator: 0x5C, omittingEmptySubsequences: false)
         let texts = pieces.map { piece in
-            String(
-                piece.prefix(
-                    upTo: piece.lastIndex { $0 != " " && $0 != "\0" }.map(piece.index(after:)) ?? piece.startIndex
-                )
-            )
+            let end = piece.lastIndex { $0 != 0x20 && $0 != 0 }.map(piece.index(after:)) ?? piece.startIndex
+            return String(Substring(piece[..<end]))
         }
         return texts == [""] ? [] : texts
     }

@@ -1,5 +1,5 @@
 /// What every stored value of a pixel format becomes, looked up instead of computed: a slice of 512 x 512 has a quarter
-/// of a million pixels and a few thousand values.
+/// of a million pixels and a few thousand values. Where an addition does it that is done instead (`HounsfieldShift`).
 ///
 /// Made for one `HounsfieldConversion`, and the same as it for every value.
 package struct HounsfieldTable: Sendable {
@@ -34,6 +34,8 @@ package struct HounsfieldTable: Sendable {
 
     package let conversion: HounsfieldConversion
     package let format: Format
+    /// Where an addition does it: no entries then, and words of 16 bits.
+    private let shift: HounsfieldShift?
     /// HU in the lowest 16 bits; above them a field of 12 bits for each of `HUCounts`' kinds but `other`, in which a 1
     /// says that the value is of that kind. Sums of fewer than 4096 entries count all kinds at once.
     private let entries: [UInt64]
@@ -43,6 +45,11 @@ package struct HounsfieldTable: Sendable {
     package init(_ conversion: HounsfieldConversion, _ format: Format, limits: AdmissionLimits) {
         self.conversion = conversion
         self.format = format
+        shift = HounsfieldShift(conversion, format, limits: limits)
+        guard shift == nil else {
+            entries = []
+            return
+        }
         entries = (0..<1 << format.bitsStored).map { bits in
             let stored = format.storedValue(UInt32(bits) << UInt32(format.highBit + 1 - format.bitsStored))
             var counts = HUCounts()
@@ -60,8 +67,9 @@ package struct HounsfieldTable: Sendable {
         of _: Word.Type,
         into output: UnsafeMutableBufferPointer<Int16>
     ) -> HUCounts {
+        if let shift { return shift.convert(frame, into: output) }
         var counts = HUCounts()
-        let shift = UInt32(format.highBit + 1 - format.bitsStored)
+        let unused = UInt32(format.highBit + 1 - format.bitsStored)
         let mask = UInt32(entries.count - 1)
         entries.withUnsafeBufferPointer { entries in
             var begin = 0
@@ -70,7 +78,7 @@ package struct HounsfieldTable: Sendable {
                 var sum: UInt64 = 0
                 for index in begin..<end {
                     let word = frame.loadUnaligned(fromByteOffset: index * MemoryLayout<Word>.size, as: Word.self)
-                    let entry = entries[Int((UInt32(word) >> shift) & mask)]
+                    let entry = entries[Int((UInt32(word) >> unused) & mask)]
                     output[index] = Int16(truncatingIfNeeded: entry)
                     sum &+= entry >> 16
                 }

@@ -10,21 +10,34 @@ enum ImageMeaning: Hashable {
     /// Hounsfield units that were computed from several energies and differ from those of a plain CT.
     case spectral(String)
 
-    /// Every meaning that is not that of a plain slice; the first of each name's.
-    static func all(of header: InstanceHeader) -> Set<ImageMeaning> {
-        var found: Set<ImageMeaning> = []
-        var types: Set<[String]> = [header.imageType]
-        types.formUnion(header.frames.compactMap(\.frameType))
-        for name in types.flatMap(\.self) { if let meaning = meaning(ofName: name) { found.insert(meaning) } }
-        for calculation in Set(header.frames.compactMap(\.volumeCalculation))
-        where calculationsOfSlices.isDisjoint(with: [calculation.uppercased()]) {
-            found.insert(.noSlice(calculation))
+    /// All that decides what an image means. Those of a series nearly always bear the same names: of equal ones the meaning is
+    /// asked for once.
+    struct Names: Hashable {
+        private var types: Set<[String]>
+        private var calculations: Set<String>
+        private var isDistorted: Bool
+        private var derivationCodes: [String]
+
+        init(_ header: InstanceHeader) {
+            types = [header.imageType]
+            types.formUnion(header.frames.compactMap(\.frameType))
+            calculations = Set(header.frames.compactMap(\.volumeCalculation))
+            isDistorted = header.frames.contains { $0.volumetricProperties?.uppercased() == "DISTORTED" }
+            derivationCodes = header.derivationCodes ?? []
         }
-        if header.frames.contains(where: { $0.volumetricProperties?.uppercased() == "DISTORTED" }) {
-            found.insert(.noSlice("DISTORTED"))
+
+        /// Every meaning that is not that of a plain slice; the first of each name's.
+        var meanings: Set<ImageMeaning> {
+            var found: Set<ImageMeaning> = []
+            for name in types.flatMap(\.self) { if let meaning = meaning(ofName: name) { found.insert(meaning) } }
+            for calculation in calculations
+            where calculationsOfSlices.isDisjoint(with: [calculation.uppercased()]) {
+                found.insert(.noSlice(calculation))
+            }
+            if isDistorted { found.insert(.noSlice("DISTORTED")) }
+            for code in derivationCodes { if let name = derivations[code] { found.insert(.noSlice(name)) } }
+            return found
         }
-        for code in header.derivationCodes ?? [] { if let name = derivations[code] { found.insert(.noSlice(name)) } }
-        return found
     }
 
     static func meaning(ofName name: String) -> ImageMeaning? {

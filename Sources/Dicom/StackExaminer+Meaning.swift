@@ -4,8 +4,12 @@ extension StackExaminer {
     /// What Image Type, Frame Type and the derivation say of the values.
     mutating func examineMeaning() {
         var images: [ImageMeaning: [Int]] = [:]
+        var known: [ImageMeaning.Names: Set<ImageMeaning>] = [:]
         for index in unique {
-            for meaning in ImageMeaning.all(of: headers[index]) { images[meaning, default: []].append(index) }
+            let names = ImageMeaning.Names(headers[index])
+            let meanings = known[names] ?? names.meanings
+            known[names] = meanings
+            for meaning in meanings { images[meaning, default: []].append(index) }
         }
         var (projections, quantities, spectral): ([String], [String], [String]) = ([], [], [])
         var concerned: (projections: [Int], quantities: [Int]) = ([], [])
