@@ -60,7 +60,8 @@ package struct AdmissionLimits: Codable, Sendable, Equatable, Hashable {
     /// At least this fraction of the voxels must be soft tissue. Default -200 to 200 HU and 0.01.
     package var softTissueHU: ClosedRange<Double> = -200...200
     package var minimumSoftTissueFraction = 0.01
-    /// Below this a voxel is padding that the header does not declare; it becomes air. Default -2000 HU.
+    /// Up to this a voxel is padding that the header does not declare; it becomes air. Default -2000 HU, the value with which many
+    /// scanners fill what lies outside of their circle.
     package var undeclaredPaddingHU = -2000.0
     /// Declared padding that means an HU in this range would cut holes into the patient: refused where it
     /// occurs. Default -500 to 3000 HU.

@@ -10,7 +10,7 @@ package struct HounsfieldConversion: Sendable, Hashable {
     package var intercept: Double
     /// Stored values that mean "no pixel here".
     package var padding: ClosedRange<Int>?
-    /// Values below this are no tissue and no air: padding that the header does not declare.
+    /// Values up to this are no tissue and no air: padding that the header does not declare.
     package var undeclaredPaddingHU: Double
 
     package init(slope: Double, intercept: Double, padding: ClosedRange<Int>?, undeclaredPaddingHU: Double) {
@@ -45,7 +45,7 @@ package struct HounsfieldConversion: Sendable, Hashable {
     package func hounsfield(_ stored: Int32) -> Int16? {
         if let padding, padding.contains(Int(stored)) { return nil }
         let value = (Double(stored) * slope + intercept).rounded()
-        if value < undeclaredPaddingHU { return nil }
+        if value <= undeclaredPaddingHU { return nil }
         return Int16(max(-32768, min(32767, value)))
     }
 

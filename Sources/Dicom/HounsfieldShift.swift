@@ -12,7 +12,8 @@ struct HounsfieldShift: Sendable {
     private let intercept: Int32
     /// Stored values that are padding; beyond all values where none is declared.
     private let padding: Bounds
-    private let undeclaredPaddingHU: Int32
+    /// The first whole number above undeclared padding.
+    private let leastHU: Int32
     private let air: Bounds
     private let softTissue: Bounds
     private let possible: Bounds
@@ -31,7 +32,7 @@ struct HounsfieldShift: Sendable {
         padding =
             conversion.padding.map { Self.bounded(Double($0.lowerBound))...Self.bounded(Double($0.upperBound)) }
             ?? Self.far...Self.far
-        undeclaredPaddingHU = Self.bounded(conversion.undeclaredPaddingHU.rounded(.up))
+        leastHU = Self.bounded(conversion.undeclaredPaddingHU.rounded(.down)) + 1
         (self.air, self.softTissue, self.possible) = (air, softTissue, possible)
     }
 
@@ -58,7 +59,7 @@ struct HounsfieldShift: Sendable {
             let stored = (field ^ sign) &- sign
             let shifted = stored &+ intercept
             let value = shifted.clamped(lowerBound: Lanes(repeating: -32768), upperBound: Lanes(repeating: 32767))
-            let isPadded = ~isOutside(stored, padding) | isBelow(shifted, undeclaredPaddingHU)
+            let isPadded = ~isOutside(stored, padding) | isBelow(shifted, leastHU)
             let isNoAir = isOutside(value, air)
             let isNeither = isNoAir & isOutside(value, softTissue)
             padded &+= isPadded

@@ -11,7 +11,7 @@
 struct DistanceLines: ~Copyable {
     private typealias Lanes = SIMD8<Double>
 
-    /// Neighbours on each side that a place looks at.
+    /// Neighbours on each side that a place looks at (by trying on lungs).
     private static let reach = 96
     private static let lanes = 8
 

@@ -18,7 +18,8 @@ struct NearestCorner: Sendable {
     private let isEmpty: Bool
 
     private static let noCorner = UInt16.max
-    /// So many rows around a place are looked at one by one.
+    /// So many rows around a place are looked at one by one: those up to ten places away. What is farther is found by sheets of all
+    /// rows, whose time does not grow with the distance.
     private static let rowLimit = 320
 
     private struct RowOffset: Sendable {

@@ -26,10 +26,20 @@ package struct ColumnConvolution: Sendable {
         convolution.kernel == .one && convolution.stride == .one && convolution.padding == .zero
     }
 
+    /// Floats of the column matrix of a block: 2 MiB, whatever the size of the volume.
+    private static let columnFloats = 524_288
+    /// Columns of a block that multiplies the input as it lies: no memory bounds them, but threads want several blocks to share.
+    private static let pointwiseColumns = 65_536
+    /// Columns that a block has at least, however many taps there are.
+    private static let fewestColumns = 256
+
     /// Output lines (rows of all slices) of one block.
     private var linesPerBlock: Int {
         let lines = output.depth * output.height
-        let columns = isPointwise ? 65_536 : max(256, 524_288 / taps)
+        let columns =
+            isPointwise
+            ? ColumnConvolution.pointwiseColumns
+            : max(ColumnConvolution.fewestColumns, ColumnConvolution.columnFloats / taps)
         return min(lines, max(1, columns / output.width))
     }
 
@@ -40,7 +50,7 @@ package struct ColumnConvolution: Sendable {
     }
 
     /// Input channels of one part of the backward passes: few samples are shared out by channels.
-    private func channelParts(batch: Int) -> Int { min(input.channels, max(1, 8 / batch)) }
+    private func channelParts(batch: Int) -> Int { min(input.channels, pieces(ofSampleIn: batch)) }
 
     private func channels(_ part: Int, of parts: Int) -> Range<Int> {
         input.channels * part / parts..<input.channels * (part + 1) / parts

@@ -14,7 +14,7 @@ extension DirectConvolution {
     ) {
         let size = outChannels * planes * 9
         // Few samples are shared out by output channels as well; the number of parts depends on the shape alone.
-        let parts = min(outBlocks, max(1, 8 / batch))
+        let parts = min(outBlocks, pieces(ofSampleIn: batch))
         let partial = Scratch(count: batch * size)
         nonisolated(unsafe) let sums = partial.pointer
         nonisolated(unsafe) let source = source

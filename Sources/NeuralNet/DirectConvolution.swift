@@ -35,9 +35,12 @@ package struct DirectConvolution: Sendable {
     /// Planes that an output slice is made of.
     var planes: Int { inChannels * kernelDepth }
 
-    /// Rows of one work item: the padded block should fill about half of a 1 MiB cache.
+    /// What of the second-level cache the padded rows of a work item may fill: half of 1 MiB (`WinogradBlocking.cacheFloats`).
+    private static let cacheFloats = 131_072
+
+    /// Rows of one work item.
     var rowBlock: Int {
-        let rows = 131_072 / max(1, planes * paddedWidth) - 2
+        let rows = DirectConvolution.cacheFloats / max(1, planes * paddedWidth) - 2
         return min(output.height, max(4, rows))
     }
 

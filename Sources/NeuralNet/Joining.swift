@@ -218,7 +218,7 @@ package struct Dropout: Operator, Hashable {
         let count = pass.batch * pass.output.count
         let unit = isSpatial ? pass.output.plane : 1
         let (scale, limit, random) = (1 / (1 - rate), Double(rate), pass.random)
-        parallelFor(count / unit, threads: count < 16384 ? 1 : pass.threads) { units in
+        parallelFor(count / unit, threads: count < fewestSharedValues ? 1 : pass.threads) { units in
             for u in units { body(random.uniform(u) < limit ? 0 : scale, u * unit..<(u + 1) * unit) }
         }
     }

@@ -40,10 +40,20 @@ package final class Workspace {
     }
 }
 
+/// Values that are worth a second thread: 64 KiB, some microseconds of work, as long as it takes to wake one.
+let fewestSharedValues = 16_384
+
 /// Cuts long arrays over threads; short ones are not worth it.
 func forEachRange(_ count: Int, threads: Int, _ body: @Sendable (Range<Int>) -> Void) {
-    parallelFor(count, threads: count < 16384 ? 1 : threads, body)
+    parallelFor(count, threads: count < fewestSharedValues ? 1 : threads, body)
 }
+
+/// Pieces that a batch is cut into at least where sums are made piece by piece and then added in their order. The result
+/// depends on their number, so that is the same on any number of threads: enough for eight.
+let fewestPieces = 8
+
+/// Pieces of each sample.
+func pieces(ofSampleIn batch: Int) -> Int { max(1, fewestPieces / batch) }
 
 /// y = x
 func copyValues(_ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>, count: Int, threads: Int) {

@@ -83,8 +83,7 @@ struct UpsamplingConvolution {
         threads: Int
     ) {
         let size = input.channels * rows
-        // Few samples are cut into parts, so that there is work for all threads.
-        let parts = min(lines, max(1, 8 / batch))
+        let parts = min(lines, pieces(ofSampleIn: batch))
         let partial = Scratch(count: batch * parts * size)
         nonisolated(unsafe) let (x, weight, dY, dX, sums) = (x, weight, dY, dX, partial.pointer)
         parallelFor(batch * parts, threads: threads) { items in

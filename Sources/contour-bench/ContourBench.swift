@@ -17,7 +17,8 @@ struct ContourBench: ParsableCommand {
               \(Benchmark.publishedTraining.name): \(Benchmark.publishedTraining.work)
 
             Each is run once to warm up and then several times; the median is what to quote. `others` is the part of the \
-            machine that other processes used meanwhile: above a few percent the figures are not to be trusted.
+            machine that other processes used meanwhile: above a few percent the figures are not to be trusted. The memory is \
+            the largest that was resident during the runs, with the data that they work on.
 
             Then, untimed, the result is compared with a reference that is computed in the plainest way, in double precision \
             where numbers are not whole; a wrong one makes the exit status 1. And this machine's limits are measured on as \
@@ -66,11 +67,12 @@ struct ContourBench: ParsableCommand {
         let named =
             (names.contains("layers") ? Benchmark.layers : [])
             + (names.contains(Benchmark.publishedTraining.name) ? [Benchmark.publishedTraining] : [])
+        let interruption = Interruption()
         var limits: MachineLimits?
         var wrong: [String] = []
         for benchmark in chosen + named {
             let workload = try benchmark.prepare(settings)
-            let measurement = try Measurement(of: workload, repetitions: repetitions)
+            let measurement = try Measurement(of: workload, repetitions: repetitions, interruption: interruption)
             var row = BenchmarkRow(benchmark, workload, measurement, threads: threads)
             if !timesOnly {
                 if let bound = workload.bound {
@@ -82,7 +84,13 @@ struct ContourBench: ParsableCommand {
                 if row.is_right == false { wrong.append(row.name) }
             }
             print(json ? try row.json() : row.text)
+            guard StandardOutput.isComplete() else { throw OutputLost() }
         }
         if !wrong.isEmpty { throw WrongResult(names: wrong) }
     }
+}
+
+/// A full disk, for example.
+private struct OutputLost: Error, CustomStringConvertible {
+    let description = "the output could not be written"
 }

@@ -73,9 +73,9 @@ extension Benchmark {
         },
         Benchmark(name: "whole-job", work: "a 512 x 512 x 300 CT from folder to outbox, with the shipped model") {
             settings in
-            let series = try PhantomFiles()
             let catalog = ModelCatalog.locate(explicitDirectory: nil)
             let model = try settings.model.map { try ModelPackage(contentsOf: $0) } ?? catalog.package(named: "lungs")
+            let series = try PhantomFiles()
             let output = series.folder.path + "/outbox"
             try Directory.create(output)
             let work = DirectRun(

@@ -1,10 +1,10 @@
 import Foundation
-import Pipeline
+import Platform
 
 /// Wall times of a workload after one uncounted run.
 struct Measurement {
     let seconds: [Double]
-    /// Largest resident memory of this process so far.
+    /// Largest resident memory while it ran, MiB: not that of making its data.
     let peakMemoryMB: Double
     /// Part of the machine's processor time that other processes used, 0 to 1.
     let others: Double
@@ -15,16 +15,41 @@ struct Measurement {
         return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
     }
 
-    init(of workload: Workload, repetitions: Int) throws {
+    /// - Throws: `Interrupted` between two runs, or what the workload throws.
+    init(of workload: Workload, repetitions: Int, interruption: Interruption) throws {
+        PeakMemory.reset()
         try workload.run()
         let before = ProcessorTimes.now
         seconds = try (0..<repetitions).map { _ in
+            guard !interruption.isRequested else { throw Interrupted() }
             let start = ContinuousClock.now
             try workload.run()
             return start.duration(to: .now).seconds
         }
         others = ProcessorTimes.now.shareOfOthers(since: before)
-        peakMemoryMB = Pipeline.peakMemoryMB()
+        peakMemoryMB = PeakMemory.current
+    }
+}
+
+/// Ctrl-C, or another polite wish to end.
+struct Interrupted: Error, CustomStringConvertible {
+    let description = "interrupted"
+}
+
+/// The kernel's record of the largest resident memory (proc(5), VmHWM in /proc/PID/status).
+private enum PeakMemory {
+    /// Begins it anew (/proc/PID/clear_refs, 5). A kernel that cannot goes on counting from the start of the process.
+    static func reset() {
+        guard let file = fopen("/proc/self/clear_refs", "w") else { return }
+        fputs("5", file)
+        fclose(file)
+    }
+
+    /// MiB; 0 without /proc.
+    static var current: Double {
+        let text = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
+        let line = text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
+        return ((line?.split(separator: " ").dropFirst().first.flatMap { Double($0) } ?? 0) / 1024).rounded()
     }
 }
 

@@ -50,7 +50,7 @@ struct HounsfieldTableTests {
         for (word, found) in zip(words, output) {
             let stored = value(of: word, one)
             let hu = max(-32768, min(32767, (Double(stored) * one.slope - 1024).rounded()))
-            let isPadded = one.padding?.contains(stored) == true || hu < limits.undeclaredPaddingHU
+            let isPadded = one.padding?.contains(stored) == true || hu <= limits.undeclaredPaddingHU
             wrong += found == (isPadded ? -1000 : Int16(hu)) ? 0 : 1
             if isPadded {
                 expected.padded += 1

@@ -113,6 +113,21 @@ struct LoadingTests {
         #expect(try loadCTSeries(files: try SmallCT.write(dataSets, to: folder), limits: limits).volume == expected)
     }
 
+    @Test(
+        "values of -2000 HU, with which scanners fill what lies outside of their circle, are air without a word of the header"
+    )
+    func undeclaredPadding() throws {
+        var (raw, expected) = (SmallCT.volume(), SmallCT.volume())
+        for (i, value) in [-2001, -2000, -1999].enumerated() {
+            raw[1 + i, 1, 1] = Int16(value)
+            expected[1 + i, 1, 1] = value == -1999 ? -1999 : -1000
+        }
+        let folder = try TemporaryFolder()
+        let series = try loadCTSeries(files: try writeCTSeries(volume: raw, to: folder.path).files)
+        #expect(series.volume == expected)
+        #expect(series.counts.padded == 2)
+    }
+
     @Test("padding that would cut holes into tissue is refused")
     func paddingInTissue() throws {
         let folder = try TemporaryFolder()
@@ -258,8 +273,8 @@ struct ValueLimitTests {
             padding: nil,
             undeclaredPaddingHU: limits.undeclaredPaddingHU
         )
-        #expect(conversion.hounsfield(-2000) == -2000)
-        #expect(conversion.hounsfield(-2001) == nil)
+        #expect(conversion.hounsfield(-1999) == -1999)
+        #expect(conversion.hounsfield(-2000) == nil)
     }
 
     @Test("declared padding at the border of tissue")

@@ -65,8 +65,9 @@ struct WinogradBlocking: Sendable {
 
     // MARK: - Sizes of blocks
 
-    /// What of the second-level cache patches and products of a block of tiles may fill: 360 KiB. The smallest that
-    /// servers have is 1 MiB, and the weights of shallow layers stay there too.
+    /// What of the second-level cache patches and products of a block of tiles may fill: 360 KiB of 1 MiB, where the weights of
+    /// shallow layers stay, too. Xeons have that since 2017 and EPYC since its fourth generation; the 256 or 512 KiB of earlier ones
+    /// are too few, and patches come from the third cache there (not measured).
     private static let cacheFloats = 92_160
 
     /// Weights that a third-level cache shared with others keeps from one block to the next: 8 MiB.
@@ -79,14 +80,18 @@ struct WinogradBlocking: Sendable {
         OutputPanel.rows * (weightCount > WinogradBlocking.cachedWeights ? 8 : 2)
     }
 
+    /// Tiles of a block at most: with more, threads find fewer blocks to share.
+    private static let mostTiles = 96
+
     private var mostTiles: Int {
         let floats = places * (depth + OutputPanel.padded(outChannels))
-        return min(96, max(fewestTiles, WinogradBlocking.cacheFloats / floats))
+        return min(WinogradBlocking.mostTiles, max(fewestTiles, WinogradBlocking.cacheFloats / floats))
     }
 
-    /// Tiles whose patches lie in memory together when the work is shared by panels. In three dimensions half as many, which is
-    /// still all there are when two threads share weights that come from memory.
-    private var sharedTiles: Int { places == WinogradTransform.places ? 192 : 96 }
+    /// Tiles whose patches lie in memory together when the work is shared by panels: as many as two threads would have in blocks of
+    /// their own. In three dimensions, with more places, half as many, which is still all there are when two threads share weights
+    /// that come from memory.
+    private var sharedTiles: Int { (places == WinogradTransform.places ? 2 : 1) * WinogradBlocking.mostTiles }
 
     /// Floats between places that lie `count` apart or more: an odd number of cache lines, because a transform reads
     /// or writes all places of a tile, and those a power of two apart would share one set of the first-level cache.

@@ -33,9 +33,11 @@ package struct WinogradLayer: Sendable {
         self.extent = extent
     }
 
-    /// Floats of both feature maps of a group of slices: a part of the caches, so that blocks are still there when they are
-    /// read.
-    private var groupFloats: Int { halo == 0 ? 1 << 20 : WinogradVolume.groupFloats }
+    /// Floats of both feature maps of a group of slices, 4 MiB: a part of the third-level cache, so that blocks are still there
+    /// when they are read.
+    private static let groupFloats = 1 << 20
+
+    private var groupFloats: Int { halo == 0 ? WinogradLayer.groupFloats : WinogradVolume.groupFloats }
 
     private var halo: Int { (kernelDepth - 1) / 2 }
     private var input: BlockLayout { layout(inChannels) }

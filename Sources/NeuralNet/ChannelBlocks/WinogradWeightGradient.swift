@@ -15,13 +15,16 @@ struct WinogradWeightGradient {
     /// Slices of all groups together.
     let slices: Int
 
-    private static let partCount = 8
     /// Floats of sums that the parts over tiles may have together.
     private static let sumFloats = 4 << 20
     /// What of the second-level cache the patches of a chunk of tiles may fill, and what is never gone below: sums are
     /// loaded and stored once a chunk.
     private static let cacheFloats = 92_160
     private static let fewestTiles = 32
+    /// Tiles of a chunk at most (by trying).
+    private static let mostTiles = 96
+    /// Tiles that a part must have: with fewer, adding its sums to those of the others takes too much of the time.
+    private static let fewestTilesOfPart = 16
 
     private static let vector = ChannelBlocks.width
     private static let square = vector * vector
@@ -34,13 +37,15 @@ struct WinogradWeightGradient {
     private var size: Int { WinogradWeightGradient.places * inBlocks * outBlocks * WinogradWeightGradient.square }
 
     private var tileParts: Int {
-        var parts = WinogradWeightGradient.partCount
+        var parts = fewestPieces
         let tiles = WinogradTiles(height: height, width: width, batch: slices).count
-        while parts > 1, parts * size > WinogradWeightGradient.sumFloats || tiles < 16 * parts { parts /= 2 }
+        while parts > 1,
+            parts * size > WinogradWeightGradient.sumFloats || tiles < WinogradWeightGradient.fewestTilesOfPart * parts
+        { parts /= 2 }
         return parts
     }
 
-    private var outParts: Int { min(outBlocks, WinogradWeightGradient.partCount / tileParts) }
+    private var outParts: Int { min(outBlocks, fewestPieces / tileParts) }
 
     /// Floats of the sums of all parts.
     var sumCount: Int { tileParts * size }
@@ -93,7 +98,10 @@ struct WinogradWeightGradient {
         )
         let blockCount = grid.plane * vector
         let fitting = WinogradWeightGradient.cacheFloats / (places * vector * (inBlocks + blocks.count))
-        let chunk = min(tiles.count, max(WinogradWeightGradient.fewestTiles, min(96, fitting)))
+        let chunk = min(
+            tiles.count,
+            max(WinogradWeightGradient.fewestTiles, min(WinogradWeightGradient.mostTiles, fitting))
+        )
         let patches = Scratch(count: places * inBlocks * chunk * vector)
         let gradients = Scratch(count: places * blocks.count * chunk * vector)
         let scratch = Scratch(count: WinogradTiles.scratchCount)

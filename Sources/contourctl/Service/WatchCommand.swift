@@ -1,6 +1,7 @@
 import ArgumentParser
 import Daemon
 import Foundation
+import Platform
 
 struct WatchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -3,11 +3,11 @@ import Foundation
 import Synchronization
 
 /// Notices Ctrl-C, SIGTERM and a terminal that is closed, so that work ends at the next safe moment and leaves nothing half-made.
-final class Interruption: Sendable {
+package final class Interruption: Sendable {
     private let happened = Atomic<Bool>(false)
 
     /// The sources live as long as the process, as the command does.
-    init() {
+    package init() {
         for number in [SIGINT, SIGTERM, SIGHUP] {
             let former = signal(number, SIG_IGN)
             // nohup: the work is to go on without its terminal.
@@ -23,5 +23,5 @@ final class Interruption: Sendable {
         }
     }
 
-    var isRequested: Bool { happened.load(ordering: .acquiring) }
+    package var isRequested: Bool { happened.load(ordering: .acquiring) }
 }
