@@ -82,7 +82,8 @@ package struct ThoraxAnatomy: Sendable {
         vesselEnds = Int(random.float(3200...6400))
     }
 
-    /// The height range, mm, that shows both lungs whole with a margin.
+    /// The height range, mm, that shows both lungs, in some persons without the tip of a recess. Patients for training are drawn
+    /// around it, so that it cannot change without another training.
     package var scanRange: ClosedRange<Double> {
         (-Double(recessDepth) - 45)...(Double(apexHeight) + 25)
     }

@@ -165,6 +165,7 @@ private final class PhantomFiles {
 
     init() throws {
         let path = folder.path
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
         _ = try writePhantom(request, to: path, threads: ProcessorCount.available)
         files = try Directory.list(path + "/ct").map { "\(path)/ct/\($0.name)" }
     }

@@ -65,9 +65,25 @@ struct MemoryBudgetTests {
         #expect(fault.code == "E_MEMORY_BUDGET" && fault.kind == .operator)
         #expect(fault.message.contains("work.memory_budget_mb") && fault.hint.contains("work.memory_budget_mb"))
         #expect(!run.isFinished(.resample))
-        // What the hint says is enough.
+        // What the hint says is enough, and what the message says is the same.
         let enough = try #require(fault.hint.split(separator: " ").compactMap { Int($0.filter(\.isNumber)) }.first)
+        #expect(fault.message.contains(" \(enough) MiB"))
         try runStage(.resample, in: run, StageContext(threads: 1, memory: MemoryBudget(megabytes: enough)))
         #expect(run.isFinished(.resample))
+    }
+
+    @Test("the memory that each thread works with counts")
+    func threads() throws {
+        let bench = try Workbench()
+        let images = try SmallPhantom.write(3, to: bench.folder.file("in"), withTruth: false)
+        let run = try bench.prepare("run", images: images)
+        func needed(threads: Int) throws -> Int {
+            let memory = MemoryBudget(megabytes: 64)
+            let found = fault { () throws(Fault) in
+                try runStage(.resample, in: run, StageContext(threads: threads, memory: memory))
+            }
+            return try #require(found?.hint.split(separator: " ").compactMap { Int($0.filter(\.isNumber)) }.first)
+        }
+        #expect(try needed(threads: 64) >= needed(threads: 1) + 100)
     }
 }

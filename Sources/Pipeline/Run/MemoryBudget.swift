@@ -24,10 +24,10 @@ package struct MemoryBudget: Sendable, Equatable {
     func files(in folder: String) -> VolumeMemory { .files(in: folder, allowance: allowance) }
 
     /// Refuses a CT before its pixels are read.
-    func check(_ ct: VolumeGeometry, _ model: ModelPackage) throws {
+    func check(_ ct: VolumeGeometry, _ model: ModelPackage, threads: Int) throws {
         // A network has some pictures of its largest size at a time, and all that are joined later.
         let network = try 8 * model.largestPicture() * MemoryLayout<Float>.stride
-        try check(needs: Self.program + ct.dimensions.k * Self.slice + network)
+        try check(needs: Self.program + threads * Self.thread + ct.dimensions.k * Self.slice + network)
     }
 
     /// Refuses the writing of structures before it begins.
@@ -38,14 +38,13 @@ package struct MemoryBudget: Sendable, Equatable {
     }
 
     private func check(needs bytes: Int) throws(Fault) {
-        let needed = ((bytes + 3 * allowance) >> 20) + 1
-        guard needed > megabytes else { return }
-        // What is for slabs grows with the budget.
+        guard ((bytes + 3 * allowance) >> 20) + 1 > megabytes else { return }
+        // What is for slabs grows with the budget: a quarter of it.
         let enough = ((bytes >> 20) + 1) * 4 / 3 + 1
         throw Fault(
             .operator,
             "E_MEMORY_BUDGET",
-            "This series needs about \(needed) MiB of memory, more than work.memory_budget_mb allows (\(megabytes)).",
+            "This series needs about \(enough) MiB of memory, more than work.memory_budget_mb allows (\(megabytes)).",
             hint: "Set work.memory_budget_mb to at least \(enough), then: systemctl reload contourd, contourctl resume"
         )
     }
@@ -53,6 +52,8 @@ package struct MemoryBudget: Sendable, Equatable {
     /// The program, its libraries and the weights of a network, as measured; so are these: headers of an image, and what the
     /// DICOM library keeps of a frame of a Segmentation, or of the contours of a slice, while they are read back.
     private static let program = 96 << 20
+    /// What each thread works with: blocks of a network, planes of scores.
+    private static let thread = 2 << 20
     private static let slice = 96 << 10
     private static let frame = 16 << 10
 }

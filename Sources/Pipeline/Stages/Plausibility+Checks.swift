@@ -105,7 +105,7 @@ extension PlausibilityJudge {
             case .midline: abs(offsetMM) < 40
             }
         let where_ =
-            "\(DistinctText(abs(offsetMM), beside: side == .midline ? [40] : [0]).value) mm \(offsetMM >= 0 ? "left" : "right") of the middle of the body"
+            "\(DistinctText(abs(offsetMM), beside: side == .midline ? [40] : [0]).value) mm \(offsetMM >= 0 ? "left" : "right") of the middle of the body in the picture"
         return .init(name: "side", value: where_, expected: side.rawValue, passed: passed)
     }
 

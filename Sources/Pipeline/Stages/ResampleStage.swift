@@ -47,7 +47,7 @@ struct ResampleStage: Stage {
             progress: { context.progress($0 * 0.7, "reading the CT") },
             isCancelled: context.isCancelled,
             volume: { geometry in
-                try context.memory.check(geometry, model)
+                try context.memory.check(geometry, model, threads: context.threads)
                 return try Volume(creatingBase: output + "/ct", geometry: geometry, allowance: allowance)
             }
         )

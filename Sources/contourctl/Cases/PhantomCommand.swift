@@ -30,7 +30,7 @@ struct PhantomCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Folder to make; it must not exist or be empty.", valueName: "dir"))
     var output: String
 
-    @Option(help: "Which synthetic person: any whole number.")
+    @Option(help: "Which synthetic person: a whole number, 0 to 18446744073709551615.")
     var seed: UInt64 = 1
 
     @Option(help: "Columns of a slice.")
@@ -39,7 +39,7 @@ struct PhantomCommand: ParsableCommand {
     @Option(help: "Rows of a slice.")
     var rows: Int = 256
 
-    @Option(help: "Number of slices. Default: enough to show both lungs whole.")
+    @Option(help: "Number of slices. Default: enough for both lungs, but the lowest recess of some persons.")
     var slices: Int?
 
     @Option(
