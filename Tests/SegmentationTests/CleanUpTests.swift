@@ -70,6 +70,31 @@ struct JudgementTests {
         #expect(result.structures[0].components == 2)
     }
 
+    @Test(
+        "in half a picture, a part of the right lung that was called the left one is right lung, and no left lung is found"
+    )
+    func spotOfTheOnlyLung() {
+        var labels = Self.boxes([(2, 4..<24, 5..<25, 1..<11)])
+        for k in 4..<8 { for j in 10..<18 { for i in 18..<24 { labels[i, j, k] = 1 } } }
+        let result = Self.judged(labels)
+        #expect(Self.count(result, 1) == 0 && Self.count(result, 2) == 4000)
+        #expect(!result.structures[0].found && result.structures[1].volumeML == 4000 * 0.32)
+        let messages = result.findings.filter { $0.code == "W_STRUCTURE_NOT_FOUND" }.map(\.message)
+        #expect(messages == ["Lung_L was not found: what was taken for it lies within Lung_R and counts as that"])
+    }
+
+    @Test("a small lung that touches the other one along a line stays, and so does one of more than a tenth")
+    func smallNeighbours() {
+        let small = Self.judged(
+            Self.boxes([(2, 4..<24, 5..<25, 1..<11), (1, 24..<32, 5..<13, 10..<12), (1, 30..<36, 5..<11, 6..<10)])
+        )
+        #expect(small.structures[0].found && Self.count(small, 2) == 4000)
+        var labels = Self.boxes([(2, 4..<24, 5..<25, 1..<11)])
+        for k in 2..<9 { for j in 8..<16 { for i in 16..<24 { labels[i, j, k] = 1 } } }
+        let large = Self.judged(labels)
+        #expect(large.structures[0].found && Self.count(large, 1) == 7 * 8 * 8)
+    }
+
     @Test("a spot of the left label inside the right lung becomes right lung")
     func joins() {
         var labels = Self.boxes([(1, 25..<35, 5..<25, 1..<11), (2, 4..<18, 5..<25, 1..<11)])

@@ -4,6 +4,8 @@ import Imaging
 struct CleanUpResult: Sendable, Equatable {
     /// Pieces that stayed.
     var keptComponents = 0
+    /// Voxels of these.
+    var keptVoxels = 0
     /// Voxels that became background.
     var droppedVoxels = 0
     /// Voxels that became part of another structure.
@@ -27,19 +29,66 @@ func cleanUp(_ volume: inout Volume<UInt8>, _ roi: ROIDescription, labels: [Stri
         let isSubstantial = size >= rules.keepFraction * Double(largest)
         keeps[component] = rank == 0 || ((isAmongLargest || isSubstantial) && size >= minimumVoxels)
     }
-    var result = CleanUpResult(keptComponents: keeps.count { $0 })
+    var result = CleanUpResult(
+        keptComponents: keeps.count { $0 },
+        keptVoxels: zip(components.sizes, keeps).reduce(0) { $0 + ($1.1 ? $1.0 : 0) }
+    )
     guard keeps.contains(false) else { return result }
     let heirs = heirs(of: components, keeps: keeps, joins: rules.joins.compactMap { labels[$0] }, in: volume)
+    for run in components.runs where !keeps[run.component] {
+        if heirs[run.component] == 0 {
+            result.droppedVoxels += run.end - run.start
+        } else {
+            result.joinedVoxels += run.end - run.start
+        }
+    }
+    bequeath(components, keeps: keeps, to: heirs, in: &volume)
+    return result
+}
+
+/// Part of the outer faces that a structure of its own does not have against another one. Lungs touch along a line: 0.2 % of the
+/// faces at most on eleven real series, under 10 % on 93 generated ones. What was called a lung within the other one, in halves of
+/// pictures in which it is gone, had 40 to 56 %.
+private let contactOfASpot = 0.3
+
+/// Gives a structure that is a spot of another one to it: less than `keepFraction` of its size, and against it with much of the
+/// surface. A network that sees one lung alone may call a part of it the other.
+///
+/// - Parameter voxels: of each structure, after its own clean-up.
+/// - Returns: the name of the other one; nil where the structure is one of its own.
+func joinSpot(
+    _ volume: inout Volume<UInt8>,
+    _ roi: ROIDescription,
+    labels: [String: UInt8],
+    voxels: [String: Int]
+) -> String? {
+    let rules = roi.postprocessing
+    let own = voxels[roi.name] ?? 0
+    let larger = rules.joins.filter { Double(own) < rules.keepFraction * Double(voxels[$0] ?? 0) }
+    guard own > 0, !larger.isEmpty else { return nil }
+    let components = RunComponents(of: UInt8(roi.label), in: volume)
+    let keeps = [Bool](repeating: false, count: components.sizes.count)
+    var contacts: [UInt8: Int] = [:]
+    for one in contactFaces(of: components, keeps: keeps, in: volume) { contacts.merge(one, uniquingKeysWith: +) }
+    let faces = Double(contacts.values.reduce(0, +))
+    guard
+        let heir = larger.first(where: {
+            Double(labels[$0].flatMap { contacts[$0] } ?? 0) >= contactOfASpot * faces
+        }), let label = labels[heir]
+    else { return nil }
+    bequeath(components, keeps: keeps, to: keeps.map { _ in label }, in: &volume)
+    return heir
+}
+
+/// Writes the label of its heir over every piece that is not kept.
+private func bequeath(_ components: RunComponents, keeps: [Bool], to heirs: [UInt8], in volume: inout Volume<UInt8>) {
     let d = volume.geometry.dimensions
     var slice = -1
     for run in components.runs where !keeps[run.component] {
         if run.k != slice { volume.touched() }
         slice = run.k
-        let heir = heirs[run.component]
-        for i in run.start..<run.end { volume.voxels[i + d.i * (run.j + d.j * run.k)] = heir }
-        if heir == 0 { result.droppedVoxels += run.end - run.start } else { result.joinedVoxels += run.end - run.start }
+        for i in run.start..<run.end { volume.voxels[i + d.i * (run.j + d.j * run.k)] = heirs[run.component] }
     }
-    return result
 }
 
 /// For each dropped piece the label of the structure that at least half of its outer faces touch, otherwise 0.
@@ -51,6 +100,16 @@ private func heirs(
 ) -> [UInt8] {
     var heirs = [UInt8](repeating: 0, count: keeps.count)
     guard !joins.isEmpty else { return heirs }
+    let contacts = contactFaces(of: components, keeps: keeps, in: volume)
+    for component in keeps.indices where !keeps[component] {
+        let faces = contacts[component].values.reduce(0, +)
+        heirs[component] = joins.first { 2 * (contacts[component][$0] ?? 0) >= faces && faces > 0 } ?? 0
+    }
+    return heirs
+}
+
+/// For each piece that is not kept the number of its outer faces by the label behind them.
+private func contactFaces(of components: RunComponents, keeps: [Bool], in volume: Volume<UInt8>) -> [[UInt8: Int]] {
     var contacts = keeps.map { _ in [UInt8: Int]() }
     var slice = -1
     for run in components.runs where !keeps[run.component] {
@@ -58,11 +117,7 @@ private func heirs(
         slice = run.k
         forEachOuterFace(of: run, in: volume) { contacts[run.component][$0, default: 0] += 1 }
     }
-    for component in keeps.indices where !keeps[component] {
-        let faces = contacts[component].values.reduce(0, +)
-        heirs[component] = joins.first { 2 * (contacts[component][$0] ?? 0) >= faces && faces > 0 } ?? 0
-    }
-    return heirs
+    return contacts
 }
 
 /// Calls `visit` with the label behind every face of a run that does not lead to its own label.

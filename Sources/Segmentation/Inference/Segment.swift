@@ -44,6 +44,8 @@ package func judge(
     // One owner: a second one would make changing it a copy.
     var labels = consume labels
     let cleaned = description.rois.map { cleanUp(&labels, $0, labels: names) }
+    let kept = Dictionary(uniqueKeysWithValues: zip(description.rois.map(\.name), cleaned.map(\.keptVoxels)))
+    let heirs = description.rois.map { joinSpot(&labels, $0, labels: names, voxels: kept) }
     let measured = measureStructures(in: labels, scores: scores, input: input, count: description.rois.count)
     let voxelML = labels.geometry.voxelVolumeMM3 / 1000
     var structures: [StructureResult] = []
@@ -56,7 +58,8 @@ package func judge(
             components: cleaned[index].keptComponents,
             droppedML: Double(cleaned[index].droppedVoxels) * voxelML
         )
-        if let reason = roi.acceptance.refusal(of: structure) {
+        let joined = heirs[index].map { "what was taken for it lies within \($0) and counts as that" }
+        if let reason = joined ?? roi.acceptance.refusal(of: structure) {
             erase(structure.label, from: &labels)
             structure = structure.notFound
             findings.append(.notFound(roi.name, reason))

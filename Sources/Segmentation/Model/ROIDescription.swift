@@ -79,7 +79,8 @@ package struct Postprocessing: Codable, Sendable, Equatable {
     /// Pieces below this are dropped, but the largest never is: it can only be judged by `Acceptance`.
     package var minimumVolumeML: Double
     /// A dropped piece that lies mostly against one of these structures becomes part of it: a spot of the
-    /// other side's label inside a lung is a spot of that lung.
+    /// other side's label inside a lung is a spot of that lung. So does the whole structure where it is less than `keepFraction`
+    /// of the other one and lies against it with much of its surface.
     package var joins: [String]
 
     package init(
