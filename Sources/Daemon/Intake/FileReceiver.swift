@@ -29,6 +29,8 @@ struct FileReceiver {
         case denied(Notice)
         /// It ends too early; it may still grow.
         case truncated
+        /// Whoever read it was killed, or did not start; it is read again after so long.
+        case postponed(Fault, Duration)
         /// It vanished or changed, or the service is stopping.
         case gone
     }
@@ -78,6 +80,10 @@ struct FileReceiver {
                 try context.store.giveBackParsing(instance.number)
                 return .gone
             case .crashed(let how): crash = how
+            case .killed(let ending): return try readLater(instance, ending)
+            case .unread(let fault):
+                try context.store.giveBackParsing(instance.number)
+                return .postponed(fault, .seconds(30))
             case .fault(let fault, let header): return try judge(fault, header, instance, mayGrow: mayGrow)
             case .header(let header, let digest): return try take(instance, header, digest: digest)
             }
@@ -87,6 +93,26 @@ struct FileReceiver {
             code: "E_PARSER_CRASHED",
             reason: "Reading the file crashed the reader (\(crash)).",
             of: DamagedHeader(contentsOf: file.path)
+        )
+    }
+
+    /// A kill says nothing about the file. One during which the kernel ends every reader for lack of memory is set aside in
+    /// the end, with words that say so.
+    private func readLater(_ instance: InstanceRecord, _ ending: ChildProcess.Ending) throws -> Outcome {
+        let fault = Fault.workerEnded(ending)
+        let policy = context.configuration.retryPolicy
+        let kills = try context.store.countKill(instance.number)
+        guard kills >= policy.maximumAttempts else {
+            return .postponed(fault, .milliseconds(policy.delay(after: kills)))
+        }
+        return try quarantine(
+            instance,
+            code: fault.code,
+            reason: """
+                The process that read it was killed \(counted(kills, "time")), the last time by \(ending): by somebody, or by \
+                the kernel for lack of memory. The file may be whole.
+                """,
+            of: DamagedHeader(contentsOf: instance.inboxPath)
         )
     }
 

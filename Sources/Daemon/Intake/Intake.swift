@@ -249,6 +249,7 @@ package final class Intake {
             case .gone:
                 scanner.forget(file)
                 isDirty = true
+            case .postponed(_, let pause): scanner.postpone(file, for: pause)
             }
         } catch let error as SystemError {
             // One file that cannot be taken must not keep the others waiting.
