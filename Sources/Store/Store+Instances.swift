@@ -229,8 +229,8 @@ extension Store {
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT * FROM instance WHERE (state = 'ignored' AND code NOT IN ('E_PERMISSION', 'E_NAME')) OR left_behind = 1
-                    ORDER BY id
+                    SELECT * FROM instance WHERE left_behind = 1
+                        OR state = 'ignored' AND code NOT IN ('E_PERMISSION', 'E_NAME', 'W_NOT_A_FILE') ORDER BY id
                     """
             )
             .map { try InstanceRecord(row: $0) }

@@ -244,7 +244,7 @@ struct FileReceiver {
         )
     }
 
-    private func leave(_ instance: InstanceRecord, code: String, reason: String) throws -> Notice {
+    func leave(_ instance: InstanceRecord, code: String, reason: String) throws -> Notice {
         try context.store.endInstance(instance.number, as: .ignored, code: code, reason: reason)
         return Notice(number: instance.number, code: code, reason: reason)
     }
@@ -260,41 +260,6 @@ struct FileReceiver {
                 """
         )
     }
-
-    /// A folder that may not be listed is noted as a file is: its owner is told.
-    func deny(folder: String, _ error: SystemError) throws -> Outcome {
-        let instance = try context.store.beginParsing(inboxPath: folder, snapshot: Self.folderSnapshot)
-        return .denied(
-            try leave(
-                instance,
-                code: error.code == ENAMETOOLONG ? "E_NAME" : "E_PERMISSION",
-                reason: error.code == ENAMETOOLONG
-                    ? """
-                    A folder holds files whose paths are longer than the \(PATH_MAX - 1) bytes that Linux takes. Move it \
-                    up, or shorten the names of the folders above it.
-                    """
-                    : """
-                    A folder may not be listed (\(error.reason)). Folders that are made or copied in the inbox inherit \
-                    contourd's access; folders that are moved there do not. Hand their files over with contourctl submit, \
-                    or grant it: setfacl -R -m u:contourd:rwX FOLDER
-                    """
-            )
-        )
-    }
-
-    /// A file or folder with a name that no `String` holds: its owner is told, too.
-    func deny(nameless path: String) throws {
-        let instance = try context.store.beginParsing(inboxPath: path, snapshot: Self.namelessSnapshot)
-        _ = try leave(
-            instance,
-            code: "E_NAME",
-            reason: "Its name is not UTF-8, so contourd does not look at it. Rename it (convmv does it for many)."
-        )
-    }
-
-    /// What stands for a folder where a file has its size and times, and for something without a usable name.
-    static let folderSnapshot = "folder"
-    static let namelessSnapshot = "nameless"
 
     private func forget(_ instance: InstanceRecord) throws -> Outcome {
         try context.store.forgetInstance(instance.number)
