@@ -251,6 +251,20 @@ struct ValueLimitTests {
         let limits = AdmissionLimits()
         #expect(limits.airHU.contains(-600) && !limits.airHU.contains(-599))
         #expect(limits.softTissueHU.contains(200) && !limits.softTissueHU.contains(201))
+
+    @Test("a reference of the CT without class or instance is not repeated, a whole one is")
+    func incompleteReferences() throws {
+        var image = try SmallCT.dataSets()[0]
+        var whole = DataSet(), part = DataSet()
+        whole.set(.referencedSOPClassUID, .UI, "1.2.840.10008.3.1.2.3.1")
+        whole.set(.referencedSOPInstanceUID, .UI, "1.2.3")
+        part.set(.referencedSOPInstanceUID, .UI, "1.2.3")
+        image.set(.referencedStudySequence, sequence: [part, whole])
+        image.set(.referencedPatientSequence, sequence: [part])
+        let reference = ReferenceAttributes(copying: image).dataSet
+        #expect(reference.sequence(.referencedStudySequence) == [whole])
+        #expect(reference[.referencedPatientSequence] == nil)
+    }
         #expect(limits.possibleHU.contains(-1200) && !limits.possibleHU.contains(-1201))
         let conversion = HounsfieldConversion(
             slope: 1,
