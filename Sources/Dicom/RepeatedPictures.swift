@@ -3,6 +3,7 @@ struct DecodedSlice {
     var counts: HUCounts
     /// Of its Hounsfield units; nil where all are alike: the slice is blank.
     var fingerprint: UInt64?
+    var outline: PictureOutline
 }
 
 /// Tells pictures apart: 64 bits of all values in their order, so that two pictures share them by chance in one of 10^19 cases.
@@ -59,8 +60,12 @@ func repeatedPictures(_ slices: [ExaminedSlice], _ fingerprints: [UInt64?]) -> [
             two slices of a scan alike.
             """,
             hint: "Compare these slices with the archive, and export the series again.",
-            details: runs.map { run in
-                "slices " + run.map { slices[$0].instanceNumber.map(String.init) ?? "?" }.joined(separator: ", ")
+            details: blocks.map { block in
+                let parts = block.map { part in
+                    part.count == 1
+                        ? number(part.lowerBound) : "\(number(part.lowerBound)) to \(number(part.upperBound - 1))"
+                }
+                return "slices " + parts.joined(separator: ", ")
             }
         )
     ]

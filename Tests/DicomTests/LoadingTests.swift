@@ -116,6 +116,8 @@ struct LoadingTests {
         volume.voxels.withUnsafeMutableBufferPointer { voxels in
             for index in voxels.indices { voxels[index] = Int16(clamping: Int(voxels[index]) + shift) }
         }
+        let findings = try loadCTSeries(files: writeCTSeries(volume: volume, to: folder.path).files).findings
+        #expect(findings.map(\.code) == (abs(shift) == 200 ? ["W_SHIFTED_HU"] : []))
     }
 
     @Test("slices of one value among others are told as blank")
@@ -249,6 +251,20 @@ struct LoadingTests {
         #expect(try ReferenceAttributes(contentsOf: folder.file("reference.dcm")) == reference)
         #expect(reference.dataSet[.pixelData] == nil && reference.dataSet[.rows] == nil)
     }
+
+    @Test("a reference of the CT without class or instance is not repeated, a whole one is")
+    func incompleteReferences() throws {
+        var image = try SmallCT.dataSets()[0]
+        var whole = DataSet(), part = DataSet()
+        whole.set(.referencedSOPClassUID, .UI, "1.2.840.10008.3.1.2.3.1")
+        whole.set(.referencedSOPInstanceUID, .UI, "1.2.3")
+        part.set(.referencedSOPInstanceUID, .UI, "1.2.3")
+        image.set(.referencedStudySequence, sequence: [part, whole])
+        image.set(.referencedPatientSequence, sequence: [part])
+        let reference = ReferenceAttributes(copying: image).dataSet
+        #expect(reference.sequence(.referencedStudySequence) == [whole])
+        #expect(reference[.referencedPatientSequence] == nil)
+    }
 }
 
 @Suite("Values that are no CT of a patient, just inside and just outside")
@@ -290,20 +306,6 @@ struct ValueLimitTests {
         let limits = AdmissionLimits()
         #expect(limits.airHU.contains(-600) && !limits.airHU.contains(-599))
         #expect(limits.softTissueHU.contains(200) && !limits.softTissueHU.contains(201))
-
-    @Test("a reference of the CT without class or instance is not repeated, a whole one is")
-    func incompleteReferences() throws {
-        var image = try SmallCT.dataSets()[0]
-        var whole = DataSet(), part = DataSet()
-        whole.set(.referencedSOPClassUID, .UI, "1.2.840.10008.3.1.2.3.1")
-        whole.set(.referencedSOPInstanceUID, .UI, "1.2.3")
-        part.set(.referencedSOPInstanceUID, .UI, "1.2.3")
-        image.set(.referencedStudySequence, sequence: [part, whole])
-        image.set(.referencedPatientSequence, sequence: [part])
-        let reference = ReferenceAttributes(copying: image).dataSet
-        #expect(reference.sequence(.referencedStudySequence) == [whole])
-        #expect(reference[.referencedPatientSequence] == nil)
-    }
         #expect(limits.possibleHU.contains(-1200) && !limits.possibleHU.contains(-1201))
         let conversion = HounsfieldConversion(
             slope: 1,
