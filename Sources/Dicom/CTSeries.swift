@@ -128,7 +128,9 @@ struct CTSeriesLoader: Sendable {
             counts: counts,
             findings: examination.findings + valueFindings
                 + repeatedPictures(examination.slices, decoded.map(\.fingerprint))
-                + blankSlices(examination.slices, decoded.map(\.fingerprint)),
+                + blankSlices(examination.slices, decoded.map(\.fingerprint))
+                + misplacedSlices(examination.slices, decoded)
+                + shiftedValues(decoded),
             extentIsProvable: examination.extentIsProvable
         )
     }

@@ -1,4 +1,4 @@
-/// What our own products repeat from the CT, copied exactly: Patient, General Study, Patient Study, Frame of
+/// What our own products repeat from the CT, copied exactly where it is whole: Patient, General Study, Patient Study, Frame of
 /// Reference, lossy compression, and the names of the equipment-independent modules. Holds patient data: it stays in the work
 /// folder and the products, and is never logged.
 package struct ReferenceAttributes: Sendable, Hashable {
@@ -9,6 +9,17 @@ package struct ReferenceAttributes: Sendable, Hashable {
     package init(copying image: DataSet) {
         dataSet = DataSet()
         dataSet.copy(Self.copiedTags, from: image)
+        for tag in [.referencedStudySequence, .referencedPatientSequence] as [Tag] { keepWholeReferences(tag) }
+    }
+
+    /// A reference needs class and instance (PS3.3 10.8, both Type 1); de-identification often leaves one of them. The
+    /// sequences are optional, so what is no reference is left out, and with the last item the sequence.
+    private mutating func keepWholeReferences(_ tag: Tag) {
+        guard dataSet[tag] != nil else { return }
+        let whole = dataSet.sequence(tag).filter {
+            $0.string(.referencedSOPClassUID) != nil && $0.string(.referencedSOPInstanceUID) != nil
+        }
+        if whole.isEmpty { dataSet.remove(tag) } else { dataSet.set(tag, sequence: whole) }
     }
 
     package var studyInstanceUID: String { dataSet.string(.studyInstanceUID) ?? "" }

@@ -3,6 +3,7 @@ struct DecodedSlice {
     var counts: HUCounts
     /// Of its Hounsfield units; nil where all are alike: the slice is blank.
     var fingerprint: UInt64?
+    var outline: PictureOutline
 }
 
 /// Tells pictures apart: 64 bits of all values in their order, so that two pictures share them by chance in one of 10^19 cases.
@@ -29,33 +30,45 @@ func pictureFingerprint(_ values: UnsafeMutableBufferPointer<Int16>) -> UInt64? 
     return hash
 }
 
-/// Neighbours that show the same picture at different positions: an export wrote one image several times. Geometry does not show
-/// it, and noise makes no two pictures of a scan alike.
+/// Slices that show the same picture at different positions: an export wrote one image several times, or the images of one half
+/// under the positions of the other. Geometry does not show it, and noise makes no two pictures of a scan alike.
 ///
 /// - Parameters:
 ///   - slices: in the order of their positions.
 ///   - fingerprints: of each slice.
 func repeatedPictures(_ slices: [ExaminedSlice], _ fingerprints: [UInt64?]) -> [AdmissionFinding] {
-    var runs: [Range<Int>] = []
-    var start = 0
-    for end in 1...max(slices.count, 1) {
-        if end < slices.count, fingerprints[end] != nil, fingerprints[end] == fingerprints[start] { continue }
-        if end - start > 1 { runs.append(start..<end) }
-        start = end
+    var groups: [UInt64: [Int]] = [:]
+    for (index, fingerprint) in fingerprints.enumerated() {
+        if let fingerprint { groups[fingerprint, default: []].append(index) }
     }
-    guard !runs.isEmpty else { return [] }
-    let repeats = runs.reduce(0) { $0 + $1.count - 1 }
+    let alike = groups.values.filter { $0.count > 1 }.sorted { $0[0] < $1[0] }
+    guard !alike.isEmpty else { return [] }
+    // Each column of a block shows one picture: slices 1 to 20 are those that are there again as 21 to 40.
+    var blocks: [[Range<Int>]] = []
+    for group in alike {
+        if let block = blocks.last, block.map(\.upperBound) == group {
+            blocks[blocks.count - 1] = block.map { $0.lowerBound..<$0.upperBound + 1 }
+        } else {
+            blocks.append(group.map { $0..<$0 + 1 })
+        }
+    }
+    let repeats = alike.reduce(0) { $0 + $1.count - 1 }
+    func number(_ index: Int) -> String { slices[index].instanceNumber.map(String.init) ?? "?" }
     return [
         AdmissionFinding(
             .warning,
             "W_REPEATED_PICTURES",
             """
-            \(repeats) \(repeats == 1 ? "slice shows" : "slices show") the picture of the slice before, pixel for pixel: noise makes \
-            no two slices of a scan alike.
+            \(repeats) \(repeats == 1 ? "slice shows" : "slices show") the picture of another slice, pixel for pixel: noise makes no \
+            two slices of a scan alike.
             """,
             hint: "Compare these slices with the archive, and export the series again.",
-            details: runs.map { run in
-                "slices " + run.map { slices[$0].instanceNumber.map(String.init) ?? "?" }.joined(separator: ", ")
+            details: blocks.map { block in
+                let parts = block.map { part in
+                    part.count == 1
+                        ? number(part.lowerBound) : "\(number(part.lowerBound)) to \(number(part.upperBound - 1))"
+                }
+                return "slices " + parts.joined(separator: ", ")
             }
         )
     ]

@@ -25,7 +25,13 @@ struct SliceDecoder {
                 if open == nil { open = try OpenReader(header: slice.header, path: images[slice.header].path) }
                 let target = UnsafeMutableBufferPointer(rebasing: output.buffer[k * size..<(k + 1) * size])
                 let counts = try convert(open!, slice, &table, &bytes, into: target)
-                outcomes[k] = .success(DecodedSlice(counts: counts, fingerprint: pictureFingerprint(target)))
+                outcomes[k] = .success(
+                    DecodedSlice(
+                        counts: counts,
+                        fingerprint: pictureFingerprint(target),
+                        outline: PictureOutline(target, columns: open!.reader.header.columns)
+                    )
+                )
             } catch {
                 outcomes[k] = .failure(SliceFailure(error: error, slice: name(slice)))
                 return

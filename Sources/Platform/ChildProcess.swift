@@ -88,13 +88,29 @@ package final class ChildProcess: Sendable {
 
     package func kill(_ signal: Int32 = SIGKILL) { Glibc.kill(pid, signal) }
 
-    /// Waits for the end and says in words how it ended; nil for an orderly end.
-    package func wait() -> String? {
+    /// How a process ended.
+    package enum Ending: Sendable, Equatable, CustomStringConvertible {
+        case exit(Int32)
+        case signal(Int32)
+
+        /// Whether somebody ended it, or the kernel did for lack of memory: that says nothing about what it worked on.
+        /// Its own mistakes end a process with other signals.
+        package var isFromOutside: Bool { self == .signal(SIGKILL) || self == .signal(SIGTERM) }
+
+        package var description: String {
+            switch self {
+            case .exit(let status): "exit status \(status)"
+            case .signal(let number): "signal \(number)"
+            }
+        }
+    }
+
+    /// Waits for the end.
+    @discardableResult
+    package func wait() -> Ending {
         var status: Int32 = 0
         while waitpid(pid, &status, 0) == -1 && errno == EINTR {}
         let signal = status & 0x7F
-        if signal != 0 { return "signal \(signal)" }
-        let code = (status >> 8) & 0xFF
-        return code == 0 ? nil : "exit status \(code)"
+        return signal != 0 ? .signal(signal) : .exit((status >> 8) & 0xFF)
     }
 }

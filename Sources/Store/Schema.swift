@@ -25,6 +25,9 @@ extension Store {
         migrator.registerMigration("7: places of deleted images") { db in
             try db.execute(sql: version7)
         }
+        migrator.registerMigration("8: counts of faults, crashes and ends") { db in
+            try db.execute(sql: version8)
+        }
         return migrator
     }
 
@@ -180,6 +183,16 @@ extension Store {
     /// `instance.places`: where the slices of an image lay whose header is gone, as a JSON array of `framePlace`.
     private static let version7 = """
         ALTER TABLE instance ADD COLUMN places TEXT;
+        """
+
+    /// `job.attempts` counts what was begun; how it ended has counts of its own: faults that may pass, crashes of the
+    /// worker, and ends of the service. `instance.kills`: how often the worker that read it was killed. What happened under a
+    /// former version is not known by kind, and does not count.
+    private static let version8 = """
+        ALTER TABLE job ADD COLUMN faults INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE job ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE job ADD COLUMN service_ends INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE instance ADD COLUMN kills INTEGER NOT NULL DEFAULT 0;
         """
 
     /// Where a frame of a header lies, to a tenth of a millimetre; NULL without a place. `frame` is a row of

@@ -8,7 +8,7 @@ extension Store {
     package func renew(_ number: Int64, header: String, digest: String, snapshot: String) throws(StoreError) {
         try write { db in
             try db.execute(
-                sql: "UPDATE instance SET header = ?, digest = ?, snapshot = ? WHERE id = ?",
+                sql: "UPDATE instance SET header = ?, digest = ?, snapshot = ?, kills = 0 WHERE id = ?",
                 arguments: [header, digest, snapshot, number]
             )
             try waitAnew(number, db)

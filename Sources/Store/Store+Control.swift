@@ -13,6 +13,11 @@ private enum Setting {
 }
 
 extension Store {
+    /// A job is ready from a time on, with all its attempts.
+    private static let afresh = """
+        state = 'available', available_at = ?, delay_ms = 0, attempts = 0, faults = 0, crashes = 0, service_ends = 0
+        """
+
     /// A paused queue starts no new job; what runs is finished. The reason is shown by `contourctl status`.
     package func pause(_ cause: PauseCause) throws(StoreError) {
         try write { db in
@@ -33,9 +38,7 @@ extension Store {
                 arguments: [Setting.pausedByOperator, Setting.pausedByFault]
             )
             try db.execute(
-                sql: """
-                    UPDATE job SET state = 'available', available_at = ?, delay_ms = 0, attempts = 0 WHERE state = 'held'
-                    """,
+                sql: "UPDATE job SET \(Self.afresh) WHERE state = 'held'",
                 arguments: [now()]
             )
             return db.changesCount
@@ -137,7 +140,7 @@ extension Store {
         return try write { db in
             try db.execute(
                 sql: """
-                    UPDATE job SET state = 'available', available_at = ?, delay_ms = 0, attempts = 0
+                    UPDATE job SET \(Self.afresh)
                     WHERE state IN ('held', 'available') AND run_id IN (SELECT id FROM run WHERE series_id = ?)
                     """,
                 arguments: [now(), number]

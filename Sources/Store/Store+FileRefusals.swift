@@ -9,7 +9,7 @@ extension Store {
                 db,
                 sql: """
                     SELECT * FROM instance WHERE told = 0
-                        AND (state = 'quarantined' OR (state = 'ignored' AND code IN ('E_PERMISSION', 'E_NAME')))
+                        AND (state = 'quarantined' OR (state = 'ignored' AND code IN ('E_PERMISSION', 'E_NAME', 'W_NOT_A_FILE')))
                         AND NOT (conflict = 1 AND EXISTS (SELECT 1 FROM series
                             WHERE series.id = series_id AND series.state = 'collecting'))
                     ORDER BY id

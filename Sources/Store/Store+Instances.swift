@@ -26,10 +26,11 @@ extension Store {
                 sql: """
                     UPDATE instance SET state = 'parsing', code = NULL, reason = NULL, other_series_uid = NULL, snapshot = ?,
                         told = CASE WHEN snapshot = ? THEN told ELSE 0 END,
-                        attempts = CASE WHEN snapshot = ? AND state = 'parsing' THEN attempts + 1 ELSE 1 END
+                        attempts = CASE WHEN snapshot = ? AND state = 'parsing' THEN attempts + 1 ELSE 1 END,
+                        kills = CASE WHEN snapshot = ? AND state = 'parsing' THEN kills ELSE 0 END
                     WHERE id = ?
                     """,
-                arguments: [snapshot, snapshot, snapshot, open]
+                arguments: [snapshot, snapshot, snapshot, snapshot, open]
             )
             return try instance(open, db)
         }
@@ -42,6 +43,24 @@ extension Store {
                 sql: "UPDATE instance SET attempts = attempts - 1 WHERE id = ? AND state = 'parsing'",
                 arguments: [number]
             )
+        }
+    }
+
+    /// The worker that read the file was killed, which says nothing about the file: the attempt does not count, the kill
+    /// does.
+    ///
+    /// - Returns: how often that happened to this file, this time included.
+    package func countKill(_ number: Int64) throws(StoreError) -> Int {
+        try write { db in
+            try Int.fetchOne(
+                db,
+                sql: """
+                    UPDATE instance SET kills = kills + 1,
+                        attempts = CASE state WHEN 'parsing' THEN attempts - 1 ELSE attempts END
+                    WHERE id = ? RETURNING kills
+                    """,
+                arguments: [number]
+            ) ?? 0
         }
     }
 
@@ -210,8 +229,8 @@ extension Store {
             try Row.fetchAll(
                 db,
                 sql: """
-                    SELECT * FROM instance WHERE (state = 'ignored' AND code NOT IN ('E_PERMISSION', 'E_NAME')) OR left_behind = 1
-                    ORDER BY id
+                    SELECT * FROM instance WHERE left_behind = 1
+                        OR state = 'ignored' AND code NOT IN ('E_PERMISSION', 'E_NAME', 'W_NOT_A_FILE') ORDER BY id
                     """
             )
             .map { try InstanceRecord(row: $0) }

@@ -20,17 +20,20 @@ package enum JobConsequence: Sendable, Equatable {
 
 /// When a job is tried again.
 package struct RetryPolicy: Sendable, Equatable {
-    /// Attempts at a stage before a transient fault becomes a refusal.
+    /// Transient faults of a stage, and, counted by themselves, ends of the service during it, of which the last becomes a
+    /// refusal.
     package var maximumAttempts = 6
-    /// Attempts after a crash: a series that kills its worker must not do so for ever.
+    /// Crashes of a stage of which the last becomes a refusal: a series that kills its worker must not do so for ever.
     package var maximumCrashes = 3
     package var firstDelayMS: Int64 = 5_000
     package var longestDelayMS: Int64 = 600_000
 
     package init() {}
 
-    func delay(afterAttempt attempt: Int) -> Int64 {
-        min(longestDelayMS, firstDelayMS << Int64(min(max(attempt - 1, 0), 20)))
+    /// - Parameter count: how often it went wrong in the same way.
+    /// - Returns: ms.
+    package func delay(after count: Int) -> Int64 {
+        min(longestDelayMS, firstDelayMS << Int64(min(max(count - 1, 0), 20)))
     }
 }
 
@@ -105,27 +108,53 @@ extension Store {
         case "operator":
             try set(job.number, .held, fault: fault, db)
             return .held
-        case "transient" where job.attempts < policy.maximumAttempts,
-            "bug" where job.attempts < policy.maximumCrashes:
-            let delay = policy.delay(afterAttempt: job.attempts)
-            let at = now() + delay
-            try db.execute(
-                sql: """
-                    UPDATE job SET state = 'available', available_at = ?, delay_ms = ?, finished_at = ?, fault = ?
-                    WHERE id = ?
-                    """,
-                arguments: [at, delay, now(), try fault.json(), job.number]
-            )
-            return .retry(at: at)
-        default:
-            try set(job.number, .discarded, fault: fault, db)
-            return try startDelivery(job.runNumber, verdict: "refused", db)
+        case "transient":
+            let faults = try count("faults", job.number, db)
+            return try faults < policy.maximumAttempts
+                ? retry(job, fault, after: policy.delay(after: faults), db) : refuse(job, fault, db)
+        case "bug":
+            let crashes = try count("crashes", job.number, db)
+            return try crashes < policy.maximumCrashes
+                ? retry(job, fault, after: policy.delay(after: crashes), db) : refuse(job, fault, db)
+        default: return try refuse(job, fault, db)
         }
     }
 
+    /// One way to fail says nothing about another: a kill of the service is no crash of a worker.
+    /// - Returns: how often the job ended in this way, this time included.
+    private func count(_ column: String, _ number: Int64, _ db: Database) throws -> Int {
+        try Int.fetchOne(
+            db,
+            sql: "UPDATE job SET \(column) = \(column) + 1 WHERE id = ? RETURNING \(column)",
+            arguments: [number]
+        ) ?? 0
+    }
+
+    private func retry(
+        _ job: JobRecord,
+        _ fault: FaultRecord,
+        after delay: Int64,
+        _ db: Database
+    ) throws -> JobConsequence {
+        let at = now() + delay
+        try db.execute(
+            sql: """
+                UPDATE job SET state = 'available', available_at = ?, delay_ms = ?, finished_at = ?, fault = ?
+                WHERE id = ?
+                """,
+            arguments: [at, delay, now(), try fault.json(), job.number]
+        )
+        return .retry(at: at)
+    }
+
+    private func refuse(_ job: JobRecord, _ fault: FaultRecord, _ db: Database) throws -> JobConsequence {
+        try set(job.number, .discarded, fault: fault, db)
+        return try startDelivery(job.runNumber, verdict: "refused", db)
+    }
+
     /// Jobs that were running when the service ended are ready again. After an orderly stop the attempt was given
-    /// back already; what is still running here died with the service, and the attempt counts: a run that brings the
-    /// service down time and again is given up, with this fault.
+    /// back already; what is still running here died with the service, which is counted: a run that brings the service
+    /// down time and again is given up, with this fault.
     ///
     /// - Returns: the numbers of jobs that are ready again, and of those that were given up.
     package func recoverRunningJobs(
@@ -133,16 +162,13 @@ extension Store {
         givingUpWith fault: FaultRecord
     ) throws(StoreError) -> (ready: Int, givenUp: Int) {
         try write { db in
+            try db.execute(sql: "UPDATE job SET service_ends = service_ends + 1 WHERE state = 'running'")
             let lost = try Row.fetchAll(
                 db,
-                sql: "SELECT * FROM job WHERE state = 'running' AND attempts >= ?",
+                sql: "SELECT * FROM job WHERE state = 'running' AND service_ends >= ?",
                 arguments: [policy.maximumAttempts]
             )
-            for row in lost {
-                let job = try JobRecord(row: row)
-                try set(job.number, .discarded, fault: fault, db)
-                _ = try startDelivery(job.runNumber, verdict: "refused", db)
-            }
+            for row in lost { _ = try refuse(try JobRecord(row: row), fault, db) }
             try db.execute(
                 sql: "UPDATE job SET state = 'available', available_at = ?, delay_ms = 0 WHERE state = 'running'",
                 arguments: [now()]

@@ -184,8 +184,9 @@ extension Store {
         let row = try Row.fetchOne(
             db,
             sql: """
-                SELECT content_digest, model_digest, configuration_digest, software_version, state,
-                    pixels_deleted FROM run
+                SELECT content_digest, model_digest, configuration_digest, software_version, state, pixels_deleted,
+                    EXISTS (SELECT 1 FROM job WHERE run_id = run.id AND state = 'discarded'
+                        AND json_extract(fault, '$.kind') IN ('transient', 'bug')) AS is_blameless FROM run
                 WHERE series_id = ? AND kind = ? AND stack = ? AND model = ? AND base_run_id IS ?
                     AND (kind = 'contouring' OR content_digest = ?)
                 ORDER BY id DESC LIMIT 1
@@ -195,6 +196,8 @@ extension Store {
         guard let row, row["state"] != RunRecord.State.cancelled.rawValue else { return false }
         // A Series that is sent again after its images were deleted is wanted again.
         if run.kind == "contouring" && row["pixels_deleted"] == 1 { return false }
+        // So is one that was refused through no fault of its images: the machine may be mended by now.
+        if run.kind == "contouring" && row["is_blameless"] == 1 { return false }
         return row["content_digest"] == run.contentDigest && row["model_digest"] == run.modelDigest
             && row["configuration_digest"] == run.configurationDigest
             && row["software_version"] == run.softwareVersion

@@ -37,6 +37,23 @@ struct InboxPlaceTests {
         #expect(stops(service).isEmpty)
     }
 
+    @Test("A link in the inbox is not followed, and whoever put it there is told, once; it is forgotten when it is gone")
+    func link() throws {
+        let first = try TestService(), series = try TestSeries()
+        let link = first.inbox + "/ct"
+        symlink(series.folder.path, link)
+        try first.runIntake(until: { !first.log.texts(.fileUnreadable).isEmpty })
+        #expect(try first.store.instances(in: .ignored).map(\.code) == ["W_NOT_A_FILE"])
+        #expect(try first.store.untoldFiles().count == 1)
+        let second = try first.restarted()
+        try series.drop(into: second.inbox + "/a")
+        try second.runIntake(until: { try second.runs(of: series).count == 1 })
+        #expect(second.log.texts(.fileUnreadable).count == 1)
+        let third = try second.restarted()
+        unlink(link)
+        try third.runIntake(until: { try third.store.instances(in: .ignored).isEmpty })
+    }
+
     @Test("Two names that look alike and differ in their bytes are two files, and both are taken")
     func composedAndDecomposed() throws {
         let service = try TestService(), series = try TestSeries()

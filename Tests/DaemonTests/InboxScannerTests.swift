@@ -191,6 +191,19 @@ struct InboxScannerTests {
         #expect(name.withUnsafeBufferPointer { $0.baseAddress.map { rmdir($0) } } == 0)
     }
 
+    @Test("Links and pipes are counted, hidden ones not; nothing is followed")
+    func links() throws {
+        _ = try inbox.file("folder/1")
+        symlink(inbox.path + "/folder", inbox.path + "/link")
+        symlink("/nowhere", inbox.path + "/dangling")
+        symlink("/nowhere", inbox.path + "/.hidden")
+        mkfifo(inbox.path + "/folder/pipe", 0o600)
+        var scanner = InboxScanner()
+        let listing = scan(&scanner, at: 0)
+        #expect(listing.links == ["/dangling", "/folder/pipe", "/link"].map { inbox.path + $0 })
+        #expect(listing.folders == [inbox.path, inbox.path + "/folder"])
+    }
+
     @Test("Folders in which nothing lay for a day are cleared away, the others and the inbox are not")
     func desertedFolders() throws {
         for name in ["old", "new"] { mkdir("\(inbox.path)/\(name)", 0o700) }

@@ -204,7 +204,10 @@ struct IntakeTests {
         let program = try TestService.worker(
             """
             exec 3> >(exec "\(TestService.program ?? "")" --worker)
-            while read -r line; do case $line in *killer*) kill -9 $$;; *) printf '%s\\n' "$line" >&3;; esac; done
+            while read -r line; do case $line in
+                *killer*) echo '{"reading":{}}'; kill -SEGV $$;;
+                *) printf '%s\\n' "$line" >&3;;
+            esac; done
             """,
             in: scripts
         )
@@ -217,6 +220,76 @@ struct IntakeTests {
         let set = try #require(try service.store.instances(in: .quarantined).first)
         #expect(set.code == "E_PARSER_CRASHED")
         #expect(try Directory.list(service.context.state.quarantine).map(\.name) == ["\(set.number).dcm"])
+    }
+
+    /// A worker that is killed from outside while it reads the first image, so many times.
+    private func killed(_ times: Int, in scripts: TemporaryFolder) throws -> String {
+        try TestService.worker(
+            """
+            exec 3> >(exec "\(TestService.program ?? "")" --worker)
+            while read -r line; do
+                if [[ $line == *IM0* && $(cat "$0.kills" 2>/dev/null | wc -l) -lt \(times) ]]; then
+                    echo >>"$0.kills"; echo '{"reading":{}}'; kill -9 $$
+                fi
+                printf '%s\\n' "$line" >&3
+            done
+            """,
+            in: scripts
+        )
+    }
+
+    @Test("A reader that is killed from outside says nothing about the file: it is read again, and contoured with the others")
+    func killedReader() throws {
+        let scripts = try TemporaryFolder(), series = try TestSeries()
+        let service = try TestService(program: killed(5, in: scripts))
+        try series.drop(into: service.inbox)
+        try service.runIntake(until: { try service.runs(of: series).count == 1 })
+        #expect(try service.images(of: series).count == 9)
+        #expect(try service.store.instances(in: .quarantined).isEmpty)
+        let told = service.log.texts(.intakeTrouble)
+        #expect(told.contains { $0.contains("was killed (signal 9)") && $0.contains("lack of memory") }, "\(told)")
+    }
+
+    @Test("A file whose reader is killed each time is set aside at last, with words that do not call it damaged")
+    func alwaysKilledReader() throws {
+        let scripts = try TemporaryFolder(), series = try TestSeries()
+        let service = try TestService(program: killed(1000, in: scripts)) { $0.retry.maximumAttempts = 4 }
+        try series.drop(into: service.inbox)
+        try service.runIntake(until: { try service.runs(of: series).count == 1 })
+        let set = try #require(try service.store.instances(in: .quarantined).first)
+        #expect(set.code == "E_WORKER_KILLED")
+        #expect(set.reason?.contains("killed 4 times") == true && set.reason?.contains("may be whole") == true)
+        let request = try #require(try service.runs(of: series).first).request
+        #expect(request.contains("could not be read"))
+    }
+
+    @Test("A reader that is killed while it waits for work costs no file an attempt")
+    func idleReader() throws {
+        let scripts = try TemporaryFolder(), series = try TestSeries()
+        let program = try TestService.worker(
+            """
+            exec 3> >(exec "\(TestService.program ?? "")" --worker)
+            read -r line; printf '%s\\n' "$line" >&3; sleep 0.2; kill -9 $$
+            """,
+            in: scripts
+        )
+        let service = try TestService(program: program) { $0.retry.maximumAttempts = 1 }
+        try series.drop(into: service.inbox)
+        try service.runIntake(until: { try service.runs(of: series).count == 1 })
+        #expect(try service.images(of: series).count == 9)
+        #expect(service.log.texts(.intakeTrouble).isEmpty)
+    }
+
+    @Test("A reader that ends before it looks at a file leaves the files where they are, and says so once")
+    func endingReader() throws {
+        let scripts = try TemporaryFolder(), series = try TestSeries()
+        let service = try TestService(program: TestService.worker("read -r line; exit 7", in: scripts))
+        try series.drop(into: service.inbox)
+        try service.runIntake(until: { try service.store.instances(in: .parsing).count == 9 })
+        #expect(try Directory.list(service.inbox).count == 9)
+        #expect(try service.store.instances(in: .parsing).allSatisfy { $0.attempts == 0 })
+        #expect(service.log.texts(.intakeTrouble).count == 1)
+        #expect(service.log.texts(.intakeTrouble).first?.contains("exit status 7") == true)
     }
 
     @Test("A reader that does not start leaves the files where they are, and says so once")

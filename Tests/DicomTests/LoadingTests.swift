@@ -55,7 +55,7 @@ struct LoadingTests {
         }
     }
 
-    @Test("neighbours that show the same picture are told with their numbers; others are not")
+    @Test("slices that show the same picture are told with their numbers, wherever they lie")
     func repeatedPictures() throws {
         let folder = try TemporaryFolder()
         var volume = SmallCT.volume()
@@ -65,8 +65,7 @@ struct LoadingTests {
         }
         for k in [3, 4, 5, 6] { copy(2, to: k) }
         copy(8, to: 9)
-        // Not a neighbour.
-        copy(0, to: 11)
+        for k in [0, 1] { copy(k, to: 10 + k) }
         for threads in [1, 3] {
             let findings = try loadCTSeries(
                 files: try writeCTSeries(volume: volume, to: folder.path).files,
@@ -74,9 +73,51 @@ struct LoadingTests {
             )
             .findings
             #expect(findings.map(\.code) == ["W_REPEATED_PICTURES"])
-            #expect(findings.first?.message.hasPrefix("5 slices show") == true)
-            #expect(findings.first?.sliceDetails == ["slices 3, 4, 5, 6, 7", "slices 9, 10"])
+            #expect(findings.first?.message.hasPrefix("7 slices show") == true)
+            #expect(
+                findings.first?.sliceDetails == ["slices 1 to 2, 11 to 12", "slices 3, 4, 5, 6, 7", "slices 9, 10"]
+            )
         }
+    }
+
+    @Test(
+        "slices that do not fit between their neighbours are told: exchanged ones, and one with other Hounsfield units",
+        arguments: ["none", "exchanged", "offset"]
+    )
+    func misplacedSlices(fault: String) throws {
+        let folder = try TemporaryFolder()
+        var volume = Volume<Int16>(geometry: SmallCT.geometry(slices: 24), repeating: -1000)
+        let size = volume.geometry.dimensions
+        for k in 0..<size.k {
+            for j in 10..<60 { for i in 8 + k..<30 + k { volume[i, j, k] = Int16((i * 7 + j * 5 + k * 3) % 40) } }
+        }
+        func change(_ k: Int, to value: (Int, Int) -> Int16) {
+            let values = (0..<size.j).flatMap { j in (0..<size.i).map { value($0, j) } }
+            for j in 0..<size.j { for i in 0..<size.i { volume[i, j, k] = values[j * size.i + i] } }
+        }
+        let whole = volume
+        switch fault {
+        case "exchanged":
+            change(5) { whole[$0, $1, 15] }
+            change(15) { whole[$0, $1, 5] }
+        case "offset": change(9) { whole[$0, $1, 9] + 300 }
+        default: break
+        }
+        let findings = try loadCTSeries(files: writeCTSeries(volume: volume, to: folder.path).files).findings
+        #expect(findings.map(\.code) == (fault == "none" ? [] : ["W_MISPLACED_SLICES"]))
+        let slices = ["exchanged": ["slices 6, 16"], "offset": ["slices 10"]]
+        #expect(findings.first?.sliceDetails == slices[fault])
+    }
+
+    @Test("Hounsfield units that are shifted as a whole are told", arguments: [-200, 0, 100, 200])
+    func shiftedValues(by shift: Int) throws {
+        let folder = try TemporaryFolder()
+        var volume = SmallCT.volume()
+        volume.voxels.withUnsafeMutableBufferPointer { voxels in
+            for index in voxels.indices { voxels[index] = Int16(clamping: Int(voxels[index]) + shift) }
+        }
+        let findings = try loadCTSeries(files: writeCTSeries(volume: volume, to: folder.path).files).findings
+        #expect(findings.map(\.code) == (abs(shift) == 200 ? ["W_SHIFTED_HU"] : []))
     }
 
     @Test("slices of one value among others are told as blank")
@@ -224,6 +265,20 @@ struct LoadingTests {
         try reference.write(to: folder.file("reference.dcm"))
         #expect(try ReferenceAttributes(contentsOf: folder.file("reference.dcm")) == reference)
         #expect(reference.dataSet[.pixelData] == nil && reference.dataSet[.rows] == nil)
+    }
+
+    @Test("a reference of the CT without class or instance is not repeated, a whole one is")
+    func incompleteReferences() throws {
+        var image = try SmallCT.dataSets()[0]
+        var whole = DataSet(), part = DataSet()
+        whole.set(.referencedSOPClassUID, .UI, "1.2.840.10008.3.1.2.3.1")
+        whole.set(.referencedSOPInstanceUID, .UI, "1.2.3")
+        part.set(.referencedSOPInstanceUID, .UI, "1.2.3")
+        image.set(.referencedStudySequence, sequence: [part, whole])
+        image.set(.referencedPatientSequence, sequence: [part])
+        let reference = ReferenceAttributes(copying: image).dataSet
+        #expect(reference.sequence(.referencedStudySequence) == [whole])
+        #expect(reference[.referencedPatientSequence] == nil)
     }
 }
 

@@ -38,7 +38,7 @@ struct FileLockTests {
         let start = ContinuousClock.now
         #expect(throws: Never.self) { try FileLock(path: path, waitingSeconds: 15) }
         #expect(start.duration(to: .now) > .milliseconds(100))
-        #expect(owner.wait() == "signal 9")
+        #expect(owner.wait() == .signal(SIGKILL))
     }
 
     @Test("waiting has an end")
@@ -86,18 +86,22 @@ struct ChildProcessTests {
         for line in ["a", "b", "c"] { #expect(child.receive(timeoutSeconds: 20) == .line(Data(line.utf8))) }
         child.kill(SIGTERM)
         #expect(child.receive(timeoutSeconds: 20) == .ended)
-        #expect(child.wait() == "signal 15")
+        #expect(child.wait() == .signal(SIGTERM))
     }
 
-    @Test("an orderly end, an exit status and a signal are told apart")
+    @Test("an orderly end, an exit status, a crash and a kill from outside are told apart")
     func endings() throws {
-        for (script, how) in [("exit 0", nil), ("exit 3", "exit status 3"), ("kill -SEGV $$", "signal 11")]
-            as [(String, String?)]
-        {
+        let endings: [(String, ChildProcess.Ending, isFromOutside: Bool)] = [
+            ("exit 0", .exit(0), false), ("exit 3", .exit(3), false), ("kill -SEGV $$", .signal(SIGSEGV), false),
+            ("kill -ABRT $$", .signal(SIGABRT), false), ("kill -KILL $$", .signal(SIGKILL), true),
+            ("kill -TERM $$", .signal(SIGTERM), true),
+        ]
+        for (script, how, isFromOutside) in endings {
             let child = try ChildProcess("/bin/sh", arguments: ["-c", "echo said; \(script)"])
             #expect(child.receive(timeoutSeconds: 20) == .line(Data("said".utf8)))
             #expect(child.receive(timeoutSeconds: 20) == .ended)
             #expect(child.wait() == how)
+            #expect(how.isFromOutside == isFromOutside)
         }
     }
 
@@ -115,7 +119,7 @@ struct ChildProcessTests {
         #expect(child.receive(timeoutSeconds: 30, wake: wake) == .nothing)
         #expect(start.duration(to: .now) < .seconds(20))
         child.kill()
-        #expect(child.wait() == "signal 9")
+        #expect(child.wait() == .signal(SIGKILL))
     }
 
     @Test("a line of many pieces arrives whole, and one without an end is no line")
@@ -126,11 +130,11 @@ struct ChildProcessTests {
         )
         #expect(long.receive(timeoutSeconds: 60) == .line(Data(repeating: 0x78, count: 20_000_000)))
         #expect(long.receive(timeoutSeconds: 20) == .line(Data("end".utf8)))
-        #expect(long.wait() == nil)
+        #expect(long.wait() == .exit(0))
         let endless = try ChildProcess("/bin/sh", arguments: ["-c", "exec cat /dev/zero"])
         #expect(endless.receive(timeoutSeconds: 60) == .ended)
         endless.kill()
-        #expect(endless.wait() == "signal 9")
+        #expect(endless.wait() == .signal(SIGKILL))
     }
 
     @Test("a program that is not there is an error with its name")
@@ -151,7 +155,7 @@ struct ChildProcessTests {
         signal(SIGTERM, former)
         #expect(child.receive(timeoutSeconds: 20) == .line(Data("0".utf8)))
         child.kill(SIGTERM)
-        #expect(child.wait() == "signal 15")
+        #expect(child.wait() == .signal(SIGTERM))
         withExtendedLifetime(lock) {}
     }
 
@@ -162,7 +166,7 @@ struct ChildProcessTests {
         defer { signal(SIGPIPE, former) }
         let child = try ChildProcess("/bin/true", arguments: [])
         #expect(child.receive(timeoutSeconds: 20) == .ended)
-        #expect(child.wait() == nil)
+        #expect(child.wait() == .exit(0))
         #expect(!child.send(Data("hello".utf8)))
     }
 }

@@ -71,6 +71,40 @@ struct DatabaseTests {
         try again.close()
     }
 
+    @Test("Jobs and files of the version before counts by kind go on, with all their attempts")
+    func upgradeOfCounts() throws {
+        let test = try TestStore()
+        let run = try test.sealedRun()
+        for attempt in 1...5 {
+            #expect(try test.store.claim()?.job.attempts == attempt)
+            _ = try test.store.recoverRunningJobs(givingUpWith: .example("bug"))
+        }
+        let file = try test.store.beginParsing(inboxPath: "/inbox/a", snapshot: "1")
+        try test.store.close()
+        let path = test.folder.path + "/contourd.sqlite"
+        let queue = try DatabaseQueue(path: path)
+        // What the eighth migration added is taken away again.
+        try queue.write { db in
+            for column in ["faults", "crashes", "service_ends"] {
+                try db.execute(sql: "ALTER TABLE job DROP COLUMN \(column)")
+            }
+            try db.execute(sql: "ALTER TABLE instance DROP COLUMN kills")
+            try db.execute(sql: "DELETE FROM grdb_migrations WHERE identifier LIKE '8:%'")
+        }
+        try queue.close()
+        let again = try Store(path: path, now: { test.now })
+        let (job, same) = try #require(try again.claim())
+        #expect(job.attempts == 6 && same == run)
+        #expect(try again.recoverRunningJobs(givingUpWith: .example("bug")) == (ready: 1, givenUp: 0))
+        let (next, _) = try #require(try again.claim())
+        guard case .retry = try again.finish(next.number, .failed(.example("bug"))) else {
+            Issue.record("attempts of the former version count as crashes")
+            return
+        }
+        #expect(try again.countKill(file.number) == 1)
+        try again.close()
+    }
+
     /// What may happen to a file on a disk.
     private enum Damage: CaseIterable {
         case noise, cutInTheMiddle, emptied, aFolder

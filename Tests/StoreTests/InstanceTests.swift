@@ -16,6 +16,18 @@ struct InstanceTests {
         #expect(try test.store.beginParsing(inboxPath: "/inbox/a", snapshot: "2").attempts == 2)
     }
 
+    @Test("Kills of the reader are counted apart from attempts, and anew for other bytes")
+    func kills() throws {
+        let test = try TestStore()
+        for kill in 1...3 {
+            let file = try test.store.beginParsing(inboxPath: "/inbox/a", snapshot: "1")
+            #expect(file.attempts == 1)
+            #expect(try test.store.countKill(file.number) == kill)
+        }
+        let other = try test.store.beginParsing(inboxPath: "/inbox/a", snapshot: "2")
+        #expect(try test.store.countKill(other.number) == 1)
+    }
+
     @Test("Taking is announced before the file is moved, and can be taken back")
     func takingBack() throws {
         let test = try TestStore()

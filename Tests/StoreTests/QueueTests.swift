@@ -161,6 +161,57 @@ struct QueueTests {
         #expect(try test.store.deliveringRuns().count == 1)
     }
 
+    @Test("Crashes of workers, ends of the service and faults that may pass each have a count of their own")
+    func countsOfTheirOwn() throws {
+        let test = try TestStore()
+        _ = try test.sealedRun()
+        let policy = RetryPolicy()
+        func fail(_ kind: String) throws -> JobConsequence {
+            let (job, _) = try #require(try test.store.claim())
+            let consequence = try test.store.finish(job.number, .failed(.example(kind)), policy: policy)
+            if case .retry(let at) = consequence { test.advance(at - test.now) }
+            return consequence
+        }
+        for _ in 1..<policy.maximumAttempts {
+            _ = try test.store.claim()
+            let recovered = try test.store.recoverRunningJobs(policy: policy, givingUpWith: .example("bug"))
+            #expect(recovered == (ready: 1, givenUp: 0))
+            guard case .retry = try fail("transient") else {
+                Issue.record("ends of the service count as faults")
+                return
+            }
+        }
+        for crash in 1..<policy.maximumCrashes {
+            let begin = test.now
+            guard case .retry(let at) = try fail("bug") else {
+                Issue.record("crash \(crash) is the last one")
+                return
+            }
+            #expect(at - begin == policy.delay(after: crash))
+        }
+        #expect(try fail("bug") == .deliver(verdict: "refused"))
+    }
+
+    @Test("A series that is tried again by an operator has all its attempts")
+    func hurriedAnew() throws {
+        let test = try TestStore()
+        let run = try test.sealedRun()
+        var policy = RetryPolicy()
+        (policy.maximumCrashes, policy.maximumAttempts) = (2, 2)
+        for _ in 0..<3 {
+            for kind in ["bug", "transient"] {
+                let (job, _) = try #require(try test.store.claim())
+                guard case .retry(let at) = try test.store.finish(job.number, .failed(.example(kind)), policy: policy)
+                else {
+                    Issue.record("not tried again")
+                    return
+                }
+                test.advance(at - test.now)
+            }
+            #expect(try test.store.hurry(run.seriesNumber) == 1)
+        }
+    }
+
     @Test("A paused queue gives out no job; resuming makes held jobs ready, with all their attempts")
     func pauseAndHold() throws {
         let test = try TestStore()

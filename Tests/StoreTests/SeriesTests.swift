@@ -48,6 +48,23 @@ struct SeriesTests {
         }
     }
 
+    @Test(
+        "A series that was refused is contoured again when it is sent again, where its images were not the reason",
+        arguments: [("permanent", []), ("transient", [2]), ("bug", [2])] as [(String, [Int])]
+    )
+    func refusedThroughNoFaultOfItsOwn(kind: String, revisions: [Int]) throws {
+        let test = try TestStore()
+        let run = try test.sealedRun()
+        var policy = RetryPolicy()
+        (policy.maximumCrashes, policy.maximumAttempts) = (1, 1)
+        let (job, _) = try #require(try test.store.claim())
+        let end = try test.store.finish(job.number, .failed(.example(kind)), policy: policy)
+        #expect(end == .deliver(verdict: "refused"))
+        try test.store.finishDelivery(run: run.number)
+        #expect(try test.store.seal(run.seriesNumber, runs: [test.newRun()]).map(\.revision) == revisions)
+        #expect(try test.store.seal(run.seriesNumber, runs: [test.newRun()]).isEmpty)
+    }
+
     @Test("A reopened series is contoured again although nothing changed, once")
     func reopened() throws {
         let test = try TestStore()

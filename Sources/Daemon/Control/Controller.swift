@@ -241,9 +241,11 @@ package struct Controller: Sendable {
         let (running, runs, wasArriving) = try store.cancel(number)
         let state = try summary(try store.series(number), images: 0).state
         guard runs > 0 || wasArriving else {
-            return state == "working"
-                ? "The result of series \(number) is being delivered: there is nothing left to cancel."
-                : "Series \(number) is \(state) already: there is nothing to cancel."
+            throw StoreError.notAllowed(
+                state == "working"
+                    ? "the result of series \(number) is being delivered: there is nothing left to cancel"
+                    : "series \(number) is \(state) already: there is nothing to cancel"
+            )
         }
         context?.running.withLock { jobs in
             for job in running { jobs[job]?.isCancelled.store(true, ordering: .releasing) }

@@ -112,7 +112,7 @@ package struct JobRunner {
             context.liveness.beat(.dispatcher(index))
             if context.isStopping || running.isCancelled.load(ordering: .acquiring) {
                 child.kill()
-                _ = child.wait()
+                child.wait()
                 return .cancelled
             }
             switch child.receive(timeoutSeconds: min(5, context.liveness.longestSleep), wake: wake) {
@@ -126,14 +126,14 @@ package struct JobRunner {
                     context.updateStatus()
                 case .done: return end(child, nil)
                 case .fault(let fault): return end(child, fault)
-                case .header, .damaged: continue
+                case .reading, .header, .damaged: continue
                 }
             case .ended: return ended(child)
             case .nothing:
                 wake.clear()
                 guard lastWord.duration(to: .now) > .seconds(stall) else { continue }
                 child.kill()
-                _ = child.wait()
+                child.wait()
                 return Fault(
                     .bug,
                     "E_STALLED",
@@ -146,13 +146,13 @@ package struct JobRunner {
 
     /// The worker ended by itself; a service that is being killed may lose its worker first.
     private func ended(_ child: ChildProcess) -> Fault {
-        let how = child.wait() ?? "without an answer"
-        return context.isStopping ? .cancelled : .workerEnded(how)
+        let ending = child.wait()
+        return context.isStopping ? .cancelled : .workerEnded(ending)
     }
 
     private func end(_ child: ChildProcess, _ fault: Fault?) -> Fault? {
         child.kill()
-        _ = child.wait()
+        child.wait()
         return fault
     }
 

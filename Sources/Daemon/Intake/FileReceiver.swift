@@ -29,6 +29,8 @@ struct FileReceiver {
         case denied(Notice)
         /// It ends too early; it may still grow.
         case truncated
+        /// Whoever read it was killed, or did not start; it is read again after so long.
+        case postponed(Fault, Duration)
         /// It vanished or changed, or the service is stopping.
         case gone
     }
@@ -78,6 +80,10 @@ struct FileReceiver {
                 try context.store.giveBackParsing(instance.number)
                 return .gone
             case .crashed(let how): crash = how
+            case .killed(let ending): return try readLater(instance, ending)
+            case .unread(let fault):
+                try context.store.giveBackParsing(instance.number)
+                return .postponed(fault, .seconds(30))
             case .fault(let fault, let header): return try judge(fault, header, instance, mayGrow: mayGrow)
             case .header(let header, let digest): return try take(instance, header, digest: digest)
             }
@@ -87,6 +93,26 @@ struct FileReceiver {
             code: "E_PARSER_CRASHED",
             reason: "Reading the file crashed the reader (\(crash)).",
             of: DamagedHeader(contentsOf: file.path)
+        )
+    }
+
+    /// A kill says nothing about the file. One during which the kernel ends every reader for lack of memory is set aside in
+    /// the end, with words that say so.
+    private func readLater(_ instance: InstanceRecord, _ ending: ChildProcess.Ending) throws -> Outcome {
+        let fault = Fault.workerEnded(ending)
+        let policy = context.configuration.retryPolicy
+        let kills = try context.store.countKill(instance.number)
+        guard kills >= policy.maximumAttempts else {
+            return .postponed(fault, .milliseconds(policy.delay(after: kills)))
+        }
+        return try quarantine(
+            instance,
+            code: fault.code,
+            reason: """
+                The process that read it was killed \(counted(kills, "time")), the last time by \(ending): by somebody, or by \
+                the kernel for lack of memory. The file may be whole.
+                """,
+            of: DamagedHeader(contentsOf: instance.inboxPath)
         )
     }
 
@@ -218,7 +244,7 @@ struct FileReceiver {
         )
     }
 
-    private func leave(_ instance: InstanceRecord, code: String, reason: String) throws -> Notice {
+    func leave(_ instance: InstanceRecord, code: String, reason: String) throws -> Notice {
         try context.store.endInstance(instance.number, as: .ignored, code: code, reason: reason)
         return Notice(number: instance.number, code: code, reason: reason)
     }
@@ -234,41 +260,6 @@ struct FileReceiver {
                 """
         )
     }
-
-    /// A folder that may not be listed is noted as a file is: its owner is told.
-    func deny(folder: String, _ error: SystemError) throws -> Outcome {
-        let instance = try context.store.beginParsing(inboxPath: folder, snapshot: Self.folderSnapshot)
-        return .denied(
-            try leave(
-                instance,
-                code: error.code == ENAMETOOLONG ? "E_NAME" : "E_PERMISSION",
-                reason: error.code == ENAMETOOLONG
-                    ? """
-                    A folder holds files whose paths are longer than the \(PATH_MAX - 1) bytes that Linux takes. Move it \
-                    up, or shorten the names of the folders above it.
-                    """
-                    : """
-                    A folder may not be listed (\(error.reason)). Folders that are made or copied in the inbox inherit \
-                    contourd's access; folders that are moved there do not. Hand their files over with contourctl submit, \
-                    or grant it: setfacl -R -m u:contourd:rwX FOLDER
-                    """
-            )
-        )
-    }
-
-    /// A file or folder with a name that no `String` holds: its owner is told, too.
-    func deny(nameless path: String) throws {
-        let instance = try context.store.beginParsing(inboxPath: path, snapshot: Self.namelessSnapshot)
-        _ = try leave(
-            instance,
-            code: "E_NAME",
-            reason: "Its name is not UTF-8, so contourd does not look at it. Rename it (convmv does it for many)."
-        )
-    }
-
-    /// What stands for a folder where a file has its size and times, and for something without a usable name.
-    static let folderSnapshot = "folder"
-    static let namelessSnapshot = "nameless"
 
     private func forget(_ instance: InstanceRecord) throws -> Outcome {
         try context.store.forgetInstance(instance.number)

@@ -101,6 +101,8 @@ package struct InboxScanner {
         package var closedFolders: [SystemError] = []
         /// Files and folders with names that are not UTF-8.
         package var nameless: [String] = []
+        /// Links, pipes and devices.
+        package var links: [String] = []
         /// Folders in which nothing has lain for a day: their files were taken, and nobody sends more.
         package var deserted: [String] = []
         /// Files that were left in the inbox and are there no more, although something else is.
@@ -225,9 +227,16 @@ package struct InboxScanner {
                     if !isMarker, !isIgnored { listing.ready.append(file) }
                 }
             case .unnameable where !isIgnored: listing.nameless.append(path)
+            case .other where !isIgnored && Self.isThere(path): listing.links.append(path)
             case .folder, .unnameable, .other: continue
             }
         }
+    }
+
+    /// What vanished since it was listed is told as `other`, too.
+    private static func isThere(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0
     }
 
     /// - Returns: whether it did not change for the settle time, and is not to be left or looked at later.

@@ -33,7 +33,7 @@ package final class Intake {
     private var scannedInbox = ""
     /// Files that may not be taken: asked for again without reading them.
     private var denied: [String: String] = [:]
-    /// Folders that may not be listed, and what has a name that is not UTF-8.
+    /// Folders that may not be listed, what has a name that is not UTF-8, and links.
     private var closedFolders: Set<String> = []
     /// Markers that were obeyed but could not be removed.
     private var obeyed: [String: String] = [:]
@@ -48,7 +48,7 @@ package final class Intake {
             scanner.leave(InboxFile(path: file.inboxPath, snapshot: file.snapshot))
         }
         let ignored = try context.store.instances(in: .ignored)
-        let marks = [FileReceiver.folderSnapshot, FileReceiver.namelessSnapshot]
+        let marks = [FileReceiver.folderSnapshot, FileReceiver.namelessSnapshot, FileReceiver.linkSnapshot]
         closedFolders = Set(ignored.filter { marks.contains($0.snapshot) }.map(\.inboxPath))
     }
 
@@ -185,7 +185,7 @@ package final class Intake {
         }
     }
 
-    /// Folders that may not be listed are noted as files are; those that may be by now are forgotten.
+    /// Folders that may not be listed, and links, are noted as files are; what may be used by now is forgotten.
     private func noteFolders(_ listing: InboxScanner.Listing) throws {
         var closed: Set<String> = []
         for error in listing.closedFolders {
@@ -198,6 +198,10 @@ package final class Intake {
             guard !closedFolders.contains(path) else { continue }
             try receiver.deny(nameless: path)
             context.wakeDispatchers()
+        }
+        for path in listing.links {
+            closed.insert(path)
+            if !closedFolders.contains(path) { teller.note(try receiver.deny(link: path)) }
         }
         try context.store.forgetLeft(closedFolders.subtracting(closed).sorted())
         closedFolders = closed
@@ -245,6 +249,7 @@ package final class Intake {
                 end(file, leftBehind)
             case .image(_, let leftBehind), .replaced(_, _, let leftBehind), .quarantined(_, let leftBehind):
                 end(file, leftBehind)
+            case .postponed(_, let pause): scanner.postpone(file, for: pause)
             case .repeated: scanner.forget(file)
             case .gone:
                 scanner.forget(file)

@@ -40,6 +40,7 @@ struct IntakeTeller {
             notices[.fileQuarantined, default: [:]][notice.code, default: []].append(notice)
         case .left(let notice): notices[.fileIgnored, default: [:]][notice.code, default: []].append(notice)
         case .denied(let notice): notices[.fileUnreadable, default: [:]][notice.code, default: []].append(notice)
+        case .postponed(let fault, _): trouble(fault)
         case .truncated, .gone: break
         }
     }
@@ -194,8 +195,9 @@ struct IntakeTeller {
     }
 
     /// A file could not be taken, through no fault of its own.
-    mutating func trouble(_ error: SystemError) {
-        let fault = classify(error)
+    mutating func trouble(_ error: SystemError) { trouble(classify(error)) }
+
+    private mutating func trouble(_ fault: Fault) {
         guard troubles.insert(fault.code).inserted else { return }
         context.logger.event(
             .intakeTrouble,

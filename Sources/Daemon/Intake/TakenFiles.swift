@@ -17,6 +17,8 @@ struct TakenFiles {
     private struct Unsettled {
         var file: InboxFile
         var since: ContinuousClock.Instant
+        /// Nobody writes to it; it could not be read.
+        var isPostponed = false
     }
 
     enum Verdict: Equatable {
@@ -47,7 +49,7 @@ struct TakenFiles {
         for file in files {
             switch try examine(file, byContent: byContent) {
             case .whole: unsettled[file.number] = nil
-            case .waiting where !isOver: waiting.append(file.number)
+            case .waiting where !isOver || unsettled[file.number]?.isPostponed == true: waiting.append(file.number)
             case .waiting:
                 try setAside(file, "It is still being written to by the program that sent it.")
                 isChanged = true
@@ -69,7 +71,10 @@ struct TakenFiles {
     private mutating func examine(_ file: InstanceRecord, byContent: Bool) throws -> Verdict {
         // One that is gone is missed by the stage that reads it.
         guard let path = file.storedPath, file.movingFrom == nil, let now = InboxFile(at: path) else { return .whole }
-        if FileWriters.areAny(path) == true { return .waiting([file.number]) }
+        if FileWriters.areAny(path) == true {
+            unsettled[file.number]?.isPostponed = false
+            return .waiting([file.number])
+        }
         let wasTouched = now.wasTouched(since: file.snapshot)
         guard wasTouched || byContent else { return .whole }
         guard isSettled(now, file.number) else { return .waiting([file.number]) }
@@ -113,8 +118,31 @@ struct TakenFiles {
             )
         case .fault(let fault, _): try setAside(file, "It cannot be used as it is now (\(fault.code)).")
         case .crashed(let how): try setAside(file, "As it is now it crashes the reader (\(how)).")
+        case .killed(let ending):
+            let policy = context.configuration.retryPolicy
+            let kills = try context.store.countKill(file.number)
+            guard kills >= policy.maximumAttempts else {
+                return postpone(file, now, for: .milliseconds(policy.delay(after: kills)), .workerEnded(ending))
+            }
+            try setAside(file, "The process that read it as it is now was killed \(counted(kills, "time")) (\(ending)).")
+        case .unread(let fault): return postpone(file, now, for: .seconds(30), fault)
         }
         return .changed
+    }
+
+    private mutating func postpone(
+        _ file: InstanceRecord,
+        _ now: InboxFile,
+        for pause: Duration,
+        _ fault: Fault
+    ) -> Verdict {
+        unsettled[file.number] = Unsettled(file: now, since: .now + pause, isPostponed: true)
+        context.logger.event(
+            .intakeTrouble,
+            "file \(file.number) was written to after it was taken, and is read again later: \(fault.message) \(fault.hint)",
+            JournalFields(series: file.seriesNumber, fault: fault.code)
+        )
+        return .waiting([file.number])
     }
 
     private mutating func setAside(_ file: InstanceRecord, _ reason: String) throws {

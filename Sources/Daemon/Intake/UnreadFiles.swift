@@ -80,7 +80,7 @@ struct UnreadFiles {
         // A header that cannot be decoded says no number; the image is counted all the same.
         let numbers = damaged.compactMap { (try? Self.header($0))?.instanceNumber }.sorted()
         let names = numbers.isEmpty ? "" : " (\(numbers.prefix(5).map(String.init).joined(separator: ", ")))"
-        return "\(damaged.count) \(damaged.count == 1 ? "image" : "images")\(names) that came damaged"
+        return "\(damaged.count) \(damaged.count == 1 ? "image" : "images")\(names) that could not be read"
     }
 
     /// Why the Series is refused; empty where it is not.

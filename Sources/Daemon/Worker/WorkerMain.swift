@@ -16,7 +16,9 @@ package enum Worker {
         let requests = Requests()
         while let request = requests.next() {
             switch request {
-            case .header(let path): reply(readHeader(path))
+            case .header(let path):
+                reply(.reading)
+                reply(readHeader(path))
             case .stage(let name, let folder, let threads, let budget):
                 reply(runStage(name, folder, threads, MemoryBudget(megabytes: budget)))
             }

@@ -12,6 +12,8 @@ enum WorkerRequest: Codable, Sendable {
 /// What a worker answers.
 enum WorkerReply: Codable, Sendable {
     case progress(Double, String)
+    /// It begins to read the file that it was given.
+    case reading
     case header(InstanceHeader, digest: String)
     case done
     case fault(Fault)

@@ -1,3 +1,5 @@
+import Platform
+
 /// Why work stopped, and what follows from it: the one value that the journal, `contourctl show`, exit codes and
 /// the file beside the result are told from.
 ///
@@ -40,11 +42,20 @@ extension Fault: CustomStringConvertible {
 extension Fault {
     package static let cancelled = Fault(.interrupted, "E_INTERRUPTED", "The work was stopped.", hint: "")
 
-    package static func workerEnded(_ how: String) -> Fault {
-        Fault(
+    /// A worker process ended before it had answered.
+    package static func workerEnded(_ ending: ChildProcess.Ending) -> Fault {
+        guard !ending.isFromOutside else {
+            return Fault(
+                .transient,
+                "E_WORKER_KILLED",
+                "The worker process was killed (\(ending)).",
+                hint: "Somebody did that, or the kernel for lack of memory: journalctl -k tells."
+            )
+        }
+        return Fault(
             .bug,
             "E_WORKER_ENDED",
-            "The worker process ended unexpectedly (\(how)).",
+            "The worker process ended unexpectedly (\(ending == .exit(0) ? "without an answer" : "\(ending)")).",
             hint: "If it happens again with this series, please report it with the journal of contourd."
         )
     }

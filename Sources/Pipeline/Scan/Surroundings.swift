@@ -86,15 +86,15 @@ extension AdmissionFinding {
         )
     }
 
-    /// Images of the series came damaged.
+    /// Images of the series came damaged, or could not be read for another reason.
     /// - Parameter images: one line each.
     package static func damagedImages(_ images: [String]) -> AdmissionFinding {
         AdmissionFinding(
             .refusal,
             "E_DAMAGED_IMAGES",
             images.count == 1
-                ? "An image of the series came damaged: without it the scan is not complete."
-                : "\(images.count) images of the series came damaged: without them the scan is not complete.",
+                ? "An image of the series could not be read: without it the scan is not complete."
+                : "\(images.count) images of the series could not be read: without them the scan is not complete.",
             hint: "Send them again, whole; the others are kept.",
             details: images
         )

@@ -37,8 +37,8 @@ echo "  SIGKILL of the worker"
 if running segment 12; then
     x kill -KILL "$(worker)"
     delivered_once 12
-    is "the crash is counted, and told" "1 2 " "$(attempt "$n")"
-    is "with its reason" "*ended unexpectedly (signal 9)*" "$(x journalctl -q -o cat "CONTOUR_SERIES=$n" "MESSAGE_ID=$(message_id stageRetry)")"
+    is "the kill is counted, and told" "1 2 " "$(attempt "$n")"
+    is "with its reason" "*was killed (signal 9)*" "$(x journalctl -q -o cat "CONTOUR_SERIES=$n" "MESSAGE_ID=$(message_id stageRetry)")"
 fi
 
 echo "  SIGKILL of the daemon"
