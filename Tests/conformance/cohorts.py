@@ -85,6 +85,21 @@ def beyond_the_segmentation(checks, made, scratch):
     checks.check("what it lacks costs", scores[0]["Body"][0] < 0.8 if "Body" in scores[0] else min(
         dice for dice, *_ in scores[0].values()) < 0.8, scores[0])
     checks.none("and nothing is said to lie outside", [f for f in answers[0]["findings"] if "on no slice" in f])
+    nifti_beyond_the_segmentation(checks, ct, truth, f"{scratch}/short.dcm")
+
+
+def nifti_beyond_the_segmentation(checks, ct, truth, short):
+    """Whichever side is the reference, and in whatever format the other one is."""
+    for reference, prediction in ((short, truth), (truth, short)):
+        arguments = ["evaluate", "--reference", reference, "--prediction", prediction, "--json"]
+        answers = [json.loads(product.contourctl(*arguments, *more).stdout) for more in ([], ["--ct", ct])]
+        scores = [{s["name"]: (s["dice"], s["surface_dice"]["2"], s["volume_reference_ml"], s["volume_prediction_ml"])
+                   for s in answer["structures"]} for answer in answers]
+        what = "a Segmentation that ends early, against NIfTI" if reference == short else "NIfTI against a Segmentation that ends early"
+        checks.check(f"{what}: scored as on the CT's grid", len(scores[1]) >= 6 and all(
+            np.allclose(scores[0][name], scores[1][name], rtol=1e-6) for name in scores[1]), scores)
+        checks.none(f"{what}: nothing is said to lie outside, and no grid to be another one",
+                    [f for f in answers[0]["findings"] + answers[0]["warnings"] if "where nothing counts" in f or "voxels of" in f])
 
 
 def of_different_scans(checks, made, scratch):

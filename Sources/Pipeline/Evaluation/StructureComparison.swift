@@ -248,10 +248,21 @@ private func doubts(
     _ source: ComparisonGridSource
 ) -> [String] {
     var doubts: [String] = []
+    let gridMayLackSlices =
+        switch source {
+        case .ct: false
+        case .reference: reference.mayLackSlices
+        case .prediction: prediction.mayLackSlices
+        }
     for (side, contours) in [(ComparedSide.reference, reference), (.prediction, prediction)] {
         doubts += contours.grids.compactMap { grid in
-            GridDifference(grid.geometry, readOn: geometry, mayLackSlices: grid.mayLackSlices)?
-                .sentence(side, on: source.words)
+            GridDifference(
+                grid.geometry,
+                readOn: geometry,
+                mayLackSlices: grid.mayLackSlices,
+                otherMayLackSlices: gridMayLackSlices
+            )?
+            .sentence(side, on: source.words)
         }
         doubts += contours.absentLabels(of: side)
     }
