@@ -104,7 +104,10 @@ struct CohortCases {
         files.compactMap { path in
             do {
                 let header = try InstanceHeader(contentsOf: path)
-                guard header.kind == .rtStructureSet || header.kind == .segmentation else { return nil }
+                let isReadOrTold: Set<InstanceKind> = [
+                    .rtStructureSet, .segmentation, .otherDicom(sopClass: SOPClass.labelMapSegmentation),
+                ]
+                guard isReadOrTold.contains(header.kind) else { return nil }
                 let masks = try ReferenceMasks(contentsOf: path)
                 return Object(
                     path: path,

@@ -152,6 +152,8 @@ package struct ReferenceMasks {
             patient = object.patient
             madeAt = object.madeAt
             slices = object.slices
+        case .otherDicom(SOPClass.labelMapSegmentation):
+            throw StructureError.unreadable(reason: "it is a Label Map Segmentation, which is not read")
         default:
             throw StructureError.unreadable(reason: "it is neither an RT Structure Set nor a Segmentation nor NIfTI")
         }
