@@ -2,6 +2,7 @@
 """`contourctl evaluate` on one case and on cohorts: its answers follow the published schema, cases find each other by
 series and by name, what is missing is named, and the page opens offline."""
 
+import csv
 import json
 import os
 import re
@@ -168,8 +169,12 @@ def by_series(checks, made, scratch):
     again = product.contourctl(*arguments, "--json", *[f"--ct={ct}" for ct, _ in made.values()])
     checks.check("the same question has the same answer", again.stdout == done.stdout)
     table = product.contourctl(*arguments, "--csv", *[f"--ct={ct}" for ct, _ in made.values()]).stdout.splitlines()
-    checks.check("comma-separated values have a line for each structure of each case, and for what is missing",
-                 len(table) == 1 + len(dice) + 1 and len({line.count(",") for line in table}) == 1, table[-1])
+    table = list(csv.reader(table))
+    # Truth against itself: that is told of each case.
+    same = [row for row in table if "both sides have the same contours" in row[-1]]
+    checks.check("comma-separated values have a line for each structure of each case, for what is missing and for each finding",
+                 len(table) == 1 + len(dice) + 1 + len(same) and len(same) == len(answer["cases"])
+                 and len({len(row) for row in table}) == 1, table[-1])
     with open(page, encoding="utf-8") as file:
         html = file.read()
     checks.none("cohort.html refers to nothing outside of itself",
