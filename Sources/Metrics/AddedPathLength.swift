@@ -13,10 +13,12 @@ package struct AddedPathLength: Sendable {
     /// that the prediction lacks.
     private let distances: [Double]
     private let pixelMM: Double
+    private let toleranceSlack: Double
 
     package init(reference: Mask, prediction: Mask, threads: Int = ProcessorCount.available) {
         precondition(reference.geometry.dimensions == prediction.geometry.dimensions, "masks on one grid")
         let spacing = reference.geometry.measuredSpacing
+        toleranceSlack = reference.geometry.toleranceSlack
         pixelMM = (spacing.x + spacing.y) / 2
         guard let box = BoundingBox(of: [reference]) else {
             distances = []
@@ -36,7 +38,7 @@ package struct AddedPathLength: Sendable {
 
     /// Pixels to be added times the mean of column and row spacing, mm; 0 for an empty reference.
     package func millimetres(toleranceMM: Double = 0) -> Double {
-        Double(distances.count { $0 > toleranceMM }) * pixelMM
+        Double(distances.count { $0 > toleranceMM * (1 + toleranceSlack) }) * pixelMM
     }
 }
 

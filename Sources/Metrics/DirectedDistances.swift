@@ -15,15 +15,19 @@ package struct DirectedDistances: Sendable {
     package let surfels: [Surfel]
     /// Of the whole surface.
     package let area: Double
+    /// See `VolumeGeometry.toleranceSlack`.
+    private let toleranceSlack: Double
 
-    init(_ surfels: [Surfel]) {
+    init(_ surfels: [Surfel], toleranceSlack: Double = 0) {
+        self.toleranceSlack = toleranceSlack
         self.surfels = surfels.sorted()
         area = pairwiseSum(self.surfels.count) { [sorted = self.surfels] in sorted[$0].area }
     }
 
     /// Area that lies within a tolerance (`<=`) of the other surface.
     func areaWithin(_ toleranceMM: Double) -> Double {
-        let count = surfels.firstIndex { $0.distance > toleranceMM } ?? surfels.count
+        let farthest = toleranceMM * (1 + toleranceSlack)
+        let count = surfels.firstIndex { $0.distance > farthest } ?? surfels.count
         // Added as the whole area is, so that all of it is exactly all of it.
         return pairwiseSum(count) { surfels[$0].area }
     }

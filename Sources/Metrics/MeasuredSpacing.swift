@@ -14,4 +14,15 @@ extension VolumeGeometry {
         }
         return Vector3(exact(spacing.x), exact(spacing.y), exact(spacing.z))
     }
+
+    /// How much farther than a tolerance a distance may be and count as within it, as a part of the tolerance. A float32 of a
+    /// NIfTI header says 1.2 mm as 1.2000000477: masks that lie a slice apart would be beyond a tolerance of 1.2 mm, and
+    /// within it on the grid of their CT, or as a Segmentation. Zero where the spacing has all of its digits.
+    var toleranceSlack: Double {
+        let isRounded = (0..<3).contains { axis in
+            let single = Float(spacing[axis])
+            return Double(single) == spacing[axis] && Double(single.description) != spacing[axis]
+        }
+        return isRounded ? Double(Float.ulpOfOne) : 0
+    }
 }

@@ -52,7 +52,8 @@ package struct SurfaceDistances: Sendable {
         func directed(from: CornerSurface, to: CornerSurface) -> DirectedDistances {
             let distances = NearestCorner(to, spacing: spacing).distances(from: from.corners, threads: threads)
             return DirectedDistances(
-                zip(from.corners, distances).map { .init(distance: $1, area: areas[Int($0.code)]) }
+                zip(from.corners, distances).map { .init(distance: $1, area: areas[Int($0.code)]) },
+                toleranceSlack: reference.geometry.toleranceSlack
             )
         }
         referenceToPrediction = directed(from: a, to: b)

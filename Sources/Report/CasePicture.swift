@@ -30,9 +30,13 @@ func figures(_ pictures: [CasePicture]) -> String {
             row = rows[picture.role]
             html += row.map { "<div class=\"\($0)\">" } ?? ""
         }
+        let cut = """
+            <div class="cut"><img alt="\(escaped(picture.caption))" \
+            src="data:image/png;base64,\(picture.png.base64EncodedString())">\(picture.overlay?.svg ?? "")</div>
+            """
         html += """
-            <figure class="\(picture.role.rawValue)"><div class="cut"><img alt="\(escaped(picture.caption))" \
-            src="data:image/png;base64,\(picture.png.base64EncodedString())">\(picture.overlay?.svg ?? "")</div>\
+            <figure class="\(picture.role.rawValue)">\
+            \(picture.role == .distanceMap ? "<div class=\"scroll\">\(cut)</div>" : cut)\
             <figcaption>\(escaped(picture.caption))</figcaption></figure>
             """
     }

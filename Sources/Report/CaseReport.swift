@@ -202,6 +202,8 @@ package struct CaseReport: Codable, Sendable {
         /// `rtstruct`, `seg` or `nifti`.
         package var referenceKind: String
         package var referenceSOPInstanceUID: String?
+        /// When a DICOM reference was made, as it says it: ISO 8601 without a zone.
+        package var referenceMadeAt: String?
         /// Of an RT Structure Set: APPROVED, UNAPPROVED or REJECTED.
         package var approvalStatus: String?
         package var structures: [StructureScores]

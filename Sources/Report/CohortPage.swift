@@ -74,8 +74,8 @@ private func warnings(_ cohort: CohortReport) -> String {
 private func notScored(_ cohort: CohortReport) -> String {
     let missing =
         cohort.cases.compactMap { one in one.fault.map { "\(one.name) was not scored: \($0)" } }
-        + cohort.onlyReference.map { "\($0): missing in the prediction" }
-        + cohort.onlyPrediction.map { "\($0): missing in the reference" } + cohort.findings
+        + cohort.onlyReference.map { "\($0): no partner in the prediction" }
+        + cohort.onlyPrediction.map { "\($0): no partner in the reference" } + cohort.findings
     let remarks = cohort.cases.flatMap { one in
         one.unmatchedReference.map { "\(one.name): \($0) is only in the reference" }
             + one.unmatchedPrediction.map { "\(one.name): \($0) is only in the prediction" }

@@ -95,18 +95,20 @@ func agreement(_ evaluation: CaseReport.Evaluation, _ pictures: [CasePicture], _
     let others = report.otherEvaluations ?? []
     return """
         <section><h2>Agreement with the reference</h2>
-        <p class="small">Reference: \(referenceName(evaluation, isOneOfSeveral: !others.isEmpty)).</p>
+        <p class="small">Reference: \(referenceName(evaluation)).</p>
         \(changes(evaluation))\(scoreTables(evaluation))<ul>\(missing)</ul>
         \(slicePlots(evaluation))\(differences(pictures, report))\(otherReferences(others))</section>
         """
 }
 
-private func referenceName(_ evaluation: CaseReport.Evaluation, isOneOfSeveral: Bool) -> String {
+/// Which one it is: a series may have several that are approved.
+private func referenceName(_ evaluation: CaseReport.Evaluation) -> String {
     let kind = ["rtstruct": "RT Structure Set", "seg": "Segmentation", "nifti": "NIfTI"][evaluation.referenceKind]
-    let words = [kind ?? evaluation.referenceKind, evaluation.approvalStatus?.lowercased()]
-    return escaped(
-        (words + [isOneOfSeveral ? evaluation.referenceSOPInstanceUID : nil]).compactMap(\.self).joined(separator: ", ")
-    )
+    let words = [
+        kind ?? evaluation.referenceKind, evaluation.approvalStatus?.lowercased(), evaluation.referenceSOPInstanceUID,
+        evaluation.referenceMadeAt.map { "made at \($0.replacing("T", with: " "))" },
+    ]
+    return escaped(words.compactMap(\.self).joined(separator: ", "))
 }
 
 /// What further references say, in the order in which they count.
@@ -116,14 +118,14 @@ private func otherReferences(_ others: [CaseReport.Evaluation]) -> String {
         let tolerance = CohortReport.mainTolerance(Measure.tolerances(of: other.structures))
         return other.structures.map { scores in
             [
-                referenceName(other, isOneOfSeveral: true), scoredName(scores.name, other),
+                referenceName(other), scoredName(scores.name, other),
                 score(scores.dice, digits: 4), score(Measure.surfaceDice(tolerance).value(scores), digits: 4),
                 escaped("\(tolerance) mm"),
             ]
         }
     }
     let silent = others.filter(\.structures.isEmpty).map {
-        "<li>\(referenceName($0, isOneOfSeveral: true)): nothing was scored</li>"
+        "<li>\(referenceName($0)): nothing was scored</li>"
     }
     return "<h3>Other references: \(others.count)</h3>"
         + (rows.isEmpty ? "" : table(["Reference", "Structure", "Dice", "Surface Dice", "Tolerance"], rows))

@@ -194,9 +194,11 @@ extension Store {
     ///
     /// - Parameter series: of an image; one with the same UID in another Series is another image, although the standard
     ///   knows no such thing.
+    /// - Parameter digest: of several the one with these contents is meant, otherwise the first.
     package func receivedInstance(
         sopInstanceUID: String,
-        inSeries series: String? = nil
+        inSeries series: String? = nil,
+        digest: String? = nil
     ) throws(StoreError) -> InstanceRecord? {
         try read { db in
             try Row.fetchOne(
@@ -205,9 +207,9 @@ extension Store {
                     SELECT instance.* FROM instance LEFT JOIN series ON series.id = instance.series_id
                     WHERE sop_instance_uid = ? AND (instance.state = 'reference' OR instance.state = 'image'
                         AND (? IS NULL OR series_instance_uid = ?))
-                    ORDER BY instance.id LIMIT 1
+                    ORDER BY COALESCE(digest = ?, 0) DESC, instance.id LIMIT 1
                     """,
-                arguments: [sopInstanceUID, series, series]
+                arguments: [sopInstanceUID, series, series, digest]
             ).map { try InstanceRecord(row: $0) }
         }
     }

@@ -124,6 +124,25 @@ struct ReferenceMatchingTests {
         #expect(try files(series) == 1 && files(other) == 0)
     }
 
+    @Test("One that is approved in place, under the UID that it had, is another reference; the same file again is none")
+    func approvedInPlace() throws {
+        let (service, series) = (try TestService(), try TestSeries())
+        try series.drop(into: service.inbox)
+        try set(of: series, at: service.inbox + "/first.dcm")
+        try service.runIntake(until: {
+            try references(service, series).count == 1 && service.runs(of: series).count == 1
+        })
+        let again = try service.restarted()
+        var approved = try DicomFile(contentsOf: #require(references(again, series).first?.storedPath))
+        approved.dataSet.set(.approvalStatus, .CS, "APPROVED")
+        for name in ["approved", "once-more"] {
+            try approved.write(to: "\(again.inbox)/\(name).dcm", transferSyntax: .explicitVRLittleEndian)
+        }
+        try again.runIntake(until: { again.log.texts(.fileRepeated).count == 1 })
+        #expect(try references(again, series).count == 2)
+        #expect(again.log.texts(.fileQuarantined).isEmpty)
+    }
+
     @Test("One whose images are of two series is scored against neither")
     func twoSeries() throws {
         let (service, series, other) = (try TestService(), try TestSeries(), try TestSeries(seed: 2))

@@ -116,6 +116,24 @@ struct SurfaceDistanceTests {
         #expect(geometry.measuredSpacing == Vector3(1, 0.9765625, 3))
     }
 
+    @Test(
+        "A slice's distance is within a tolerance of one slice, although a NIfTI header has its spacing as a float32",
+        arguments: [0.6, 1.1, 1.2, 2.2, 3]
+    )
+    func singlePrecisionSpacing(millimetres: Double) {
+        let spacing = Double(Float(millimetres))
+        let geometry = grid(12, 9, 12, spacing: Vector3(spacing, 0.9765625, spacing))
+        let a = box(geometry, 2..<9, 2..<7, 2..<6)
+        for b in [box(geometry, 2..<9, 2..<7, 3..<7), box(geometry, 3..<10, 2..<7, 2..<6)] {
+            let distances = SurfaceDistances(reference: a, prediction: b, threads: 1)
+            #expect(distances.surfaceDice(toleranceMM: millimetres) == 1)
+            #expect(distances.surfaceDice(toleranceMM: millimetres * 0.999999) ?? 1 < 1)
+        }
+        let moved = box(geometry, 3..<10, 2..<7, 2..<6)
+        let path = AddedPathLength(reference: a, prediction: moved, threads: 1)
+        #expect(path.millimetres(toleranceMM: millimetres) == 0)
+    }
+
     @Test("The float32 spacing of a NIfTI header is measured with as it stands")
     func givenSpacing() {
         let given = Vector3(Double(Float(3.6)), Double(Float(0.7)), Double(Float(1.2)))

@@ -36,6 +36,58 @@ struct CohortPairingTests {
         #expect(cohort.cases.map { $0.warnings.count { $0.contains("REJECTED") } } == [1, 0])
     }
 
+    @Test("a set beside a Segmentation of its series is left out where it has the same contours, else scored, too")
+    func besideASegmentation() throws {
+        try phantom.copy("seg.dcm", as: "prediction/P/seg.dcm")
+        try phantom.copy("seg.dcm", as: "reference/A/seg.dcm")
+        try phantom.copy("rtstruct.dcm", as: "reference/A/set.dcm") { $0.set(.approvalStatus, .CS, "APPROVED") }
+        let same = try compareCohorts(phantom.cohort)
+        #expect(same.cases.map(\.name) == ["A"] && same.findings.isEmpty)
+        let others: [(inout DataSet) -> Void] = [
+            { $0.set(.approvalStatus, .CS, "REJECTED") }, { $0.rename(["Lung_L": "GTV"]) },
+            { set in
+                set.changeItems(of: .roiContourSequence) { structure in
+                    structure.changeItems(of: .contourSequence) { contour in
+                        let numbers = contour.doubles(.contourData).enumerated()
+                        contour.set(.contourData, .DS, doubles: numbers.map { $0 % 3 == 0 ? $1 + 12 : $1 })
+                    }
+                }
+            },
+        ]
+        for change in others {
+            try phantom.copy("rtstruct.dcm", as: "reference/A/set.dcm", change: change)
+            let cohort = try compareCohorts(phantom.cohort)
+            #expect(cohort.cases.map(\.name) == ["A/seg with P", "A/set with P"])
+            let told = "2 references fit P of the prediction: A/seg, A/set; each is scored, as a case of its own"
+            #expect(cohort.findings.contains(told))
+        }
+    }
+
+    @Test("the same file under another name is no second opinion, and is told")
+    func copies() throws {
+        for name in ["P_1", "P_2"] { try phantom.copy("rtstruct.dcm", as: "reference/\(name).dcm") }
+        try phantom.copy("seg.dcm", as: "prediction/P/seg.dcm")
+        let cohort = try compareCohorts(phantom.cohort)
+        #expect(cohort.cases.map(\.name) == ["P_1"])
+        #expect(cohort.findings == ["reference: P_2.dcm: left out, it is the same file as P_1.dcm"])
+    }
+
+    @Test("a Label Map Segmentation is told as what it is, with a way out")
+    func labelMapSegmentation() throws {
+        for side in ["reference", "prediction"] { try phantom.copy("seg.dcm", as: "\(side)/P/seg.dcm") }
+        var object = try DicomFile(contentsOf: "\(phantom.truth)/seg.dcm")
+        object.dataSet.set(.sopClassUID, .UI, SOPClass.labelMapSegmentation)
+        object.metaInformation.mediaStorageSOPClassUID = SOPClass.labelMapSegmentation
+        let path = phantom.file("reference/Q.dcm")
+        try object.write(to: path, transferSyntax: .implicitVRLittleEndian)
+        let told = "The contours cannot be used: it is a Label Map Segmentation, which is not read."
+        #expect(try compareCohorts(phantom.cohort).findings == ["reference: Q.dcm: \(told)"])
+        let fault = try #require(throws: Fault.self) {
+            _ = try compareStructures(ComparisonRequest(path, phantom.truth + "/rtstruct.dcm"))
+        }
+        #expect(fault.message == "\(path): \(told)" && fault.hint.contains("type BINARY"))
+    }
+
     @Test("files of a flat folder that are no case are named: a set beside a Segmentation of its series, NIfTI")
     func leftOut() throws {
         try phantom.copy("seg.dcm", as: "reference/P.dcm")
@@ -46,7 +98,7 @@ struct CohortPairingTests {
         )
         try phantom.copy("seg.dcm", as: "prediction/P/seg.dcm")
         let findings = try compareCohorts(phantom.cohort).findings
-        #expect(findings.contains("reference: P_set.dcm: left out, P.dcm is of the same series"))
+        #expect(findings.contains("reference: P_set.dcm: left out, P.dcm has the same contours"))
         #expect(findings.contains("reference: Q.nii.gz: NIfTI beside DICOM objects is left out"))
     }
 

@@ -49,6 +49,23 @@ extension LateReferenceTests {
         #expect(removed(edited).isEmpty && edited.evaluation?.structures.map(\.name) == ["Lung_L"])
     }
 
+    @Test("A set with another model's unedited contours and one that was drawn anew removed nothing of ours")
+    func drawnBesideAnotherModel() throws {
+        let (other, left) = try otherModel()
+        var right = try DicomFile(contentsOf: edited([:], approval: "APPROVED")).dataSet
+        moving(by: 60, along: 1)(&right)
+        let set = try changed(left) { dataSet in
+            let rois = right.sequence(.structureSetROISequence).filter { $0.string(.roiName) == "Lung_R" }
+            let contours = right.sequence(.roiContourSequence)
+                .filter { $0.integer(.referencedROINumber) == rois[0].integer(.roiNumber) }
+            let own = dataSet.sequence(.structureSetROISequence)
+            dataSet.set(.structureSetROISequence, sequence: own + rois)
+            dataSet.set(.roiContourSequence, sequence: dataSet.sequence(.roiContourSequence) + contours)
+        }
+        let report = try report(against: set, others: [other])
+        #expect(report.findings.contains { $0.code == "W_OWN_RESULT" } && removed(report).isEmpty)
+    }
+
     @Test("A set made from our result beside another model's removed what it lacks")
     func madeFromOurs() throws {
         let (other, _) = try otherModel()

@@ -74,7 +74,8 @@ struct SeveralReferencesTests {
             decoding: contents(path.replacingOccurrences(of: ".json", with: ".html")),
             as: UTF8.self
         )
-        #expect(page.contains("Other references: 2") && page.contains("RT Structure Set, unapproved, 2.25.2"))
+        #expect(page.contains("Other references: 2"))
+        #expect(page.contains("RT Structure Set, unapproved, 2.25.2, made at 2026-01-01 "))
     }
 
     @Test("Of approved ones the newest counts, and each for the structures that newer ones lack")
@@ -96,10 +97,12 @@ struct SeveralReferencesTests {
         #expect(outcomes.allSatisfy { $0.approval == "APPROVED" })
     }
 
-    @Test("A single reference is called by no number")
+    @Test("A single reference is called by no number, and the page says which one it is")
     func single() throws {
-        let (report, _) = try run([try set("2.25.1", "REJECTED", moved: 40)])
+        let (report, path) = try run([try set("2.25.1", "REJECTED", moved: 40)])
         #expect(report.otherEvaluations == nil)
         #expect(report.findings.contains { $0.message == "The reference was rejected (Approval Status REJECTED)." })
+        let page = try String(decoding: contents(path.replacingOccurrences(of: ".json", with: ".html")), as: UTF8.self)
+        #expect(page.contains("Reference: RT Structure Set, rejected, 2.25.1, made at 2026-01-01 "))
     }
 }

@@ -82,7 +82,7 @@ struct CohortPageTests {
         let page = cohortHTML(cohort)
         for text in [
             "3 cases scored, 1 could not be scored, 2 without a partner", "d was not scored: E_NO_GRID",
-            "e: missing in the prediction", "f: missing in the reference", "0.95 published",
+            "e: no partner in the prediction", "f: no partner in the reference", "0.95 published",
         ] {
             #expect(page.contains(text), "\(text)")
         }
@@ -199,7 +199,7 @@ struct CohortPageTests {
         cohort.cases[0].unmatchedReference = (0..<20).map { "Organ\($0)" }
         let page = cohortHTML(cohort)
         let (missing, folded) = (
-            try #require(page.range(of: "e: missing in the prediction")), try #require(page.range(of: "<details>"))
+            try #require(page.range(of: "e: no partner in the prediction")), try #require(page.range(of: "<details>"))
         )
         #expect(missing.lowerBound < folded.lowerBound && page.contains("What is missing (3)"))
         #expect(page.contains("Show all 20"))

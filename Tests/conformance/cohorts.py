@@ -2,6 +2,7 @@
 """`contourctl evaluate` on one case and on cohorts: its answers follow the published schema, cases find each other by
 series and by name, what is missing is named, and the page opens offline."""
 
+import csv
 import json
 import os
 import re
@@ -85,6 +86,21 @@ def beyond_the_segmentation(checks, made, scratch):
     checks.check("what it lacks costs", scores[0]["Body"][0] < 0.8 if "Body" in scores[0] else min(
         dice for dice, *_ in scores[0].values()) < 0.8, scores[0])
     checks.none("and nothing is said to lie outside", [f for f in answers[0]["findings"] if "on no slice" in f])
+    nifti_beyond_the_segmentation(checks, ct, truth, f"{scratch}/short.dcm")
+
+
+def nifti_beyond_the_segmentation(checks, ct, truth, short):
+    """Whichever side is the reference, and in whatever format the other one is."""
+    for reference, prediction in ((short, truth), (truth, short)):
+        arguments = ["evaluate", "--reference", reference, "--prediction", prediction, "--json"]
+        answers = [json.loads(product.contourctl(*arguments, *more).stdout) for more in ([], ["--ct", ct])]
+        scores = [{s["name"]: (s["dice"], s["surface_dice"]["2"], s["volume_reference_ml"], s["volume_prediction_ml"])
+                   for s in answer["structures"]} for answer in answers]
+        what = "a Segmentation that ends early, against NIfTI" if reference == short else "NIfTI against a Segmentation that ends early"
+        checks.check(f"{what}: scored as on the CT's grid", len(scores[1]) >= 6 and all(
+            np.allclose(scores[0][name], scores[1][name], rtol=1e-6) for name in scores[1]), scores)
+        checks.none(f"{what}: nothing is said to lie outside, and no grid to be another one",
+                    [f for f in answers[0]["findings"] + answers[0]["warnings"] if "where nothing counts" in f or "voxels of" in f])
 
 
 def of_different_scans(checks, made, scratch):
@@ -153,8 +169,12 @@ def by_series(checks, made, scratch):
     again = product.contourctl(*arguments, "--json", *[f"--ct={ct}" for ct, _ in made.values()])
     checks.check("the same question has the same answer", again.stdout == done.stdout)
     table = product.contourctl(*arguments, "--csv", *[f"--ct={ct}" for ct, _ in made.values()]).stdout.splitlines()
-    checks.check("comma-separated values have a line for each structure of each case, and for what is missing",
-                 len(table) == 1 + len(dice) + 1 and len({line.count(",") for line in table}) == 1, table[-1])
+    table = list(csv.reader(table))
+    # Truth against itself: that is told of each case.
+    same = [row for row in table if "both sides have the same contours" in row[-1]]
+    checks.check("comma-separated values have a line for each structure of each case, for what is missing and for each finding",
+                 len(table) == 1 + len(dice) + 1 + len(same) and len(same) == len(answer["cases"])
+                 and len({len(row) for row in table}) == 1, table[-1])
     with open(page, encoding="utf-8") as file:
         html = file.read()
     checks.none("cohort.html refers to nothing outside of itself",

@@ -40,6 +40,7 @@ def main():
                 folder = os.path.join(f"{scratch}/out", os.listdir(f"{scratch}/out")[0])
                 holds_on_screens(checks, browser, "report.html", f"{folder}/report.html")
                 holds_on_paper(checks, browser, "report.html", f"{folder}/report.html", scratch)
+                maps_can_be_read(checks, browser, f"{folder}/report.html")
         else:
             checks.skip("no model is installed: no report.html was opened")
     checks.finish()
@@ -107,6 +108,15 @@ def holds_on_paper(checks, browser, what, path, scratch):
     last = [lines[-1].strip() for lines in (re.findall(r"\S[^\n]*", sheet) for sheet in text.split("\f")) if lines]
     checks.check(f"{what}: it is printed on several pages", len(last) > 1, last)
     checks.none(f"{what}: no heading stands alone at the end of a page", [line for line in last if line in headings])
+
+
+def maps_can_be_read(checks, browser, path):
+    for screen, width in (("a laptop", LAPTOP), ("a phone", PHONE)):
+        browser.open(path, width)
+        sizes = browser.ask("Array.from(document.querySelectorAll('.distanceMap text')).map(e=>"
+                            "e.getScreenCTM().a*parseFloat(getComputedStyle(e).fontSize))")
+        checks.check(f"report.html: words and key of the maps of distances have at least 10 pixels on {screen}",
+                     sizes and min(sizes) >= 10, sizes)
 
 
 def column(browser, number):

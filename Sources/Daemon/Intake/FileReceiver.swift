@@ -155,12 +155,14 @@ struct FileReceiver {
         case .ctImage, .rtStructureSet, .segmentation: break
         }
         let isImage = header.kind == .ctImage
-        // Another version of an image of the same Series is taken: which one counts is decided when it lies with us.
+        // Another version of an image of the same Series is taken: which one counts is decided when it lies with us. Contours
+        // that were edited or approved in place are another reference; of several the latest counts.
         let known = try context.store.receivedInstance(
             sopInstanceUID: header.sopInstanceUID,
-            inSeries: isImage ? header.seriesInstanceUID : nil
+            inSeries: isImage ? header.seriesInstanceUID : nil,
+            digest: digest
         )
-        if let earlier = try whole(known), earlier.digest == digest || !isImage || earlier.state != .image {
+        if let earlier = try whole(known), earlier.digest == digest || (earlier.state == .image) != isImage {
             return try judgeRepeat(instance, of: earlier, digest: digest)
         }
         let json = String(decoding: try JSONEncoder().encode(header), as: UTF8.self)

@@ -16,8 +16,8 @@ struct CohortCase: Sendable {
 /// Finds the cases of a folder.
 ///
 /// A DICOM object is a case by the series that it contours. Where a folder holds a Segmentation and an RT Structure Set
-/// of one series, as results of contourd do, the Segmentation is taken: it is exact to the voxel. Several of one kind are
-/// several opinions, a case each. NIfTI files of one folder are the structures of one case, unless every file is said to be
+/// with the same contours, as results of contourd do, the Segmentation is taken: it is exact to the voxel. All others of one
+/// series are several opinions, a case each. NIfTI files of one folder are the structures of one case, unless every file is said to be
 /// a case; beside DICOM objects they say the same again and are left out.
 struct CohortCases {
     private(set) var cases: [CohortCase] = []
@@ -95,6 +95,7 @@ struct CohortCases {
 
     private struct Object {
         var path: String
+        var sopInstanceUID: String?
         var series: String
         var seriesInstanceUIDs: [String]
         var isSegmentation: Bool
@@ -104,10 +105,14 @@ struct CohortCases {
         files.compactMap { path in
             do {
                 let header = try InstanceHeader(contentsOf: path)
-                guard header.kind == .rtStructureSet || header.kind == .segmentation else { return nil }
+                let isReadOrTold: Set<InstanceKind> = [
+                    .rtStructureSet, .segmentation, .otherDicom(sopClass: SOPClass.labelMapSegmentation),
+                ]
+                guard isReadOrTold.contains(header.kind) else { return nil }
                 let masks = try ReferenceMasks(contentsOf: path)
                 return Object(
                     path: path,
+                    sopInstanceUID: masks.sopInstanceUID,
                     series: masks.referencedSeriesInstanceUIDs.sorted().joined(separator: " "),
                     seriesInstanceUIDs: masks.referencedSeriesInstanceUIDs,
                     isSegmentation: header.kind == .segmentation
@@ -122,21 +127,43 @@ struct CohortCases {
     }
 
     private mutating func add(_ group: [Object], of series: String, in folder: String) {
-        let preferred = group.filter(\.isSegmentation).isEmpty ? group : group.filter(\.isSegmentation)
-        // In the folder of a case it is the same in another format; beside files that are cases it may be another opinion.
-        if folder == root, preferred.count < group.count {
-            let taken = preferred.map { relative($0.path) }.joined(separator: ", ")
-            findings += group.filter { !$0.isSegmentation }.map {
-                "\(relative($0.path)): left out, \(taken) is of the same series"
+        var taken: [Object] = []
+        for object in group {
+            if let first = taken.first(where: { isCopy(object, of: $0) }) {
+                findings.append("\(relative(object.path)): left out, it is the same file as \(relative(first.path))")
+            } else {
+                taken.append(object)
             }
         }
-        cases += preferred.map { object in
+        let segmentations = taken.filter(\.isSegmentation)
+        taken.removeAll { object in
+            guard !object.isSegmentation, let same = segmentations.first(where: { hasSameContours(object, as: $0) })
+            else { return false }
+            // In the folder of a case that is what a result consists of.
+            if folder == root {
+                findings.append("\(relative(object.path)): left out, \(relative(same.path)) has the same contours")
+            }
+            return true
+        }
+        cases += taken.map { object in
             CohortCase(
                 name: folder == root ? name(ofFile: object.path) : name(ofFolder: folder),
                 path: object.path,
                 seriesInstanceUIDs: object.seriesInstanceUIDs
             )
         }
+    }
+
+    private func isCopy(_ object: Object, of other: Object) -> Bool {
+        object.sopInstanceUID == other.sopInstanceUID
+            && FileManager.default.contentsEqual(atPath: object.path, andPath: other.path)
+    }
+
+    /// One that cannot be read again is a case, and told when that is scored.
+    private func hasSameContours(_ set: Object, as segmentation: Object) -> Bool {
+        do {
+            return try ReferenceMasks(contentsOf: set.path).isSame(as: ReferenceMasks(contentsOf: segmentation.path))
+        } catch { return false }
     }
 
     private func relative(_ path: String) -> String {

@@ -16,8 +16,14 @@ struct GridDifference: Equatable {
     ///   - grid: that of the masks.
     ///   - other: that they are read on.
     ///   - mayLackSlices: slices at the ends may be missing, as in a Segmentation.
+    ///   - otherMayLackSlices: the same of the other grid.
     /// - Returns: nil where both have the same voxels.
-    init?(_ grid: VolumeGeometry, readOn other: VolumeGeometry, mayLackSlices: Bool) {
+    init?(
+        _ grid: VolumeGeometry,
+        readOn other: VolumeGeometry,
+        mayLackSlices: Bool,
+        otherMayLackSlices: Bool = false
+    ) {
         let d = grid.dimensions
         var farthest = Vector3.zero
         // Along the three axes and the diagonal: a difference of spacing or direction shows somewhere.
@@ -40,7 +46,9 @@ struct GridDifference: Equatable {
         let size = [other.dimensions.i, other.dimensions.j, other.dimensions.k]
         let isWhole = (0..<3).allSatisfy { axis in
             let (below, above) = (low[axis].rounded(), high[axis].rounded() - Double(size[axis] - 1))
-            return axis == 2 && mayLackSlices ? below >= 0 && above <= 0 : below == 0 && above == 0
+            guard axis == 2 else { return below == 0 && above == 0 }
+            let (lacks, isLonger) = (below > 0 || above < 0, below < 0 || above > 0)
+            return (!lacks || mayLackSlices) && (!isLonger || otherMayLackSlices)
         }
         guard !(isAligned && isWhole) else { return nil }
         (own, self.other) = (grid, other)

@@ -55,7 +55,7 @@ package struct ReferenceMasks {
     private(set) var contoursElsewhere = 0
     /// ROI Numbers of contours that belong to no structure.
     private(set) var unknownROINumbers: [Int] = []
-    /// The lowest and the highest slice index of its contours or frames on a grid; nil for voxels.
+    /// The lowest and the highest slice index of its contours, frames or voxels on a grid; nil without any.
     private(set) var slices: (VolumeGeometry) -> ClosedRange<Double>? = { _ in nil }
     /// How many of its closed contours lie in one slice of a grid, wherever, and how many there are.
     private(set) var contoursInSlices: (VolumeGeometry) -> (inSlices: Int, all: Int) = { _ in (0, 0) }
@@ -152,6 +152,8 @@ package struct ReferenceMasks {
             patient = object.patient
             madeAt = object.madeAt
             slices = object.slices
+        case .otherDicom(SOPClass.labelMapSegmentation):
+            throw StructureError.unreadable(reason: "it is a Label Map Segmentation, which is not read")
         default:
             throw StructureError.unreadable(reason: "it is neither an RT Structure Set nor a Segmentation nor NIfTI")
         }
@@ -212,6 +214,7 @@ package struct ReferenceMasks {
                 beside: mask.voxels(outsideOf: geometry)
             )
         }
+        slices = volume.slices
         placeNotes = notes.map { "\(Directory.name(of: path)) \($0)" }
         isLabelMap = !isMask
         guard isLabelMap else {
@@ -277,6 +280,28 @@ extension Volume {
 }
 
 extension Mask {
+    /// The first and the last slice of another grid that are nearest to one of its voxels.
+    fileprivate func slices(of grid: VolumeGeometry) -> ClosedRange<Double>? {
+        let d = geometry.dimensions
+        let plane = d.i * d.j
+        var (low, high) = (SIMD3<Int>(repeating: .max), SIMD3<Int>(repeating: .min))
+        for n in voxels.indices where voxels[n] != 0 {
+            let place = SIMD3(n % d.i, n % plane / d.i, n / plane)
+            (low, high) = (pointwiseMin(low, place), pointwiseMax(high, place))
+        }
+        guard low.x <= high.x else { return nil }
+        // A voxel reaches half its size to all sides.
+        let ends = (0..<3).map { [Double(low[$0]) - 0.5, Double(high[$0]) + 0.5] }
+        let corners = ends[0].flatMap { i in
+            ends[1].flatMap { j in ends[2].map { geometry.patientPoint(i: i, j: j, k: $0) } }
+        }
+        let slices = corners.map { grid.continuousIndex(of: $0).z }
+        guard let first = slices.min()?.rounded(.up), let last = slices.max()?.rounded(.down), first <= last else {
+            return nil
+        }
+        return first...last
+    }
+
     /// How many of its voxels have their centre outside of another grid.
     fileprivate func voxels(outsideOf grid: VolumeGeometry) -> Int {
         let d = geometry.dimensions

@@ -145,6 +145,7 @@ func compareStructures(
         (reference.placeNotes + reference.frameNotes + reference.leftOut).map { "reference: \($0)" }
         + (prediction.placeNotes + prediction.frameNotes + prediction.leftOut).map { "prediction: \($0)" }
     var told: Set<String> = []
+    var same: [String] = []
     for pair in pairing.pairs {
         let (name, derived) = comparedName(of: pair, reference.names, prediction.names)
         let unusable =
@@ -192,6 +193,7 @@ func compareStructures(
             threads: request.threads
         )
         for side in offGrid { scores.forgetVolume(of: side) }
+        if scores.dice != nil, StructureChange(scores, on: geometry).status == .unedited { same.append(name) }
         result.structures.append(scores)
         result.predictedNames.append(pair.prediction.count == 1 ? prediction.names[pair.prediction[0]] : name)
         guard derived == nil else { continue }
@@ -208,10 +210,22 @@ func compareStructures(
             result.findings.append(mismatch.sentence(ours: "the prediction") + ": left and right are mixed up")
         }
     }
-    result.findings = (result.derived ?? []).map(\.finding) + result.findings
+    result.findings = (result.derived ?? []).map(\.finding) + result.findings + sameContours(same)
     result.unmatchedReference = pairing.unmatchedReference.map { reference.names[$0] }
     result.unmatchedPrediction = pairing.unmatchedPrediction.map { prediction.names[$0] }
     return result
+}
+
+/// Nobody draws the same twice: one side was made from the other, as an approved set from our result.
+private func sameContours(_ names: [String]) -> [String] {
+    names.isEmpty
+        ? []
+        : [
+            """
+            \(names.joined(separator: ", ")): both sides have the same contours, as if nobody had edited them. If one was made from \
+            the other, these scores say nothing about agreement
+            """
+        ]
 }
 
 /// Both sides without the structures that lie in another Frame of Reference than the CT; where none is named, than the other
@@ -248,10 +262,21 @@ private func doubts(
     _ source: ComparisonGridSource
 ) -> [String] {
     var doubts: [String] = []
+    let gridMayLackSlices =
+        switch source {
+        case .ct: false
+        case .reference: reference.mayLackSlices
+        case .prediction: prediction.mayLackSlices
+        }
     for (side, contours) in [(ComparedSide.reference, reference), (.prediction, prediction)] {
         doubts += contours.grids.compactMap { grid in
-            GridDifference(grid.geometry, readOn: geometry, mayLackSlices: grid.mayLackSlices)?
-                .sentence(side, on: source.words)
+            GridDifference(
+                grid.geometry,
+                readOn: geometry,
+                mayLackSlices: grid.mayLackSlices,
+                otherMayLackSlices: gridMayLackSlices
+            )?
+            .sentence(side, on: source.words)
         }
         doubts += contours.absentLabels(of: side)
     }

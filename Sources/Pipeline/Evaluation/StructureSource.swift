@@ -115,7 +115,7 @@ struct StructureSource {
     /// Whether its grid may end where its structures end.
     var mayLackSlices: Bool { parts.first { $0.grid != nil }?.kind == .segmentation }
 
-    /// The lowest and the highest slice index of its contours or frames on a grid; nil without any.
+    /// The lowest and the highest slice index of its contours, frames or voxels on a grid; nil without any.
     func slices(on geometry: VolumeGeometry) -> ClosedRange<Double>? {
         let ranges = parts.compactMap { $0.slices(geometry) }
         guard let low = ranges.map(\.lowerBound).min(), let high = ranges.map(\.upperBound).max() else { return nil }

@@ -67,7 +67,9 @@ struct RunPictures {
                     images: imageUIDs
                 ),
                 reference.kind.rawValue == evaluation.referenceKind,
-                reference.sopInstanceUID == evaluation.referenceSOPInstanceUID
+                reference.sopInstanceUID == evaluation.referenceSOPInstanceUID,
+                reference.approvalStatus == evaluation.approvalStatus,
+                evaluation.referenceMadeAt == nil || reference.madeAt == evaluation.referenceMadeAt
             else { continue }
             reference.place(on: scan)
             let names = own + unions.map(\.name)

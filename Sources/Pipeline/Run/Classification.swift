@@ -26,7 +26,7 @@ package func classify(_ error: any Error) -> Fault {
             .permanent,
             "E_UNUSABLE_OBJECT",
             "The contours cannot be used: \(reason).",
-            hint: "Export them again as RT Structure Set or as uncompressed Segmentation."
+            hint: "Export them again as RT Structure Set or as uncompressed Segmentation of type BINARY."
         )
     case NiftiError.unreadable(let reason):
         Fault(

@@ -43,9 +43,9 @@ extension ReferenceEvaluation {
             .filter { !renamed.contains($0) }
     }
 
-    /// Whether the reference may have begun as the result of another model: nothing of it is unedited ours, and everything that
-    /// it has of ours lies where that model's result has something, too. What ours alone draws was never in it. Which of two
-    /// results an edited structure is nearer to does not tell where it began.
+    /// Whether the reference may have begun as the result of another model: nothing of it is unedited ours, and it has something
+    /// of that model's unedited, or everything that it has of ours lies where that model's result has something, too. What ours
+    /// alone draws was never in it. Which of two results an edited structure is nearer to does not tell where it began.
     private func mayBeMadeFromAnotherModel(
         _ pairing: StructurePairing,
         renamed: Set<String>,
@@ -53,6 +53,7 @@ extension ReferenceEvaluation {
         _ course: Course
     ) throws -> Bool {
         guard !course.changes.contains(where: { $0.status == .unedited }) else { return false }
+        if course.returned.values.contains(where: { $0.model != model }) { return true }
         let agreement = try course.agreement()
         guard !agreement.isEmpty else { return false }
         let geometry = ours.labels.volume.geometry

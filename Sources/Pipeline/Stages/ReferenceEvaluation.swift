@@ -76,6 +76,7 @@ struct ReferenceEvaluation {
             unmatchedPrediction: [],
             findings: []
         )
+        evaluation.referenceMadeAt = references[0].madeAt
         evaluation.approvalStatus = references[0].approvalStatus
         let theirs = Theirs(references)
         let pairing = StructurePairing(reference: theirs.names, prediction: ours.names, unions: ours.unions)

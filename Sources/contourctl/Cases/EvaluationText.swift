@@ -43,8 +43,8 @@ enum EvaluationText {
             lines += one.unmatchedPrediction.map { "\(one.name): only in the prediction: \($0)" }
             lines += one.findings.map { "\(one.name): \($0)" }
         }
-        lines += cohort.onlyReference.map { "MISSING in the prediction: \($0)" }
-        lines += cohort.onlyPrediction.map { "MISSING in the reference: \($0)" }
+        lines += cohort.onlyReference.map { "NO PARTNER in the prediction: \($0)" }
+        lines += cohort.onlyPrediction.map { "NO PARTNER in the reference: \($0)" }
         return (lines + cohort.findings + [cohort.definition]).joined(separator: "\n")
     }
 
@@ -97,8 +97,8 @@ enum EvaluationText {
             )
             lines += remarks.map { remark([one.name, $0.structure], $0.text, measures.count) }
         }
-        lines += cohort.onlyReference.map { remark([$0, ""], "missing in the prediction", measures.count) }
-        lines += cohort.onlyPrediction.map { remark([$0, ""], "missing in the reference", measures.count) }
+        lines += cohort.onlyReference.map { remark([$0, ""], "no partner in the prediction", measures.count) }
+        lines += cohort.onlyPrediction.map { remark([$0, ""], "no partner in the reference", measures.count) }
         lines += cohort.findings.map { remark(["", ""], $0, measures.count) }
         return lines.joined(separator: "\n")
     }
