@@ -310,12 +310,14 @@ private let mostOverlap = 0.05
 /// Contours and the masks that were made of them may differ along an edge; two drawings of one structure differ more.
 private let leastAgreement = 0.99
 
-private func requireAgreement(_ a: (name: String, mask: Mask), _ b: (name: String, mask: Mask)) throws {
+func requireAgreement(_ a: (name: String, mask: Mask), _ b: (name: String, mask: Mask)) throws {
     var (common, all) = (0, 0)
     for (x, y) in zip(a.mask.voxels, b.mask.voxels) {
         all += (x != 0 ? 1 : 0) + (y != 0 ? 1 : 0)
         if x != 0, y != 0 { common += 1 }
     }
+    // Two that are empty are the same.
+    guard all > 0 else { return }
     let dice = 2 * Double(common) / Double(all)
     guard dice >= leastAgreement else {
         let rounded = (dice * 1000).rounded() / 1000
