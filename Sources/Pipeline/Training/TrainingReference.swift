@@ -308,7 +308,7 @@ func labelMap(
 private let mostOverlap = 0.05
 
 /// Contours and the masks that were made of them may differ along an edge; two drawings of one structure differ more.
-private let leastAgreement = 0.99
+let leastAgreement = 0.99
 
 func requireAgreement(_ a: (name: String, mask: Mask), _ b: (name: String, mask: Mask)) throws {
     var (common, all) = (0, 0)
@@ -320,7 +320,9 @@ func requireAgreement(_ a: (name: String, mask: Mask), _ b: (name: String, mask:
     guard all > 0 else { return }
     let dice = 2 * Double(common) / Double(all)
     guard dice >= leastAgreement else {
-        let rounded = (dice * 1000).rounded() / 1000
-        throw UnusableCase("\(a.name) and \(b.name) are one structure of the recipe and differ (Dice \(rounded))")
+        throw UnusableCase("\(a.name) and \(b.name) are one structure of the recipe and differ (Dice \(rounded(dice)))")
     }
 }
+
+/// To the digits that people compare.
+func rounded(_ dice: Double) -> Double { (dice * 1000).rounded() / 1000 }
