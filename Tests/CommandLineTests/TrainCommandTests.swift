@@ -29,6 +29,27 @@ struct TrainCommandTests {
         try Data(#"{"split": {"folds": 1}}"#.utf8).write(to: URL(fileURLWithPath: recipe))
         let outcome = try Program.contourctl("train", "--config", recipe, "--print-config")
         #expect(outcome.status == 65)
-        #expect(outcome.errors == "contourctl train: training configuration: split.folds: 0, or 2 to 100\n")
+        #expect(
+            outcome.errors == "contourctl train: training configuration: split.folds: 0, or 2 to 100 (1 is given)\n"
+        )
+    }
+
+    @Test("a recipe that is not there ends with 66, a folder with 74, and one that comes through a pipe is read")
+    func recipeFile() throws {
+        let place = try TemporaryFolder()
+        let missing = try Program.contourctl("train", "--config", place.path + "/none.json", "--print-config")
+        #expect(missing.status == 66)
+        #expect(missing.errors == "contourctl train: \(place.path)/none.json: No such file or directory (open)\n")
+        let folder = try Program.contourctl("train", "--config", place.path, "--print-config")
+        #expect(folder.status == 74 && folder.errors.contains("\(place.path): Is a directory (read)"))
+        let pipe = place.path + "/recipe"
+        try #require(mkfifo(pipe, 0o600) == 0)
+        let writer = Process()
+        writer.executableURL = URL(fileURLWithPath: "/bin/sh")
+        writer.arguments = ["-c", #"echo '{"seed": 42}' >"$0""#, pipe]
+        try writer.run()
+        let outcome = try Program.contourctl("train", "--config", pipe, "--print-config")
+        writer.waitUntilExit()
+        #expect(outcome.status == 0 && outcome.output.contains(#""seed" : 42"#))
     }
 }

@@ -3,6 +3,7 @@ import Imaging
 import Nifti
 import Phantom
 import Pipeline
+import Platform
 import Segmentation
 import Testing
 
@@ -127,28 +128,28 @@ struct TrainingDataTests {
     @Test("a folder without cases, and a label map on another grid, are refused in words")
     func refusals() throws {
         let folder = try Folder()
+        let data = folder.file("data")
+        try Directory.create(data)
+        try Data("notes".utf8).write(to: URL(fileURLWithPath: data + "/notes.txt"))
         let request = TrainRequest(
-            dataDirectories: [folder.path],
+            dataDirectories: [data],
             labelsDirectory: nil,
-            output: folder.path + "/model",
-            workDirectory: folder.path + "/work",
+            output: folder.file("model"),
+            workDirectory: folder.file("work"),
             configuration: try quickRecipe(),
             threads: 1
         )
         #expect {
             try trainModel(request) { _ in }
         } throws: { error in
-            let name = URL(fileURLWithPath: folder.path).lastPathComponent
-            return "\(error)".hasPrefix(
-                "nothing to train on: \(name): skipped this folder holds no CT and no NIfTI file"
-            )
+            "\(error)".hasPrefix("nothing to train on: data: skipped this folder holds no CT and no NIfTI file")
         }
 
         let grid = uprightGrid(8, 8, 4, spacing: Vector3(2, 2, 3))
         var moved = grid
         moved.origin.x = 40
-        try NiftiFile.write(airAndTissue(grid), to: folder.path + "/a.nii.gz")
-        try NiftiFile.write(Volume<UInt8>(geometry: moved, repeating: 0), to: folder.path + "/a_label.nii.gz")
+        try NiftiFile.write(airAndTissue(grid), to: data + "/a.nii.gz")
+        try NiftiFile.write(Volume<UInt8>(geometry: moved, repeating: 0), to: data + "/a_label.nii.gz")
         #expect(
             throws: SegmentationError.invalidConfiguration(
                 key: "split.validation",

@@ -102,6 +102,30 @@ struct TrainingDivisionTests {
         }
     }
 
+    @Test("copies of a scan that somebody drew on differently are skipped, as two objects of one series are")
+    func contradictingCopies() throws {
+        let folder = try Folder()
+        try folder.pairs(["a", "b", "c", "d"], in: "data")
+        for (name, isSwapped) in [("y", false), ("z", true)] {
+            try FileManager.default.copyItem(
+                atPath: folder.file("data/\(isSwapped ? "b" : "a").nii.gz"),
+                toPath: folder.file("data/\(name).nii.gz")
+            )
+            var labels = try NiftiFile.readLabels(folder.file("data/\(isSwapped ? "b" : "a")_label.nii.gz"))
+            if isSwapped { for n in 40..<200 { labels.voxels[n] = [0, 2, 1][Int(labels.voxels[n])] } }
+            try NiftiFile.write(labels, to: folder.file("data/\(name)_label.nii.gz"))
+        }
+        let split = SplitConfiguration(validationFraction: 0, testFraction: 0)
+        let report = try trainModel(folder.request(split)) { _ in }
+        #expect(report.split.training == ["a", "c", "d", "y"] && report.sameScans == [["a", "y"]])
+        let remarks = Dictionary(uniqueKeysWithValues: report.cases.map { ($0.name, $0.remark) })
+        for (name, other) in [("b", "z"), ("z", "b")] {
+            let words =
+                #/^the same picture as (.), in which Lung_L is drawn differently \(Dice 0\.[0-9]+\): which one is meant/#
+            #expect(try words.prefixMatch(in: remarks[name] ?? "")?.1 ?? "" == other, "\(remarks)")
+        }
+    }
+
     @Test("a test part that the recipe leaves out is no mistake")
     func noTest() throws {
         let folder = try Folder()

@@ -252,6 +252,26 @@ struct TrainingLayoutTests {
         #expect(remarks["imagesTs"] == "2 NIfTI files without a partner: an image needs a label map")
     }
 
+    @Test("two label maps of one image are one where they are alike, and skip the case where they differ")
+    func severalLabelMaps() throws {
+        let folder = try Folder()
+        for (name, voxels) in [("alike", [1, 2]), ("other", [1, 3])] {
+            try folder.image("data/\(name).nii.gz")
+            try folder.mask("data/\(name)_seg.nii.gz", [1, 2])
+            try folder.mask("data/\(name)_mask.nii.gz", voxels)
+        }
+        let found = try find(folder)
+        #expect(found.sources.map(\.name) == ["alike", "other"] && found.skipped.isEmpty)
+        #expect(try found.sources[0].load().labels.voxels[2] == 1)
+        #expect {
+            try found.sources[1].load()
+        } throws: { error in
+            "\(error)" == """
+                Lung_L of other_seg.nii.gz and Lung_L of other_mask.nii.gz are one structure of the recipe and differ (Dice 0.5)
+                """
+        }
+    }
+
     @Test(
         "a NIfTI image that holds no Hounsfield units is skipped as a DICOM series is, and padding is air",
         arguments: [

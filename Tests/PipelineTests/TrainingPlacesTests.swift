@@ -69,6 +69,32 @@ struct TrainingPlacesTests {
         #expect(try Directory.list(folder.path).map(\.name).sorted() == ["data", "link"])
     }
 
+    @Test(
+        "an output or a work folder in the data, or in the folder of labels, is refused before anything is done",
+        arguments: [
+            ("data/model", "work", "--output", "--data"), ("data", "work", "--output", "--data"),
+            ("model", "data/a/work", "--work", "--data"), ("model", "link/work", "--work", "--data"),
+            ("labels/model", "work", "--output", "--labels"),
+        ]
+    )
+    func inData(_ output: String, _ work: String, _ option: String, _ source: String) throws {
+        let folder = try Folder()
+        try Directory.create(folder.file("data"))
+        try folder.pairs(["a"], in: "labels")
+        try FileManager.default.createSymbolicLink(
+            atPath: folder.file("link"),
+            withDestinationPath: folder.file("data")
+        )
+        var asked = try request(folder, output: output)
+        asked.workDirectory = folder.file(work)
+        asked.labelsDirectory = folder.file("labels")
+        let fault = refusal(asked) as? Fault
+        #expect(fault?.code == "E_OUTPUT_TAKEN" && fault?.hint.contains(option) == true)
+        #expect(fault?.message.contains("would lie in the data (\(source) ") == true)
+        #expect(try Directory.list(folder.path).map(\.name).sorted() == ["data", "labels", "link"])
+        #expect(try Directory.list(folder.file("data")).isEmpty)
+    }
+
     @Test("data, labels and weights that are not there are told as such")
     func missingInput() throws {
         let folder = try Folder()

@@ -205,6 +205,22 @@ struct TrainingReferenceTests {
         #expect(!strays.contains("of a series that is not here"))
     }
 
+    @Test("contours that somebody rejected are not learned from: others are used, and told, or the case is skipped")
+    func rejected() throws {
+        let patient = try Patient()
+        let reject: (inout DataSet) -> Void = { $0.set(.approvalStatus, .CS, "REJECTED") }
+        #expect(try patient.reason(reject) == "Lung_L, Lung_R rejected (Approval Status of 1-1.dcm)")
+        // Without the row's word nobody would know that the case had two opinions.
+        try patient.put("1-2.dcm") { dataSet in
+            reject(&dataSet)
+            dataSet.setContours(of: "Lung_R") { $0.map { $0.moved(1, 25) } }
+        }
+        #expect(try patient.reason { $0.set(.approvalStatus, .CS, "APPROVED") } == "")
+        let loaded = try #require(patient.find().sources.first).load()
+        #expect(loaded.remark == "1-2.dcm not used (Approval Status REJECTED)")
+        #expect(try patient.reason { $0.rename("Lung_R", "Other") } == "Lung_R rejected (Approval Status of 1-2.dcm)")
+    }
+
     @Test("two drawings of one structure that differ skip the case, in two objects or by two names in one")
     func ambiguous() throws {
         let patient = try Patient()

@@ -73,6 +73,30 @@ struct TrainingScoresTests {
         #expect(lines.contains { $0.hasPrefix("| Lung_L | 4 | 0.0 (0.25) |") }, "\(card)")
     }
 
+    @Test("a training that ended early says so in its report and in the model card")
+    func endedEarly() throws {
+        let folder = try Folder()
+        try folder.pairs(["a", "b", "c"], in: "data")
+        var request = try folder.request(SplitConfiguration(validationFraction: 0.34, testFraction: 0))
+        request.configuration.optimisation = OptimisationConfiguration(
+            epochs: 9,
+            stepsPerEpoch: 1,
+            batchSize: 1,
+            learningRate: 1e-12,
+            schedule: .constant,
+            warmUpSteps: 0,
+            validateEvery: 1,
+            patience: 1
+        )
+        let report = try trainModel(request) { _ in }
+        let words = try #require(report.endedEarly)
+        #expect(words.contains(#/^ended early, after epoch [0-9] of 9: no validation since epoch [0-9] was better/#))
+        #expect(
+            try String(contentsOfFile: folder.file("model/MODEL_CARD.md"), encoding: .utf8).contains(" It \(words). ")
+        )
+        #expect(!card().contains("ended early"))
+    }
+
     @Test("a structure that the labels of a case lack is told as empty in its reference")
     func emptyReference() throws {
         let folder = try Folder()

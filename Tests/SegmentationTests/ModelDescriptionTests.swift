@@ -68,7 +68,7 @@ struct ModelDescriptionTests {
     func schemaVersion() throws {
         let problem = try Self.problem { $0["schemaVersion"] = 2 }
         #expect(problem?.key == "schemaVersion")
-        #expect(problem?.message == "this is version 2, this software reads version 1")
+        #expect(problem?.message == "version 2 is given, this software reads version 1")
     }
 
     @Test("sides that the poolings do not divide are refused")
@@ -141,6 +141,27 @@ struct ModelDescriptionTests {
         #expect(change { $0.codes.type.value = "12345678901234567" } == "rois[1].codes.type.value")
         #expect(change { $0.interpretedType = "nonsense" } == "rois[1].interpretedType")
         #expect(change { $0.interpretedType = "BRACHY_ACCESSORY" } == nil)
+    }
+
+    @Test("a key that is there twice is refused with its path, however it is written")
+    func repeatedKeys() throws {
+        let once = String(decoding: try StrictJSON.encode(Self.description), as: UTF8.self)
+        func key(_ change: (String) -> String) -> String? {
+            do {
+                _ = try ModelPackage.description(from: Data(change(once).utf8), path: "model.json")
+                return nil
+            } catch {
+                guard case .invalidModel(_, let key, _) = error else { return "another error" }
+                return key
+            }
+        }
+        #expect(key { $0 } == nil)
+        #expect(key { $0.replacing("\"version\" :", with: "\"version\": \"9\", \"version\":") } == "version")
+        #expect(key { $0.replacing("\"version\" :", with: "\"v\\u0065rsion\": \"9\", \"version\":") } == "version")
+        let label = #/"label" : 2/#
+        #expect(key { $0.replacing(label) { _ in "\"label\": 2, \"label\" : 2" } } == "rois[1].label")
+        // Texts that look like keys, and the same key in other objects.
+        #expect(key { $0.replacing(#/"summary" : "[^"]*"/#) { _ in #""summary": "\"name\": {[ \\\\""# } } == nil)
     }
 
     @Test("text that is no JSON is refused")

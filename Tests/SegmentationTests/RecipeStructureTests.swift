@@ -98,6 +98,46 @@ struct RecipeStructureTests {
     }
 
     @Test(
+        "a number of a structure that nobody can mean is refused with its key, what is possible and what is given",
+        arguments: [
+            ("postprocessing", #"{"minimumVolumeML": 1e30}"#, "minimumVolumeML: 0 to 1000000 mL (1e+30 is given)"),
+            ("postprocessing", #"{"keepFraction": -1}"#, "keepFraction: 0 to 1 (-1 is given)"),
+            ("postprocessing", #"{"largestComponents": -1}"#, "largestComponents: 0 or more (-1 is given)"),
+            ("acceptance", #"{"minimumVolumeML": -0.5}"#, "minimumVolumeML: 0 to 1000000 mL (-0.5 is given)"),
+            ("acceptance", #"{"minimumConfidence": 2}"#, "minimumConfidence: 0 to 1 (2 is given)"),
+            ("acceptance", #"{"maximumAirFraction": -1}"#, "maximumAirFraction: 0 to 1 (-1 is given)"),
+            (
+                "acceptance", #"{"minimumVolumeML": 5, "maximumVolumeML": 4}"#,
+                "maximumVolumeML: more than acceptance.minimumVolumeML: nothing would ever be accepted (4 is given)"
+            ),
+            ("plausibility", #"{"maximumComponents": 0}"#, "maximumComponents: 1 or more (0 is given)"),
+            ("plausibility", #"{"maximumHoles": -1}"#, "maximumHoles: 0 or more (-1 is given)"),
+            ("plausibility", #"{"maximumSkippedSlices": -1}"#, "maximumSkippedSlices: 0 or more (-1 is given)"),
+            ("plausibility", #"{"maximumEdgeContactMM2": -1}"#, "maximumEdgeContactMM2: 0 or more (-1 is given)"),
+            ("plausibility", #"{"reviewConfidence": 1e30}"#, "reviewConfidence: 0 to 1 (1e+30 is given)"),
+            ("plausibility", #"{"volumeML": {"lower": -1, "upper": 5}}"#, "volumeML.lower: 0 or more (-1 is given)"),
+            (
+                "plausibility", #"{"symmetry": {"to": "Lung_R", "volumeRatio": {"lower": -1, "upper": 2}}}"#,
+                "symmetry.volumeRatio.lower: 0 or more (-1 is given)"
+            ),
+            (
+                "plausibility", #"{"extentMM": {"lower": 9, "upper": 5}}"#,
+                "extentMM: the lower end of the range is above the upper"
+            ),
+        ]
+    )
+    func meaninglessNumbers(_ part: String, _ json: String, _ words: String) {
+        func entry(_ name: String, _ more: String) -> String {
+            #"{"patterns": ["\#(name)"], "roi": {"name": "\#(name)"\#(more)}}"#
+        }
+        #expect {
+            try recipe(#"{"rois": [\#(entry("Lung_L", ", \"\(part)\": \(json)")), \#(entry("Lung_R", ""))]}"#)
+        } throws: { error in
+            "\(error)" == "training configuration: rois[0].roi.\(part).\(words)"
+        }
+    }
+
+    @Test(
         "a value of label maps that is none, is the background or is there twice is refused with its key and the reason",
         arguments: [
             (300, 2, "rois[0].sourceLabel: 300 is given, 1 to 255 is needed"),

@@ -170,6 +170,9 @@ struct TrainingRulesTests {
         #expect(outcome.history.epochs.count == 3 && outcome.history.bestEpoch == 1)
         let words = "ended early, after epoch 3 of 40: no validation since epoch 1 was better (optimisation.patience 2)"
         #expect(notes == [words])
+        #expect(outcome.history.earlyEnd(recipe.optimisation) == words)
+        recipe.optimisation.epochs = 3
+        #expect(outcome.history.earlyEnd(recipe.optimisation) == nil)
     }
 
     @Test(

@@ -311,6 +311,21 @@ struct RecipeTests {
                 "optimisation.epochs: 2.5 is given, a whole number is needed"
             ),
             (#"{"seed" 1}"#, "training configuration: not JSON: "),
+            (#"{"architecture": {"attention": null}}"#, "attention: null is given, true or false is needed"),
+            (
+                #"{"optimisation": {"epochs": 3, "epochs": 4}}"#,
+                "training configuration: optimisation.epochs: this key is there twice; leave one"
+            ),
+            (#"{"optimisation": {"tverskyBeta": -1}}"#, "optimisation.tverskyBeta: 0 to 10 (-1 is given)"),
+            (
+                #"{"optimisation": {"optimizer": {"beta2": 1}}}"#,
+                "optimisation.optimizer.beta2: 0 to below 1 (1 is given)"
+            ),
+            (
+                #"{"input": {"sliceSpacing": {"nativeUpToMM": 0}}}"#,
+                "input.sliceSpacing.nativeUpToMM: 0.1 to 50 mm (0 is given)"
+            ),
+            (#"{"output": {"threshold": 1.5}}"#, "output.threshold: must lie between 0 and 1 (1.5 is given)"),
         ]
     )
     func messages(_ json: String, _ words: String) {

@@ -114,7 +114,7 @@ final class DicomCaseFinder {
         guard contours.reasons.isEmpty else {
             return skip(contours.reasons + labelMapSegmentations(beside: images[0]) + damagedObjects(beside: images[0]))
         }
-        cases.sources.append(referenceCase(name, paths, contours.files, scan))
+        cases.sources.append(referenceCase(name, paths, contours, scan))
     }
 
     /// Images that cannot be read are missing in the scan, also where they were the last ones.
@@ -199,10 +199,10 @@ final class DicomCaseFinder {
     private func referenceCase(
         _ name: String,
         _ paths: [String],
-        _ references: [TrainingFiles.DicomEntry],
+        _ contours: SeriesContours,
         _ scan: ScanIdentity
     ) -> TrainingCaseSource {
-        let (limits, rois) = (limits, rois)
+        let (limits, rois, references, remark) = (limits, rois, contours.files, contours.remark)
         let names = rois.map { $0.roi.name + $0.patterns.joined() }.joined(separator: ",")
         let patient = patient(of: paths[0])
         return TrainingCaseSource(
@@ -217,7 +217,8 @@ final class DicomCaseFinder {
             let ct = try loadCTSeries(files: paths, limits: limits).volume
             return TrainingCase(
                 ct: ct,
-                labels: try referenceLabels(references, rois: rois, on: ct.geometry, scan: scan)
+                labels: try referenceLabels(references, rois: rois, on: ct.geometry, scan: scan),
+                remark: remark
             )
         }
     }

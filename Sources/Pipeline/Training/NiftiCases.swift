@@ -21,7 +21,7 @@ struct NiftiCaseFinder {
     mutating func addCases(to cases: inout TrainingCases) {
         let pairs = niftiPairs(files.nifti)
         for pair in pairs { add(pair, to: &cases) }
-        let paired = Set(pairs.flatMap { [$0.image, $0.label] })
+        let paired = Set(pairs.flatMap { [$0.image] + $0.labels })
         let (folders, others) = structureFolders(files.nifti.filter { !paired.contains($0) }, rois: rois)
         for folder in folders { add(folder, to: &cases) }
         if !hasLabelFolder { tellStrays(others, &cases) }
@@ -29,22 +29,27 @@ struct NiftiCaseFinder {
 
     private mutating func add(_ pair: NiftiPair, to cases: inout TrainingCases) {
         let name = uniqueName(pair.name)
-        let limits = limits
+        let (limits, rois) = (limits, rois)
         do {
-            try requirePlaces([pair.image, pair.label])
+            try requirePlaces([pair.image] + pair.labels)
             let meaning = try labelMeaning(of: pair, &cases)
             let salt = "nifti \(meaning.table.sorted { $0.key < $1.key }) \(meaning.ignored ?? 0) \(meaning.note)"
             cases.sources.append(
                 TrainingCaseSource(
                     name: name,
                     patient: name,
-                    fingerprint: fingerprint(ofFiles: [pair.image, pair.label], salt: salt),
+                    fingerprint: fingerprint(ofFiles: [pair.image] + pair.labels, salt: salt),
                     place: pair.image,
                     aliases: [pair.name]
                 ) {
                     let ct = try readImage(pair.image, limits)
-                    let (labels, remark) = try meaning.read(pair.label)
-                    return TrainingCase(ct: ct, labels: try onGrid(labels, ct.geometry, "label map"), remark: remark)
+                    let (labels, remark) = try meaning.read(pair.labels[0])
+                    let drawn = try onGrid(labels, ct.geometry, "label map")
+                    for other in pair.labels.dropFirst() {
+                        let others = try onGrid(meaning.read(other).labels, ct.geometry, "label map")
+                        try requireAgreement((pair.labels[0], drawn), (other, others), rois)
+                    }
+                    return TrainingCase(ct: ct, labels: drawn, remark: remark)
                 }
             )
         } catch {
@@ -192,6 +197,22 @@ private func readImage(_ path: String, _ limits: AdmissionLimits) throws -> Volu
         )
     }
     return Volume(geometry: image.geometry, voxels: voxels)
+}
+
+/// Refuses two label maps of one image that show a structure of the recipe differently.
+private func requireAgreement(
+    _ a: (path: String, labels: Volume<UInt8>),
+    _ b: (path: String, labels: Volume<UInt8>),
+    _ rois: [TrainingROI]
+) throws {
+    for roi in rois {
+        let masks = [a, b].map { path, labels in
+            let name = "\(roi.roi.name) of \(safeName(Directory.name(of: path)))"
+            let voxels = labels.voxels.map { $0 == UInt8(roi.roi.label) ? UInt8(1) : 0 }
+            return (name: name, mask: Mask(geometry: labels.geometry, voxels: voxels))
+        }
+        try requireAgreement(masks[0], masks[1])
+    }
 }
 
 /// Labels in the order of the image's voxels.

@@ -5,7 +5,8 @@ struct NiftiPair: Sendable, Equatable {
     /// Without suffix and without the channel of nnU-Net; two folders can have the same.
     var name: String
     var image: String
-    var label: String
+    /// Its label maps, at least one: which one is meant, nobody says.
+    var labels: [String]
     /// Where nnU-Net puts the second channel of the same image.
     var secondChannel: String
 }
@@ -25,14 +26,14 @@ func niftiPairs(_ paths: [String]) -> [NiftiPair] {
         for suffix in ["_label", "_labels", "_seg", "_mask"] {
             candidates += [".nii.gz", ".nii"].map { "\(folder)/\(name)\(suffix)\($0)" }
         }
-        return candidates.first { known.contains($0) && $0 != path }.map { label in
-            NiftiPair(
-                name: name,
-                image: path,
-                label: label,
-                secondChannel: "\(folder)/\(name)_0001\(path.dropFirst(folder.count + 1 + stem.count))"
-            )
-        }
+        let labels = candidates.filter { known.contains($0) && $0 != path }
+        guard !labels.isEmpty else { return nil }
+        return NiftiPair(
+            name: name,
+            image: path,
+            labels: labels,
+            secondChannel: "\(folder)/\(name)_0001\(path.dropFirst(folder.count + 1 + stem.count))"
+        )
     }
 }
 

@@ -94,6 +94,7 @@ extension PreparedCases {
         if let note = withoutPatientIDNote { try progress(TrainingProgress(phase: .noted, item: note)) }
         try load(found.sources, request, division, progress)
         // Which scans are the same is known only now.
+        skipContradictions(among: Set(found.sources.map(\.name)), configuration.rois)
         let persons = unitePatients(of: Set(found.sources.map(\.name)))
         if let note = sameScansNote {
             try progress(TrainingProgress(phase: .noted, item: note))
@@ -154,6 +155,47 @@ extension PreparedCases {
 
     private static let excluded = "by the recipe"
 
+    /// Cases by their pictures.
+    private func pictures(of names: Set<String>) -> [[(source: TrainingCaseSource, cached: CachedCase)]] {
+        let people = zip(sources, cases).filter { names.contains($0.0.name) }.map { (source: $0, cached: $1) }
+        return Dictionary(grouping: people) { $0.cached.pictureDigest }.values.sorted {
+            $0[0].source.name < $1[0].source.name
+        }
+    }
+
+    /// Skips cases with one picture in which a structure is drawn in different ways, as two objects of one series are.
+    ///
+    /// - Parameter names: the cases of people.
+    private mutating func skipContradictions(among names: Set<String>, _ rois: [TrainingROI]) {
+        for group in pictures(of: names) {
+            for (index, roi) in rois.enumerated() {
+                let agreements = group.dropFirst().map { $0.cached.agreement(with: group[0].cached, roi: index) ?? 1 }
+                guard let least = agreements.min(), least < leastAgreement else { continue }
+                for (source, _) in group {
+                    let others = group.map(\.source.name).filter { $0 != source.name }.joined(separator: ", ")
+                    skip(
+                        source.name,
+                        """
+                        the same picture as \(others), in which \(roi.roi.name) is drawn differently (Dice \(rounded(least))): which \
+                        one is meant, nobody says; leave the others out (split.exclude)
+                        """
+                    )
+                }
+                break
+            }
+        }
+    }
+
+    /// Takes a case out that was cached already.
+    private mutating func skip(_ name: String, _ reason: String) {
+        for index in records.indices where records[index].name == name {
+            records[index].role = .skipped
+            records[index].remark = reason
+        }
+        sources.removeAll { $0.name == name }
+        cases.removeAll { $0.name == name }
+    }
+
     /// Takes patients who have one picture for one: a scan that was made anonymous twice must not train and test at once.
     ///
     /// - Parameter names: the cases of people.
@@ -165,12 +207,10 @@ extension PreparedCases {
             while let other = persons[person] { person = other }
             return person
         }
-        let people = zip(sources, cases).filter { names.contains($0.0.name) }
-        let pictures = Dictionary(grouping: people) { $0.1.pictureDigest }.values
-        for group in pictures.map({ $0.map(\.0) }).sorted(by: { $0[0].name < $1[0].name }) {
-            let patients = Set(group.map(\.patient))
+        for group in pictures(of: names) {
+            let patients = Set(group.map(\.source.patient))
             guard patients.count > 1 else { continue }
-            sameScans.append(group.map(\.name))
+            sameScans.append(group.map(\.source.name))
             let others = Set(patients.map(person)).sorted()
             for other in others.dropFirst() { persons[other] = others[0] }
         }

@@ -29,6 +29,8 @@ package struct TrainingReport: Codable, Sendable {
     /// versions.
     package var sameScans: [[String]]?
     package var history: TrainingHistory
+    /// That it stopped before its last epoch, and why; nil where it did not, and in reports of former versions.
+    package var endedEarly: String?
     package var scores: [ModelCard.ScoreRow]
     /// Whether the scores may stand beside the published ones, in words; empty when nothing was scored.
     package var comparability: String
@@ -83,6 +85,7 @@ struct TrainedPackage {
             casesWithoutPatientID: prepared.withoutPatientID,
             sameScans: prepared.sameScans,
             history: outcome.history,
+            endedEarly: outcome.history.earlyEnd(configuration.optimisation),
             scores: evaluation.rows,
             comparability: request.scoresCases ? evaluation.comparability : "",
             startingWeights: origin

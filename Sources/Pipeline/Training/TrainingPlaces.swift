@@ -18,6 +18,7 @@ struct TrainingPlaces {
         if let weights = request.startingWeights { _ = try FileDescriptor.open(weights, O_RDONLY) }
         try Self.requireApart(request)
         try Self.tryOutput(request.output)
+        try Self.requireOutsideOfData(request)
         partial = request.output + Self.partialSuffix
         let output = try Self.claim(partial, "Another training makes \(request.output).")
         do {
@@ -46,6 +47,25 @@ struct TrainingPlaces {
                 "The work folder \(request.workDirectory) \(place) the folder of the model package, \(output).",
                 hint: "Name folders beside each other as --output and --work."
             )
+        }
+    }
+
+    /// What a training writes must not be data of the next one, nor change the folder that somebody delivered.
+    private static func requireOutsideOfData(_ request: TrainRequest) throws {
+        let written = [("--output", "model package", request.output), ("--work", "work folder", request.workDirectory)]
+        let read =
+            request.dataDirectories.map { ("--data", $0) }
+            + [request.labelsDirectory].compactMap(\.self).map { ("--labels", $0) }
+        for (option, what, folder) in written {
+            let place = resolved(folder)
+            for (source, data) in read.map({ ($0, resolved($1)) }) where place == data || place.hasPrefix(data + "/") {
+                throw Fault(
+                    .operator,
+                    "E_OUTPUT_TAKEN",
+                    "The \(what) \(folder) would lie in the data (\(source) \(data)): a later training would look for cases in it.",
+                    hint: "Name a folder outside of the data as \(option)."
+                )
+            }
         }
     }
 

@@ -15,6 +15,8 @@ struct TrainingReference {
     let names: [String]
     /// Without the folder.
     let fileName: String
+    /// Somebody said of it that it is wrong (Approval Status, PS3.3 C.8.8.16).
+    let isRejected: Bool
     private let object: Object
     /// Structures, by index, that say that they lie in another Frame of Reference than the CT.
     private let elsewhere: Set<Int>
@@ -31,11 +33,12 @@ struct TrainingReference {
             let read = try SegmentationObject(contentsOf: file.path)
             names = read.segments.map(\.label)
             object = .segmentation(read)
-            elsewhere = []
+            (elsewhere, isRejected) = ([], false)
         } else {
             let read = try RTStructureSet(contentsOf: file.path)
             names = read.structures.map(\.name)
             object = .structureSet(read)
+            isRejected = read.approvalStatus == "REJECTED"
             elsewhere = Set(
                 read.places(on: scan).enumerated().filter { [.elsewhere, .unknown].contains($0.element) }.map(\.offset)
             )
@@ -137,6 +140,15 @@ struct SeriesContours {
     private var empty: [UInt8: String] = [:]
     /// Names of structures that lie in another Frame of Reference than the CT.
     private var elsewhere: [UInt8: String] = [:]
+    /// Names of structures in objects that were rejected.
+    private var rejected: [UInt8: String] = [:]
+    /// Objects that were rejected.
+    private var rejectedFiles: [String] = []
+
+    /// What the case's row of the table is to say where the others are enough.
+    var remark: String {
+        rejectedFiles.isEmpty ? "" : "\(rejectedFiles.joined(separator: ", ")) not used (Approval Status REJECTED)"
+    }
 
     init(
         _ objects: [TrainingFiles.DicomEntry],
@@ -153,16 +165,25 @@ struct SeriesContours {
         }
         let missing = rois.filter { !drawn.contains(UInt8($0.roi.label)) }
         let displaced = missing.compactMap { elsewhere[UInt8($0.roi.label)] }
-        let rest = missing.filter { elsewhere[UInt8($0.roi.label)] == nil }
+        let besides = missing.filter { elsewhere[UInt8($0.roi.label)] == nil }
+        let refused = besides.compactMap { rejected[UInt8($0.roi.label)] }
+        let rest = besides.filter { rejected[UInt8($0.roi.label)] == nil }
         let unnamed = rest.filter { empty[UInt8($0.roi.label)] == nil }.map(\.roi.name)
         let undrawn = rest.compactMap { empty[UInt8($0.roi.label)] }
         if !undrawn.isEmpty { reasons.insert("\(undrawn.joined(separator: ", ")) without contours", at: 0) }
+        if !refused.isEmpty {
+            reasons.insert(
+                "\(refused.joined(separator: ", ")) rejected (Approval Status of \(rejectedFiles.joined(separator: ", ")))",
+                at: 0
+            )
+        }
         if !displaced.isEmpty {
             reasons.insert("\(displaced.joined(separator: ", ")) in another Frame of Reference than the CT", at: 0)
         }
         guard !unnamed.isEmpty else { return }
         let reason =
-            files.isEmpty ? "no contours of the recipe's structures" : "without \(unnamed.joined(separator: ", "))"
+            files.isEmpty && rejected.isEmpty
+            ? "no contours of the recipe's structures" : "without \(unnamed.joined(separator: ", "))"
         reasons.insert(reason, at: 0)
     }
 
@@ -176,6 +197,11 @@ struct SeriesContours {
         let labels = rois.labels(of: object.names)
         unmatchedNames.formUnion(zip(object.names, labels).filter { $1 == nil }.map(\.0))
         guard labels.contains(where: { $0 != nil }) else { return }
+        if object.isRejected {
+            rejectedFiles.append(object.fileName)
+            for (name, label) in zip(object.names, labels) { if let label { rejected[label] = name } }
+            return
+        }
         files.append(file)
         if object.liesElsewhere(than: scan.frameOfReferenceUIDs.first) {
             reasons.append("contours in another Frame of Reference than the CT (\(object.fileName))")
@@ -282,17 +308,21 @@ func labelMap(
 private let mostOverlap = 0.05
 
 /// Contours and the masks that were made of them may differ along an edge; two drawings of one structure differ more.
-private let leastAgreement = 0.99
+let leastAgreement = 0.99
 
-private func requireAgreement(_ a: (name: String, mask: Mask), _ b: (name: String, mask: Mask)) throws {
+func requireAgreement(_ a: (name: String, mask: Mask), _ b: (name: String, mask: Mask)) throws {
     var (common, all) = (0, 0)
     for (x, y) in zip(a.mask.voxels, b.mask.voxels) {
         all += (x != 0 ? 1 : 0) + (y != 0 ? 1 : 0)
         if x != 0, y != 0 { common += 1 }
     }
+    // Two that are empty are the same.
+    guard all > 0 else { return }
     let dice = 2 * Double(common) / Double(all)
     guard dice >= leastAgreement else {
-        let rounded = (dice * 1000).rounded() / 1000
-        throw UnusableCase("\(a.name) and \(b.name) are one structure of the recipe and differ (Dice \(rounded))")
+        throw UnusableCase("\(a.name) and \(b.name) are one structure of the recipe and differ (Dice \(rounded(dice)))")
     }
 }
+
+/// To the digits that people compare.
+func rounded(_ dice: Double) -> Double { (dice * 1000).rounded() / 1000 }

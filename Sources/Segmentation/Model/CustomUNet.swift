@@ -64,7 +64,7 @@ package struct CustomUNet: ArchitectureOptions {
         dropoutType = try container.decode(DropoutType.self, forKey: .dropoutType)
         dropoutOnUpsampling = try container.decode(Bool.self, forKey: .dropoutOnUpsampling)
         upsampling = try container.decode(Upsampling.self, forKey: .upsampling)
-        attention = try container.decodeIfPresent(Bool.self, forKey: .attention) ?? false
+        attention = try container.contains(.attention) && container.decode(Bool.self, forKey: .attention)
     }
 
     func multiple(dimensions: Int) -> Axes { dimensions == 3 ? .cube(1 << layers) : .plane(1 << layers) }

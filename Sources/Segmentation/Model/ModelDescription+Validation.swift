@@ -2,14 +2,14 @@ import NeuralNet
 
 /// Rules that the JSON Schema cannot say or that must hold even when nobody ran a schema validator.
 extension ModelDescription {
-    /// The first rule that is broken; nil when all hold.
+    /// The first rule that is broken, with the value that breaks it; nil when all hold.
     package func firstProblem() -> StrictJSON.Problem? {
         let checks = [
             checkHeader, { architecture.firstProblem(dimensions: input.dimensions) },
             { input.firstProblem(architecture) }, checkOutput, checkROIs, checkDerived,
         ]
         for check in checks {
-            if let problem = check() { return problem }
+            if let problem = check() { return problem.telling(valueIn: self) }
         }
         return nil
     }
@@ -18,7 +18,7 @@ extension ModelDescription {
         if schemaVersion != Self.currentSchemaVersion {
             return .init(
                 key: "schemaVersion",
-                message: "this is version \(schemaVersion), this software reads version \(Self.currentSchemaVersion)"
+                message: "version \(schemaVersion) is given, this software reads version \(Self.currentSchemaVersion)"
             )
         }
         if name.isEmpty || !name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-_".contains($0)) }) {
@@ -90,7 +90,9 @@ extension InputDescription {
         }
         switch sliceSpacing {
         case .native: break
-        case .nativeUpTo(let spacing), .fixed(let spacing):
+        case .nativeUpTo(let spacing):
+            guard (0.1...50).contains(spacing) else { return problem("sliceSpacing.nativeUpToMM", "0.1 to 50 mm") }
+        case .fixed(let spacing):
             guard (0.1...50).contains(spacing) else { return problem("sliceSpacing", "0.1 to 50 mm") }
         }
         guard windowHU.lower < windowHU.upper, windowHU.lower >= -32768, windowHU.upper <= 32767 else {
@@ -138,38 +140,13 @@ extension ROIDescription {
         guard label == expectedLabel else {
             return .init(key: "\(path).label", message: "labels count from 1 in the order of the structures")
         }
-        guard postprocessing.largestComponents >= 0, postprocessing.minimumVolumeML >= 0,
-            (0...1).contains(postprocessing.keepFraction)
-        else { return .init(key: "\(path).postprocessing", message: "a number is out of range") }
         guard postprocessing.joins.allSatisfy({ names.contains($0) && $0 != name }) else {
             return .init(key: "\(path).postprocessing.joins", message: "names of other structures in rois")
-        }
-        guard acceptance.minimumVolumeML >= 0, acceptance.maximumVolumeML ?? .infinity > acceptance.minimumVolumeML,
-            (0...1).contains(acceptance.minimumConfidence),
-            (0...1).contains(acceptance.maximumAirFraction ?? 0)
-        else { return .init(key: "\(path).acceptance", message: "a number is out of range") }
-        guard acceptance.meanHU.map({ $0.lower <= $0.upper }) ?? true else {
-            return .init(
-                key: "\(path).acceptance.meanHU",
-                message: "the lower end of the range is above the upper: nothing would ever be accepted"
-            )
         }
         if let symmetry = plausibility.symmetry, symmetry.to == name || !names.contains(symmetry.to) {
             return .init(key: "\(path).plausibility.symmetry.to", message: "the name of another structure in rois")
         }
-        let ranges = [
-            plausibility.volumeML, plausibility.meanHU, plausibility.spreadHU, plausibility.extentMM,
-            plausibility.lateralOffsetMM, plausibility.symmetry?.volumeRatio,
-        ]
-        guard ranges.allSatisfy({ $0.map { $0.lower <= $0.upper } ?? true }) else {
-            return .init(key: "\(path).plausibility", message: "the lower end of a range is above the upper")
-        }
-        guard plausibility.maximumEdgeUncertaintyMM ?? 1 > 0 else {
-            return .init(key: "\(path).plausibility.maximumEdgeUncertaintyMM", message: "more than 0 mm")
-        }
-        guard (0...1).contains(plausibility.maximumAirPocketFraction ?? 0) else {
-            return .init(key: "\(path).plausibility.maximumAirPocketFraction", message: "0 to 1")
-        }
+        if let problem = firstProblemOfNumbers(path) { return problem }
         let knots = confidence?.knots ?? []
         guard zip(knots, knots.dropFirst()).allSatisfy({ $0.raw < $1.raw }) else {
             return .init(key: "\(path).confidence.knots", message: "must rise in raw")

@@ -6,6 +6,17 @@ package enum StrictJSON {
         /// Where, for example `rois[1].label`; empty for the whole text.
         package var key: String
         package var message: String
+
+        /// With the value that breaks a rule, where the key is that of a single one and the words do not hold it already.
+        func telling(valueIn whole: some Encodable) -> Problem {
+            guard let json = try? JSONEncoder().encode(whole),
+                let value = StrictJSON.given(StrictJSON.places(in: key), in: json), !(value is [Any]),
+                !(value is [String: Any]), !message.contains("is given")
+            else { return self }
+            let text = StrictJSON.text(value)
+            return message.contains(text) && value is String
+                ? self : Problem(key: key, message: "\(message) (\(text) is given)")
+        }
     }
 
     /// Decodes and refuses keys that `Value` does not have.
@@ -21,7 +32,15 @@ package enum StrictJSON {
         if let unknown = try firstUnknownKey(in: data, of: value) {
             throw Problem(key: unknown, message: "unknown key")
         }
+        try requireUniqueKeys(data)
         return value
+    }
+
+    /// - Parameter data: a text that is JSON.
+    static func requireUniqueKeys(_ data: Data) throws(Problem) {
+        if let key = RepeatedKey.first(in: data) {
+            throw Problem(key: key, message: "this key is there twice; leave one")
+        }
     }
 
     /// Sorted keys and a final line end: the same value is always the same bytes.
@@ -70,7 +89,11 @@ package enum StrictJSON {
                 key: path(context.codingPath),
                 message: message(given(context.codingPath, in: data), kind(of: type))
             )
-        case .valueNotFound(_, let context): Problem(key: path(context.codingPath), message: "a value is missing")
+        case .valueNotFound(let type, let context):
+            Problem(
+                key: path(context.codingPath),
+                message: message(given(context.codingPath, in: data), kind(of: type))
+            )
         case .dataCorrupted(let context): Problem(key: path(context.codingPath), message: context.debugDescription)
         @unknown default: Problem(key: "", message: "\(error)")
         }
@@ -149,6 +172,16 @@ package enum StrictJSON {
                 return list.indices.contains(index) ? list[index] : nil
             }
             return (value as? [String: Any])?[key.stringValue]
+        }
+    }
+
+    /// The steps of a path as `path` writes it.
+    private static func places(in key: String) -> [Place] {
+        key.split(separator: ".").flatMap { step in
+            step.split(separator: "[").enumerated().map { number, part in
+                let index = number > 0 && part.hasSuffix("]") ? Int(part.dropLast()) : nil
+                return index.map { Place($0) } ?? Place(String(part))
+            }
         }
     }
 

@@ -186,6 +186,23 @@ package struct CachedCase: Sendable {
         }
     }
 
+    /// Dice of a ROI (from 0) and of that of another case with the same picture, by the covered parts of pixels; nil where
+    /// neither shows it.
+    package func agreement(with other: CachedCase, roi: Int) -> Double? {
+        let count = header.geometry.dimensions.voxelCount
+        let part = (count * (2 + roi))..<(count * (3 + roi))
+        var (common, all) = (0, 0)
+        bytes.withUnsafeBytes { (a: UnsafeRawBufferPointer) in
+            other.bytes.withUnsafeBytes { (b: UnsafeRawBufferPointer) in
+                for n in part {
+                    common += Int(min(a[n], b[n]))
+                    all += Int(a[n]) + Int(b[n])
+                }
+            }
+        }
+        return all == 0 ? nil : 2 * Double(common) / Double(all)
+    }
+
     /// The network's input for this case: the picture without its margin.
     func inputVolume() -> Volume<Float> {
         let d = header.geometry.dimensions

@@ -140,9 +140,11 @@ package struct ModelCard: Sendable {
             \(configuration.optimisation.batchSize) samples, loss \(configuration.optimisation.loss.rawValue), optimizer \
             \(configuration.optimisation.optimizer.kind.rawValue), \
             seed \(summary.seed), \(period). Data digest `\(summary.dataDigest)`, weights `\(weightsDigest)`. The recipe is \
-            `training.json`, the course `training-report.json` and `learning-curve.svg`.\(chosenEpoch)
+            `training.json`, the course `training-report.json` and `learning-curve.svg`.\(earlyEnd)\(chosenEpoch)
             """
     }
+
+    private var earlyEnd: String { history.earlyEnd(configuration.optimisation).map { " It \($0)." } ?? "" }
 
     private var chosenEpoch: String {
         guard let best = history.epochs.first(where: { $0.number == history.bestEpoch }) else {

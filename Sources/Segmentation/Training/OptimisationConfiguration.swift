@@ -114,9 +114,10 @@ package struct OptimisationConfiguration: Codable, Sendable, Equatable {
         guard (1...64).contains(batchSize) else { return ("batchSize", "1 to 64") }
         guard learningRate > 0, learningRate < 1 else { return ("learningRate", "above 0, below 1") }
         guard (0...1e6).contains(lossSmooth) else { return ("lossSmooth", "0 to 1000000") }
-        guard (0...10).contains(tverskyAlpha), (0...10).contains(tverskyBeta), tverskyAlpha + tverskyBeta > 0 else {
-            return ("tverskyAlpha", "alpha and beta: 0 to 10, not both 0")
+        for (key, weight) in [("tverskyAlpha", tverskyAlpha), ("tverskyBeta", tverskyBeta)] {
+            guard (0...10).contains(weight) else { return (key, "0 to 10") }
         }
+        guard tverskyAlpha + tverskyBeta > 0 else { return ("tverskyAlpha", "above 0 where tverskyBeta is 0") }
         guard polyPower > 0, polyPower <= 10 else { return ("polyPower", "above 0, at most 10") }
         guard (0...10_000_000).contains(warmUpSteps) else { return ("warmUpSteps", "0 to 10000000") }
         guard gradientNorm >= 0, gradientNorm.isFinite else { return ("gradientNorm", "at least 0") }
@@ -193,7 +194,9 @@ package struct OptimizerConfiguration: Codable, Sendable, Equatable {
     }
 
     func firstProblem() -> (String, String)? {
-        guard (0..<1).contains(beta1), (0..<1).contains(beta2) else { return ("beta1", "beta1, beta2: 0 to below 1") }
+        for (key, beta) in [("beta1", beta1), ("beta2", beta2)] {
+            guard (0..<1).contains(beta) else { return (key, "0 to below 1") }
+        }
         guard epsilon > 0, epsilon <= 1 else { return ("epsilon", "above 0, at most 1") }
         guard (0..<1).contains(momentum) else { return ("momentum", "0 to below 1") }
         guard momentum > 0 || !nesterov || kind != .sgd else { return ("nesterov", "needs a momentum") }

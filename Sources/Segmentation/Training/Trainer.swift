@@ -73,21 +73,8 @@ package struct Trainer {
             }
             try save(session, history, identity, isBest: isBest)
         }
-        if history.epochs.count < plan.epochs { try tellEarlyEnd(history) }
+        if let note = history.earlyEnd(plan) { try progress(TrainingProgress(phase: .noted, item: note)) }
         return try outcome(session, history)
-    }
-
-    private func tellEarlyEnd(_ history: TrainingHistory) throws {
-        let plan = configuration.optimisation
-        try progress(
-            TrainingProgress(
-                phase: .noted,
-                item: """
-                    ended early, after epoch \(history.epochs.count) of \(plan.epochs): no validation since epoch \
-                    \(history.bestEpoch ?? 0) was better (optimisation.patience \(plan.patience))
-                    """
-            )
-        )
     }
 
     /// Refuses a network that the machine cannot hold while it learns, before cases are prepared for it.

@@ -6,6 +6,7 @@ extension TrainingConfiguration {
     package init(from json: Data, over base: TrainingConfiguration = .lungs) throws(SegmentationError) {
         do {
             let given = try JSONSerialization.jsonObject(with: json)
+            try StrictJSON.requireUniqueKeys(json)
             let known = try JSONSerialization.jsonObject(with: JSONEncoder().encode(base))
             let recipe = try StructureDefaults.complete(Self.merge(given, over: known), given: given)
             let merged = try JSONSerialization.data(withJSONObject: recipe)
@@ -42,9 +43,21 @@ extension TrainingConfiguration {
     }
 
     /// Checks everything that can be wrong before hours are spent.
+    ///
+    /// - Throws: `SegmentationError.invalidConfiguration` with the key, what is possible and what is given.
     package func validate() throws(SegmentationError) {
-        if let problem = modelDescription(training: nil).firstProblem() {
+        do throws(SegmentationError) { try checkRules() } catch {
+            guard case .invalidConfiguration(let key, let message) = error else { throw error }
+            let problem = StrictJSON.Problem(key: key, message: message).telling(valueIn: self)
             throw .invalidConfiguration(key: problem.key, message: problem.message)
+        }
+    }
+
+    private func checkRules() throws(SegmentationError) {
+        if let problem = modelDescription(training: nil).firstProblem() {
+            // The model's structures are parts of the recipe's.
+            let key = problem.key.replacing(#/^(rois\[[0-9]+\])\./#) { "\($0.1).roi." }
+            throw .invalidConfiguration(key: key, message: problem.message)
         }
         if let (key, message) = optimisation.firstProblem() {
             throw .invalidConfiguration(key: "optimisation.\(key)", message: message)
@@ -84,8 +97,8 @@ extension TrainingConfiguration {
     }
 
     private func validatePatterns() throws(SegmentationError) {
-        try require(rois.allSatisfy { !$0.patterns.isEmpty }, "rois", "every structure needs a name pattern")
         for (index, entry) in rois.enumerated() {
+            try require(!entry.patterns.isEmpty, "rois[\(index)].patterns", "every structure needs a name pattern")
             for (number, pattern) in entry.patterns.enumerated() {
                 try require(
                     !NamePattern(pattern).isEmpty,

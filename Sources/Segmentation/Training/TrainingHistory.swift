@@ -46,6 +46,15 @@ package struct TrainingHistory: Codable, Sendable, Equatable {
         (epochs.last { $0.meanDice != nil }?.number ?? 0) - (bestEpoch ?? 0)
     }
 
+    /// That a training has stopped before its last epoch, and why; nil where it has not.
+    package func earlyEnd(_ plan: OptimisationConfiguration) -> String? {
+        guard epochs.count < plan.epochs, let bestEpoch else { return nil }
+        return """
+            ended early, after epoch \(epochs.count) of \(plan.epochs): no validation since epoch \(bestEpoch) was better \
+            (optimisation.patience \(plan.patience))
+            """
+    }
+
     /// Leaves out what was validated between the planned epochs, as the last one of a training is: one that has more
     /// epochs does not have it.
     package mutating func keepPlannedValidations(every interval: Int) {

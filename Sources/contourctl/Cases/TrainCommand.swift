@@ -73,6 +73,8 @@ struct TrainCommand: ParsableCommand {
     @Flag(help: "Print the training report as JSON at the end.")
     var json = false
 
+    private static let mostRecipeBytes = 16 << 20
+
     func validate() throws {
         if !printConfig, output == nil { throw ValidationError("--output is needed") }
         if !printConfig, data.isEmpty, config == nil {
@@ -114,8 +116,11 @@ struct TrainCommand: ParsableCommand {
 
     private func readRecipe() throws -> TrainingConfiguration {
         guard let config else { return .lungs }
-        guard let json = FileManager.default.contents(atPath: config) else {
-            throw SegmentationError.invalidConfiguration(key: "--config", message: "\(config) cannot be read")
+        guard let json = try contents(ofText: config, atMost: Self.mostRecipeBytes) else {
+            throw SegmentationError.invalidConfiguration(
+                key: "--config",
+                message: "\(config) has more than \(Self.mostRecipeBytes >> 20) MiB, which no recipe has"
+            )
         }
         return try TrainingConfiguration(from: json)
     }
