@@ -5,10 +5,17 @@ func shiftedValues(_ decoded: [DecodedSlice]) -> [AdmissionFinding] {
     let limit = 110
     /// Squares that hold neither air nor lung nor bone alone, HU. Wide, so that shifted tissue is in it, too.
     let tissue = -300..<700
-    let means = decoded.flatMap { $0.outline.means(within: tissue) }.sorted()
+    // A CT has hundreds of thousands of squares: counted, not sorted.
+    var counts = [Int](repeating: 0, count: tissue.count)
+    for slice in decoded { for mean in slice.outline.means(within: tissue) { counts[mean - tissue.lowerBound] += 1 } }
+    let all = counts.reduce(0, +)
     // A picture without tissue is told by others.
-    guard means.count >= 100 else { return [] }
-    let median = means[means.count / 2]
+    guard all >= 100 else { return [] }
+    var (median, below) = (tissue.lowerBound, counts[0])
+    while below <= all / 2 {
+        median += 1
+        below += counts[median - tissue.lowerBound]
+    }
     guard abs(median) > limit else { return [] }
     return [
         AdmissionFinding(
