@@ -68,7 +68,9 @@ func misplacedSlices(_ slices: [ExaminedSlice], _ decoded: [DecodedSlice]) -> [A
             like each other: images may have been exchanged, or have other Hounsfield units than the rest.
             """,
             hint: "Compare these slices with the archive, and export the series again.",
-            details: ["slices " + misplaced.map { slices[$0].instanceNumber.map(String.init) ?? "?" }.joined(separator: ", ")]
+            details: [
+                "slices " + misplaced.map { slices[$0].instanceNumber.map(String.init) ?? "?" }.joined(separator: ", ")
+            ]
         )
     ]
 }
