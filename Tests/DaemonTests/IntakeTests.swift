@@ -238,7 +238,7 @@ struct IntakeTests {
         )
     }
 
-    @Test("A reader that is killed from outside says nothing about the file: it is read again, and contoured with the others")
+    @Test("A reader that is killed from outside says nothing about the file: it is read again, and taken")
     func killedReader() throws {
         let scripts = try TemporaryFolder(), series = try TestSeries()
         let service = try TestService(program: killed(5, in: scripts))

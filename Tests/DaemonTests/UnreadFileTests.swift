@@ -20,7 +20,8 @@ struct UnreadFileTests {
         var isSent = false
         try service.runIntake(until: {
             let told = service.log.texts(.seriesWaiting)
-            if !isSent, told.contains(where: { $0.contains("1 image (9) that could not be read; refused after 600 s") }) {
+            if !isSent, told.contains(where: { $0.contains("1 image (9) that could not be read; refused after 600 s") })
+            {
                 #expect(try service.runs(of: series).isEmpty)
                 try series.drop([8], into: service.inbox + "/b")
                 isSent = true

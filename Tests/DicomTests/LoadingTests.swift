@@ -109,7 +109,7 @@ struct LoadingTests {
         #expect(findings.first?.sliceDetails == slices[fault])
     }
 
-    @Test("Hounsfield units that are shifted as a whole are told", arguments: [-200, 0, 100, 200])
+    @Test("Hounsfield units that are shifted as a whole are told", arguments: [-200, 0, 50, 200])
     func shiftedValues(by shift: Int) throws {
         let folder = try TemporaryFolder()
         var volume = SmallCT.volume()

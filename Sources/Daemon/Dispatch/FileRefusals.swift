@@ -66,7 +66,8 @@ package struct FileRefusals {
             Nothing, if the first version is right: it is the one that is used. If the later one is right, have its system \
             export the series anew, complete and with UIDs of its own: a changed image is another instance.
             """
-        case "E_WORKER_KILLED": "Send it again when the service has memory; its operator finds the reason with journalctl -k."
+        case "E_WORKER_KILLED":
+            "Send it again when the service has memory; its operator finds the reason with journalctl -k."
         case "E_PARSER_CRASHED": "Please report it, with the file if you may."
         default: ""
         }

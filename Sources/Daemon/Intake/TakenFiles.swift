@@ -124,7 +124,8 @@ struct TakenFiles {
             guard kills >= policy.maximumAttempts else {
                 return postpone(file, now, for: .milliseconds(policy.delay(after: kills)), .workerEnded(ending))
             }
-            try setAside(file, "The process that read it as it is now was killed \(counted(kills, "time")) (\(ending)).")
+            let times = counted(kills, "time")
+            try setAside(file, "The process that read it as it is now was killed \(times) (\(ending)).")
         case .unread(let fault): return postpone(file, now, for: .seconds(30), fault)
         }
         return .changed
