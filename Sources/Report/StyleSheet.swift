@@ -30,7 +30,7 @@ let styleSheet = """
     .beside{color:#4a5461;font-size:.85em;display:block}.out{font-weight:700}td.out{background:#fdecea}
     .legend{display:inline-flex;flex-wrap:wrap;gap:.2rem 1rem}.legend span{white-space:nowrap}.legend svg{width:3em;height:.8em;vertical-align:middle}
     .small{font-size:.85rem;color:#4a5461}pre{white-space:pre-wrap;font-size:.85rem}summary{cursor:pointer;margin-top:.75rem}
-    .paper{display:none}li{overflow-wrap:anywhere}.card h4{margin:.75rem 0 .25rem}
+    .paper{display:none}li,p{overflow-wrap:anywhere}.card h4{margin:.75rem 0 .25rem}
     @media(max-width:40rem){main{padding:.5rem}header,section{padding:.75rem}th,td{padding:.25rem .3rem;font-size:.8rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}
     .distanceMap .cut{width:48rem}}
     @media print{@page{margin:14mm}body{background:#fff;font-size:11pt}main{max-width:none;padding:0}
