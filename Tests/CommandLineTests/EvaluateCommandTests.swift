@@ -141,7 +141,8 @@ struct EvaluateCommandTests {
         let scored = lines.dropFirst().filter { !$0.hasPrefix(",") }
         #expect(scored.count == 7 && scored.allSatisfy { $0.contains(",1.0,") })
         // The map of all organs says again what the masks say.
-        #expect(lines.count == 9 && lines[8].contains("organs.nii.gz: a label map beside masks"))
+        #expect(lines.count == 10 && lines[8].contains("organs.nii.gz: a label map beside masks"))
+        #expect(lines[9].contains("both sides have the same contours"))
     }
 
     @Test("left and right mixed up is told beside the scores; what only scores badly is not")
