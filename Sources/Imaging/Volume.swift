@@ -37,7 +37,7 @@ package struct Volume<Element: BitwiseCopyable & Sendable>: Sendable {
         voxels.touched(slices * geometry.dimensions.i * geometry.dimensions.j)
     }
 
-    /// Values that a plane or a line across the slices brings in: the kernel takes 64 KiB of a file at a time.
+    /// Values that a line across the slices, or a plane along their rows, brings in: the kernel takes 64 KiB of a file at a time.
     package var touchedAcross: Int {
         geometry.dimensions.k * max(geometry.dimensions.i, (64 << 10) / MemoryLayout<Element>.stride)
     }

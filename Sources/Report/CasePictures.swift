@@ -54,7 +54,6 @@ struct PicturePlan: Sendable {
                 shadesDifferences: role == .worstSlice
             )
             if role != .strip { drawn.overlay.marks = plane.sides }
-            drawing.touchedPlane()
             return CasePicture(role: role, caption: caption, png: try drawn.image.png(), overlay: drawn.overlay)
         }
     }

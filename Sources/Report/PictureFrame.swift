@@ -56,8 +56,10 @@ struct PictureFrame: Sendable {
 
     /// The voxels of the plane as they run over the picture, all of them.
     ///
-    /// - Parameter isInside: for the index of a voxel in the volume.
-    func mask(_ isInside: (Int) -> Bool) -> Mask {
+    /// - Parameters:
+    ///   - isInside: for the index of a voxel in the volume.
+    ///   - rowDone: called after each row of the plane.
+    func mask(_ isInside: (Int) -> Bool, rowDone: () -> Void) -> Mask {
         let counts = [Int(dimensions.x), Int(dimensions.y), Int(dimensions.z)]
         let steps = [1, counts[0], counts[0] * counts[1]]
         let (columns, rows) = (counts[plane.across.axis], counts[plane.down.axis])
@@ -70,6 +72,7 @@ struct PictureFrame: Sendable {
             for column in 0..<columns where isInside(start + offset(plane.across, column)) {
                 voxels[row * columns + column] = 1
             }
+            rowDone()
         }
         let flat = VolumeGeometry(
             dimensions: Dimensions(i: columns, j: rows, k: 1),
@@ -81,6 +84,19 @@ struct PictureFrame: Sendable {
             frameOfReferenceUID: ""
         )
         return Mask(geometry: flat, voxels: voxels)
+    }
+
+    /// Values of a volume that a row of the plane brings in where they lie in a file: a row across the rows of a slice touches all
+    /// pages of that, so that a sagittal plane would bring in the whole volume.
+    func touchedByRow<Element>(of volume: Volume<Element>) -> Int {
+        let d = volume.geometry.dimensions
+        let few = volume.touchedAcross / d.k
+        return switch (plane.across.axis, plane.down.axis) {
+        case (0, 1): d.i
+        case (0, _): few
+        case (1, _): d.i * d.j
+        default: d.k * few
+        }
     }
 }
 

@@ -85,25 +85,22 @@ struct SlicePicture: Sendable {
     }
 
     private func outline(_ frame: PictureFrame, _ isInside: (Int) -> Bool) -> [[PlanarPoint]] {
-        traceContours(of: frame.mask(isInside), slice: 0)
+        let touched = frame.touchedByRow(of: labels)
+        return traceContours(of: frame.mask(isInside) { labels.voxels.touched(touched) }, slice: 0)
             .map { drawnLine($0, tolerance: 0.35, frame.pixel(of:)) }
     }
 
     private func grey(_ frame: PictureFrame, _ window: HUWindow) -> GreyImage {
         var image = GreyImage(width: frame.width, height: frame.height)
         guard let ct else { return image }
+        let touched = frame.touchedByRow(of: ct)
         for y in 0..<frame.height {
             for x in 0..<frame.width {
                 image[x, y] = window.grey(interpolated(ct, frame.voxel(x: x, y: y)))
             }
+            ct.voxels.touched(touched)
         }
         return image
-    }
-
-    /// Tells the volumes that a plane of them was looked at.
-    func touchedPlane() {
-        if let ct { ct.voxels.touched(ct.touchedAcross) }
-        labels.voxels.touched(labels.touchedAcross)
     }
 
     private func interpolated(_ ct: Volume<Int16>, _ voxel: Vector3) -> Float {
