@@ -86,16 +86,15 @@ struct PictureFrame: Sendable {
         return Mask(geometry: flat, voxels: voxels)
     }
 
-    /// Values of a volume that a row of the plane brings in where they lie in a file: a row across the rows of a slice touches all
-    /// pages of that, so that a sagittal plane would bring in the whole volume.
+    /// Values of a volume that a row of the plane brings in where they lie in a file. A sagittal or coronal plane brings in nearly the
+    /// whole volume.
     func touchedByRow<Element>(of volume: Volume<Element>) -> Int {
         let d = volume.geometry.dimensions
-        let few = volume.touchedAcross / d.k
         return switch (plane.across.axis, plane.down.axis) {
         case (0, 1): d.i
-        case (0, _): few
-        case (1, _): d.i * d.j
-        default: d.k * few
+        case (0, _): max(d.i, Volume<Element>.touchedAtOnce)
+        case (1, _): max(d.i * d.j, Volume<Element>.touchedAtOnce)
+        default: volume.touchedAcross
         }
     }
 }
