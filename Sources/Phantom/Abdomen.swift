@@ -60,6 +60,7 @@ struct Abdomen: Sendable {
         for organ in organs where organ.distance(p) < 0 {
             return Tissue(organ: organ.organ, hu: organHU + (organ.organ == .kidney ? -12 : 4) + 5 * noise(p * 0.1))
         }
+        if let muscle = psoas(p, wallDistance: wallDistance) { return muscle }
         if let gut = hollow(p, stomach, gasBefore: stomachLevel, organ: .stomach, gas: .stomachGas) { return gut }
         if let gut = hollow(p, colon, gasBefore: 1e3 * colonGas, organ: .bowel, gas: .bowelGas) { return gut }
         if isLiver(p, depth: depth, wallDistance: wallDistance) {
@@ -68,13 +69,25 @@ struct Abdomen: Sendable {
             let portal = vein * (1 - ramp(abs(noise(Point(p.y, p.z, p.x) * 0.033)), 0, 0.12))
             return Tissue(organ: .liver, hu: liverHU + 4 * noise(p * 0.08) + portal * (liverHU > 80 ? 22 : -12))
         }
-        // Loops of small bowel in fat.
+        // Loops of small bowel in fat, before the spine and the kidneys.
         let loops = noise(p * 0.045) + 0.35 * noise(p * 0.12)
-        if p.z < -70, loops > 0.3 {
+        if p.z < -70, p.y < person.spineY(p.z) - 16, loops > 0.3 {
             let gas = loops > 0.68 && noise(p * 0.02 + 9) > 0.2
             return gas ? Tissue(organ: .bowelGas, hu: -960) : Tissue(organ: .bowel, hu: 28 + 10 * noise(p * 0.3))
         }
         return fat(p)
+    }
+
+    /// The psoas beside the vertebral bodies, and the square muscle of the loin behind the kidney.
+    private func psoas(_ p: Point, wallDistance: Float) -> Tissue? {
+        guard p.z < -40 else { return nil }
+        let (x, y) = (abs(p.x - person.spineX(p.z)), p.y - person.spineY(p.z))
+        let grown = ramp(-p.z, 40, 150)
+        let (dx, dy) = ((x - 20 - 12 * grown) / (7 + 13 * grown), (y - 6) / (9 + 12 * grown))
+        let isPsoas = dx * dx + dy * dy < 1 + 0.15 * noise(p * 0.05)
+        let isSquare = y > 16 && x < 74 && wallDistance < 4 + 12 * grown + 3 * noise(p * 0.04)
+        guard isPsoas || isSquare else { return nil }
+        return Tissue(organ: .muscle, hu: person.muscleHU + 5 * noise(p * 0.25))
     }
 
     private func fat(_ p: Point) -> Tissue {

@@ -102,7 +102,7 @@ struct ChestWall: Sendable {
             2.3
         )
         if shoulders > 0 {
-            let target = max(skin, skin + (wide - skin) * (phi < 2.9 ? 1 : 0.4))
+            let target = max(skin, skin + (wide - skin) * (1 - 0.6 * ramp(phi, 2.7, 3.05)))
             skin += (target - skin) * shoulders
             muscle += (max(muscle, skin - 5 - 0.45 * fat) - muscle) * shoulders
         }
@@ -112,6 +112,14 @@ struct ChestWall: Sendable {
             let t = powf(neck, 0.55)
             skin += (round - skin) * t
             muscle += (round - 4 - 0.25 * fat - muscle) * t
+        }
+        // No spinous process lies bare: muscle and fat cover it, in the neck the ligament behind it too.
+        if phi > 2.2, z < apex + 100 {
+            let bone = person.spineBackY(z) - person.cavityCentreY(z)
+            let cover = (bone + 3 - 9 * ramp(.pi - phi, 0.1, 0.75)) / max(0.5, -cosf(phi))
+            let fade = ramp(phi, 2.2, 2.75)
+            muscle += max(0, cover - muscle) * fade
+            skin = max(skin, muscle + (4.5 + 0.3 * fat) * fade)
         }
         // Head.
         let head = ramp(z, apex + 105, apex + 150)
@@ -134,6 +142,17 @@ struct ChestWall: Sendable {
 }
 
 extension ChestWall {
+    /// y of the skin in front of the chest at a place from side to side.
+    func frontSkinY(_ x: Float, _ z: Float, centreY: Float) -> Float {
+        var (inside, outside) = (centreY, centreY - 260)
+        for _ in 0..<16 {
+            let y = 0.5 * (inside + outside)
+            let layers = layers(Point(x, y, z), centreY: centreY)
+            if layers.radius < layers.skin { inside = y } else { outside = y }
+        }
+        return inside
+    }
+
     /// Distance from the middle of the cavity to its back wall at a height, beside the spine.
     func backDepth(_ z: Float) -> Float {
         let row = min(max(Int((z - lowest) / ChestWall.stepMM), 0), rows - 1)

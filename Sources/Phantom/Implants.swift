@@ -20,24 +20,27 @@ struct Implants: Sendable {
         func wire(_ points: [Point], _ radius: Float, _ hu: Float) {
             solids += tube(smoothCurve(points.map { ($0, radius) }, pieces: 6), .metal, priority: 30) { $0.hu = hu }
         }
-        let cava = Point(-29, ys - 58, c)
+        func inHeart(_ x: Float, _ y: Float, _ z: Float) -> Point {
+            Point(x + person.mediastinalShift(ys + y, c + z), ys + y, c + z)
+        }
+        let cava = inHeart(-29, -58, 0)
         if options.implants.contains(.pacemaker) {
             let pocket = skin(side * 0.72, person.apexHeight - 62, under: 6)
             var can = Solid.capsule(pocket, pocket + Point(0, 0, 14), 20, .metal, priority: 30)
             (can.flatAxis, can.flatness, can.hu) = (unit(Point(side * 0.66, -0.75, 0)), 5, 3000)
             solids.append(can)
-            let course = [pocket, Point(side * 60, -8, person.apexHeight - 16), Point(-20, ys - 64, c + 46), cava]
+            let course = [pocket, Point(side * 60, -8, person.apexHeight - 16), inHeart(-20, -64, 46), cava]
             wire(
-                course + [Point(-30, ys - 54, c - 50), Point(-20, ys - 60, c - 84), Point(22, ys - 74, c - 98)],
+                course + [inHeart(-30, -54, -50), inHeart(-20, -60, -84), inHeart(22, -74, -98)],
                 1.1,
                 2600
             )
-            wire(course + [Point(-34, ys - 52, c - 40), Point(-38, ys - 64, c - 54)], 1.1, 2600)
+            wire(course + [inHeart(-34, -52, -40), inHeart(-38, -64, -54)], 1.1, 2600)
         }
         if options.implants.contains(.port) {
             let chamber = skin(-0.7, person.apexHeight - 66, under: 7)
             solids.append(.capsule(chamber, chamber + Point(0, 0, 5), 9, .metal, priority: 30))
-            wire([chamber, Point(-70, -6, person.apexHeight - 14), Point(-36, ys - 52, c + 60), cava], 1.2, 350)
+            wire([chamber, Point(-70, -6, person.apexHeight - 14), inHeart(-36, -52, 60), cava], 1.2, 350)
         }
         if options.implants.contains(.sternalWires) {
             for z in stride(from: person.apexHeight - 170, to: person.apexHeight - 50, by: 24) {

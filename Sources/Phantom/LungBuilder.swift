@@ -6,6 +6,7 @@ struct LungBuilder: Sendable {
     let wall: ChestWall
     let domes: HeightField
     let spine: Spine
+    let sides: DiseaseSide
 
     /// Branches thicker than this belong to the hilum, which a contour of the lung leaves out, mm.
     static let hilarRadius: Float = 4.1
@@ -17,8 +18,9 @@ struct LungBuilder: Sendable {
             let isLeft = side == 1
             var branches: [Branch] = []
             var random = SeededRandom(seed: seed, stream: 40 &+ UInt64(side))
-            let points = space(mediastinum, isLeft: isLeft, count: person.vesselEnds, random: &random)
-            if !(options.diseases.contains(.pneumonectomy) && points.isEmpty) {
+            var points: [Point] = []
+            if side != sides.removed {
+                points = space(mediastinum, isLeft: isLeft, count: person.vesselEnds, random: &random)
                 branches = trees(points, mediastinum.hila[side], isLeft: isLeft, random: &random)
             }
             for branch in branches where branch.radius > LungBuilder.hilarRadius {
@@ -29,7 +31,7 @@ struct LungBuilder: Sendable {
                     hila.append(lumen)
                 }
             }
-            let disease = LungDisease(options, side: side, seed: seed) { random in
+            let disease = LungDisease(options, sides, side: side, seed: seed) { random in
                 points.isEmpty ? nil : points[random.index(points.count)]
             }
             lungs.append(
@@ -71,11 +73,10 @@ struct LungBuilder: Sendable {
         let (a, b) = (person.cavityHalfWidth, person.cavityHalfDepth)
         for _ in 0..<(count * 6) where points.count < count {
             let x = random.float(4...a)
-            let p = Point(
-                isLeft ? x : -x,
-                random.float(-b...b),
-                random.float(-person.recessDepth * 1.2...person.apexHeight)
-            )
+            let y = random.float(-b...b)
+            let z = random.float(-person.recessDepth * 1.2...person.apexHeight)
+            // From the septum, wherever it is, to the wall.
+            let p = Point((isLeft ? x : -x) + (1 - x / a) * person.mediastinalShift(y, z), y, z)
             let layers = wall.layers(p, centreY: person.cavityCentreY(p.z))
             guard layers.radius < layers.cavity - 3, p.z > domes.height(p) + 3 else { continue }
             guard spine.hullDistance(p) > 4, isClear(p, mediastinum) else { continue }

@@ -43,19 +43,51 @@ struct LungDisease: Sendable {
     var isRemoved = false
 }
 
+/// Which lung a disease of one side has, 0 right and 1 left, and how it moves what lies beside it.
+struct DiseaseSide: Sendable {
+    /// Diseases of one side only show here, others on both.
+    let chosen: Int
+    /// The lung that was taken out.
+    let removed: Int?
+    let displacement: ThoraxAnatomy.Displacement
+
+    init(_ options: PhantomOptions, seed: UInt64) {
+        var random = SeededRandom(seed: seed, stream: 69)
+        chosen = random.index(2)
+        let side = random.index(2)
+        removed = options.diseases.contains(.pneumonectomy) ? side : nil
+        var displacement = ThoraxAnatomy.Displacement()
+        func pull(_ side: Int, by distance: Float, dome: Float) {
+            displacement.mediastinumMM += side == 1 ? distance : -distance
+            if side == 1 { displacement.leftDomeMM += dome } else { displacement.rightDomeMM += dome }
+        }
+        // Years after the operation fluid fills what the heart, the diaphragm and the other lung have left of the space.
+        if let removed {
+            pull(removed, by: random.float(22...48), dome: random.float(20...55))
+        } else if options.diseases.contains(.collapse) {
+            pull(chosen, by: random.float(2...18), dome: random.float(0...22))
+        } else if options.diseases.contains(.effusion) {
+            pull(chosen, by: -random.float(0...10), dome: -random.float(0...8))
+        }
+        self.displacement = displacement
+    }
+}
+
 extension LungDisease {
     /// Draws the diseases of one lung. `place` returns a random point of that lung.
-    init(_ options: PhantomOptions, side: Int, seed: UInt64, place: (inout SeededRandom) -> Point?) {
+    init(
+        _ options: PhantomOptions,
+        _ sides: DiseaseSide,
+        side: Int,
+        seed: UInt64,
+        place: (inout SeededRandom) -> Point?
+    ) {
         var random = SeededRandom(seed: seed, stream: 70 &+ UInt64(side))
-        var common = SeededRandom(seed: seed, stream: 69)
-        // Diseases of one side only show on the drawn one, others on both.
-        let chosen = common.index(2)
-        let removed = common.index(2)
         func affects(_ disease: PhantomOptions.Disease, both: Double) -> Bool {
             guard options.diseases.contains(disease) else { return false }
-            return side == chosen || random.happens(both)
+            return side == sides.chosen || random.happens(both)
         }
-        if options.diseases.contains(.pneumonectomy), side == removed {
+        if side == sides.removed {
             isRemoved = true
             effusionHU = random.float(5...25)
             return
@@ -105,7 +137,15 @@ extension LungDisease {
     }
 
     private mutating func addMass(_ random: inout SeededRandom, _ place: (inout SeededRandom) -> Point?) {
-        guard let centre = place(&random) else { return }
+        guard var centre = place(&random) else { return }
+        // Half of them lie at the wall of the chest, where a contour is lost most easily: the outermost of some draws.
+        if random.happens(0.5) {
+            for _ in 0..<4 {
+                if let other = place(&random), length(Point(other.x, other.y, 0)) > length(Point(centre.x, centre.y, 0)) {
+                    centre = other
+                }
+            }
+        }
         lesions.append(
             Lesion(
                 kind: .tumour,

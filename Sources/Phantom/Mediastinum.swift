@@ -21,7 +21,8 @@ struct Mediastinum: Sendable {
         var bronchus: Point
     }
 
-    init(_ person: ThoraxAnatomy, blood: Blood, seed: UInt64) {
+    /// - Parameter removed: side whose lung was taken out, 0 right and 1 left; its vessels and bronchus end as stumps.
+    init(_ person: ThoraxAnatomy, blood: Blood, removed: Int?, seed: UInt64) {
         self.person = person
         self.blood = blood
         c = person.carinaHeight
@@ -30,16 +31,18 @@ struct Mediastinum: Sendable {
         var random = SeededRandom(seed: seed, stream: 3)
         addHeart()
         addAorta(&random)
-        addPulmonaryVessels()
+        addPulmonaryVessels(removed: removed)
         addVeins()
-        addAirways()
+        addAirways(removed: removed)
         addEsophagus(&random)
         addSmall(&random)
     }
 
     private typealias Course = [(point: Point, radius: Float)]
 
-    private func at(_ x: Float, _ y: Float, _ z: Float) -> Point { Point(x, ys + y, c + z) }
+    private func at(_ x: Float, _ y: Float, _ z: Float) -> Point {
+        Point(x + person.mediastinalShift(ys + y, c + z), ys + y, c + z)
+    }
 
     private mutating func add(
         _ course: Course,
@@ -119,33 +122,30 @@ struct Mediastinum: Sendable {
         for branch in branches { add(branch, .greatVessel, priority: 13, hu: blood.left) }
     }
 
-    private mutating func addPulmonaryVessels() {
+    private mutating func addPulmonaryVessels(removed: Int?) {
         let s = person.heartScale
-        add(
-            [
-                (at(18, -76, -42), 14 * s), (at(23, -64, -24), 13.5 * s), (at(27, -48, -13), 12 * s),
-                (at(38, -26, -9), 10.5 * s), (at(46, -10, -20), 8 * s),
-            ],
-            .pulmonaryVessel,
-            priority: 13,
-            hu: blood.pulmonary
-        )
-        add(
-            [
-                (at(22, -56, -20), 11 * s), (at(0, -46, -22), 11 * s), (at(-24, -38, -24), 10 * s),
-                (at(-40, -30, -30), 8 * s),
-            ],
-            .pulmonaryVessel,
-            priority: 13,
-            hu: blood.pulmonary
-        )
+        let left: Course = [
+            (at(18, -76, -42), 14 * s), (at(23, -64, -24), 13.5 * s), (at(27, -48, -13), 12 * s),
+            (at(38, -26, -9), 10.5 * s), (at(46, -10, -20), 8 * s),
+        ]
+        let right: Course = [
+            (at(22, -56, -20), 11 * s), (at(0, -46, -22), 11 * s), (at(-24, -38, -24), 10 * s),
+            (at(-40, -30, -30), 8 * s),
+        ]
+        for (side, course) in [right, left].enumerated() {
+            let kept = side == removed ? Course(course.dropLast(side == 1 ? 2 : 1)) : course
+            add(kept, .pulmonaryVessel, priority: 13, hu: blood.pulmonary)
+        }
         let veins: [Course] = [
             [(at(-20, -28, -48), 7.5), (at(-34, -38, -44), 6.5), (at(-46, -46, -40), 5.5)],
             [(at(-22, -20, -60), 7.5), (at(-36, -10, -66), 6.5), (at(-46, -4, -70), 5.5)],
             [(at(28, -28, -46), 7.5), (at(40, -40, -42), 6.5), (at(50, -46, -36), 5.5)],
             [(at(28, -18, -60), 7.5), (at(40, -6, -64), 6.5), (at(50, 2, -68), 5.5)],
         ]
-        for vein in veins { add(vein, .pulmonaryVessel, priority: 12, hu: blood.left) }
+        for (index, vein) in veins.enumerated() {
+            let kept = index / 2 == removed ? Course(vein.dropLast()) : vein
+            add(kept, .pulmonaryVessel, priority: 12, hu: blood.left)
+        }
         hila = [
             Hilum(
                 artery: at(-40, -30, -30),
@@ -190,7 +190,7 @@ struct Mediastinum: Sendable {
         }
     }
 
-    private mutating func addAirways() {
+    private mutating func addAirways(removed: Int?) {
         let r = person.tracheaRadius
         let top = person.apexHeight
         func air(_ course: Course) {
@@ -203,9 +203,11 @@ struct Mediastinum: Sendable {
             (at(-1, -22, 45), r),
             (at(0, -18, 0), r * 1.05),
         ])
-        air([(at(0, -18, 2), r * 0.85), (at(-16, -18, -14), r * 0.82), (at(-38, -20, -38), r * 0.7)])
-        air([(at(0, -18, 2), r * 0.8), (at(20, -16, -18), r * 0.74), (at(44, -18, -42), r * 0.62)])
-        air([(at(-22, -19, -20), r * 0.6), (at(-44, -24, -12), r * 0.5)])
+        let right: Course = [(at(0, -18, 2), r * 0.85), (at(-16, -18, -14), r * 0.82), (at(-38, -20, -38), r * 0.7)]
+        let left: Course = [(at(0, -18, 2), r * 0.8), (at(20, -16, -18), r * 0.74), (at(44, -18, -42), r * 0.62)]
+        air(removed == 0 ? right.dropLast() : right)
+        air(removed == 1 ? left.dropLast() : left)
+        if removed != 0 { air([(at(-22, -19, -20), r * 0.6), (at(-44, -24, -12), r * 0.5)]) }
     }
 
     private mutating func addEsophagus(_ random: inout SeededRandom) {

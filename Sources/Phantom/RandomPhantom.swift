@@ -87,7 +87,7 @@ package struct RandomPhantom: Sendable {
     ) -> VolumeGeometry {
         // Some scans are small and show one lung, or cut the patient at the sides.
         let whole = 2.55 * Double(person.cavityHalfWidth) + 1.4 * Double(person.fatThickness)
-        let isHalf = random.happens(0.06)
+        let isHalf = random.happens(0.1)
         let field =
             isHalf
             ? random.uniform(190...260)

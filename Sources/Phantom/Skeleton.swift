@@ -41,9 +41,9 @@ struct Skeleton: Sendable {
 
     /// Sternum, clavicles, scapulae, humeri and the necks of the ribs.
     func solids(wall: ChestWall, arms: PhantomOptions.Arms) -> [Solid] {
-        var solids = sternum() + ribNecks()
+        var solids = sternum(wall) + ribNecks()
         for side in [Float(-1), 1] {
-            solids += clavicle(side) + scapula(side, wall) + humerus(side, arms)
+            solids += clavicle(side, wall) + scapula(side, wall) + humerus(side, arms)
         }
         return solids.map { solid in
             var bone = solid
@@ -56,12 +56,23 @@ struct Skeleton: Sendable {
         person.cavityCentreY(z) - person.cavityRadius(0, z) - outside
     }
 
-    private func sternum() -> [Solid] {
+    /// A bone of half thickness `radius` in front of the chest: at `y`, or as far behind as the fat under the skin demands.
+    private func underSkin(_ x: Float, _ y: Float, _ z: Float, _ radius: Float, _ wall: ChestWall) -> Point {
+        let cover = 4.5 + 0.28 * person.fatThickness
+        return Point(x, max(y, wall.frontSkinY(x, z, centreY: person.cavityCentreY(z)) + cover + radius), z)
+    }
+
+    private func sternum(_ wall: ChestWall) -> [Solid] {
         let apex = person.apexHeight
         let heights: [(Float, Float)] = [
             (apex - 42, 20), (apex - 60, 24), (apex - 84, 15), (apex - 120, 17), (apex - 160, 19), (apex - 188, 12),
         ]
-        let course = heights.map { (point: Point(0, front($0.0, outside: 6.5), $0.0), radius: $0.1) }
+        let course = heights.map { (z, radius) in
+            // The skin curves back beside the midline: it must cover the edges too.
+            let edge = underSkin(radius, front(z, outside: 6.5), z, 2, wall).y
+            let middle = underSkin(0, front(z, outside: 6.5), z, 5.6, wall).y
+            return (point: Point(0, max(edge, middle), z), radius: radius)
+        }
         return tube(smoothCurve(course, pieces: 3), .sternum) { solid in
             solid.flatAxis = Point(0, 1, 0)
             solid.flatness = solid.startRadius / 5.6
@@ -85,15 +96,15 @@ struct Skeleton: Sendable {
         return solids
     }
 
-    private func clavicle(_ side: Float) -> [Solid] {
+    private func clavicle(_ side: Float, _ wall: ChestWall) -> [Solid] {
         let apex = person.apexHeight
         let wide = person.shoulderHalfWidth
-        let inner = Point(side * 20, front(apex - 44, outside: 6), apex - 40)
-        let course: [(point: Point, radius: Float)] = [
-            (inner, 8), (Point(side * 50, inner.y - 6, apex - 26), 5.6),
-            (Point(side * 0.56 * wide, inner.y + 18, apex - 10), 5.4),
-            (Point(side * 0.8 * wide, 2, apex + 2), 6),
+        let y = front(apex - 44, outside: 6)
+        let places: [(x: Float, y: Float, z: Float, radius: Float)] = [
+            (20, y, apex - 40, 8), (50, y - 6, apex - 30, 5.6), (0.56 * wide, y + 18, apex - 20, 5.4),
+            (0.76 * wide, 2, apex - 14, 6),
         ]
+        let course = places.map { (point: underSkin(side * $0.x, $0.y, $0.z, $0.radius, wall), radius: $0.radius) }
         return tube(smoothCurve(course), .clavicle)
     }
 

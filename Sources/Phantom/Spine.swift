@@ -12,26 +12,21 @@ struct Spine: Sendable {
         noise = ValueNoise(seed: seed &+ 17, cellMM: 1)
     }
 
-    /// Vertebrae grow from the neck to the loins.
-    private func scale(_ z: Float) -> Float {
-        1.02 - 0.22 * ramp(z, 0, person.apexHeight + 90) + 0.12 * ramp(-z, 0, 140)
-    }
-
     /// Distance in mm to the outline that the lung keeps off: bodies, joints of the ribs and the muscle between.
     func hullDistance(_ p: Point) -> Float {
-        let s = scale(p.z)
+        let s = person.vertebraScale(p.z)
         let x = abs(p.x - person.spineX(p.z))
         let y = p.y - person.spineY(p.z)
         // The body, then the processes that widen backwards.
         let body = length(Point(max(0, x - 6 * s), y, 0)) - 13.5 * s
-        let behind = x - (11.5 * s + 0.52 * max(0, y))
+        let behind = x - (12 * s + 0.66 * max(0, y))
         let wedge = y > 0 ? behind : 99
         return smoothMin(body, wedge, 6)
     }
 
     /// What lies at a point near the spine; nil outside bone, disc and canal.
     func tissue(_ p: Point) -> Tissue? {
-        let s = scale(p.z)
+        let s = person.vertebraScale(p.z)
         let x = p.x - person.spineX(p.z)
         let y = p.y - person.spineY(p.z)
         guard abs(x) < 44 * s, y > -18 * s, y < 64 * s else { return nil }
@@ -54,16 +49,16 @@ struct Spine: Sendable {
         let arch = sqrtf(x * x + yc * yc * 0.85) - 12.5 * s
         let hasArch = v > -0.32 && v < 0.36
         if hasArch, abs(arch) < 3.4, yc > -9 * s { return bone(p, depth: 3.4 - abs(arch), organ: .vertebra) }
-        // Transverse processes go sideways and back.
+        // Transverse processes go sideways and back, behind the lung.
         let tx = ax - 14 * s
-        let ty = y - (17 * s + 0.36 * tx)
-        let transverse = sqrtf(ty * ty + powf(v * person.vertebraSpacing - 2, 2) * 0.7) - 5.2 * s
-        if transverse < 0, tx > -4, tx < 19 * s { return bone(p, depth: -transverse, organ: .vertebra) }
+        let ty = y - (19 * s + 0.72 * tx)
+        let transverse = sqrtf(ty * ty * 0.66 + powf(v * person.vertebraSpacing - 2, 2) * 0.7) - 4.6 * s
+        if transverse < 0, tx > -4, tx < 16 * s { return bone(p, depth: -transverse, organ: .vertebra) }
         // The spinous process slopes down.
         let sy = y - 33 * s
         let down = (v * person.vertebraSpacing + 0.55 * sy) / 7
         let spinous = max(ax - 3.2 - 1.4 * max(0, (sy - 18) / 12), abs(down) * 4 - 4.6)
-        if spinous < 0, sy > -4, sy < 26 * s { return bone(p, depth: -spinous, organ: .vertebra) }
+        if spinous < 0, sy > -4, sy < person.spinousLength(p.z) { return bone(p, depth: -spinous, organ: .vertebra) }
         return nil
     }
 

@@ -29,6 +29,8 @@ struct Thorax: Sendable {
     private let offset: Point
 
     init(person: ThoraxAnatomy, options: PhantomOptions, seed: UInt64) {
+        let sides = DiseaseSide(options, seed: seed)
+        let person = person.displaced(by: sides.displacement)
         (self.person, self.options) = (person, options)
         let low = Point(-330, -220, -360)
         let high = Point(330, 220, person.apexHeight + 300)
@@ -42,8 +44,16 @@ struct Thorax: Sendable {
         let bend = Float(options.irregularityMM)
         warp = Warp(seed: seed &+ 1, cellMM: 46, amplitude: 1.7 * bend, low: low, high: high)
         fineWarp = Warp(seed: seed &+ 2, cellMM: 17, amplitude: 0.45 * bend, low: low, high: high)
-        let builder = LungBuilder(person: person, options: options, seed: seed, wall: wall, domes: domes, spine: spine)
-        mediastinum = Mediastinum(person, blood: blood, seed: seed)
+        let builder = LungBuilder(
+            person: person,
+            options: options,
+            seed: seed,
+            wall: wall,
+            domes: domes,
+            spine: spine,
+            sides: sides
+        )
+        mediastinum = Mediastinum(person, blood: blood, removed: sides.removed, seed: seed)
         let built = builder.build(mediastinum, blood: blood)
         lungs = built.lungs
         outside = Outside(person, skeleton: skeleton, wall: wall, arms: options.arms, seed: seed)
@@ -102,9 +112,9 @@ struct Thorax: Sendable {
         return Tissue(organ: .mediastinalFat, hu: person.fatHU + 8 + strand)
     }
 
-    /// The sheet between the lungs bulges a little to the left in front of the heart.
+    /// The sheet between the lungs bulges a little to the left in front of the heart, and moves with it.
     private func septumX(_ p: Point) -> Float {
-        (9 + 9 * noise(Point(0.5, 0.5, p.z * 0.014))) * ramp(-p.y, -20, 80)
+        (9 + 9 * noise(Point(0.5, 0.5, p.z * 0.014))) * ramp(-p.y, -20, 80) + person.mediastinalShift(p.y, p.z)
     }
 
     /// Distance to what the lungs keep off, mm; only right near it, large elsewhere.

@@ -15,8 +15,10 @@ package struct ThoraxAnatomy: Sendable {
     let squareness: Float
     let apexHeight: Float
     let recessDepth: Float
-    let rightDomeHeight: Float = 0
-    let leftDomeHeight: Float
+    private(set) var rightDomeHeight: Float = 0
+    private(set) var leftDomeHeight: Float
+    /// How far heart, great vessels and lower trachea are drawn to the left (positive) or right, mm.
+    private(set) var mediastinalShift: Float = 0
     /// Thickness of the subcutaneous fat at the side of the chest, mm.
     let fatThickness: Float
     /// How strong the muscles of the chest wall are; 1 is average.
@@ -82,10 +84,48 @@ package struct ThoraxAnatomy: Sendable {
         vesselEnds = Int(random.float(3200...6400))
     }
 
-    /// The height range, mm, that shows both lungs, in some persons without the tip of a recess. Patients for training are drawn
-    /// around it, so that it cannot change without another training.
-    package var scanRange: ClosedRange<Double> {
-        (-Double(recessDepth) - 45)...(Double(apexHeight) + 25)
+    /// The height range, mm, that shows both lungs with their lowest recess and their tips.
+    package var scanRange: ClosedRange<Double> { (Double(lowestRecess) - 8)...(Double(apexHeight) + 25) }
+
+    /// Height of the lowest place between diaphragm and wall.
+    private var lowestRecess: Float {
+        let z = -recessDepth
+        return (0..<180).reduce(0) { lowest, step in
+            let angle = Float(step) * .pi / 90 - .pi
+            let radius = cavityRadius(angle, z)
+            return min(lowest, diaphragm(radius * sinf(angle), cavityCentreY(z) - radius * cosf(angle)))
+        }
+    }
+}
+
+// MARK: - Displacement by disease
+
+extension ThoraxAnatomy {
+    /// The same person with the mediastinum moved and, where a lung was taken out, the diaphragm of its side raised.
+    func displaced(by displacement: Displacement) -> ThoraxAnatomy {
+        var moved = self
+        // The tip of the heart stays off the wall of the chest.
+        let room = 0.95 * cavityHalfWidth - 5 - (60 + heartShift + 23 * heartScale)
+        moved.mediastinalShift = min(displacement.mediastinumMM, max(0, room))
+        moved.rightDomeHeight += displacement.rightDomeMM
+        moved.leftDomeHeight += displacement.leftDomeMM
+        return moved
+    }
+
+    /// x by which a point of the mediastinum has moved: most before the spine and at the height of the heart, nothing at the apex.
+    func mediastinalShift(_ y: Float, _ z: Float) -> Float {
+        guard mediastinalShift != 0 else { return 0 }
+        let front = spineY(carinaHeight) - 13
+        return mediastinalShift * (1 - 0.8 * ramp(y, front - 30, front + 5)) * (1 - ramp(z, carinaHeight, apexHeight + 10))
+    }
+
+    /// What disease does to the place of organs, mm.
+    struct Displacement: Sendable, Equatable {
+        /// Positive to the patient's left.
+        var mediastinumMM: Float = 0
+        /// Upwards.
+        var rightDomeMM: Float = 0
+        var leftDomeMM: Float = 0
     }
 }
 
@@ -130,6 +170,17 @@ extension ThoraxAnatomy {
         return 0.52 * cavityHalfDepth + kyphosis * (0.6 - t * t) - 2
     }
 
+    /// Vertebrae grow from the neck to the loins.
+    func vertebraScale(_ z: Float) -> Float {
+        1.02 - 0.22 * ramp(z, 0, apexHeight + 90) + 0.12 * ramp(-z, 0, 140)
+    }
+
+    /// How far a spinous process reaches behind the arch, mm: those of the neck are short.
+    func spinousLength(_ z: Float) -> Float { 26 * vertebraScale(z) * (1 - 0.6 * ramp(z, apexHeight, apexHeight + 45)) }
+
+    /// y of the rearmost bone in the midline.
+    func spineBackY(_ z: Float) -> Float { spineY(z) + 33 * vertebraScale(z) + spinousLength(z) }
+
     /// Sideways curve of the spine.
     func spineX(_ z: Float) -> Float { scoliosis * sinf((z - 40) / 90) }
 
@@ -152,7 +203,7 @@ extension ThoraxAnatomy {
         let right = dome(rightDomeHeight, -1)
         let left = dome(leftDomeHeight, 1)
         // The heart rests on the tendon between the domes.
-        let hx = (x - 16 - heartShift) / 66
+        let hx = (x - 16 - heartShift - mediastinalShift) / 66
         let hy = (y + 0.42 * b) / 50
         let tendon = carinaHeight - 100 * heartStretch - 34 * (hx * hx + hy * hy) * (hx * hx + hy * hy)
         return -smoothMin(smoothMin(-right, -left, 14), -tendon, 12)

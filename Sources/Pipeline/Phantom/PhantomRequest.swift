@@ -28,7 +28,7 @@ package struct PhantomRequest: Sendable {
     package var seed: UInt64
     package var columns: Int
     package var rows: Int
-    /// nil: enough for both lungs, but the lowest recess of some persons.
+    /// nil: enough for both lungs.
     package var slices: Int?
     /// Column, row and slice spacing, mm.
     package var spacing: Vector3

@@ -53,6 +53,21 @@ extension Augmentation {
         if c.lowResolutionProbability > 0, random.happens(c.lowResolutionProbability) {
             coarseness = Float(random.uniform(1, c.lowResolution))
         }
+        if c.halfProbability > 0, random.happens(c.halfProbability) { drawHalf(input, random: &random) }
+    }
+
+    /// A field of view around one side of the patient: the picture moves towards it, and ends near the midline.
+    private mutating func drawHalf(_ input: InputDescription, random: inout SeededRandom) {
+        let (w, h) = (Double(input.columns), Double(input.rows))
+        let pixel = input.pixelSpacingMM
+        let side: Double = random.happens(0.5) ? 1 : -1
+        let moved = random.uniform(30, 100)
+        let cut = w / 2 - side * (moved + random.uniform(-40, 40)) / pixel
+        shift.0 += Float(side * moved / pixel)
+        truncation =
+            side > 0
+            ? .box(left: Int(cut), top: 0, right: Int(w), bottom: Int(h))
+            : .box(left: 0, top: 0, right: Int(cut), bottom: Int(h))
     }
 
     private mutating func drawGeometry(
@@ -149,7 +164,7 @@ extension AugmentationConfiguration {
             ("geometryProbability", geometryProbability), ("intensityProbability", intensityProbability),
             ("gammaProbability", gammaProbability), ("noiseProbability", noiseProbability),
             ("blurProbability", blurProbability), ("lowResolutionProbability", lowResolutionProbability),
-            ("truncationProbability", truncationProbability),
+            ("truncationProbability", truncationProbability), ("halfProbability", halfProbability),
         ]
         if let wrong = probabilities.first(where: { !(0...1).contains($0.1) }) { return (wrong.0, "0 to 1") }
         // A quarter turn and more would show the patient as no scanner does.

@@ -153,6 +153,8 @@ package struct AugmentationConfiguration: Codable, Sendable, Equatable {
     package var lowResolution: Double
     /// Field of view cut to a circle or a box, or the neighbours missing as at the first and last slice.
     package var truncationProbability: Double
+    /// One side of the patient only, as in a small field of view around one lung.
+    package var halfProbability: Double
     /// The distance of the neighbour slices is scaled between 1/s and s: thick and thin slices.
     package var neighbourScale: Double
 
@@ -174,6 +176,7 @@ package struct AugmentationConfiguration: Codable, Sendable, Equatable {
         lowResolutionProbability: Double = 0.1,
         lowResolution: Double = 2,
         truncationProbability: Double = 0.15,
+        halfProbability: Double = 0.05,
         neighbourScale: Double = 1.8
     ) {
         self.geometryProbability = geometryProbability
@@ -193,6 +196,7 @@ package struct AugmentationConfiguration: Codable, Sendable, Equatable {
         self.lowResolutionProbability = lowResolutionProbability
         self.lowResolution = lowResolution
         self.truncationProbability = truncationProbability
+        self.halfProbability = halfProbability
         self.neighbourScale = neighbourScale
     }
 
@@ -205,6 +209,7 @@ package struct AugmentationConfiguration: Codable, Sendable, Equatable {
         blurProbability: 0,
         lowResolutionProbability: 0,
         truncationProbability: 0,
+        halfProbability: 0,
         neighbourScale: 1
     )
 }

@@ -39,7 +39,7 @@ struct PhantomCommand: ParsableCommand {
     @Option(help: "Rows of a slice.")
     var rows: Int = 256
 
-    @Option(help: "Number of slices. Default: enough for both lungs, but the lowest recess of some persons.")
+    @Option(help: "Number of slices. Default: enough for both lungs.")
     var slices: Int?
 
     @Option(
