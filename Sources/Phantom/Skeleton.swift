@@ -57,21 +57,23 @@ struct Skeleton: Sendable {
     }
 
     /// A bone of half thickness `radius` in front of the chest: at `y`, or as far behind as the fat under the skin demands.
-    private func underSkin(_ x: Float, _ y: Float, _ z: Float, _ radius: Float, _ wall: ChestWall) -> Point {
-        let cover = 4.5 + 0.28 * person.fatThickness
-        return Point(x, max(y, wall.frontSkinY(x, z, centreY: person.cavityCentreY(z)) + cover + radius), z)
+    ///
+    /// - Parameter reach: how far the bone extends above and to the sides, where the skin may lie farther back, mm.
+    private func underSkin(_ x: Float, _ y: Float, _ z: Float, radius: Float, reach: Float, _ wall: ChestWall) -> Point {
+        let cover = 6 + 0.28 * person.fatThickness
+        let places = [(x, z), (x, z + reach), (x - reach, z), (x + reach, z)]
+        let skin = places.map { wall.frontSkinY($0.0, $0.1, centreY: person.cavityCentreY($0.1)) }
+        return Point(x, skin.reduce(y) { max($0, $1 + cover + radius) }, z)
     }
 
     private func sternum(_ wall: ChestWall) -> [Solid] {
         let apex = person.apexHeight
         let heights: [(Float, Float)] = [
-            (apex - 42, 20), (apex - 60, 24), (apex - 84, 15), (apex - 120, 17), (apex - 160, 19), (apex - 188, 12),
+            (apex - 54, 18), (apex - 68, 23), (apex - 88, 15), (apex - 120, 17), (apex - 160, 19), (apex - 188, 12),
         ]
-        let course = heights.map { (z, radius) in
-            // The skin curves back beside the midline: it must cover the edges too.
-            let edge = underSkin(radius, front(z, outside: 6.5), z, 2, wall).y
-            let middle = underSkin(0, front(z, outside: 6.5), z, 5.6, wall).y
-            return (point: Point(0, max(edge, middle), z), radius: radius)
+        let course = heights.map { (z, width) in
+            let point = underSkin(0, front(z, outside: 6.5), z, radius: 5.6, reach: 0.9 * width, wall)
+            return (point: point, radius: width)
         }
         return tube(smoothCurve(course, pieces: 3), .sternum) { solid in
             solid.flatAxis = Point(0, 1, 0)
@@ -104,7 +106,10 @@ struct Skeleton: Sendable {
             (20, y, apex - 40, 8), (50, y - 6, apex - 30, 5.6), (0.56 * wide, y + 18, apex - 20, 5.4),
             (0.76 * wide, 2, apex - 14, 6),
         ]
-        let course = places.map { (point: underSkin(side * $0.x, $0.y, $0.z, $0.radius, wall), radius: $0.radius) }
+        let course = places.map { place in
+            let point = underSkin(side * place.x, place.y, place.z, radius: place.radius, reach: place.radius, wall)
+            return (point: point, radius: place.radius)
+        }
         return tube(smoothCurve(course), .clavicle)
     }
 

@@ -69,6 +69,8 @@ struct RandomPhantomTests {
             raw.contains(phantom.organs.voxels[$0]) && lungs[0][$0] + lungs[1][$0] == 0
         }
         #expect(outside.isEmpty)
+        // A collapsed lobe draws the heart and the diaphragm to its side.
+        guard disease != .collapse else { return }
         // The contour is that of the healthy chest: the disease takes no lung away.
         let healthy = Self.coarse(PhantomOptions())
         #expect(healthy.mask(of: "Lung_L")?.voxels == lungs[0])
@@ -86,7 +88,11 @@ struct RandomPhantomTests {
         #expect(taken > 50)
         let healthy = Self.coarse(PhantomOptions())
         let lungs = Organ.leftLung + Organ.rightLung
-        #expect(Self.count(phantom, lungs) == Self.count(healthy, lungs) - taken)
+        let left = Self.count(phantom, lungs)
+        let expected = Self.count(healthy, lungs) - taken
+        // Fluid pushes the heart and the diaphragm away, which changes both lungs a little.
+        let tolerance = disease == .effusion ? taken / 2 : 0
+        #expect(abs(left - expected) <= tolerance, "\(left) voxels instead of \(expected)")
     }
 
     @Test("after a pneumonectomy one lung is left")

@@ -1,0 +1,96 @@
+import Imaging
+import Phantom
+import Testing
+
+@Suite("The anatomy of phantoms")
+struct PhantomAnatomyTests {
+    static let lungs = Set((Organ.leftLung + Organ.rightLung).map(\.rawValue))
+
+    /// 3 mm pixels, slices 8 mm apart, from below the recesses to the neck.
+    static func person(_ seed: UInt64, _ diseases: Set<PhantomOptions.Disease> = []) -> Volume<UInt8> {
+        var geometry = PhantomTests.geometry()
+        geometry.spacing = Vector3(3, 3, 8)
+        geometry.dimensions = Dimensions(i: 150, j: 110, k: 56)
+        geometry.origin = PatientPoint(x: -223.5, y: -151.5, z: -190)
+        var options = PhantomOptions()
+        options.diseases = diseases
+        options.couch = .none
+        let scan = PhantomScan(geometry: geometry, noiseHU: 0)
+        return generatePhantom(seed: seed, options: options, scan: scan, threads: 2).organs
+    }
+
+    static func indices(_ organs: Volume<UInt8>, _ wanted: [Organ]) -> [(i: Int, j: Int, k: Int)] {
+        let values = Set(wanted.map(\.rawValue))
+        let d = organs.geometry.dimensions
+        var found: [(i: Int, j: Int, k: Int)] = []
+        for k in 0..<d.k {
+            for j in 0..<d.j {
+                for i in 0..<d.i where values.contains(organs[i, j, k]) { found.append((i, j, k)) }
+            }
+        }
+        return found
+    }
+
+    @Test("no bone of the trunk and the neck lies bare on the skin", arguments: [UInt64(1), 2, 3, 4, 5, 6, 7, 8])
+    func covered(seed: UInt64) {
+        let organs = Self.person(seed)
+        let air = Organ.air.rawValue
+        let bones = Self.indices(organs, [.clavicle, .sternum, .vertebra, .rib, .costalCartilage, .scapula])
+        #expect(bones.count > 3000)
+        let bare = bones.filter { i, j, k in
+            organs[i - 1, j, k] == air || organs[i + 1, j, k] == air || organs[i, j - 1, k] == air
+                || organs[i, j + 1, k] == air
+        }
+        #expect(bare.isEmpty, "\(bare.count) of \(bones.count) voxels, as \(bare.first.map { "\($0)" } ?? "")")
+    }
+
+    @Test("no lung lies behind a vertebra", arguments: [UInt64(1), 2, 3, 4, 5, 6, 7, 8])
+    func processes(seed: UInt64) {
+        let organs = Self.person(seed)
+        let behind = Self.indices(organs, [.vertebra]).filter { i, j, k in
+            (j..<organs.geometry.dimensions.j).contains { Self.lungs.contains(organs[i, $0, k]) }
+        }
+        #expect(behind.isEmpty, "\(behind.count) voxels")
+    }
+
+    @Test("bowel lies before the spinal canal", arguments: [UInt64(1), 2, 3, 4, 5, 6, 7, 8])
+    func bowel(seed: UInt64) {
+        let organs = Self.person(seed)
+        let canal = Self.indices(organs, [.spinalCanal, .spinalCord])
+        let front = Dictionary(grouping: canal, by: \.k).mapValues { $0.map(\.j).min() ?? 0 }
+        let behind = Self.indices(organs, [.bowel, .bowelGas]).filter { $0.j >= front[$0.k, default: .max] }
+        #expect(behind.isEmpty, "\(behind.count) voxels")
+    }
+
+    @Test("the side of a lung that was taken out shrinks: the heart moves there, its vessels are gone", arguments: [
+        UInt64(1), 2, 3, 4,
+    ])
+    func pneumonectomy(seed: UInt64) {
+        let (healthy, operated) = (Self.person(seed), Self.person(seed, [.pneumonectomy]))
+        func middle(_ organs: Volume<UInt8>, _ wanted: [Organ]) -> Double {
+            let found = Self.indices(organs, wanted)
+            return found.reduce(0) { $0 + Double($1.i) } / Double(max(1, found.count))
+        }
+        let isLeftGone = Self.indices(operated, Organ.leftLung).isEmpty
+        let moved = 3 * (middle(operated, [.heart, .myocardium]) - middle(healthy, [.heart, .myocardium]))
+        #expect(isLeftGone ? moved > 8 : moved < -8, "the heart moved by \(moved) mm")
+        let before = Self.indices(healthy, isLeftGone ? Organ.leftLung : Organ.rightLung).count
+        let fluid = Self.indices(operated, [.effusion])
+        #expect(Double(fluid.count) < 0.9 * Double(before) && !fluid.isEmpty)
+        let drowned = Self.indices(operated, [.pulmonaryVessel]).filter { i, j, k in
+            [operated[i - 1, j, k], operated[i + 1, j, k], operated[i, j - 1, k], operated[i, j + 1, k]]
+                .allSatisfy { $0 == Organ.effusion.rawValue }
+        }
+        #expect(drowned.isEmpty)
+        let other = isLeftGone ? Organ.rightLung : Organ.leftLung
+        #expect(Self.indices(operated, other).count > Self.indices(healthy, other).count)
+    }
+
+    @Test("the range that shows both lungs ends outside of them", arguments: (1...12).map(UInt64.init))
+    func range(seed: UInt64) {
+        let range = ThoraxAnatomy(seed: seed).scanRange
+        let organs = Self.person(seed)
+        let heights = Set(Self.indices(organs, Organ.leftLung + Organ.rightLung).map(\.k)).map { -190 + 8 * Double($0) }
+        #expect(heights.allSatisfy(range.contains))
+    }
+}
