@@ -225,6 +225,33 @@ struct TrainingTests {
             #expect(m.0 > 0 && m.3 > 0)
         }
     }
+
+    @Test("a half of a patient is one side, cut near the midline, and each side comes")
+    func halves() {
+        var random = SeededRandom(5)
+        let recipe = TrainingConfiguration.lungs
+        var half = AugmentationConfiguration.none
+        half.halfProbability = 1
+        let (columns, rows) = (recipe.input.columns, recipe.input.rows)
+        let middle = Float(columns - 1) / 2
+        var sides: [Bool] = []
+        for _ in 0..<200 {
+            let change = Augmentation(half, input: recipe.input, random: &random)
+            let row = (0..<columns).filter { !change.isTruncated($0, rows / 2) }
+            let shown = row.map { change.source($0, rows / 2, columns: columns, rows: rows, margin: 0).0 - middle }
+            guard let low = shown.min(), let high = shown.max() else {
+                Issue.record("nothing is shown")
+                continue
+            }
+            // The cut lies at most 40 mm from the midline; the other edge is far out.
+            let millimetres = Float(recipe.input.pixelSpacingMM)
+            let isRightSide = high > -low
+            sides.append(isRightSide)
+            #expect(abs(isRightSide ? low : high) * millimetres <= 43)
+            #expect((isRightSide ? high : -low) * millimetres > 120)
+        }
+        #expect(Set(sides) == [true, false])
+    }
 }
 
 @Suite("Recipes, splits and names")
@@ -263,6 +290,7 @@ struct RecipeTests {
             (#"{"augmentation": {"contrast": 50}}"#, "augmentation.contrast"),
             (#"{"augmentation": {"rotationDegrees": 180}}"#, "augmentation.rotationDegrees"),
             (#"{"augmentation": {"lowResolutionProbability": 2}}"#, "augmentation.lowResolutionProbability"),
+            (#"{"augmentation": {"halfProbability": -0.1}}"#, "augmentation.halfProbability"),
             (#"{"sampling": {"borderMM": -40}}"#, "sampling.borderMM"),
             (#"{"sampling": {"borderMM": 1e300}}"#, "sampling.borderMM"),
             (#"{"sampling": {"caseWeights": {"a": 0}}}"#, "sampling.caseWeights.a"),

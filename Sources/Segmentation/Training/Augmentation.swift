@@ -115,7 +115,7 @@ extension Augmentation {
 
     /// Source position in pixels of the cached slice for a pixel of the picture.
     @inline(__always)
-    func source(_ x: Int, _ y: Int, columns: Int, rows: Int, margin: Int) -> (Float, Float) {
+    package func source(_ x: Int, _ y: Int, columns: Int, rows: Int, margin: Int) -> (Float, Float) {
         let (cx, cy) = (Float(columns - 1) / 2, Float(rows - 1) / 2)
         let (dx, dy) = (Float(x) - cx, Float(y) - cy)
         var u = matrix.0 * dx + matrix.1 * dy + shift.0 + cx + Float(margin)
@@ -146,7 +146,7 @@ extension Augmentation {
 
     /// Whether the simulated field of view leaves this pixel out.
     @inline(__always)
-    func isTruncated(_ x: Int, _ y: Int) -> Bool {
+    package func isTruncated(_ x: Int, _ y: Int) -> Bool {
         switch truncation {
         case .none: return false
         case .circle(let cx, let cy, let radius):
