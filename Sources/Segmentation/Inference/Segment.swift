@@ -46,6 +46,7 @@ package func judge(
     let cleaned = description.rois.map { cleanUp(&labels, $0, labels: names) }
     let kept = Dictionary(uniqueKeysWithValues: zip(description.rois.map(\.name), cleaned.map(\.keptVoxels)))
     let heirs = description.rois.map { joinSpot(&labels, $0, labels: names, voxels: kept) }
+    for roi in description.rois { fillHoles(&labels, roi) }
     let measured = measureStructures(in: labels, scores: scores, input: input, count: description.rois.count)
     let voxelML = labels.geometry.voxelVolumeMM3 / 1000
     var structures: [StructureResult] = []

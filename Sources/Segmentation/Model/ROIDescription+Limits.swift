@@ -39,6 +39,8 @@ extension ROIDescription {
             range: Double.leastNonzeroMagnitude...Double.greatestFiniteMagnitude,
             words: "more than 0"
         )
+        /// Larger than a vessel or a small nodule is nothing that may be filled without being looked at.
+        static let smallHole = Limit(range: 0...1000, words: "0 to 1000 mm2")
         /// A cubic metre: no scanner holds more.
         static let smallestVolume = Limit(range: 0...1e6, words: "0 to 1000000 mL")
     }
@@ -49,6 +51,7 @@ extension ROIDescription {
             ("postprocessing.largestComponents", Double(p.largestComponents), .count),
             ("postprocessing.keepFraction", p.keepFraction, .fraction),
             ("postprocessing.minimumVolumeML", p.minimumVolumeML, .smallestVolume),
+            ("postprocessing.fillHolesMM2", p.fillHolesMM2, .smallHole),
             ("acceptance.minimumVolumeML", a.minimumVolumeML, .smallestVolume),
             ("acceptance.minimumConfidence", a.minimumConfidence, .fraction),
             ("acceptance.maximumAirFraction", a.maximumAirFraction, .fraction),

@@ -82,17 +82,21 @@ package struct Postprocessing: Codable, Sendable, Equatable {
     /// other side's label inside a lung is a spot of that lung. So does the whole structure where it is less than `keepFraction`
     /// of the other one and lies against it with much of its surface.
     package var joins: [String]
+    /// Holes in a slice up to this area are filled, mm2; nil fills none.
+    package var fillHolesMM2: Double?
 
     package init(
         largestComponents: Int = 0,
         keepFraction: Double = 0.2,
         minimumVolumeML: Double = 0,
-        joins: [String] = []
+        joins: [String] = [],
+        fillHolesMM2: Double? = nil
     ) {
         self.largestComponents = largestComponents
         self.keepFraction = keepFraction
         self.minimumVolumeML = minimumVolumeML
         self.joins = joins
+        self.fillHolesMM2 = fillHolesMM2
     }
 }
 

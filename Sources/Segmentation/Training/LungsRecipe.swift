@@ -68,7 +68,14 @@ extension TrainingConfiguration {
                 type: lungCode,
                 modifier: side == .left ? sideCode("7771000", "Left") : sideCode("24028007", "Right")
             ),
-            postprocessing: Postprocessing(largestComponents: 1, keepFraction: 0.1, minimumVolumeML: 5, joins: [other]),
+            postprocessing: Postprocessing(
+                largestComponents: 1,
+                keepFraction: 0.1,
+                minimumVolumeML: 5,
+                joins: [other],
+                // A vessel 14 mm wide.
+                fillHolesMM2: 150
+            ),
             // Both lungs of a very large person hold 8 litres together. A lung of nearly plain air is the room around the patient; one as dense as muscle is none that the
             // network has learned. Both are refused, neither is made.
             acceptance: Acceptance(
