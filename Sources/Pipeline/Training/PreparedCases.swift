@@ -133,6 +133,10 @@ extension PreparedCases {
                     )
                     continue
                 }
+                if let reason = cached.exchangedSides(configuration.rois.map(\.roi)) {
+                    records.append(CaseRecord(name: source.name, role: .skipped, remark: reason))
+                    continue
+                }
                 cases.append(cached)
                 sources.append(source)
                 records.append(

@@ -57,8 +57,9 @@ struct SampleMaker: Sendable {
     ) -> (inputs: [Double], targets: [Double]) {
         let middle = Double(place.slice)
         if let patch = input.patch {
-            let half = Double(patch.slices - 1) / 2
-            let positions = (0..<patch.slices).map { middle + (Double($0) - half) * augmentation.neighbourScale }
+            // Whole slices where nothing is scaled, also for an even number of them: inference sees no blends of two.
+            let before = patch.slices / 2
+            let positions = (0..<patch.slices).map { middle + Double($0 - before) * augmentation.neighbourScale }
             return (positions, positions)
         }
         let step = input.neighbourDistanceMM / cached.header.geometry.spacing.z * augmentation.neighbourScale

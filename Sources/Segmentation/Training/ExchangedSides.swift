@@ -1,0 +1,49 @@
+import Imaging
+
+extension CachedCase {
+    /// Why the sides of a case cannot be right: a structure that is coded as the left one lies on the patient's right of its counterpart.
+    ///
+    /// A network that learns from one such case learns to exchange sides. Structures without a counterpart in the case are not
+    /// judged: after a pneumonectomy the only lung reaches over the midline.
+    ///
+    /// - Parameter rois: those of the recipe, in its order.
+    /// - Returns: nil where nothing is wrong.
+    package func exchangedSides(_ rois: [ROIDescription]) -> String? {
+        let centres = rois.indices.map(centreX)
+        for (left, right) in pairs(of: rois) {
+            guard let onLeft = centres[left], let onRight = centres[right], onLeft < onRight else { continue }
+            let (name, other) = (rois[left].name, rois[right].name)
+            return "\(name) lies \(Int((onRight - onLeft).rounded())) mm to the patient's right of \(other): their names are exchanged, "
+                + "or the image is mirrored. Correct it and train again"
+        }
+        return nil
+    }
+
+    /// Indices of the left and the right one of each organ that comes in twos.
+    private func pairs(of rois: [ROIDescription]) -> [(left: Int, right: Int)] {
+        let (left, right) = ("7771000", "24028007")
+        return rois.indices.filter { rois[$0].codes.modifier?.value == left }.flatMap { one in
+            rois.indices
+                .filter { rois[$0].codes.modifier?.value == right && rois[$0].codes.type == rois[one].codes.type }
+                .map { (one, $0) }
+        }
+    }
+
+    /// Mean x (LPS, mm) of the voxels of a ROI, by how much of each it covers; nil where the case does not show it.
+    private func centreX(roi: Int) -> Double? {
+        let d = header.geometry.dimensions
+        var (sum, weight) = (0.0, 0.0)
+        for k in 0..<d.k where header.present[roi][k] {
+            withOccupancy(roi: roi, slice: k) { covered in
+                for j in 0..<d.j {
+                    for i in 0..<d.i where covered[i + d.i * j] > 0 {
+                        let part = Double(covered[i + d.i * j])
+                        sum += part * header.geometry.patientPoint(i: Double(i), j: Double(j), k: Double(k)).x
+                        weight += part
+                    }
+                }
+            }
+        }
+        return weight == 0 ? nil : sum / weight
+    }
+}
