@@ -221,6 +221,32 @@ struct TrainingReferenceTests {
         #expect(try patient.reason { $0.rename("Lung_R", "Other") } == "Lung_R rejected (Approval Status of 1-2.dcm)")
     }
 
+    @Test("an approved set is learned from alone where it shows all that another one shows, and the row names the other")
+    func approved() throws {
+        let patient = try Patient()
+        try patient.put("1-1.dcm") { $0.set(.approvalStatus, .CS, "APPROVED") }
+        try patient.put("1-2.dcm") { $0.setContours(of: "Lung_R") { $0.map { $0.moved(1, 25) } } }
+        let loaded = try #require(patient.find().sources.first).load()
+        #expect(loaded.remark == "1-2.dcm not used (another set is APPROVED)")
+        try patient.remove("1-2.dcm")
+        #expect(try #require(patient.find().sources.first).load().labels.voxels == loaded.labels.voxels)
+        // One that shows less does not speak for the rest.
+        try patient.put("1-2.dcm") { $0.setContours(of: "Lung_R") { $0.map { $0.moved(1, 25) } } }
+        let part = try patient.reason { dataSet in
+            dataSet.set(.approvalStatus, .CS, "APPROVED")
+            dataSet.rename("Lung_L", "Other")
+        }
+        #expect(try part == "" && patient.reasonOfLoading().contains("Lung_R (1-2.dcm)"))
+        // Two approved ones that differ leave nobody to ask.
+        for (name, distance) in [("1-1.dcm", 0.0), ("1-2.dcm", 25.0)] {
+            try patient.put(name) { dataSet in
+                dataSet.set(.approvalStatus, .CS, "APPROVED")
+                dataSet.setContours(of: "Lung_R") { $0.map { $0.moved(1, distance) } }
+            }
+        }
+        #expect(try patient.reasonOfLoading().contains("are one structure of the recipe and differ"))
+    }
+
     @Test("two drawings of one structure that differ skip the case, in two objects or by two names in one")
     func ambiguous() throws {
         let patient = try Patient()

@@ -17,6 +17,8 @@ struct TrainingReference {
     let fileName: String
     /// Somebody said of it that it is wrong (Approval Status, PS3.3 C.8.8.16).
     let isRejected: Bool
+    /// Somebody looked at it and found it right.
+    let isApproved: Bool
     private let object: Object
     /// Structures, by index, that say that they lie in another Frame of Reference than the CT.
     private let elsewhere: Set<Int>
@@ -33,12 +35,13 @@ struct TrainingReference {
             let read = try SegmentationObject(contentsOf: file.path)
             names = read.segments.map(\.label)
             object = .segmentation(read)
-            (elsewhere, isRejected) = ([], false)
+            (elsewhere, isRejected, isApproved) = ([], false, false)
         } else {
             let read = try RTStructureSet(contentsOf: file.path)
             names = read.structures.map(\.name)
             object = .structureSet(read)
             isRejected = read.approvalStatus == "REJECTED"
+            isApproved = read.approvalStatus == "APPROVED"
             elsewhere = Set(
                 read.places(on: scan).enumerated().filter { [.elsewhere, .unknown].contains($0.element) }.map(\.offset)
             )
@@ -67,6 +70,16 @@ struct TrainingReference {
             let (mask, outside) = try read.mask(ofSegment: read.segments[index].number, on: geometry)
             return outside == 0 && !mask.voxels.contains(1)
         }
+    }
+
+    /// ROIs of a recipe that it shows on a CT.
+    func drawnLabels(_ rois: [TrainingROI], _ geometry: VolumeGeometry, _ scan: ScanIdentity) throws -> Set<UInt8> {
+        guard !liesElsewhere(than: scan.frameOfReferenceUIDs.first) else { return [] }
+        var drawn = Set<UInt8>()
+        for (index, label) in rois.labels(of: names).enumerated() {
+            if let label, !liesElsewhere(index), try !isEmpty(index, on: geometry) { drawn.insert(label) }
+        }
+        return drawn
     }
 
     /// Why a structure must not be learned from; nil where it may.
@@ -144,10 +157,15 @@ struct SeriesContours {
     private var rejected: [UInt8: String] = [:]
     /// Objects that were rejected.
     private var rejectedFiles: [String] = []
+    /// Objects whose structures are all in approved ones.
+    private var overruledFiles: [String] = []
 
     /// What the case's row of the table is to say where the others are enough.
     var remark: String {
-        rejectedFiles.isEmpty ? "" : "\(rejectedFiles.joined(separator: ", ")) not used (Approval Status REJECTED)"
+        [(rejectedFiles, "Approval Status REJECTED"), (overruledFiles, "another set is APPROVED")]
+            .filter { !$0.0.isEmpty }
+            .map { "\($0.0.joined(separator: ", ")) not used (\($0.1))" }
+            .joined(separator: "; ")
     }
 
     init(
@@ -156,12 +174,27 @@ struct SeriesContours {
         geometry: VolumeGeometry,
         scan: ScanIdentity
     ) {
+        var approved = Set<UInt8>()
+        var read: [(file: TrainingFiles.DicomEntry, object: TrainingReference)] = []
+        func tell(_ file: TrainingFiles.DicomEntry, _ error: any Error) {
+            reasons.append("contours that cannot be read (\(safeName(Directory.name(of: file.path))): \(error))")
+        }
         for file in objects {
             do {
-                try add(file, TrainingReference(file, on: scan), rois, geometry, scan)
+                let object = try TrainingReference(file, on: scan)
+                if object.isApproved { approved.formUnion(try object.drawnLabels(rois, geometry, scan)) }
+                read.append((file, object))
             } catch {
-                reasons.append("contours that cannot be read (\(safeName(Directory.name(of: file.path))): \(error))")
+                tell(file, error)
             }
+        }
+        for (file, object) in read {
+            let labels = rois.labels(of: object.names).compactMap(\.self)
+            if !object.isApproved, !object.isRejected, !labels.isEmpty, approved.isSuperset(of: labels) {
+                overruledFiles.append(object.fileName)
+                continue
+            }
+            do { try add(file, object, rois, geometry, scan) } catch { tell(file, error) }
         }
         let missing = rois.filter { !drawn.contains(UInt8($0.roi.label)) }
         let displaced = missing.compactMap { elsewhere[UInt8($0.roi.label)] }
