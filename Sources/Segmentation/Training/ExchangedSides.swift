@@ -6,18 +6,24 @@ extension CachedCase {
     /// A network that learns from one such case learns to exchange sides. Structures without a counterpart in the case are not
     /// judged: after a pneumonectomy the only lung reaches over the midline.
     ///
+    /// Pairs of organs lie farther apart than `leastDistanceMM`; less says nothing about the sides.
+    ///
     /// - Parameter rois: those of the recipe, in its order.
     /// - Returns: nil where nothing is wrong.
     package func exchangedSides(_ rois: [ROIDescription]) -> String? {
         let centres = rois.indices.map(centreX)
         for (left, right) in pairs(of: rois) {
-            guard let onLeft = centres[left], let onRight = centres[right], onLeft < onRight else { continue }
+            guard let onLeft = centres[left], let onRight = centres[right],
+                onRight - onLeft > Self.leastDistanceMM
+            else { continue }
             let (name, other) = (rois[left].name, rois[right].name)
             return "\(name) lies \(Int((onRight - onLeft).rounded())) mm to the patient's right of \(other): their names are exchanged, "
                 + "or the image is mirrored. Correct it and train again"
         }
         return nil
     }
+
+    private static let leastDistanceMM = 10.0
 
     /// Indices of the left and the right one of each organ that comes in twos.
     private func pairs(of rois: [ROIDescription]) -> [(left: Int, right: Int)] {
