@@ -141,7 +141,8 @@ extension LungDisease {
         // Half of them lie at the wall of the chest, where a contour is lost most easily: the outermost of some draws.
         if random.happens(0.5) {
             for _ in 0..<4 {
-                if let other = place(&random), length(Point(other.x, other.y, 0)) > length(Point(centre.x, centre.y, 0)) {
+                if let other = place(&random), length(Point(other.x, other.y, 0)) > length(Point(centre.x, centre.y, 0))
+                {
                     centre = other
                 }
             }

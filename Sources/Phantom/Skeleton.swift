@@ -59,7 +59,8 @@ struct Skeleton: Sendable {
     /// A bone of half thickness `radius` in front of the chest: at `y`, or as far behind as the fat under the skin demands.
     ///
     /// - Parameter reach: how far the bone extends above and to the sides, where the skin may lie farther back, mm.
-    private func underSkin(_ x: Float, _ y: Float, _ z: Float, radius: Float, reach: Float, _ wall: ChestWall) -> Point {
+    private func underSkin(_ x: Float, _ y: Float, _ z: Float, radius: Float, reach: Float, _ wall: ChestWall) -> Point
+    {
         let cover = 6 + 0.28 * person.fatThickness
         let places = [(x, z), (x, z + reach), (x - reach, z), (x + reach, z)]
         let skin = places.map { wall.frontSkinY($0.0, $0.1, centreY: person.cavityCentreY($0.1)) }

@@ -116,7 +116,8 @@ extension ThoraxAnatomy {
     func mediastinalShift(_ y: Float, _ z: Float) -> Float {
         guard mediastinalShift != 0 else { return 0 }
         let front = spineY(carinaHeight) - 13
-        return mediastinalShift * (1 - 0.8 * ramp(y, front - 30, front + 5)) * (1 - ramp(z, carinaHeight, apexHeight + 10))
+        return mediastinalShift * (1 - 0.8 * ramp(y, front - 30, front + 5))
+            * (1 - ramp(z, carinaHeight, apexHeight + 10))
     }
 
     /// What disease does to the place of organs, mm.

@@ -62,9 +62,12 @@ struct PhantomAnatomyTests {
         #expect(behind.isEmpty, "\(behind.count) voxels")
     }
 
-    @Test("the side of a lung that was taken out shrinks: the heart moves there, its vessels are gone", arguments: [
-        UInt64(1), 2, 3, 4,
-    ])
+    @Test(
+        "the side of a lung that was taken out shrinks: the heart moves there, its vessels are gone",
+        arguments: [
+            UInt64(1), 2, 3, 4,
+        ]
+    )
     func pneumonectomy(seed: UInt64) {
         let (healthy, operated) = (Self.person(seed), Self.person(seed, [.pneumonectomy]))
         func middle(_ organs: Volume<UInt8>, _ wanted: [Organ]) -> Double {

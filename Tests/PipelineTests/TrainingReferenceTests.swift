@@ -221,7 +221,9 @@ struct TrainingReferenceTests {
         #expect(try patient.reason { $0.rename("Lung_R", "Other") } == "Lung_R rejected (Approval Status of 1-2.dcm)")
     }
 
-    @Test("an approved set is learned from alone where it shows all that another one shows, and the row names the other")
+    @Test(
+        "an approved set is learned from alone where it shows all that another one shows, and the row names the other"
+    )
     func approved() throws {
         let patient = try Patient()
         try patient.put("1-1.dcm") { $0.set(.approvalStatus, .CS, "APPROVED") }

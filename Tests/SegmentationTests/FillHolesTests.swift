@@ -50,7 +50,8 @@ struct FillHolesTests {
     @Test("holes side by side are filled each for itself")
     func several() {
         let holes: [(i: Int, j: Int, label: UInt8)] = [
-            (12, 10, 0), (14, 10, 0), (14, 11, 0), (20, 10, 0), (21, 11, 0), (20, 20, 0), (20, 21, 0), (20, 22, 0), (20, 23, 0),
+            (12, 10, 0), (14, 10, 0), (14, 11, 0), (20, 10, 0), (21, 11, 0), (20, 20, 0), (20, 21, 0), (20, 22, 0),
+            (20, 23, 0),
         ]
         let volume = Self.filled(holes, pixels: 3)
         #expect(volume.voxels.count { $0 == 1 } == 3996)

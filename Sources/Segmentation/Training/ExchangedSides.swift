@@ -17,7 +17,8 @@ extension CachedCase {
                 onRight - onLeft > Self.leastDistanceMM
             else { continue }
             let (name, other) = (rois[left].name, rois[right].name)
-            return "\(name) lies \(Int((onRight - onLeft).rounded())) mm to the patient's right of \(other): their names are exchanged, "
+            return
+                "\(name) lies \(Int((onRight - onLeft).rounded())) mm to the patient's right of \(other): their names are exchanged, "
                 + "or the image is mirrored. Correct it and train again"
         }
         return nil
