@@ -2,18 +2,26 @@ import Foundation
 import NeuralNet
 
 /// Makes one training sample: channels and targets of an augmented slice, or of a patch of slices.
-struct SampleMaker: Sendable {
+package struct SampleMaker: Sendable {
     let input: InputDescription
     let output: OutputDescription
     let roiCount: Int
 
     /// Which part of a case a sample shows.
-    struct Place {
-        /// Its slice, or the middle one of its patch.
-        var slice: Int
+    package struct Place {
+        /// Its slice, or the middle one of its patch; of an even number the one after the middle.
+        package var slice: Int
         /// First column and row of the patch in the model's picture; 0 for whole slices.
-        var column = 0
-        var row = 0
+        package var column: Int
+        package var row: Int
+
+        package init(slice: Int, column: Int = 0, row: Int = 0) {
+            (self.slice, self.column, self.row) = (slice, column, row)
+        }
+    }
+
+    package init(input: InputDescription, output: OutputDescription, roiCount: Int) {
+        (self.input, self.output, self.roiCount) = (input, output, roiCount)
     }
 
     /// Where in the cached slice each pixel of the sample lies; shared by all slices, channels and targets.
@@ -29,7 +37,7 @@ struct SampleMaker: Sendable {
     /// - Parameters:
     ///   - channels: the network's input for one sample to write, scaled to 0...1.
     ///   - targets: its wanted output to write; parts of pixels are targets between 0 and 1.
-    func make(
+    package func make(
         _ cached: CachedCase,
         at place: Place,
         augmentation: Augmentation,
