@@ -42,6 +42,9 @@ package struct StructureName: Hashable, Sendable {
         return other
     }
 
+    /// Whether it names the left side alone.
+    package var isLeft: Bool { words.contains("left") && !words.contains("right") }
+
     /// Whether it is a lung, or both of them: `Lung_L`, `linke Lunge`, `Lungs`; not what has more than that in its name.
     package var isLung: Bool { ["lung", "lungs"].contains(withoutSide.words.joined(separator: " ")) }
 

@@ -19,6 +19,11 @@ struct ExchangedSidesTests {
             }
             let reason = try cache.prepare(wrong, threads: 1).exchangedSides(recipe.rois.map(\.roi))
             #expect(reason?.contains("to the patient's right of") == true, "\(reason ?? "nothing")")
+            // Names say it, too, where the recipe's codes have no side.
+            var uncoded = recipe.rois.map(\.roi)
+            for index in uncoded.indices { uncoded[index].codes.modifier = nil }
+            #expect(right.exchangedSides(uncoded) == nil)
+            #expect(try cache.prepare(wrong, threads: 1).exchangedSides(uncoded) == reason)
         }
     }
 }

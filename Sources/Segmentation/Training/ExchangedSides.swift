@@ -1,7 +1,8 @@
 import Imaging
 
 extension CachedCase {
-    /// Why the sides of a case cannot be right: a structure that is coded as the left one lies on the patient's right of its counterpart.
+    /// Why the sides of a case cannot be right: a structure that is coded or named as the left one lies on the patient's right of
+    /// its counterpart.
     ///
     /// A network that learns from one such case learns to exchange sides. Structures without a counterpart in the case are not
     /// judged: after a pneumonectomy the only lung reaches over the midline.
@@ -28,12 +29,18 @@ extension CachedCase {
 
     /// Indices of the left and the right one of each organ that comes in twos.
     private func pairs(of rois: [ROIDescription]) -> [(left: Int, right: Int)] {
-        let (left, right) = ("7771000", "24028007")
-        return rois.indices.filter { rois[$0].codes.modifier?.value == left }.flatMap { one in
-            rois.indices
-                .filter { rois[$0].codes.modifier?.value == right && rois[$0].codes.type == rois[one].codes.type }
-                .map { (one, $0) }
+        rois.indices.flatMap { left in
+            rois.indices.filter { Self.isPair(rois[left], rois[$0]) }.map { (left, $0) }
         }
+    }
+
+    /// By their codes, or by their names: a recipe may give codes without a side.
+    private static func isPair(_ left: ROIDescription, _ right: ROIDescription) -> Bool {
+        let areCoded =
+            left.codes.modifier?.value == "7771000" && right.codes.modifier?.value == "24028007"
+            && left.codes.type == right.codes.type
+        let name = StructureName(left.name)
+        return areCoded || name.isLeft && name.ofOtherSide == StructureName(right.name)
     }
 
     /// Mean x (LPS, mm) of the voxels of a ROI, by how much of each it covers; nil where the case does not show it.
