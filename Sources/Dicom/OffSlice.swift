@@ -8,7 +8,13 @@ package struct OffSlice: Sendable, Equatable {
     /// Positions with one decimal are off by half of it.
     private static let toleranceMM = 0.06
 
+    /// How far contours may lie from the slices that they are taken to, in slices, before they would be other contours.
+    private static let mostSlices = 0.1
+
     package init() {}
+
+    /// Whether some lie so far from the slices that they are taken to that they mean nothing there.
+    package func isDisplaced(spacingMM: Double) -> Bool { farthestMM > Self.mostSlices * spacingMM }
 
     /// - Parameters:
     ///   - index: where it lies, in slices.

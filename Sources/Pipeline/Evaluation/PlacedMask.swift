@@ -26,12 +26,8 @@ package struct PlacedMask: Sendable {
     /// Whether it has something and the grid nothing of it: its volume there is not known.
     package var isOffGrid: Bool { outside + beside > 0 && !mask.voxels.contains { $0 != 0 } }
 
-    /// How far contours or frames may lie from the slices that they are taken to, in slices, before scores mean nothing:
-    /// they would be those of other contours.
-    private static let farthestOffSlice = 0.1
-
-    /// Whether it was taken to slices that it does not lie on.
-    var isDisplaced: Bool { offSlice.farthestMM > Self.farthestOffSlice * mask.geometry.spacing.z }
+    /// Whether it was taken to slices that it does not lie on: scores would be those of other contours.
+    var isDisplaced: Bool { offSlice.isDisplaced(spacingMM: mask.geometry.spacing.z) }
 
     /// Whether all of it was used, where it lies.
     var isIntact: Bool { outside + beside + leftOut + repeated + overdrawn == 0 && !isDisplaced }

@@ -208,7 +208,8 @@ final class DicomCaseFinder {
         return TrainingCaseSource(
             name: name,
             patient: patient.name,
-            fingerprint: fingerprint(ofFiles: paths + references.map(\.path), salt: "contours \(names)"),
+            // The remark is kept with the voxels: it may change without the files that are read.
+            fingerprint: fingerprint(ofFiles: paths + references.map(\.path), salt: "contours \(names)\(remark)"),
             collection: patient.collection,
             hasPatientID: patient.id != nil,
             place: Directory.parent(of: paths[0]),

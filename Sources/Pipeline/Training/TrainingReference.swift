@@ -86,14 +86,44 @@ struct TrainingReference {
     func problem(_ index: Int, on geometry: VolumeGeometry) throws -> String? {
         switch object {
         case .structureSet(let set):
-            return try set.structures[index].problem(on: geometry) ?? gaps(index, on: geometry)
+            return try set.structures[index].problem(on: geometry) ?? displacement(index, on: geometry)
+                ?? gaps(index, on: geometry)
         case .segmentation(let read):
             let number = read.segments[index].number
             let outside =
                 try read.mask(ofSegment: number, on: geometry).framesOutside
                 + read.framesBeside(ofSegment: number, on: geometry)
-            return outside == 0
-                ? try gaps(index, on: geometry) : "\(counted(outside, "frame")) of \(names[index]) outside of the CT"
+            guard outside == 0 else { return "\(counted(outside, "frame")) of \(names[index]) outside of the CT" }
+            return try displacement(index, on: geometry) ?? gaps(index, on: geometry)
+        }
+    }
+
+    /// What the row of the table is to say of a structure that is learned from; nil where it is as it should be.
+    func note(_ index: Int, on geometry: VolumeGeometry) -> String? {
+        let (pieces, offSlice) = offSlice(index, on: geometry)
+        guard offSlice.count > 0 else { return nil }
+        return "\(pieces) taken to the nearest slice of the CT, up to \(rounded(offSlice.farthestMM)) mm away"
+    }
+
+    /// Tells contours that would be learned on slices that show something else.
+    private func displacement(_ index: Int, on geometry: VolumeGeometry) -> String? {
+        let (pieces, offSlice) = offSlice(index, on: geometry)
+        let spacing = geometry.spacing.z
+        guard offSlice.isDisplaced(spacingMM: spacing) else { return nil }
+        return """
+            \(pieces) up to \(rounded(offSlice.farthestMM)) mm from the nearest slice of the CT, more than a tenth of the \
+            \(rounded(spacing)) mm between slices: export them on the slices of this CT
+            """
+    }
+
+    private func offSlice(_ index: Int, on geometry: VolumeGeometry) -> (pieces: String, OffSlice) {
+        switch object {
+        case .structureSet(let set):
+            let found = set.structures[index].offSlice(on: geometry)
+            return ("\(counted(found.count, "contour")) of \(names[index])", found)
+        case .segmentation(let read):
+            let found = read.offSlice(ofSegment: read.segments[index].number, on: geometry)
+            return ("\(counted(found.count, "frame")) of \(names[index])", found)
         }
     }
 
@@ -159,13 +189,15 @@ struct SeriesContours {
     private var rejectedFiles: [String] = []
     /// Objects whose structures are all in approved ones.
     private var overruledFiles: [String] = []
+    /// What is to be known of structures that are used.
+    private var notes: [String] = []
 
     /// What the case's row of the table is to say where the others are enough.
     var remark: String {
-        [(rejectedFiles, "Approval Status REJECTED"), (overruledFiles, "another set is APPROVED")]
+        let unused = [(rejectedFiles, "Approval Status REJECTED"), (overruledFiles, "another set is APPROVED")]
             .filter { !$0.0.isEmpty }
             .map { "\($0.0.joined(separator: ", ")) not used (\($0.1))" }
-            .joined(separator: "; ")
+        return (unused + notes).joined(separator: "; ")
     }
 
     init(
@@ -253,6 +285,7 @@ struct SeriesContours {
             }
             drawn.insert(label)
             if let problem = try object.problem(index, on: geometry) { reasons.append(problem) }
+            if let note = object.note(index, on: geometry) { notes.append(note) }
         }
     }
 }
@@ -357,5 +390,5 @@ func requireAgreement(_ a: (name: String, mask: Mask), _ b: (name: String, mask:
     }
 }
 
-/// To the digits that people compare.
-func rounded(_ dice: Double) -> Double { (dice * 1000).rounded() / 1000 }
+/// A Dice, or millimetres, to the digits that people compare.
+func rounded(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
