@@ -35,20 +35,55 @@ enum Program {
     }
 
     private static func run(_ name: String, _ arguments: [String], models: String?) throws -> Outcome {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "\(folder)/\(name)")
+        try RunningProgram("\(folder)/\(name)", arguments, models: models).outcome()
+    }
+
+    /// contourctl while it works.
+    static func started(_ arguments: String...) throws -> RunningProgram {
+        try RunningProgram("\(folder)/contourctl", arguments, models: nil)
+    }
+}
+
+/// A program that was started.
+final class RunningProgram {
+    private let process = Process()
+    private let place: TemporaryFolder
+    // Files, not pipes: no program waits for a reader.
+    private var out: String { place.path + "/out" }
+    private var err: String { place.path + "/err" }
+
+    init(_ path: String, _ arguments: [String], models: String?) throws {
+        place = try TemporaryFolder()
+        process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments
         var environment = ProcessInfo.processInfo.environment
         environment["CONTOURD_MODELS"] = models
         process.environment = environment
-        // Files, not pipes: no program waits for a reader.
-        let place = try TemporaryFolder()
-        let (out, err) = (place.path + "/out", place.path + "/err")
         for path in [out, err] { _ = FileManager.default.createFile(atPath: path, contents: nil) }
         process.standardOutput = FileHandle(forWritingAtPath: out)
         process.standardError = FileHandle(forWritingAtPath: err)
         process.standardInput = FileHandle.nullDevice
         try process.run()
+    }
+
+    /// Waits until it says something on standard error.
+    /// - Returns: false where it ended without, or said nothing of that for two minutes; it is killed then.
+    func says(_ text: String) throws -> Bool {
+        let start = ContinuousClock.now
+        while try !String(contentsOfFile: err, encoding: .utf8).contains(text) {
+            guard process.isRunning, start.duration(to: .now) < .seconds(120) else {
+                send(SIGKILL)
+                return false
+            }
+            usleep(20_000)
+        }
+        return true
+    }
+
+    func send(_ signal: Int32) { if process.isRunning { kill(process.processIdentifier, signal) } }
+
+    /// Waits for its end.
+    func outcome() throws -> Outcome {
         process.waitUntilExit()
         return Outcome(
             status: process.terminationReason == .exit ? process.terminationStatus : -process.terminationStatus,

@@ -22,6 +22,55 @@ struct TrainCommandTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: place.path) == ["phantom"])
     }
 
+    @Test("Ctrl-C and SIGTERM end it with 130 and 143, in an epoch and before: it says what is kept, and goes on from there")
+    func stopped() throws {
+        let place = try TemporaryFolder()
+        let recipe = place.path + "/recipe.json"
+        func start(patients: Int) throws -> RunningProgram {
+            let json = """
+                {"architecture": {"filters": 8, "layers": 3},
+                 "input": {"columns": 64, "rows": 64, "pixelSpacingMM": 6, "neighbourSlices": 0},
+                 "optimisation": {"epochs": 100000, "stepsPerEpoch": 2, "batchSize": 1, "schedule": "constant",
+                                  "warmUpSteps": 0},
+                 "generator": {"count": \(patients), "validationCount": 1, "columns": 64, "maximumSlices": 10}}
+                """
+            try Data(json.utf8).write(to: URL(fileURLWithPath: recipe))
+            return try Program.started("train", "--config", recipe, "--output", place.path + "/model", "--threads", "1")
+        }
+        let work = place.path + "/model.training"
+        let preparing = try start(patients: 500)
+        try #require(try preparing.says("preparing case 3 of"))
+        preparing.send(SIGINT)
+        let first = try preparing.outcome()
+        #expect(first.status == 130)
+        #expect(
+            first.errors.hasSuffix(
+                """
+                contourctl train: stopped while the cases were prepared. Nothing that is finished is lost: prepared cases are kept \
+                in \(work)/cache, no epoch has ended yet. Give the same command again to go on from there.
+
+                """
+            ),
+            "\(first.errors)"
+        )
+        var epochs = 0
+        for _ in 0..<2 {
+            let training = try start(patients: 2)
+            try #require(try training.says("epoch \(epochs + 2) of"))
+            training.send(SIGTERM)
+            let outcome = try training.outcome()
+            #expect(outcome.status == 143)
+            let words = #/stopped in epoch ([0-9]+) of 100000\. Nothing that is finished is lost: ([0-9]+) epochs? /#
+            let told = try #require(outcome.errors.firstMatch(of: words), "\(outcome.errors)")
+            let kept = try #require(Int(told.2))
+            #expect(Int(told.1) == kept + 1 && kept > epochs)
+            #expect(outcome.errors.hasSuffix("\(work)/last.safetensors. Give the same command again to go on from there.\n"))
+            epochs = kept
+        }
+        let left = try FileManager.default.contentsOfDirectory(atPath: place.path).sorted()
+        #expect(left == ["model.training", "recipe.json"])
+    }
+
     @Test("a recipe that is wrong ends with 65 and names the key")
     func recipe() throws {
         let place = try TemporaryFolder()

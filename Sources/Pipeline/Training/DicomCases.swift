@@ -46,10 +46,19 @@ final class DicomCaseFinder {
     /// - Parameters:
     ///   - labels: label maps of the series.
     ///   - grids: of all series that they may belong to.
-    func addCases(to cases: inout TrainingCases, labels: LabelFolder?, grids: [LabelFolder.Grid]) {
+    ///   - beforeEach: called before each series; what it throws ends the work.
+    func addCases(
+        to cases: inout TrainingCases,
+        labels: LabelFolder?,
+        grids: [LabelFolder.Grid],
+        _ beforeEach: () throws -> Void
+    ) rethrows {
         // Several series below one folder get a number each.
         sharedDepth = depthShared(by: series.map { folders(of: $0.images[0].path) })
-        for series in series { addCase(series, labels, grids, to: &cases) }
+        for series in series {
+            try beforeEach()
+            addCase(series, labels, grids, to: &cases)
+        }
         tellStrayReferences(&cases)
         tellDamagedFiles(&cases)
     }

@@ -70,7 +70,8 @@ extension PreparedCases {
         let found = try findTrainingCases(
             in: request.dataDirectories,
             labels: request.labelsDirectory,
-            rois: configuration.rois
+            rois: configuration.rois,
+            progress: progress
         )
         let cases = found.sources.map { ($0.name, $0.patient) } + found.skipped.map { ($0.name, $0.name) }
         let aliases = aliases(found.sources)

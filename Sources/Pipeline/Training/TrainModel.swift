@@ -46,13 +46,17 @@ package struct TrainRequest: Sendable {
 /// Cases that cannot be used are skipped with a reason. Started again after it was stopped, it goes on from the
 /// last epoch.
 ///
+/// - Parameter isCancelled: asked between steps, cases and patches.
 /// - Throws: `SegmentationError`; `SystemError` for files and folders that are not there or cannot be used; `Fault` where
 ///   the output is taken or another training works in the work folder. What of that can be known is known before anything
-///   is done.
+///   is done. `TrainingStopped` when it was cancelled.
 package func trainModel(
     _ request: TrainRequest,
-    progress: @escaping (TrainingProgress) throws -> Void
+    isCancelled: @escaping () -> Bool = { false },
+    progress show: @escaping (TrainingProgress) throws -> Void
 ) throws -> TrainingReport {
+    let stoppable = StoppableProgress(workDirectory: request.workDirectory, isCancelled: isCancelled, show: show)
+    let progress: (TrainingProgress) throws -> Void = { try stoppable($0) }
     try request.configuration.validate()
     try Trainer.requireMemory(for: request.configuration)
     let places = try TrainingPlaces(request)

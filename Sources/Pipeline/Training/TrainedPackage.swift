@@ -49,8 +49,23 @@ struct TrainedPackage {
     func write(progress: (TrainingProgress) throws -> Void) throws -> TrainingReport {
         let partial = request.output + TrainingPlaces.partialSuffix
         try Directory.create(partial)
-        // Leftovers of a run that was killed here; the folder itself is locked.
-        for entry in try Directory.list(partial) { try Directory.remove("\(partial)/\(entry.name)") }
+        // Leftovers of a run that was killed here.
+        try empty(partial)
+        do { return try write(to: partial, progress) } catch {
+            try? empty(partial)  // the first error is the one to tell, and the next run empties it, too
+            throw error
+        }
+    }
+
+    /// The folder itself is locked.
+    private func empty(_ folder: String) throws {
+        for entry in try Directory.list(folder) { try Directory.remove("\(folder)/\(entry.name)") }
+    }
+
+    private func write(
+        to partial: String,
+        _ progress: (TrainingProgress) throws -> Void
+    ) throws -> TrainingReport {
         let configuration = request.configuration
         let summary = summary
         var description = configuration.modelDescription(training: summary)

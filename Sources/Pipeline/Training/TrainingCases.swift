@@ -22,17 +22,20 @@ package struct TrainingCases: Sendable {
 ///
 /// - Parameter labels: label maps (NIfTI) for CT series, found by Series Instance UID in the file's name or by
 ///   their grid.
+/// - Parameter progress: called before each file and each series is looked at; what it throws ends the work.
 package func findTrainingCases(
     in directories: [String],
     labels: String?,
     rois: [TrainingROI],
-    limits: AdmissionLimits = AdmissionLimits()
+    limits: AdmissionLimits = AdmissionLimits(),
+    progress: (TrainingProgress) throws -> Void = { _ in }
 ) throws -> TrainingCases {
+    func beforeEach() throws { try progress(TrainingProgress(phase: .finding)) }
     let labelMaps = labels.map { LabelFolder(directory: $0) }
     var cases = TrainingCases()
     var finders: [DicomCaseFinder] = []
     for directory in directories {
-        let files = TrainingFiles(below: directory)
+        let files = try TrainingFiles(below: directory, beforeEach)
         var nifti = NiftiCaseFinder(files: files, rois: rois, limits: limits, hasLabelFolder: labels != nil)
         nifti.addCases(to: &cases)
         finders.append(
@@ -51,7 +54,7 @@ package func findTrainingCases(
         }
     }
     let grids = finders.flatMap(\.grids)
-    for finder in finders { finder.addCases(to: &cases, labels: labelMaps, grids: grids) }
+    for finder in finders { try finder.addCases(to: &cases, labels: labelMaps, grids: grids, beforeEach) }
     cases.skipped += labelMaps?.unreadable.map(\.record) ?? []
     for unused in labelMaps?.unusedFiles(series: grids) ?? [] {
         cases.skipped.append(

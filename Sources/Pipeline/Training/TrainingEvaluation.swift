@@ -36,14 +36,15 @@ struct TrainingEvaluation {
                 role != .test || itsRole != .training,
                 role == .training || !generated.contains(source.name)
             else { continue }
-            try progress(TrainingProgress(phase: .finishing, item: source.name))
+            let scoring = TrainingProgress(phase: .finishing, item: source.name)
+            try progress(scoring)
             let item = try load(source)
             let result = try segment(
                 input: networkInput(ct: item.ct, model: model, threads: threads),
                 ctGeometry: item.ct.geometry,
                 model: model,
                 threads: threads,
-                progress: { _ in }
+                progress: { _ in try progress(scoring) }
             )
             let truth = LabelMap(volume: item.labels, labels: result.labelMap.labels)
             var structures: [StructureScores] = []

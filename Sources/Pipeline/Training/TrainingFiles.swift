@@ -50,10 +50,13 @@ struct TrainingFiles: Sendable {
     }
 
     /// Looks at every file below a folder; see `FilesBelow`.
-    init(below directory: String) {
+    ///
+    /// - Parameter beforeEach: what it throws ends the work.
+    init(below directory: String, _ beforeEach: () throws -> Void) rethrows {
         let below = FilesBelow(directory)
         unreadable = below.unreadable
         for path in below.paths {
+            try beforeEach()
             if isNifti(path) {
                 nifti.append(path)
             } else if path.hasSuffix("/dataset.json") {

@@ -203,20 +203,19 @@ package struct Trainer {
     private func validate(_ session: TrainingSession, _ epoch: Int) throws -> ValidationScores {
         guard !validation.isEmpty else { return ValidationScores() }
         let plan = configuration.optimisation
-        try progress(
-            TrainingProgress(
-                phase: .validating,
-                epoch: epoch,
-                epochs: plan.epochs,
-                step: session.step,
-                steps: plan.totalSteps
-            )
+        let validating = TrainingProgress(
+            phase: .validating,
+            epoch: epoch,
+            epochs: plan.epochs,
+            step: session.step,
+            steps: plan.totalSteps
         )
         let scores = try ValidationScores(
             of: session.network,
             on: validation,
             configuration: configuration,
-            threads: threads
+            threads: threads,
+            whileScoring: { try progress(validating) }
         )
         try progress(
             TrainingProgress(
@@ -242,10 +241,19 @@ package struct Trainer {
 
     // MARK: Checkpoints
 
-    private var lastPath: String { directory + "/last.safetensors" }
+    private static let lastName = "/last.safetensors"
+    private var lastPath: String { directory + Self.lastName }
     private var bestPath: String { directory + "/best.safetensors" }
     /// The state before the loss rose far above its best, for as long as it stays there.
     private var goodPath: String { directory + "/good.safetensors" }
+
+    /// The checkpoint that a training in a folder goes on from, and the epochs that are in it; nil before the first has ended.
+    ///
+    /// - Throws: `SegmentationError.damagedCheckpoint`.
+    package static func epochsKept(in directory: String) throws -> (path: String, epochs: Int)? {
+        let path = directory + lastName
+        return try Checkpoint.read(path).map { (path, $0.state.history.epochs.count) }
+    }
 
     /// nil before the first epoch has ended.
     private var lastGoodCheckpoint: String? { [bestPath, goodPath, lastPath].first(where: Directory.exists) }

@@ -122,7 +122,7 @@ package struct ValidationMeasures: Codable, Sendable, Equatable {
 /// What a training reports while it runs.
 package struct TrainingProgress: Sendable, Equatable {
     /// `noted` is no part of the work: `item` says what is to be known of it.
-    package enum Phase: String, Sendable { case noted, caching, training, validating, validated, finishing }
+    package enum Phase: String, Sendable { case noted, finding, caching, training, validating, validated, finishing }
 
     package var phase: Phase
     package var epoch: Int

@@ -10,14 +10,18 @@ struct ValidationScores {
 
     /// Means over cases, on the model's grid and before post-processing. Each case counts the same; a case in which
     /// neither the truth nor the network shows a structure says nothing about it. Dice chooses the best epoch.
+    ///
+    /// - Parameter whileScoring: called often; what it throws ends the work.
     init(
         of network: Network,
         on cases: [CachedCase],
         configuration: TrainingConfiguration,
-        threads: Int
+        threads: Int,
+        whileScoring: () throws -> Void
     ) throws {
         var samples = [[CaseScores]](repeating: [], count: configuration.rois.count)
         for item in cases {
+            try whileScoring()
             let scores = try scoreVolume(
                 of: item.inputVolume(),
                 network: network,
@@ -25,7 +29,7 @@ struct ValidationScores {
                 input: configuration.input,
                 output: configuration.output,
                 threads: threads,
-                progress: { _ in }
+                progress: { _ in try whileScoring() }
             )
             for (roi, pair) in masks(scores, item).enumerated() {
                 samples[roi].append(CaseScores(found: pair.found, wanted: pair.wanted, threads: threads))

@@ -20,8 +20,9 @@ struct TrainCommand: ParsableCommand {
             structures of its own its name. --print-config prints \
             the whole recipe that would be used. Cases that must not be learned from are skipped, with the reason in the table at the end.
 
-            Cache and checkpoints lie in MODEL.training (or --work). A training that was stopped, even by kill -9, goes \
-            on from its last epoch when the same command is given again, and ends with the same bytes. Patients are divided \
+            Cache and checkpoints lie in MODEL.training (or --work). Ctrl-C ends it at the next step and says what is kept. A \
+            training that was stopped, even by kill -9, goes on from its last epoch when the same command is given again, and \
+            ends with the same bytes. Patients are divided \
             70/10/20 by default; --fold takes one part of a cross-validation. The package holds the scores of the test \
             patients (evaluation.html, MODEL_CARD.md). docs/training.md shows the whole way.
 
@@ -34,7 +35,8 @@ struct TrainCommand: ParsableCommand {
             EXIT STATUS
               0 trained; 65 the data or the recipe cannot be used; 66 a folder or file is not there; 70 training \
             diverged; 73 the output cannot be made or is not empty, or no space is left; 74 a file cannot be read or \
-            written; 75 another training works in the same folder or makes the same package; 77 permission denied
+            written; 75 another training works in the same folder or makes the same package; 77 permission denied; 129, 130, 143 \
+            stopped by SIGHUP, Ctrl-C, SIGTERM: the same command goes on
             """
     )
 
@@ -144,8 +146,7 @@ struct TrainCommand: ParsableCommand {
             scoresCases: !withoutScores
         )
         request.startingWeights = startFrom
-        let result = try trainModel(request) { line.show($0) }
-        line.end()
+        let result = try train(request, line)
         if json {
             print(String(decoding: try StrictJSON.encode(result), as: UTF8.self), terminator: "")
         } else {
@@ -159,6 +160,16 @@ struct TrainCommand: ParsableCommand {
 
                 """
             FileHandle.standardError.write(Data(warning.utf8))
+        }
+    }
+
+    private func train(_ request: TrainRequest, _ line: TrainingProgressLine) throws -> TrainingReport {
+        let interruption = Interruption()
+        defer { line.end() }
+        do {
+            return try trainModel(request, isCancelled: { interruption.isRequested }) { line.show($0) }
+        } catch let stop as TrainingStopped {
+            throw CommandFailure(ExitStatus(signal: interruption.signal), stop.description)
         }
     }
 

@@ -18,7 +18,19 @@ enum ExitStatus: Int32 {
     case temporaryFailure = 75
     case noPermission = 77
     case configurationError = 78
+    case hungUp = 129
     case interrupted = 130
+    case terminated = 143
+
+    /// What a shell tells of a program that such a signal ended.
+    init(signal: Int32?) {
+        self =
+            switch signal {
+            case SIGHUP: .hungUp
+            case SIGTERM: .terminated
+            default: .interrupted
+            }
+    }
 }
 
 /// Ends a command with a text for standard error and an exit status.

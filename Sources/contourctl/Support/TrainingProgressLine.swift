@@ -33,6 +33,7 @@ final class TrainingProgressLine {
     private func text(_ p: TrainingProgress) -> String {
         switch p.phase {
         case .noted: return p.item
+        case .finding: return "looking for cases"
         case .caching: return "preparing case \(p.step + 1) of \(p.steps): \(p.item)"
         case .validating: return "validating epoch \(p.epoch)"
         case .finishing: return p.item.isEmpty ? "writing the model package" : "scoring \(p.item)"
