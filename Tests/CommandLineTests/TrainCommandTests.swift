@@ -22,7 +22,7 @@ struct TrainCommandTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: place.path) == ["phantom"])
     }
 
-    @Test("Ctrl-C and SIGTERM end it with 130 and 143, in an epoch and before: it says what is kept, and goes on from there")
+    @Test("Ctrl-C and SIGTERM end it with 130 and 143, in an epoch and before: it says what is kept, and goes on")
     func stopped() throws {
         let place = try TemporaryFolder()
         let recipe = place.path + "/recipe.json"
@@ -64,7 +64,8 @@ struct TrainCommandTests {
             let told = try #require(outcome.errors.firstMatch(of: words), "\(outcome.errors)")
             let kept = try #require(Int(told.2))
             #expect(Int(told.1) == kept + 1 && kept > epochs)
-            #expect(outcome.errors.hasSuffix("\(work)/last.safetensors. Give the same command again to go on from there.\n"))
+            let end = "\(work)/last.safetensors. Give the same command again to go on from there.\n"
+            #expect(outcome.errors.hasSuffix(end), "\(outcome.errors)")
             epochs = kept
         }
         let left = try FileManager.default.contentsOfDirectory(atPath: place.path).sorted()

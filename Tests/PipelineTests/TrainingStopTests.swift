@@ -7,7 +7,9 @@ import Testing
 @Suite("Stopping a training")
 struct TrainingStopTests {
     /// What it says when it is asked to end at a moment; nil where it came to its end.
-    private func words(of request: TrainRequest, stoppedAt moment: @escaping (TrainingProgress) -> Bool) throws -> String? {
+    private func words(of request: TrainRequest, stoppedAt moment: @escaping (TrainingProgress) -> Bool) throws
+        -> String?
+    {
         var isCancelled = false
         do {
             _ = try trainModel(request, isCancelled: { isCancelled }) { if moment($0) { isCancelled = true } }
@@ -31,7 +33,9 @@ struct TrainingStopTests {
         return request
     }
 
-    @Test("wherever it is stopped it says what is kept, leaves no half files, and ends with the weights of an undisturbed one")
+    @Test(
+        "stopped anywhere it says what is kept, leaves no half files, and ends with the weights of an undisturbed one"
+    )
     func everywhere() throws {
         let folder = try Folder()
         var request = try request(folder)

@@ -69,10 +69,10 @@ private struct HoleSearch {
             let n = pixels[next]
             next += 1
             let (i, j) = (n % columns, n / columns)
-            // A part that was given up before is larger than a hole, or open.
             guard slice[n] == 0, i > 0, j > 0, i < columns - 1, j < rows - 1, pixels.count <= limit else { return nil }
             for neighbour in [n - 1, n + 1, n - columns, n + columns] where slice[neighbour] != label {
                 if seen[neighbour] == part { continue }
+                // A part that was given up before is larger than a hole, or open.
                 guard seen[neighbour] < first else { return nil }
                 seen[neighbour] = part
                 pixels.append(neighbour)

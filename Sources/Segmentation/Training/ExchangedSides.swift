@@ -37,7 +37,7 @@ extension CachedCase {
     /// By their codes, or by their names: a recipe may give codes without a side.
     private static func isPair(_ left: ROIDescription, _ right: ROIDescription) -> Bool {
         let areCoded =
-            left.codes.modifier?.value == "7771000" && right.codes.modifier?.value == "24028007"
+            left.codes.modifier?.value == ROICodes.left.value && right.codes.modifier?.value == ROICodes.right.value
             && left.codes.type == right.codes.type
         let name = StructureName(left.name)
         return areCoded || name.isLeft && name.ofOtherSide == StructureName(right.name)

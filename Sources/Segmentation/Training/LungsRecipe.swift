@@ -33,7 +33,7 @@ extension TrainingConfiguration {
                 name: "Lungs",
                 union: ["Lung_L", "Lung_R"],
                 color: [96, 200, 160],
-                codes: ROICodes(category: anatomy, type: lungCode, modifier: sideCode("51440002", "Right and left"))
+                codes: ROICodes(category: anatomy, type: lungCode, modifier: ROICodes.rightAndLeft)
             )
         ],
         split: SplitConfiguration(),
@@ -47,10 +47,6 @@ extension TrainingConfiguration {
 
     private static let anatomy = CodedTerm(value: "123037004", scheme: "SCT", meaning: "Anatomical Structure")
     private static let lungCode = CodedTerm(value: "39607008", scheme: "SCT", meaning: "Lung")
-
-    private static func sideCode(_ value: String, _ meaning: String) -> CodedTerm {
-        CodedTerm(value: value, scheme: "SCT", meaning: meaning)
-    }
 
     private static func lung(
         _ name: String,
@@ -66,7 +62,7 @@ extension TrainingConfiguration {
             codes: ROICodes(
                 category: anatomy,
                 type: lungCode,
-                modifier: side == .left ? sideCode("7771000", "Left") : sideCode("24028007", "Right")
+                modifier: side == .left ? ROICodes.left : ROICodes.right
             ),
             postprocessing: Postprocessing(
                 largestComponents: 1,

@@ -7,10 +7,13 @@ extension ROICodes {
         if let type = Self.types[name] {
             self.init(category: Self.anatomicalStructure, type: type)
         } else if sides.count == 1, let type = Self.types[name.withoutSide] {
-            let modifier = sides == ["left"] ? ("7771000", "Left") : ("24028007", "Right")
-            self.init(category: Self.anatomicalStructure, type: type, modifier: Self.term(modifier.0, modifier.1))
+            self.init(
+                category: Self.anatomicalStructure,
+                type: type,
+                modifier: sides == ["left"] ? Self.left : Self.right
+            )
         } else if let type = name.sides.compactMap({ Self.types[$0.left.withoutSide] }).first {
-            self.init(category: Self.anatomicalStructure, type: type, modifier: Self.term("51440002", "Right and left"))
+            self.init(category: Self.anatomicalStructure, type: type, modifier: Self.rightAndLeft)
         } else {
             return nil
         }
@@ -18,6 +21,11 @@ extension ROICodes {
 
     /// The category of organs (DICOM PS3.16 CID 7150).
     static let anatomicalStructure = term("123037004", "Anatomical Structure")
+
+    /// The modifiers of organs with sides (DICOM PS3.16 CID 244).
+    static let left = term("7771000", "Left")
+    static let right = term("24028007", "Right")
+    static let rightAndLeft = term("51440002", "Right and left")
 
     private static func term(_ value: String, _ meaning: String) -> CodedTerm {
         CodedTerm(value: value, scheme: "SCT", meaning: meaning)
