@@ -72,6 +72,36 @@ struct MemoryBudgetTests {
         #expect(run.isFinished(.resample))
     }
 
+    @Test("export writes the same bytes where its DICOM objects fit in the budget together and where only one does")
+    func objects() throws {
+        let bench = try Workbench()
+        let images = try SmallPhantom.write(3, to: bench.folder.file("in"), withTruth: false)
+        var found: [[String: String]] = []
+        for name in ["together", "apart"] {
+            let run = try bench.prepare(name, images: images)
+            for stage in StageName.allCases.dropLast() { try runStage(stage, in: run, StageContext(threads: 2)) }
+            // The smallest budget that is not refused has room for one.
+            let smallest = try #require(
+                (1...200).first { megabytes in
+                    let memory = MemoryBudget(megabytes: name == "together" ? 200 : megabytes, allowance: 0)
+                    return fault { () throws(Fault) in
+                        try runStage(.export, in: run, StageContext(threads: 2, memory: memory))
+                    } == nil
+                }
+            )
+            #expect((smallest == 1) == (name == "together"))
+            let output = run.directory(of: .export)
+            found.append(
+                try Dictionary(
+                    uniqueKeysWithValues: ["rtstruct.dcm", "seg.dcm", "labels.nii.gz"].map {
+                        ($0, try SHA256Digest.hex(ofFile: "\(output)/\($0)"))
+                    }
+                )
+            )
+        }
+        #expect(found[0] == found[1])
+    }
+
     @Test("the memory that each thread works with counts")
     func threads() throws {
         let bench = try Workbench()

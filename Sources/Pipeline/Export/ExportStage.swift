@@ -88,7 +88,7 @@ struct ExportStage: Stage {
         let geometry = result.labels.volume.geometry
         let gate = RoundTripGate(geometry: geometry, minimumDice: result.request.export.minimumRoundTripDice)
         try context.report(0.1, "RT Structure Set and Segmentation")
-        // Two files that know nothing of each other; one after the other, for both together are large.
+        // Two files that know nothing of each other.
         var writers: [@Sendable () throws -> [String: Double]] = [
             {
                 let path = output + "/rtstruct.dcm"
@@ -111,12 +111,13 @@ struct ExportStage: Stage {
                 let path = output + "/seg.dcm"
                 let product = product("seg", 9002, result, reference)
                 try SegmentationWriter(product: product, geometry: geometry).write(masks, to: path)
-                try context.report(0.4, "comparing the Segmentation")
+                try context.report(0.3, "comparing the Segmentation")
                 releaseFreeMemory()
                 return try gate.checkSegmentation(at: path, masks)
             }
         }
-        let agreement = try concurrently(threads: 1, writers)
+        let areHeldTogether = context.memory.allows(objects: writers.count, of: masks.map(\.1))
+        let agreement = try concurrently(threads: areHeldTogether ? context.threads : 1, writers)
         releaseFreeMemory()
         for index in structures.indices {
             structures[index].rtStructureSetRoundTripDice = agreement[0][structures[index].name]

@@ -32,13 +32,24 @@ package struct MemoryBudget: Sendable, Equatable {
 
     /// Refuses the writing of structures before it begins.
     func check(_ structures: [SlicedMask]) throws(Fault) {
-        let frames = structures.reduce(0) { $0 + $1.slices.count }
-        let slices = structures.first?.geometry.dimensions.k ?? 0
-        try check(needs: Self.program + slices * Self.slice + frames * Self.frame)
+        try check(needs: bytes(objects: 1, of: structures))
     }
 
+    /// Whether several DICOM objects of the structures may be written and read back at a time.
+    func allows(objects: Int, of structures: [SlicedMask]) -> Bool {
+        allows(bytes(objects: objects, of: structures))
+    }
+
+    private func bytes(objects: Int, of structures: [SlicedMask]) -> Int {
+        let frames = structures.reduce(0) { $0 + $1.slices.count }
+        let slices = structures.first?.geometry.dimensions.k ?? 0
+        return Self.program + slices * Self.slice + objects * frames * Self.frame
+    }
+
+    private func allows(_ bytes: Int) -> Bool { ((bytes + 3 * allowance) >> 20) + 1 <= megabytes }
+
     private func check(needs bytes: Int) throws(Fault) {
-        guard ((bytes + 3 * allowance) >> 20) + 1 > megabytes else { return }
+        guard !allows(bytes) else { return }
         // What is for slabs grows with the budget: a quarter of it.
         let enough = ((bytes >> 20) + 1) * 4 / 3 + 1
         throw Fault(
