@@ -1,5 +1,6 @@
 import Imaging
 import Nifti
+import Platform
 import Segmentation
 
 /// What the values of a label map stand for.

@@ -1,3 +1,4 @@
+import Platform
 import Segmentation
 
 /// A training that was asked to end before it was done. It says what is kept and how to go on.

@@ -175,6 +175,3 @@ private struct StackExplanation: Encodable {
         return lines.joined(separator: "\n")
     }
 }
-
-/// `1 slice`, `2 slices`
-private func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
