@@ -69,8 +69,9 @@ struct PicturePlan: Sendable {
         hasCT = ct != nil
         let windows = StructureWindows(structures, ct: ct, labels: labels)
         let all = structures.reduce(into: Set<UInt8>()) { $0.formUnion($1.labels) }
-        let extents = structures.map { Extent($0.labels, in: labels) }
-        let whole = Extent(all, in: labels)
+        let each = LabelExtents(labels)
+        let extents = structures.map { each.extent(of: $0.labels) }
+        let whole = each.extent(of: all)
         let middle =
             whole.centre
             ?? VoxelIndex(
@@ -180,37 +181,4 @@ struct PicturePlan: Sendable {
         let point = geometry.patientPoint(i: middle.x, j: middle.y, k: middle.z).vector
         return " at \(["x", "y", "z"][patient]) = \((point[patient] * 10).rounded() / 10) mm"
     }
-}
-
-/// Bounding box and middle of labels.
-private struct Extent {
-    var centre: VoxelIndex?
-    private var low = SIMD3<Int>(repeating: .max)
-    private var high = SIMD3<Int>(repeating: .min)
-
-    init(_ wanted: Set<UInt8>, in labels: Volume<UInt8>) {
-        let d = labels.geometry.dimensions
-        let table = (0...255).map { wanted.contains(UInt8($0)) }
-        var (sum, count) = (SIMD3<Int>.zero, 0)
-        labels.voxels.withUnsafeBufferPointer { voxels in
-            for k in 0..<d.k {
-                for j in 0..<d.j {
-                    let row = d.i * (j + d.j * k)
-                    for i in 0..<d.i where table[Int(voxels[row + i])] {
-                        let at = SIMD3(i, j, k)
-                        sum &+= at
-                        count += 1
-                        low = pointwiseMin(low, at)
-                        high = pointwiseMax(high, at)
-                    }
-                }
-                labels.touched()
-            }
-        }
-        if count > 0 { centre = VoxelIndex(i: sum.x / count, j: sum.y / count, k: sum.z / count) }
-    }
-
-    var box: VoxelBox? { centre == nil ? nil : VoxelBox(low: low, high: high) }
-
-    func range(along axis: Int) -> ClosedRange<Int>? { centre == nil ? nil : low[axis]...high[axis] }
 }
