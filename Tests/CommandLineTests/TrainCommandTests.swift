@@ -22,7 +22,9 @@ struct TrainCommandTests {
         #expect(try FileManager.default.contentsOfDirectory(atPath: place.path) == ["phantom"])
     }
 
-    @Test("Ctrl-C and SIGTERM end it with 130 and 143, in an epoch and before: it says what is kept, and goes on")
+    @Test(
+        "Ctrl-C, SIGTERM and SIGHUP end it with 130, 143 and 129, in an epoch or before: it says what is kept, and goes on"
+    )
     func stopped() throws {
         let place = try TemporaryFolder()
         let recipe = place.path + "/recipe.json"
@@ -54,12 +56,12 @@ struct TrainCommandTests {
             "\(first.errors)"
         )
         var epochs = 0
-        for _ in 0..<2 {
+        for (signal, status) in [(SIGTERM, 143), (SIGHUP, 129)] as [(Int32, Int32)] {
             let training = try start(patients: 2)
             try #require(try training.says("epoch \(epochs + 2) of"))
-            training.send(SIGTERM)
+            training.send(signal)
             let outcome = try training.outcome()
-            #expect(outcome.status == 143)
+            #expect(outcome.status == status)
             let words = #/stopped in epoch ([0-9]+) of 100000\. Nothing that is finished is lost: ([0-9]+) epochs? /#
             let told = try #require(outcome.errors.firstMatch(of: words), "\(outcome.errors)")
             let kept = try #require(Int(told.2))
@@ -70,6 +72,36 @@ struct TrainCommandTests {
         }
         let left = try FileManager.default.contentsOfDirectory(atPath: place.path).sorted()
         #expect(left == ["model.training", "recipe.json"])
+    }
+
+    @Test("a training that diverges ends with 70, and says what to change and where the last good weights are")
+    func divergence() throws {
+        let place = try TemporaryFolder()
+        let recipe = place.path + "/recipe.json"
+        let json = """
+            {"architecture": {"filters": 8, "layers": 3},
+             "input": {"columns": 64, "rows": 64, "pixelSpacingMM": 6, "neighbourSlices": 0},
+             "optimisation": {"epochs": 60, "stepsPerEpoch": 10, "batchSize": 2, "warmUpSteps": 0, "schedule": "constant",
+                              "learningRate": 0.99, "gradientNorm": 0, "optimizer": {"kind": "sgd", "momentum": 0.99}},
+             "generator": {"count": 2, "validationCount": 1, "columns": 64, "maximumSlices": 10}}
+            """
+        try Data(json.utf8).write(to: URL(fileURLWithPath: recipe))
+        let outcome = try Program.contourctl(
+            "train",
+            "--config",
+            recipe,
+            "--output",
+            place.path + "/model",
+            "--threads",
+            "1"
+        )
+        #expect(outcome.status == 70)
+        let words =
+            #/contourctl train: training diverged at step [0-9]+: .*\. Train again with a lower learning rate .*/#
+        let told = try #require(outcome.errors.firstMatch(of: words), "\(outcome.errors)")
+        let good = try #require(told.output.firstMatch(of: #/--start-from (\S+\.safetensors)/#))
+        #expect(FileManager.default.fileExists(atPath: String(good.1)))
+        #expect(!FileManager.default.fileExists(atPath: place.path + "/model/model.json"))
     }
 
     @Test("a recipe that is wrong ends with 65 and names the key")

@@ -82,8 +82,10 @@ package struct TrainingHistory: Codable, Sendable, Equatable {
         if !last.meanLoss.isFinite { return "the loss of epoch \(last.number) is not a number" }
         guard epochs.count > 4, let best = epochs.dropLast(3).map(\.meanLoss).min() else { return nil }
         let limit = Self.limit(best)
-        return epochs.suffix(3).allSatisfy { $0.meanLoss > limit }
-            ? "the loss has stayed above \(limit) for three epochs, the best was \(best)" : nil
+        guard epochs.suffix(3).allSatisfy({ $0.meanLoss > limit }) else { return nil }
+        // As the lines of the epochs have it.
+        let words = [limit, best].map { String(format: "%.4f", $0) }
+        return "the loss has stayed above \(words[0]) for three epochs, the best was \(words[1])"
     }
 
     /// Whether the last epoch may be the first of a divergence, or a later one.
