@@ -5,7 +5,7 @@ import Glibc
 #endif
 
 /// What training makes small. Predictions and targets have the shape N C [D] H W; predictions are probabilities,
-/// targets lie between 0 and 1.
+/// targets lie between 0 and 1, or are `unknown` in all channels of a place, which then counts in no sum and gets no gradient.
 package indirect enum Loss: Sendable, Hashable {
     /// 1 - (2 sum(p t) + smooth) / (sum p + sum t + smooth).
     case dice(smooth: Float, reduction: Reduction)
@@ -17,6 +17,9 @@ package indirect enum Loss: Sendable, Hashable {
     /// -mean over all values of t log p + (1 - t) log(1 - p): for sigmoid.
     case binaryCrossEntropy
     case sum([Loss])
+
+    /// The target of a place of which nobody says what is there. Any mean with it is the same.
+    package static let unknown = -Float.infinity
 
     /// What an overlap is measured over, before the mean.
     package enum Reduction: String, NamedChoice, Sendable, Hashable {
@@ -136,7 +139,7 @@ private struct LossValues {
         for start in planes {
             for line in stride(from: start, to: start + shape.plane, by: shape.width) {
                 var (product, p, t) = (Float(0), Float(0), Float(0))
-                for n in line..<line + shape.width {
+                for n in line..<line + shape.width where target[n] >= 0 {
                     product += prediction[n] * target[n]
                     p += prediction[n]
                     t += target[n]
@@ -156,7 +159,9 @@ private struct LossValues {
         let onTarget = Float(-weight * part * (o.both * denominator - o.common * numerator) / square)
         let everywhere = Float(weight * part * o.predicted * numerator / square)
         for start in planes {
-            for n in start..<start + shape.plane { gradient[n] += onTarget * target[n] + everywhere }
+            for n in start..<start + shape.plane where target[n] >= 0 {
+                gradient[n] += onTarget * target[n] + everywhere
+            }
         }
         return numerator / denominator
     }
@@ -165,7 +170,8 @@ private struct LossValues {
     private static let smallest = Float.leastNormalMagnitude
 
     func crossEntropy() -> Double {
-        let places = Double(batch * shape.plane)
+        let places = Double(knownValues / shape.channels)
+        guard places > 0 else { return 0 }
         let factor = Float(weight / places)
         var total = 0.0
         for n in 0..<batch * shape.count where target[n] > 0 {
@@ -176,11 +182,14 @@ private struct LossValues {
         return total / places
     }
 
+    private var knownValues: Int { (0..<batch * shape.count).count { target[$0] >= 0 } }
+
     func binaryCrossEntropy() -> Double {
-        let count = Double(batch * shape.count)
+        let count = Double(knownValues)
+        guard count > 0 else { return 0 }
         let factor = Float(weight / count)
         var total = 0.0
-        for n in 0..<batch * shape.count {
+        for n in 0..<batch * shape.count where target[n] >= 0 {
             let (p, t) = (max(prediction[n], Self.smallest), target[n])
             let rest = max(1 - prediction[n], Self.smallest)
             total -= Double(t) * Double(log(p)) + Double(1 - t) * Double(log(rest))

@@ -36,6 +36,61 @@ struct LossTests {
         #expect(relativeError(gradient, try #require(golden["\(name).gradient3"])) < 1e-5)
     }
 
+    @Test(
+        "unknown places count in no sum and get no gradient: the loss is that of the rest alone",
+        arguments: cases + [("binaryCrossEntropy", .binaryCrossEntropy)]
+    )
+    func unknownPlaces(_ name: String, _ loss: Loss) throws {
+        let golden = try GoldenFile.read("losses.safetensors")
+        let (p, t) = (try #require(golden["p"]), try #require(golden["t"]))
+        let (height, width) = (p.shape[2], p.shape[3])
+        // Two rows of each picture are unknown.
+        func isUnknown(_ n: Int) -> Bool { [1, height - 1].contains(n / width % height) }
+        let known = p.values.indices.filter { !isUnknown($0) }
+        let shape = [p.shape[0], p.shape[1], height - 2, width]
+        let rest = loss.evaluate(
+            prediction: Tensor(shape: shape, values: known.map { p.values[$0] }),
+            target: Tensor(shape: shape, values: known.map { t.values[$0] })
+        )
+        var target = t
+        for n in target.values.indices where isUnknown(n) { target.values[n] = Loss.unknown }
+        let all = loss.evaluate(prediction: p, target: target)
+        #expect(abs(all.loss - rest.loss) < 1e-6)
+        #expect(p.values.indices.allSatisfy { !isUnknown($0) || all.gradient.values[$0] == 0 })
+        let ofKnown = Tensor(shape: shape, values: known.map { all.gradient.values[$0] })
+        #expect(relativeError(ofKnown, rest.gradient) < 1e-6)
+        for n in target.values.indices { target.values[n] = Loss.unknown }
+        let nothing = loss.evaluate(prediction: p, target: target)
+        #expect(nothing.loss == 0 && nothing.gradient.values.allSatisfy { $0 == 0 })
+    }
+
+    @Test("with deep supervision a coarse place that covers an unknown one is unknown, too")
+    func unknownWithDeepSupervision() throws {
+        var graph = Graph(inputChannels: 1)
+        let fine = graph.add(Convolution(outChannels: 1, kernel: 1), graph.input, name: "fine")
+        let pooled = graph.add(AveragePool(size: Axes(depth: 1, height: 2, width: 2)), graph.input)
+        let coarse = graph.add(Convolution(outChannels: 1, kernel: 1), pooled, name: "coarse")
+        graph.setOutput(graph.add(Sigmoid(), fine))
+        graph.addAuxiliaryOutput(graph.add(Sigmoid(), coarse), weight: 0.5)
+        let session = try TrainingSession(
+            network: try Network(graph: graph, seed: 3),
+            batch: 1,
+            extent: Axes(spatial: [4, 4]),
+            loss: .binaryCrossEntropy,
+            optimizer: .sgd(SGD(learningRate: 0.1, momentum: 0, isNesterov: false)),
+            seed: 1,
+            threads: 1
+        )
+        let input = Tensor(shape: [1, 1, 4, 4], values: (0..<16).map { Float($0) / 16 })
+        var target = Tensor(shape: [1, 1, 4, 4], values: [Float](repeating: 1, count: 16))
+        // One of the four places that each coarse place covers.
+        for n in [0, 2, 8, 10] { target.values[n] = Loss.unknown }
+        _ = try session.step(input: input, target: target)
+        let gradients = session.parameterGradients
+        #expect(try #require(gradients["coarse.bias"]).values == [0])
+        #expect(try #require(gradients["fine.bias"]).values[0] != 0)
+    }
+
     @Test("a prediction that is no number is a loss that is no number", arguments: cases)
     func notANumber(_ name: String, _ loss: Loss) throws {
         let golden = try GoldenFile.read("losses.safetensors")

@@ -26,20 +26,20 @@ struct TrainingLabelTests {
         }
     }
 
-    @Test("voxels that nnU-Net ignores are not learned as background: their case is skipped, with their number")
+    @Test("voxels that nnU-Net ignores are unknown, not background, and the row of their case tells how many")
     func ignoredVoxels() throws {
-        try withDataset(#"{"labels": {"background": 0, "Lung_L": 1, "Lung_R": 2, "ignore": 3}}"#) { found in
-            #expect(found.unmatchedNames.isEmpty)
-            #expect {
-                _ = try found.sources[0].load()
-            } throws: { error in
-                "\(error)".hasPrefix("1 voxel of its label map marked to be ignored (3): nobody says what they are")
-            }
+        try withDataset(#"{"labels": {"background": 0, "Lung_L": 1, "Lung_R": 2, "ignore": 3, "x": 9}}"#) { found in
+            let case3 = try found.sources[0].load()
+            #expect(Array(case3.labels.voxels[1...3]) == [1, 2, TrainingCase.unknown] && case3.labels.voxels[9] == 0)
+            #expect(
+                case3.remark
+                    == "1 voxel (0.4 %) of its label map marked to be ignored (3), neither learned from nor scored"
+            )
         }
-        let label = try withDataset(#"{"labels": {"background": 0, "Lung_L": 1, "Lung_R": 2, "ignore": 4}}"#) { found in
-            try found.sources[0].load().labels.voxels[1]
+        let other = try withDataset(#"{"labels": {"Lung_L": 1, "Lung_R": 2, "ignore": 4, "x": [3, 9]}}"#) { found in
+            try found.sources[0].load()
         }
-        #expect(label == 1)
+        #expect(other.labels.voxels[3] == 0 && other.remark == "")
     }
 
     @Test("values of a label map that nobody named are told; those of an unwanted structure or a region are not")

@@ -25,30 +25,32 @@ struct LabelMeaning: Sendable {
         (ignored, note) = (nil, "")
     }
 
-    /// Labels of the recipe, and what the case's row of the table is to say.
-    ///
-    /// - Throws: `UnusableCase` where voxels are marked to be ignored: learned as background they would teach that what is
-    ///   there is none of the structures.
+    /// Labels of the recipe, `TrainingCase.unknown` for voxels that are marked to be ignored, and what the case's row of the
+    /// table is to say.
     func read(_ path: String) throws -> (labels: Volume<UInt8>, remark: String) {
         let volume = try NiftiFile.readLabels(path)
         var counts = [Int](repeating: 0, count: 256)
         for value in volume.voxels { counts[Int(value)] += 1 }
-        if let ignored, counts[Int(ignored)] > 0 {
-            throw UnusableCase(
-                """
-                \(counted(counts[Int(ignored)], "voxel")) of its label map marked to be ignored (\(ignored)): nobody says what they \
-                are, and they must not be learned as background; draw them, or leave the case out
-                """
-            )
-        }
         var map = [UInt8](repeating: 0, count: 256)
         for (from, to) in table { map[Int(from)] = to }
-        return (Volume(geometry: volume.geometry, voxels: volume.voxels.map { map[Int($0)] }), remark(counts))
+        if let ignored { map[Int(ignored)] = TrainingCase.unknown }
+        let remark = [unnamed(counts) ?? note, unknown(counts)].filter { !$0.isEmpty }.joined(separator: "; ")
+        return (Volume(geometry: volume.geometry, voxels: volume.voxels.map { map[Int($0)] }), remark)
     }
 
-    private func remark(_ counts: [Int]) -> String {
+    private func unknown(_ counts: [Int]) -> String {
+        guard let ignored, counts[Int(ignored)] > 0 else { return "" }
+        let part = Double(counts[Int(ignored)]) / Double(counts.reduce(0, +))
+        return """
+            \(counted(counts[Int(ignored)], "voxel")) (\(String(format: "%.1f", 100 * part)) %) of its label map marked to be ignored \
+            (\(ignored)), neither learned from nor scored
+            """
+    }
+
+    /// nil where all values have names.
+    private func unnamed(_ counts: [Int]) -> String? {
         let unnamed = (1...255).filter { counts[$0] > 0 && !namedValues.contains(UInt8($0)) }
-        guard !unnamed.isEmpty else { return note }
+        guard !unnamed.isEmpty else { return nil }
         let listed = unnamed.prefix(Self.mostListed).map(String.init).joined(separator: ", ")
         let others = unnamed.count > Self.mostListed ? " and \(unnamed.count - Self.mostListed) more" : ""
         return

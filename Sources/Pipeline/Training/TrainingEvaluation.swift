@@ -47,9 +47,14 @@ struct TrainingEvaluation {
                 progress: { _ in try progress(scoring) }
             )
             let truth = LabelMap(volume: item.labels, labels: result.labelMap.labels)
+            var found = result.labelMap
+            // Nobody knows what is there: it is in neither.
+            for n in item.labels.voxels.indices where item.labels.voxels[n] == TrainingCase.unknown {
+                found.volume.voxels[n] = 0
+            }
             var structures: [StructureScores] = []
             for structure in result.structures {
-                guard let (scores, empty) = try score(structure, item.ct, truth, result.labelMap, source.name, itsRole)
+                guard let (scores, empty) = try score(structure, item.ct, truth, found, source.name, itsRole)
                 else { continue }
                 // What neither side shows says nothing about the model: no mean counts it.
                 if empty != .both { structures.append(scores) }

@@ -6,7 +6,8 @@ import Platform
 /// many cases there are.
 ///
 /// A case is `<name>.json` (`CachedCase.Header`) and `<name>.voxels`: HU as little-endian Int16 on the model's grid
-/// with a margin on all four sides of the plane, then for each ROI the covered part of every pixel as 0...255.
+/// with a margin on all four sides of the plane, then for each ROI the covered part of every pixel as 0...255, and last, where
+/// the case has unknown voxels, the part that those cover.
 package struct CaseCache: Sendable {
     package let directory: String
     let input: InputDescription
@@ -15,7 +16,7 @@ package struct CaseCache: Sendable {
     /// Pixels around the model's picture, so that turned and shifted samples show what lies there.
     static let margin = 32
     /// Raised when preprocessing changes, or what makes a case unusable.
-    static let version = 3
+    static let version = 4
 
     package init(directory: String, input: InputDescription, roiCount: Int) {
         self.directory = directory
@@ -48,14 +49,17 @@ package struct CaseCache: Sendable {
         hu.voxels.map { Int16($0.rounded()).littleEndian }.withUnsafeBytes { bytes.append(contentsOf: $0) }
         var present = [[Bool]]()
         for roi in 1...roiCount {
-            let part = resampledOccupancy(of: UInt8(roi), in: loaded.labels, to: target, threads: threads)
-            let covered = part.map { UInt8(min(max(($0 * 255).rounded(), 0), 255)) }
+            let covered = covered(by: UInt8(roi), in: loaded.labels, target, threads: threads)
             present.append(
                 (0..<target.dimensions.k).map { k in
                     covered[(k * target.planeCount)..<((k + 1) * target.planeCount)].contains { $0 > 127 }
                 }
             )
             bytes.append(contentsOf: covered)
+        }
+        let hasUnknown = loaded.labels.voxels.contains(TrainingCase.unknown)
+        if hasUnknown {
+            bytes.append(contentsOf: covered(by: TrainingCase.unknown, in: loaded.labels, target, threads: threads))
         }
         let header = CachedCase.Header(
             key: key,
@@ -64,6 +68,7 @@ package struct CaseCache: Sendable {
             roiCount: roiCount,
             present: present,
             outside: partsOutside(of: loaded.labels, picture: target),
+            hasUnknown: hasUnknown,
             remark: loaded.remark,
             pictureDigest: SHA256Digest.hex(of: bytes.prefix(2 * hu.voxels.count)),
             digest: SHA256Digest.hex(of: bytes)
@@ -72,6 +77,12 @@ package struct CaseCache: Sendable {
         let base = "\(directory)/\(source.name)"
         try AtomicFile.write(bytes, to: base + ".voxels")
         try AtomicFile.write(StrictJSON.encode(header), to: base + ".json")
+    }
+
+    /// The part of every pixel that a label covers, 0...255.
+    private func covered(by label: UInt8, in labels: Volume<UInt8>, _ target: VolumeGeometry, threads: Int) -> [UInt8] {
+        resampledOccupancy(of: label, in: labels, to: target, threads: threads)
+            .map { UInt8(min(max(($0 * 255).rounded(), 0), 255)) }
     }
 
     /// - Parameter wide: the picture with its margin.
@@ -118,6 +129,7 @@ package struct CachedCase: Sendable {
         var present: [[Bool]]
         /// For each ROI the part of its voxels that lies outside of the model's picture.
         var outside: [Double]
+        var hasUnknown: Bool
         /// Of the case as it was loaded.
         var remark: String
         /// SHA-256 over the HU alone: equal for one scan, whoever drew on it.
@@ -140,7 +152,7 @@ package struct CachedCase: Sendable {
         }
         bytes = try Data(contentsOf: URL(fileURLWithPath: base + ".voxels"), options: .alwaysMapped)
         self.name = name
-        let expected = header.geometry.dimensions.voxelCount * (2 + header.roiCount)
+        let expected = header.geometry.dimensions.voxelCount * (2 + header.roiCount + (header.hasUnknown ? 1 : 0))
         guard bytes.count == expected else {
             throw SegmentationError.damagedCache(
                 path: base + ".voxels",
@@ -186,6 +198,12 @@ package struct CachedCase: Sendable {
         }
     }
 
+    /// Calls `body` with the parts (0...255) of one slice that unknown voxels cover; not where the case has none.
+    func withUnknown(slice k: Int, _ body: (UnsafeBufferPointer<UInt8>) -> Void) {
+        guard header.hasUnknown else { return }
+        withOccupancy(roi: header.roiCount, slice: k, body)
+    }
+
     /// Dice of a ROI (from 0) and of that of another case with the same picture, by the covered parts of pixels; nil where
     /// neither shows it.
     package func agreement(with other: CachedCase, roi: Int) -> Double? {
@@ -224,12 +242,22 @@ package struct CachedCase: Sendable {
 
     /// Where a ROI covers at least half of a pixel, on the grid of `inputVolume`.
     func mask(roi: Int, slice k: Int) -> [Bool] {
+        withOccupancy(roi: roi, slice: k) { picture($0) { $0 > 127 } }
+    }
+
+    /// Where unknown voxels cover any part of a pixel, on the same grid; nil where the case has none.
+    func unknown(slice k: Int) -> [Bool]? {
+        var result: [Bool]?
+        withUnknown(slice: k) { result = picture($0) { $0 > 0 } }
+        return result
+    }
+
+    /// A slice without its margin.
+    private func picture(_ covered: UnsafeBufferPointer<UInt8>, _ isWanted: (UInt8) -> Bool) -> [Bool] {
         let d = header.geometry.dimensions
         let margin = CaseCache.margin
-        return withOccupancy(roi: roi, slice: k) { covered in
-            (margin..<(d.j - margin)).flatMap { j in
-                (margin..<(d.i - margin)).map { i in covered[i + d.i * j] > 127 }
-            }
+        return (margin..<(d.j - margin)).flatMap { j in
+            (margin..<(d.i - margin)).map { i in isWanted(covered[i + d.i * j]) }
         }
     }
 }

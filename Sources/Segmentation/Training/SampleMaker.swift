@@ -36,7 +36,8 @@ package struct SampleMaker: Sendable {
 
     /// - Parameters:
     ///   - channels: the network's input for one sample to write, scaled to 0...1.
-    ///   - targets: its wanted output to write; parts of pixels are targets between 0 and 1.
+    ///   - targets: its wanted output to write; parts of pixels are targets between 0 and 1, `Loss.unknown` what any unknown voxel
+    ///     covers a part of.
     package func make(
         _ cached: CachedCase,
         at place: Place,
@@ -204,11 +205,24 @@ package struct SampleMaker: Sendable {
                 }
             }
         }
-        guard first == 1 else { return }
-        for n in offset..<offset + plane {
-            var sum: Float = 0
-            for roi in 1...roiCount { sum += targets[roi * extent.count + n] }
-            targets[n] = max(0, 1 - sum)
+        if first == 1 {
+            for n in offset..<offset + plane {
+                var sum: Float = 0
+                for roi in 1...roiCount { sum += targets[roi * extent.count + n] }
+                targets[n] = max(0, 1 - sum)
+            }
+        }
+        for slice in [lower, weight > 0 ? lower + 1 : lower] where slice < d.k {
+            cached.withUnknown(slice: slice) { covered in
+                for n in 0..<plane
+                where !positions.isOutside[n]
+                    && bilinear(covered, d.i, d.j, positions.u[n], positions.v[n], outside: 0) > 0
+                {
+                    for channel in 0..<first + roiCount {
+                        targets[channel * extent.count + offset + n] = Loss.unknown
+                    }
+                }
+            }
         }
     }
 

@@ -4,10 +4,13 @@ import Imaging
 package struct TrainingCase: Sendable {
     /// HU.
     package var ct: Volume<Int16>
-    /// ROI labels of the recipe on the CT's grid, 0 = none of them.
+    /// ROI labels of the recipe on the CT's grid, 0 = none of them, `unknown` where nobody says.
     package var labels: Volume<UInt8>
     /// What its row of the table is to say; empty where it is as it should be.
     package var remark: String
+
+    /// The label of voxels that must not be learned from, nor scored.
+    package static let unknown: UInt8 = 255
 
     package init(ct: Volume<Int16>, labels: Volume<UInt8>, remark: String = "") {
         self.ct = ct

@@ -79,7 +79,7 @@ package struct CaseScores: Sendable {
     }
 }
 
-/// What the network found and what it should have found, a pair for each ROI.
+/// What the network found and what it should have found, a pair for each ROI; neither where nobody says what is there.
 private func masks(_ scores: ScoreVolume, _ item: CachedCase) -> [(found: Mask, wanted: Mask)] {
     let count = scores.scores.count
     let plane = scores.geometry.planeCount
@@ -91,7 +91,12 @@ private func masks(_ scores: ScoreVolume, _ item: CachedCase) -> [(found: Mask, 
                 pairs[roi].wanted.voxels[k * plane + n] = 1
             }
         }
+        let unknown = item.unknown(slice: k)
         for n in (k * plane)..<((k + 1) * plane) {
+            if let unknown, unknown[n - k * plane] {
+                for roi in 0..<count { pairs[roi].wanted.voxels[n] = 0 }
+                continue
+            }
             let label = Int(scores.rule.label(count) { scores.scores[$0][n] })
             if label > 0 { pairs[label - 1].found.voxels[n] = 1 }
         }
