@@ -62,6 +62,26 @@ struct PatchSampleTests {
         }
     }
 
+    @Test("lie within the volume as the windows of inference do, and around the slice where there is room")
+    func places() {
+        for slices in [1, 4, 5] {
+            let patch = InputDescription.Patch(columns: 8, rows: 8, slices: slices)
+            for count in 1...12 {
+                let windows = SlidingWindow.starts(length: count, patch: slices, overlap: 0.5)
+                for slice in 0..<count {
+                    let first = patch.firstSlice(around: slice, of: count)
+                    if count <= slices {
+                        #expect([first] == windows)
+                    } else {
+                        #expect(first >= 0 && first + slices <= count && (first..<first + slices).contains(slice))
+                        let hasRoom = slice >= slices / 2 && slice - slices / 2 + slices <= count
+                        #expect(!hasRoom || first == slice - slices / 2)
+                    }
+                }
+            }
+        }
+    }
+
     /// A value that no neighbour has: a blend of two voxels is neither.
     private static func steps(_ i: Int, _ j: Int, _ k: Int) -> Int { i + 10 * j + 100 * k }
 }

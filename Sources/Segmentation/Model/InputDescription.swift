@@ -91,6 +91,12 @@ package struct InputDescription: Codable, Sendable, Equatable {
             self.slices = slices
             self.overlap = overlap
         }
+
+        /// First slice of the patch that has a slice nearest to its middle and lies within a volume of some slices, as the windows of
+        /// inference do; negative where the volume has fewer slices than the patch.
+        package func firstSlice(around slice: Int, of count: Int) -> Int {
+            count > slices ? min(max(slice - slices / 2, 0), count - slices) : -((slices - count) / 2)
+        }
     }
 
     /// Channels that the network receives.

@@ -76,6 +76,7 @@ struct BatchSampler: Sendable {
         let slice = showsForeground ? shown[random.index(shown.count)] : random.index(cases[item].sliceCount)
         var place = SampleMaker.Place(slice: slice)
         guard let patch = maker.input.patch else { return (item, place) }
+        place.slice = patch.firstSlice(around: slice, of: cases[item].sliceCount) + patch.slices / 2
         let (columns, rows) = (maker.input.columns - patch.columns, maker.input.rows - patch.rows)
         place.column = random.index(columns + 1)
         place.row = random.index(rows + 1)
