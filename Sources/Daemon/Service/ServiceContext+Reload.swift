@@ -17,6 +17,7 @@ extension ServiceContext {
                 return text
             }
             outboxPlace.withLock { $0 = nil }
+            inboxPlace.withLock { $0 = nil }
             logger.event(.reloaded, "the configuration was reloaded")
             wakeAll()
             return nil

@@ -34,8 +34,10 @@ package final class ServiceContext: Sendable {
     /// Where the outbox lay at the start, at the latest reload, or, if it was not there, at the first delivery after.
     let outboxPlace: Mutex<FileSystemPlace?>
 
-    /// Why the inbox cannot be listed; nil while it can.
-    let inboxTrouble = Mutex<String?>(nil)
+    /// Where the inbox lay when it was listed last; nil before that, and after a reload.
+    let inboxPlace = Mutex<InboxPlace?>(nil)
+    /// Why nothing is taken from the inbox; nil while all is well.
+    let inboxTrouble = Mutex<InboxTrouble?>(nil)
     let modelLook: Mutex<ModelLook>
     /// Parts whose last turn failed.
     let failingParts = Mutex<[String: PartFailure]>([:])
