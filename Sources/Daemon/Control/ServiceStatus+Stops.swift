@@ -67,7 +67,7 @@ extension ServiceStatus.Stop {
         self.init(
             kind: .noModel,
             code: "E_MODEL",
-            reason: sentence(problem),
+            reason: sentence(problem.prefix(1).uppercased() + problem.dropFirst()),
             hint: """
                 Install the model again (contourctl models checks all), or take it out of models.names and run systemctl reload \
                 contourd. It is looked at again every few seconds.

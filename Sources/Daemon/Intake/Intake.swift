@@ -35,6 +35,8 @@ package final class Intake {
     private var scannedInbox = ""
     /// Files that may not be taken: asked for again without reading them.
     private var denied: [String: String] = [:]
+    /// Files whose reader was killed, or did not start: read again after a pause.
+    private var awaitingReader: Set<String> = []
     /// Folders that may not be listed, what has a name that is not UTF-8, and links.
     private var closedFolders: Set<String> = []
     /// Markers that were obeyed but could not be removed.
@@ -189,9 +191,14 @@ package final class Intake {
 
     /// What lies in the inbox and was not read so far, by the clock of the wall.
     private func waitingFiles() -> [WaitingFile] {
-        let (now, wall) = (Instant.now, context.store.now())
-        return scanner.waiting.map { file in
-            WaitingFile(path: file.path, since: wall - Int64(file.firstSeen.duration(to: now).seconds * 1000))
+        let (now, wall, waiting) = (Instant.now, context.store.now(), scanner.waiting)
+        awaitingReader.formIntersection(waiting.map(\.path))
+        return waiting.map { file in
+            WaitingFile(
+                path: file.path,
+                since: wall - Int64(file.firstSeen.duration(to: now).seconds * 1000),
+                awaitsReader: awaitingReader.contains(file.path)
+            )
         }
     }
 
@@ -284,6 +291,7 @@ package final class Intake {
         do {
             let outcome = try receiver.receive(file, mayGrow: scanner.age(of: file) < patience)
             teller.note(outcome)
+            awaitingReader.remove(file.path)
             switch outcome {
             case .left: scanner.leave(file)
             case .denied:
@@ -295,7 +303,9 @@ package final class Intake {
                 end(file, leftBehind)
             case .image(_, let leftBehind), .replaced(_, _, let leftBehind), .quarantined(_, let leftBehind):
                 end(file, leftBehind)
-            case .postponed(_, let pause): scanner.postpone(file, for: pause)
+            case .postponed(_, let pause):
+                awaitingReader.insert(file.path)
+                scanner.postpone(file, for: pause)
             case .repeated: scanner.forget(file)
             case .gone:
                 scanner.forget(file)

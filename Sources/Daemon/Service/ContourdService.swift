@@ -39,7 +39,7 @@ package enum ContourdService {
             configurationPath: path,
             settings: settings
         )
-        if let problem = settings.modelProblem { logger.event(.noModel, "no model can be used: \(problem)") }
+        if let problem = settings.modelProblem { logger.event(.noModel, "no series is begun: \(problem)") }
         let intake = try recover(context, consume inboxLock)
         let server = try ControlServer(context)
         var parts = [

@@ -55,7 +55,7 @@ package final class ServiceContext: Sendable {
     package struct Settings: Sendable {
         package var configuration: Configuration
         package var models: [ModelChoice]
-        /// Why no model can be used; nil when all can.
+        /// Which models cannot be used, and why; nil when all can.
         var modelProblem: String?
         /// Whether the models were read from disk, not given.
         var readsModels = false
