@@ -84,6 +84,8 @@ def jpeg_2000(source, target, syntax=JPEG2000Lossless, irreversible=False):
     image.PixelData = encapsulate([stream.getvalue()])
     image["PixelData"].is_undefined_length = True
     image.file_meta.TransferSyntaxUID = syntax
+    if irreversible:
+        del image.LossyImageCompression
     image.save_as(target)
 
 
