@@ -67,11 +67,57 @@ package struct AdmissionLimits: Codable, Sendable, Equatable, Hashable {
     /// occurs. Default -500 to 3000 HU.
     package var paddingMayNotBeHU: ClosedRange<Double> = -500...3000
 
+    /// Rows of a slice that may have one value in all pixels where the slices beside it show the patient. More: a file that was
+    /// filled up with zeros. Default 0.02 of the rows.
+    package var maximumLostRowsFraction = 0.02
+
     package init() {}
 
     /// Allowed difference from the median distance of neighbouring slices. The differences of decimal positions are no decimals,
     /// so that one of exactly the tolerance may come out a little larger.
     package func spacingTolerance(medianMM: Double) -> Double {
         max(spacingToleranceMM, spacingToleranceFraction * medianMM) + 1e-9
+    }
+}
+
+extension AdmissionLimits {
+    /// What an earlier version wrote lacks the limits that came later: those have their defaults. A reference that comes years
+    /// after the contours is scored with the request of these.
+    package init(from decoder: any Decoder) throws {
+        self.init()
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        func read<Value: Decodable>(_ path: WritableKeyPath<Self, Value>, _ key: CodingKeys) throws {
+            if let value = try values.decodeIfPresent(Value.self, forKey: key) { self[keyPath: path] = value }
+        }
+        try read(\.minimumSlices, .minimumSlices)
+        try read(\.minimumMatrix, .minimumMatrix)
+        try read(\.maximumMatrix, .maximumMatrix)
+        try read(\.maximumVoxels, .maximumVoxels)
+        try read(\.minimumSliceSpacingMM, .minimumSliceSpacingMM)
+        try read(\.maximumSliceSpacingMM, .maximumSliceSpacingMM)
+        try read(\.spacingToleranceMM, .spacingToleranceMM)
+        try read(\.spacingToleranceFraction, .spacingToleranceFraction)
+        try read(\.gridToleranceMM, .gridToleranceMM)
+        try read(\.duplicatePositionToleranceMM, .duplicatePositionToleranceMM)
+        try read(\.thickSliceRatio, .thickSliceRatio)
+        try read(\.lateralShiftToleranceMM, .lateralShiftToleranceMM)
+        try read(\.tiltToleranceDegrees, .tiltToleranceDegrees)
+        try read(\.orientationToleranceDegrees, .orientationToleranceDegrees)
+        try read(\.minimumPixelSpacingMM, .minimumPixelSpacingMM)
+        try read(\.maximumPixelSpacingMM, .maximumPixelSpacingMM)
+        try read(\.pixelSpacingToleranceFraction, .pixelSpacingToleranceFraction)
+        try read(\.squarePixelRatio, .squarePixelRatio)
+        try read(\.maximumPixelRatio, .maximumPixelRatio)
+        try read(\.maximumMissingLeadingNumbers, .maximumMissingLeadingNumbers)
+        try read(\.refuseUnkeptCounts, .refuseUnkeptCounts)
+        try read(\.possibleHU, .possibleHU)
+        try read(\.maximumImpossibleFraction, .maximumImpossibleFraction)
+        try read(\.airHU, .airHU)
+        try read(\.minimumAirFraction, .minimumAirFraction)
+        try read(\.softTissueHU, .softTissueHU)
+        try read(\.minimumSoftTissueFraction, .minimumSoftTissueFraction)
+        try read(\.undeclaredPaddingHU, .undeclaredPaddingHU)
+        try read(\.paddingMayNotBeHU, .paddingMayNotBeHU)
+        try read(\.maximumLostRowsFraction, .maximumLostRowsFraction)
     }
 }

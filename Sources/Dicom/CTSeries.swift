@@ -129,6 +129,7 @@ struct CTSeriesLoader: Sendable {
             findings: examination.findings + valueFindings
                 + repeatedPictures(examination.slices, decoded.map(\.fingerprint))
                 + blankSlices(examination.slices, decoded.map(\.fingerprint))
+                + lostRows(examination.slices, decoded, limits)
                 + misplacedSlices(examination.slices, decoded)
                 + shiftedValues(decoded),
             extentIsProvable: examination.extentIsProvable

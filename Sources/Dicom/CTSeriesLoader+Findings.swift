@@ -111,6 +111,17 @@ extension CTSeriesLoader {
                 )
             )
         }
+        let unknown = images.count { $0.header.isLossy == nil }
+        if unknown > 0 {
+            findings.append(
+                AdmissionFinding(
+                    .warning,
+                    "W_LOSSY",
+                    "\(unknown) of \(images.count) images may have been compressed with losses: they are JPEG 2000 and do not say.",
+                    hint: "Where there are original images, send those."
+                )
+            )
+        }
         let nameless: [Tag] = [.patientID, .patientName].filter { tag in
             images.contains { ($0.reference.dataSet.string(tag) ?? "").isEmpty }
         }

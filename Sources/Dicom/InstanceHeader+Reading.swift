@@ -13,7 +13,18 @@ extension InstanceHeader {
     init(_ shim: borrowing ShimFile) throws(DicomError) {
         let file = try DicomFile(shim, until: .pixelData)
         try self.init(dataSet: file.dataSet, metaInformation: file.metaInformation)
-        if kind == .ctImage { try checkPixelData(shim) }
+        guard kind == .ctImage else { return }
+        try checkPixelData(shim)
+        if isLossy == nil { isLossy = saysThatItIsLossy(shim) }
+    }
+
+    /// What the JPEG 2000 stream of the first frame says, where the header does not.
+    private func saysThatItIsLossy(_ shim: borrowing ShimFile) -> Bool? {
+        do throws(DicomError) {
+            return try shim.withCompressedFrame(0, of: frames.count) { JPEG2000.saysThatItIsLossy($0) }
+        } catch {
+            return nil  // a damaged one is told when it is decoded
+        }
     }
 
     /// The header of a data set in memory; `fileSize` is 0 and pixel data is not looked at.

@@ -53,7 +53,7 @@ package struct InstanceHeader: Codable, Sendable, Hashable {
     package var convolutionKernel: String?
     /// Peak kilovoltage of the tube.
     package var kvp: Double?
-    /// The pixels were compressed with losses at some time (PS3.3 C.7.6.1.1.5).
+    /// The pixels were compressed with losses at some time (PS3.3 C.7.6.1.1.5); nil where nobody can tell.
     package var isLossy: Bool?
     /// Equal for images of one patient and study. It names nobody: too short to be tried against names.
     package var identityMark: String?

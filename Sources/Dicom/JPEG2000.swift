@@ -44,6 +44,24 @@ enum JPEG2000 {
         return try component(image, count: columns * rows, columns: columns, rows: rows)
     }
 
+    /// Whether a code stream has lost something by what its main header says (ISO/IEC 15444-1 A.6.1): true of the irreversible
+    /// wavelet (9-7), nil of the reversible one (5-3), of which an encoder may have left out the last bits, and of a stream that
+    /// does not say.
+    static func saysThatItIsLossy(_ bytes: UnsafeRawBufferPointer) -> Bool? {
+        let (startOfStream, size, codingStyle, startOfTile) = ([UInt8](arrayLiteral: 0xFF, 0x4F), 0x51, 0x52, 0x90)
+        // A JP2 file has boxes before the stream; of those that DICOM allows none is long.
+        let start = bytes.prefix(4096).indices.dropLast(3).first {
+            bytes[$0...].starts(with: startOfStream + [0xFF, UInt8(size)])
+        }
+        guard var place = start.map({ $0 + 2 }) else { return nil }
+        while place + 13 < bytes.count, bytes[place] == 0xFF, bytes[place + 1] != startOfTile {
+            // 0 is the 9-7 filter; it stands behind the style, the progression and four sizes.
+            if bytes[place + 1] == codingStyle { return bytes[place + 13] == 0 ? true : nil }
+            place += 2 + (Int(bytes[place + 2]) << 8 | Int(bytes[place + 3]))
+        }
+        return nil
+    }
+
     private static let damaged = DicomError.corrupt(reason: "the JPEG 2000 stream cannot be decoded")
 
     private static func check(_ header: opj_image_t, columns: Int, rows: Int) throws(DicomError) {

@@ -10,9 +10,6 @@ package struct PixelReader: ~Copyable {
 
     /// The largest matrix that is decoded, 8192 x 8192: bounds what a hostile header can make us allocate.
     package static let maximumPixelsPerFrame = 1 << 26
-    /// The longest compressed frame that is read into memory.
-    static let maximumCompressedBytes = 1 << 29
-
     package init(contentsOf path: String) throws(DicomError) {
         let shim = try ShimFile(opening: path)
         var header = try InstanceHeader(shim)
@@ -91,7 +88,7 @@ package struct PixelReader: ~Copyable {
         }
         if syntax == .rleLossless {
             let (segments, pixels) = (header.bitsAllocated / 8, header.rows * header.columns)
-            try withCompressedFrame(frame) { code throws(DicomError) in
+            try shim.withCompressedFrame(frame, of: header.frames.count) { code throws(DicomError) in
                 try RunLengthCode.check(code, segments: segments, pixels: pixels)
             }
         }
@@ -122,30 +119,11 @@ package struct PixelReader: ~Copyable {
     /// it is signed, otherwise the header's sign is applied at the stream's precision, as pydicom does.
     private func jpeg2000Values(frame: Int) throws(DicomError) -> [Int32] {
         let (columns, rows) = (header.columns, header.rows)
-        let decoded = try withCompressedFrame(frame) { bytes throws(DicomError) in
+        let decoded = try shim.withCompressedFrame(frame, of: header.frames.count) { bytes throws(DicomError) in
             try JPEG2000.decode(bytes, columns: columns, rows: rows)
         }
         guard header.pixelRepresentation == 1, !decoded.isSigned else { return decoded.values }
         let unused = Int32(32 - decoded.precision)
         return decoded.values.map { ($0 << unused) >> unused }
-    }
-
-    private func withCompressedFrame<Result>(
-        _ frame: Int,
-        _ body: (UnsafeRawBufferPointer) throws(DicomError) -> Result
-    ) throws(DicomError) -> Result {
-        var bytes: UnsafeMutablePointer<UInt8>?
-        var length = 0
-        let status = cdcm_compressed_frame(
-            shim.handle,
-            UInt32(frame),
-            UInt32(header.frames.count),
-            Self.maximumCompressedBytes,
-            &bytes,
-            &length
-        )
-        defer { cdcm_free(bytes) }
-        guard status == CDCM_OK else { throw ShimFile.error(status, transferSyntax: header.transferSyntaxUID) }
-        return try body(UnsafeRawBufferPointer(start: bytes, count: length))
     }
 }

@@ -4,6 +4,7 @@ struct DecodedSlice {
     /// Of its Hounsfield units; nil where all are alike: the slice is blank.
     var fingerprint: UInt64?
     var outline: PictureOutline
+    var rows: PictureRows
 }
 
 /// Tells pictures apart: 64 bits of all values in their order, so that two pictures share them by chance in one of 10^19 cases.

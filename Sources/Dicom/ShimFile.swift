@@ -32,6 +32,30 @@ struct ShimFile: ~Copyable {
     /// Bytes of the file when it was opened.
     var fileSize: UInt64 { cdcm_file_size(handle) }
 
+    /// The longest compressed frame that is read into memory.
+    static let maximumCompressedBytes = 1 << 29
+
+    /// Hands over the compressed bytes of one frame (0-based) of several.
+    func withCompressedFrame<Result>(
+        _ frame: Int,
+        of count: Int,
+        _ body: (UnsafeRawBufferPointer) throws(DicomError) -> Result
+    ) throws(DicomError) -> Result {
+        var bytes: UnsafeMutablePointer<UInt8>?
+        var length = 0
+        let status = cdcm_compressed_frame(
+            handle,
+            UInt32(frame),
+            UInt32(count),
+            Self.maximumCompressedBytes,
+            &bytes,
+            &length
+        )
+        defer { cdcm_free(bytes) }
+        guard status == CDCM_OK else { throw ShimFile.error(status, transferSyntax: transferSyntaxUID) }
+        return try body(UnsafeRawBufferPointer(start: bytes, count: length))
+    }
+
     /// The thrown form of a status, with the shim's own text of it.
     static func error(_ status: cdcm_status, transferSyntax: String = "") -> DicomError {
         let reason = String(cString: cdcm_last_error())

@@ -25,11 +25,13 @@ struct SliceDecoder {
                 if open == nil { open = try OpenReader(header: slice.header, path: images[slice.header].path) }
                 let target = UnsafeMutableBufferPointer(rebasing: output.buffer[k * size..<(k + 1) * size])
                 let counts = try convert(open!, slice, &table, &bytes, into: target)
+                let columns = open!.reader.header.columns
                 outcomes[k] = .success(
                     DecodedSlice(
                         counts: counts,
                         fingerprint: pictureFingerprint(target),
-                        outline: PictureOutline(target, columns: open!.reader.header.columns)
+                        outline: PictureOutline(target, columns: columns),
+                        rows: PictureRows(target, columns: columns)
                     )
                 )
             } catch {

@@ -16,9 +16,9 @@ package enum TransferSyntax: String, Sendable, CaseIterable {
 
     package var uid: String { rawValue }
 
-    /// Whether pixels in this syntax have lost something, where the header does not say. JPEG 2000 (.91) may be either.
-    static func isLossy(_ uid: String) -> Bool {
-        [jpegBaseline, jpegExtended, jpegLSNearLossless].map(\.uid).contains(uid)
+    /// Whether pixels in this syntax have lost something, where the header does not say; nil: JPEG 2000 (.91) may be either.
+    static func isLossy(_ uid: String) -> Bool? {
+        uid == jpeg2000.uid ? nil : [jpegBaseline, jpegExtended, jpegLSNearLossless].map(\.uid).contains(uid)
     }
 
     /// Decoded by OpenJPEG rather than by DCMTK.

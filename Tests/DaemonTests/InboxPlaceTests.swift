@@ -37,6 +37,115 @@ struct InboxPlaceTests {
         #expect(stops(service).isEmpty)
     }
 
+    @Test(
+        "A folder above the inbox that is moved is noticed at once; what is dropped into the folder in its place is taken"
+    )
+    func movedParent() throws {
+        let folder = try TemporaryFolder(), series = try TestSeries()
+        let service = try TestService {
+            $0.inbox.scanSeconds = 600; $0.inbox.pollSeconds = 0.2
+            $0.folders.inbox = folder.path + "/above/below/inbox"
+        }
+        var step = 0
+        try service.runIntake(until: {
+            if step == 0 {
+                usleep(500_000)
+                #expect(rename(folder.path + "/above", folder.path + "/away") == 0)
+                step = 1
+            }
+            if step == 1, !service.log.texts(.intakeTrouble).isEmpty {
+                try series.drop(into: service.inbox + "/a")
+                step = 2
+            }
+            return try service.runs(of: series).count == 1
+        })
+        #expect(service.log.texts(.intakeTrouble).count == 1)
+        #expect(stops(service).isEmpty)
+    }
+
+    @Test(
+        "What lies below the mount point of an inbox that was unmounted is not taken; the inbox is missed until it is back"
+    )
+    func unmounted() throws {
+        let (other, bare) = (try TemporaryFolder(below: "/dev/shm"), try TemporaryFolder())
+        let link = bare.path + "/inbox", below = bare.path + "/below"
+        try Directory.create(below)
+        try lead(link, to: other.path)
+        let (early, wrong, late) = (try TestSeries(), try TestSeries(seed: 2), try TestSeries(seed: 3))
+        let service = try TestService {
+            $0.inbox.scanSeconds = 600; $0.inbox.pollSeconds = 0.2
+            $0.folders.inbox = link
+        }
+        try early.drop(into: other.path + "/a")
+        try wrong.drop(into: below + "/a")
+        var step = 0
+        var wait = ContinuousClock.now
+        try service.runIntake(until: {
+            if step == 0, try service.runs(of: early).count == 1 {
+                try lead(link, to: below)
+                step = 1
+            }
+            if step == 1, !service.log.texts(.intakeTrouble).isEmpty {
+                #expect(stops(service).map(\.kind) == [.inboxAway] && stops(service).first?.code == "E_INBOX")
+                #expect(stops(service).first?.reason.contains("another file system") == true)
+                (step, wait) = (2, .now + .seconds(1))
+            }
+            if step == 2, .now > wait {
+                try lead(link, to: other.path)
+                try late.drop(into: other.path + "/b")
+                step = 3
+            }
+            return try service.runs(of: late).count == 1
+        })
+        #expect(service.log.texts(.intakeTrouble).count == 1)
+        #expect(stops(service).isEmpty)
+        #expect(try service.runs(of: wrong).isEmpty)
+        #expect(try Directory.list(below + "/a").count == 9)
+    }
+
+    @Test("An inbox that is mounted after the start is taken from at once")
+    func mountedLate() throws {
+        let (other, bare) = (try TemporaryFolder(below: "/dev/shm"), try TemporaryFolder())
+        let link = bare.path + "/inbox", series = try TestSeries()
+        try Directory.create(bare.path + "/below")
+        try lead(link, to: bare.path + "/below")
+        let service = try TestService {
+            $0.inbox.scanSeconds = 600; $0.inbox.pollSeconds = 0.2
+            $0.folders.inbox = link
+        }
+        try series.drop(into: other.path + "/a")
+        var isMounted = false
+        try service.runIntake(until: {
+            if !isMounted {
+                usleep(500_000)
+                try lead(link, to: other.path)
+                isMounted = true
+            }
+            return try service.runs(of: series).count == 1
+        })
+        #expect(service.log.texts(.intakeTrouble).isEmpty)
+    }
+
+    @Test("An inbox in whose place another one lies, which another contourd uses, is not shared with that")
+    func inUse() throws {
+        let service = try TestService {
+            $0.inbox.scanSeconds = 600; $0.inbox.pollSeconds = 0.2
+        }
+        var other: FileLock?
+        try service.runIntake(until: {
+            if other == nil {
+                usleep(500_000)
+                let new = service.folder.path + "/new"
+                try Directory.create(new)
+                other = try FileLock(folder: new)
+                #expect(rename(service.inbox, service.folder.path + "/old") == 0)
+                #expect(rename(new, service.inbox) == 0)
+            }
+            return service.log.texts(.intakeTrouble).contains { $0.contains("another contourd") }
+        })
+        #expect(stops(service).map(\.code) == ["E_INBOX"])
+    }
+
     @Test("A link in the inbox is not followed; who put it there is told once, and it is forgotten when it is gone")
     func link() throws {
         let first = try TestService(), series = try TestSeries()
@@ -131,6 +240,12 @@ struct InboxPlaceTests {
         try third.runIntake(until: { try third.runs(of: series).count == 3 })
         let whole = try request(try #require(third.runs(of: series).last))
         #expect(whole.refusals == [] && whole.dicomFiles.count == 9)
+    }
+
+    /// Stands for a mount: what a path leads to is another folder, perhaps on another file system.
+    private func lead(_ link: String, to folder: String) throws {
+        let new = link + ".new"
+        #expect(symlink(folder, new) == 0 && rename(new, link) == 0)
     }
 
     private func stops(_ service: TestService) -> [ServiceStatus.Stop] {

@@ -250,6 +250,20 @@ struct IntakeTests {
         #expect(told.contains { $0.contains("was killed (signal 9)") && $0.contains("lack of memory") }, "\(told)")
     }
 
+    @Test(
+        "While a reader that was killed pauses, its series waits for the file to be read, and nobody says that it is being written"
+    )
+    func pausingReader() throws {
+        let scripts = try TemporaryFolder(), series = try TestSeries(promises: false)
+        let service = try TestService(program: killed(1000, in: scripts)) { $0.retry.firstDelaySeconds = 600 }
+        try series.drop(0..<8, into: service.inbox, prefix: "b")
+        // The last slice: without it nothing is visibly missing.
+        try series.drop([8], into: service.inbox, prefix: "IM0")
+        func reason() throws -> String? { try service.store.series(seriesInstanceUID: series.uid)?.waitingFor }
+        try service.runIntake(until: { try reason()?.contains("to be read again") == true })
+        #expect(try reason()?.contains("to be written") == false)
+    }
+
     @Test("A file whose reader is killed each time is set aside at last, with words that do not call it damaged")
     func alwaysKilledReader() throws {
         let scripts = try TemporaryFolder(), series = try TestSeries()

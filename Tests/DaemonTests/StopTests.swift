@@ -45,6 +45,7 @@ struct StopTests {
         try FileManager.default.moveItem(atPath: weights, toPath: weights + ".away")
         service.context.replace(ServiceContext.Settings(reading: configuration))
         #expect(stops(service).map(\.kind) == [.noModel])
+        #expect(stops(service).first?.reason.hasPrefix("Model lungs: ") == true)
         try FileManager.default.moveItem(atPath: weights + ".away", toPath: weights)
         try service.runIntake(until: { stops(service).isEmpty })
         #expect(service.log.texts(.noModel).count == 1)

@@ -8,6 +8,29 @@ import Testing
 struct AdmissionLimitTests {
     private let limits = AdmissionLimits()
 
+    @Test("limits that an earlier version wrote, which knew fewer, are read: the missing ones have their defaults")
+    func earlierVersion() throws {
+        let written = try JSONEncoder().encode(limits)
+        let all = try #require(JSONSerialization.jsonObject(with: written) as? [String: Any])
+        #expect(all.count > 25)
+        for key in all.keys {
+            let fewer = try JSONSerialization.data(withJSONObject: all.filter { $0.key != key })
+            #expect(try JSONDecoder().decode(AdmissionLimits.self, from: fewer) == limits, "\(key)")
+            var other = all
+            other[key] = Self.another(all[key])
+            let changed = try JSONSerialization.data(withJSONObject: other)
+            #expect(try JSONDecoder().decode(AdmissionLimits.self, from: changed) != limits, "\(key) is read")
+        }
+    }
+
+    /// A value of the same kind.
+    private static func another(_ value: Any?) -> Any? {
+        if let range = value as? [Double] { return [range[0] - 1, range[1]] }
+        guard let number = value as? NSNumber else { return nil }
+        // The encoder writes a truth value as `true`, and its number is 1.
+        return number.objCType.pointee == 0x63 ? !number.boolValue : number.doubleValue + 1
+    }
+
     private func stack(_ count: Int = 12, change: (Int, inout InstanceHeader) -> Void = { _, _ in }) throws
         -> [InstanceHeader]
     {

@@ -122,6 +122,39 @@ struct InstanceHeaderTests {
         }
     }
 
+    @Test(
+        "JPEG 2000 that may be lossy is what its stream says: the irreversible wavelet lost something, of the other nobody knows"
+    )
+    func lossyJPEG2000() throws {
+        let folder = try TemporaryFolder()
+        func isLossy(wavelet: UInt8, flag: String?, syntax: String = "1.2.840.10008.1.2.4.91") throws -> Bool? {
+            var file = RawFile()
+            file.transferSyntax = syntax
+            file.addIdentity()
+            file.addSeries()
+            file.add(0x0028, 0x0002, "US", Data([1, 0]))
+            file.add(0x0028, 0x0004, "CS", "MONOCHROME2")
+            for (element, value) in [(0x10, 8), (0x11, 8), (0x100, 16), (0x101, 16), (0x102, 15), (0x103, 0)] {
+                file.add(0x0028, UInt16(element), "US", Data([UInt8(value), 0]))
+            }
+            if let flag { file.add(0x0028, 0x2110, "CS", flag) }
+            // SOC, SIZ of one component, COD, SOT (ISO/IEC 15444-1 A.4 to A.6).
+            let size: [UInt8] = [0xFF, 0x51, 0, 41] + [UInt8](repeating: 0, count: 39)
+            let style: [UInt8] = [0xFF, 0x52, 0, 12, 0, 0, 0, 1, 0, 5, 4, 4, 0, wavelet]
+            file.addCompressedPixels(
+                Data([0xFF, 0x4F] + size + style + [0xFF, 0x90] + [UInt8](repeating: 0, count: 30))
+            )
+            let path = folder.file("\(UUID().uuidString).dcm")
+            try file.bytes.write(to: URL(fileURLWithPath: path))
+            return try InstanceHeader(contentsOf: path).isLossy
+        }
+        #expect(try isLossy(wavelet: 0, flag: nil) == true)
+        #expect(try isLossy(wavelet: 1, flag: nil) == nil)
+        #expect(try isLossy(wavelet: 0, flag: "00") == false, "the header decides")
+        #expect(try isLossy(wavelet: 1, flag: "01") == true)
+        #expect(try isLossy(wavelet: 1, flag: nil, syntax: "1.2.840.10008.1.2.4.90") == false)
+    }
+
     @Test("an unknown transfer syntax is named")
     func unknownTransferSyntax() throws {
         let folder = try TemporaryFolder()

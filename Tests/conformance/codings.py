@@ -11,7 +11,7 @@ import numpy as np
 import pydicom
 from PIL import Image
 from pydicom.encaps import encapsulate
-from pydicom.uid import JPEG2000Lossless
+from pydicom.uid import JPEG2000, JPEG2000Lossless
 
 import product
 import reports
@@ -48,6 +48,12 @@ def main():
             coded_as(checks, name, recoded, plain, scratch)
         recode(images, f"{scratch}/JPEG 2000", jpeg_2000)
         coded_as(checks, "JPEG 2000", f"{scratch}/JPEG 2000", plain, scratch)
+        recode(images, f"{scratch}/lossy JPEG 2000", lambda source, target: jpeg_2000(source, target, JPEG2000, irreversible=True))
+        result = delivered(checks, "CT in lossy JPEG 2000 that does not say so", f"{scratch}/lossy JPEG 2000", f"{scratch}/lossy")
+        codes = [finding["code"] for finding in reports.read(result)["findings"]] if result else []
+        checks.check("losses of JPEG 2000 are noted, although the header does not tell them", "W_LOSSY" in codes, codes)
+        flag = pydicom.dcmread(f"{result}/seg.dcm", stop_before_pixels=True).LossyImageCompression if result else None
+        checks.check("and the Segmentation tells them", flag == "01", flag)
     checks.finish()
 
 
@@ -67,17 +73,19 @@ def recode(images, folder, convert):
         convert(f"{images}/{name}", f"{folder}/{name}")
 
 
-def jpeg_2000(source, target):
+def jpeg_2000(source, target, syntax=JPEG2000Lossless, irreversible=False):
     """Pillow writes unsigned values only: the CT's are moved up, and its Rescale Intercept down."""
     image = pydicom.dcmread(source)
     values = image.pixel_array.astype(np.int32) + 1024
     stream = io.BytesIO()
-    Image.fromarray(values.astype(np.uint16)).save(stream, "JPEG2000", irreversible=False, no_jp2=True)
+    Image.fromarray(values.astype(np.uint16)).save(stream, "JPEG2000", irreversible=irreversible, no_jp2=True)
     image.PixelRepresentation = 0
     image.RescaleIntercept = -1024
     image.PixelData = encapsulate([stream.getvalue()])
     image["PixelData"].is_undefined_length = True
-    image.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    image.file_meta.TransferSyntaxUID = syntax
+    if irreversible:
+        del image.LossyImageCompression
     image.save_as(target)
 
 

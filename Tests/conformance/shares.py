@@ -2,7 +2,9 @@
 """An inbox on a file system whose changes the kernel does not see: contourd lists it, and uses no inotify event.
 
 Twice: on a real FUSE mount (bindfs), written to from behind, as another machine would; and everywhere with a library
-below contourd that answers statfs(2) as NFS does and lets no inotify watch see the inbox."""
+below contourd that answers statfs(2) as NFS does and lets no inotify watch see the inbox.
+
+And one that is unmounted while contourd runs, lazily, which no event tells either."""
 
 import os
 import shutil
@@ -170,6 +172,38 @@ def as_on_nfs(checks, base, ct):
         service.stop()
 
 
+def unmounted(checks, base, ct):
+    inbox = f"{base}/inbox"
+    os.makedirs(inbox)
+    mount = ["mount", "-t", "tmpfs", "share", inbox]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        checks.skip("an inbox that is unmounted: needs root that may mount")
+        return
+    missed = "the inbox lies on another file system than before"
+    service = Service(base)
+    try:
+        subprocess.run(["umount", "-l", inbox], check=True)
+        checks.check("unmounted lazily, the inbox is missed", service.until(lambda: missed in service.log(), 30), service.log())
+        drop(ct, f"{inbox}/below")
+        time.sleep(4)
+        status = product.contourctl("status", "--config", f"{base}/contourd.toml").stdout
+        checks.check("contourctl status says so", "nothing new is TAKEN: E_INBOX" in status, status)
+        checks.check("what lies below its mount point is not taken", len(os.listdir(f"{inbox}/below")) == len(os.listdir(ct)))
+        subprocess.run(mount, check=True)
+        drop(ct, f"{inbox}/scan")
+        came = service.until(lambda: os.path.exists(f"{base}/outbox/{series(ct)}/rtstruct.dcm"), 240)
+        checks.check("mounted again, it is taken from", came, service.log()[-2000:])
+        checks.check("and the journal told it once", service.log().count(missed) == 1, service.log())
+        subprocess.run(["umount", "-l", inbox], check=True)
+        service.until(lambda: service.log().count(missed) == 2, 30)
+        service.process.send_signal(signal.SIGHUP)
+        taken = service.until(lambda: os.listdir(f"{inbox}/below") == [], 60)
+        checks.check("after a reload the folder that lies there is the inbox", taken, service.log()[-2000:])
+    finally:
+        service.stop()
+        subprocess.run(["umount", inbox], capture_output=True, check=False)
+
+
 def main():
     checks = Checks()
     if not product.has_model():
@@ -177,7 +211,7 @@ def main():
         return checks.finish()
     with tempfile.TemporaryDirectory() as base:
         ct, _ = product.phantom(f"{base}/phantom", *product.COARSE_GRID)
-        for name, case in (("fuse", on_fuse), ("nfs", as_on_nfs)):
+        for name, case in (("fuse", on_fuse), ("nfs", as_on_nfs), ("unmounted", unmounted)):
             os.makedirs(f"{base}/{name}")
             case(checks, f"{base}/{name}", ct)
     return checks.finish()

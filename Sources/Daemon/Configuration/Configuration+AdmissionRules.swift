@@ -96,6 +96,7 @@ extension Configuration {
             inside(limits.softTissueHU, -500...500, "soft_tissue_hu"),
             within(limits.minimumSoftTissueFraction, 0.0001...0.9, "minimum_soft_tissue_fraction"),
             within(limits.undeclaredPaddingHU, -100_000...(-1024), "undeclared_padding_hu"),
+            within(limits.maximumLostRowsFraction, 0...0.5, "maximum_lost_rows_fraction"),
             inside(limits.paddingMayNotBeHU, -10_000...100_000, "padding_may_not_be_hu"),
         ]
         return singles + pairs.flatMap(\.self)

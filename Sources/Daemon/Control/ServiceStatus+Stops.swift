@@ -67,7 +67,7 @@ extension ServiceStatus.Stop {
         self.init(
             kind: .noModel,
             code: "E_MODEL",
-            reason: sentence(problem),
+            reason: sentence(problem.prefix(1).uppercased() + problem.dropFirst()),
             hint: """
                 Install the model again (contourctl models checks all), or take it out of models.names and run systemctl reload \
                 contourd. It is looked at again every few seconds.
@@ -78,12 +78,12 @@ extension ServiceStatus.Stop {
     }
 
     /// Nothing new is taken.
-    init(inboxAway reason: String) {
+    init(inboxAway trouble: InboxTrouble) {
         self.init(
             kind: .inboxAway,
             code: "E_INBOX",
-            reason: sentence("The inbox cannot be listed (\(reason))"),
-            hint: "Mount it, or put it back, and run contourctl check. It is tried again every few seconds.",
+            reason: sentence(trouble.text.prefix(1).uppercased() + trouble.text.dropFirst()),
+            hint: "\(trouble.advice) It is looked at again every few seconds.",
             command: "",
             series: []
         )

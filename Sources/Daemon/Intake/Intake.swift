@@ -26,20 +26,26 @@ package final class Intake {
     /// Something happened in the inbox that no scan has looked at yet.
     private var isDirty = true
     private var polls = false
-    /// The inbox itself cannot be listed: it was moved away, or is not mounted.
+    /// Nothing can be taken: the inbox was moved away, or is not mounted.
     private var isInboxAway = false
+    /// On the folder that is listed: two programs would share its files out between them. nil where the file system knows no locks.
+    private var lock: FileLock?
     /// READY was told: before that, a start that takes long asks for more time.
     private var isReady = false
     private var scannedInbox = ""
     /// Files that may not be taken: asked for again without reading them.
     private var denied: [String: String] = [:]
+    /// Files whose reader was killed, or did not start: read again after a pause.
+    private var awaitingReader: Set<String> = []
     /// Folders that may not be listed, what has a name that is not UTF-8, and links.
     private var closedFolders: Set<String> = []
     /// Markers that were obeyed but could not be removed.
     private var obeyed: [String: String] = [:]
 
-    package init(_ context: ServiceContext) throws {
+    /// - Parameter lock: on the inbox, if whoever starts us has taken it already.
+    package init(_ context: ServiceContext, lock: FileLock? = nil) throws {
         self.context = context
+        self.lock = lock
         let headers = HeaderReader(context)
         receiver = FileReceiver(context: context, headers: headers)
         assembler = Assembler(context: context, headers: headers)
@@ -62,9 +68,7 @@ package final class Intake {
         for series in try context.store.series() {
             try EvaluationQueue(context: context).queue(seriesInstanceUID: series.seriesInstanceUID)
         }
-        let configuration = context.configuration
-        let listing = list(configuration)
-        try context.store.forgetLeft(listing.vanished)
+        if let listing = list(context.configuration) { try context.store.forgetLeft(listing.vanished) }
         teller.tell()
     }
 
@@ -113,6 +117,7 @@ package final class Intake {
                 also: isDirty ? [] : watcher.descriptors
             )
         }
+        lock = nil
         context.liveness.end(.intake)
     }
 
@@ -121,26 +126,33 @@ package final class Intake {
         let configuration = context.configuration
         let hint = watcher.hint()
         if hint == .changed || configuration.folders.inbox != scannedInbox { isDirty = true }
+        if !isInboxAway, !isStillThere() { isDirty = true }
         // Every write is an event: a big file that arrives must not keep us awake.
         if hint == .writing, !isDirty { context.intakeWake.wait(seconds: 0.2, also: []) }
         if .now >= nextScan(configuration) { try scan(configuration) }
         let wait = Instant.now.duration(to: nextScan(configuration)).seconds
         let next = try assembler.assemble(beside: waitingFiles()) ?? wait
         try moveAside()
-        return max(0.01, min(wait, next, context.lookAtModels() ?? wait))
+        // No hint tells that another folder lies there now.
+        return max(0.01, min(wait, next, context.lookAtModels() ?? wait, configuration.inbox.pollSeconds))
+    }
+
+    private func isStillThere() -> Bool {
+        context.inboxPlace.withLock { $0 }?.isStill(at: scannedInbox) ?? false
     }
 
     private func nextScan(_ configuration: Configuration) -> Instant {
         // A burst of hints, and a big inbox on a slow disk, must not make us list without a pause.
         if isDirty { return lastScan + max(.milliseconds(200), scanTime) }
-        // Nothing tells when an inbox comes back.
-        let interval = polls || isInboxAway ? configuration.inbox.pollSeconds : configuration.inbox.scanSeconds
-        let regular = lastScan + .seconds(interval)
+        // Nothing tells when an inbox comes back, and nothing that waits in it can be looked at before.
+        if isInboxAway { return lastScan + .seconds(configuration.inbox.pollSeconds) }
+        let regular = lastScan + .seconds(polls ? configuration.inbox.pollSeconds : configuration.inbox.scanSeconds)
         return min(regular, max(scanner.nextLook ?? regular, lastScan + max(.milliseconds(50), scanTime)))
     }
 
     private func scan(_ configuration: Configuration) throws {
-        let listing = list(configuration)
+        // What is known of an inbox that is away stays known.
+        guard let listing = list(configuration) else { return teller.tell() }
         try context.store.forgetLeft(listing.vanished)
         try noteFolders(listing)
         // Fails when something came into it meanwhile, or when it is not ours to remove.
@@ -179,9 +191,14 @@ package final class Intake {
 
     /// What lies in the inbox and was not read so far, by the clock of the wall.
     private func waitingFiles() -> [WaitingFile] {
-        let (now, wall) = (Instant.now, context.store.now())
-        return scanner.waiting.map { file in
-            WaitingFile(path: file.path, since: wall - Int64(file.firstSeen.duration(to: now).seconds * 1000))
+        let (now, wall, waiting) = (Instant.now, context.store.now(), scanner.waiting)
+        awaitingReader.formIntersection(waiting.map(\.path))
+        return waiting.map { file in
+            WaitingFile(
+                path: file.path,
+                since: wall - Int64(file.firstSeen.duration(to: now).seconds * 1000),
+                awaitsReader: awaitingReader.contains(file.path)
+            )
         }
     }
 
@@ -189,7 +206,7 @@ package final class Intake {
     private func noteFolders(_ listing: InboxScanner.Listing) throws {
         var closed: Set<String> = []
         for error in listing.closedFolders {
-            guard let path = error.path, path != scannedInbox else { continue }
+            guard let path = error.path else { continue }
             closed.insert(path)
             if !closedFolders.contains(path) { teller.note(try receiver.deny(folder: path, error)) }
         }
@@ -207,21 +224,57 @@ package final class Intake {
         closedFolders = closed
     }
 
-    private func list(_ configuration: Configuration) -> InboxScanner.Listing {
+    /// - Returns: nil while the inbox is away.
+    private func list(_ configuration: Configuration) -> InboxScanner.Listing? {
         isDirty = false
         scannedInbox = configuration.folders.inbox
         let start = Instant.now
+        defer {
+            lastScan = .now
+            scanTime = start.duration(to: lastScan)
+        }
+        do throws(SystemError) {
+            let trouble = try enter(scannedInbox)
+            let listing = try trouble == nil ? listing(of: scannedInbox, configuration) : nil
+            note(trouble)
+            guard let listing else { return nil }
+            if watcher.watch(listing.folders) { isDirty = true }
+            polls = mustPoll(configuration, listing)
+            teller.note(listing, polls: polls)
+            return listing
+        } catch {
+            note(InboxTrouble(error))
+            return nil
+        }
+    }
+
+    private func note(_ trouble: InboxTrouble?) {
+        isInboxAway = trouble != nil
+        teller.note(trouble)
+        guard isInboxAway else { return }
+        // Neither a lock nor a watch of ours keeps its file system from being unmounted for good.
+        lock = nil
+        _ = watcher.watch([])
+    }
+
+    /// Looks where the path of the inbox leads now.
+    /// - Returns: why nothing is taken from there.
+    private func enter(_ inbox: String) throws(SystemError) -> InboxTrouble? {
+        let here = try InboxPlace(of: inbox)
+        let known = context.inboxPlace.withLock { $0 }
+        if let known, known.isUnmounted(leaving: here) { return .isUnmounted }
+        if lock?.isHeld(at: inbox) != true { lock = try FileLock(folder: inbox) }
+        context.inboxPlace.withLock { $0 = here }
+        return nil
+    }
+
+    private func listing(of inbox: String, _ configuration: Configuration) throws(SystemError) -> InboxScanner.Listing {
         let listing = scanner.scan(
-            scannedInbox,
+            inbox,
             marker: configuration.series.marker,
             settle: .seconds(configuration.inbox.settleSeconds)
         ) { context.liveness.beat(.intake) }
-        isInboxAway = listing.closedFolders.contains { $0.path == scannedInbox }
-        if watcher.watch(listing.folders) { isDirty = true }
-        lastScan = .now
-        scanTime = start.duration(to: lastScan)
-        polls = mustPoll(configuration, listing)
-        teller.note(listing, polls: polls)
+        if let error = listing.closedFolders.first(where: { $0.path == inbox }) { throw error }
         return listing
     }
 
@@ -238,6 +291,7 @@ package final class Intake {
         do {
             let outcome = try receiver.receive(file, mayGrow: scanner.age(of: file) < patience)
             teller.note(outcome)
+            awaitingReader.remove(file.path)
             switch outcome {
             case .left: scanner.leave(file)
             case .denied:
@@ -249,7 +303,9 @@ package final class Intake {
                 end(file, leftBehind)
             case .image(_, let leftBehind), .replaced(_, _, let leftBehind), .quarantined(_, let leftBehind):
                 end(file, leftBehind)
-            case .postponed(_, let pause): scanner.postpone(file, for: pause)
+            case .postponed(_, let pause):
+                awaitingReader.insert(file.path)
+                scanner.postpone(file, for: pause)
             case .repeated: scanner.forget(file)
             case .gone:
                 scanner.forget(file)

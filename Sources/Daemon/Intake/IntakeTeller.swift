@@ -91,7 +91,6 @@ struct IntakeTeller {
     }
 
     mutating func note(_ listing: InboxScanner.Listing, polls: Bool) {
-        tellOfInbox(listing.closedFolders.first { $0.path == context.configuration.folders.inbox })
         if listing.nameless.count > unnameable {
             context.logger.event(
                 .fileUnreadable,
@@ -180,16 +179,17 @@ struct IntakeTeller {
         )
     }
 
-    private mutating func tellOfInbox(_ error: SystemError?) {
-        let isKnown = context.inboxTrouble.withLock { trouble in
-            defer { trouble = error?.reason }
-            return trouble != nil
+    /// Once for as long as it lasts.
+    func note(_ trouble: InboxTrouble?) {
+        let former = context.inboxTrouble.withLock { known in
+            defer { known = trouble }
+            return known
         }
-        guard let error, !isKnown else { return }
+        guard let trouble, former == nil else { return }
         context.updateStatus()
         context.logger.event(
             .intakeTrouble,
-            "the inbox cannot be listed (\(error.reason)); mount it, or run contourctl check. It is tried again",
+            "\(trouble.text). \(trouble.advice) It is looked at again every few seconds",
             JournalFields(fault: "E_INBOX")
         )
     }

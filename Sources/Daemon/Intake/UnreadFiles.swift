@@ -9,6 +9,8 @@ struct WaitingFile {
     var path: String
     /// When it was seen first, ms since 1970.
     var since: Int64
+    /// Whoever read it was killed, or did not start: it is read again after a pause.
+    var awaitsReader: Bool
 }
 
 /// Files that may be images of a Series, and are not: damaged, not to be read, or still on their way.
@@ -69,7 +71,10 @@ struct UnreadFiles {
         guard count > 0 else { return nil }
         let subject = count == 1 ? "1 file that came" : "\(count) files that came"
         let first = denied.first.map { ", file \($0.number)\(count > 1 ? " for example" : "")," } ?? ""
-        let what = waiting.isEmpty ? "to be readable" : "to be written to the end"
+        let what =
+            if waiting.contains(where: { !$0.awaitsReader }) { "to be written to the end" } else if waiting.isEmpty {
+                "to be readable"
+            } else { "to be read again: whoever read before was killed, or did not start" }
         return "\(subject) with its images\(first) \(what)"
     }
 
@@ -97,7 +102,11 @@ struct UnreadFiles {
     /// What the report of the Series tells of the rest.
     func findings(ofSeries series: SeriesRecord) throws -> [DropFinding] {
         let files = (unknown + denied + strangers).map { "file \($0.number): \($0.code ?? "")" }
-        let open = waiting.isEmpty ? [] : ["\(waiting.count) not written to the end"]
+        let unfinished = waiting.count { !$0.awaitsReader }
+        let open =
+            (unfinished == 0 ? [] : ["\(unfinished) not written to the end"])
+            + (unfinished == waiting.count
+                ? [] : ["\(waiting.count - unfinished) whose reader was killed, or did not start"])
         var findings: [DropFinding] = []
         let count = files.count + waiting.count
         if count > 0 { findings.append(.filesNotRead(count, details: files + open)) }

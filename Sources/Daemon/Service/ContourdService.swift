@@ -19,8 +19,8 @@ package enum ContourdService {
     package static func run(configuration: Configuration, path: String?) async throws {
         let logger = makeServiceLogger()
         let state = StateFolder(path: configuration.folders.state)
-        let locks = try prepare(state, configuration)
-        defer { withExtendedLifetime(locks) {} }
+        let (lock, inboxLock) = try prepare(state, configuration)
+        defer { withExtendedLifetime(lock) {} }
         let socket = configuration.control.socket
         guard !ControlServer.isServed(socket) else {
             throw StartError(
@@ -39,8 +39,8 @@ package enum ContourdService {
             configurationPath: path,
             settings: settings
         )
-        if let problem = settings.modelProblem { logger.event(.noModel, "no model can be used: \(problem)") }
-        let intake = try recover(context)
+        if let problem = settings.modelProblem { logger.event(.noModel, "no series is begun: \(problem)") }
+        let intake = try recover(context, consume inboxLock)
         let server = try ControlServer(context)
         var parts = [
             ThreadsService.Part(name: "intake") { [box = Unchecked(intake)] in box.value.run() },
@@ -67,14 +67,13 @@ package enum ContourdService {
     private static func prepare(
         _ state: StateFolder,
         _ configuration: Configuration
-    ) throws(StartError) -> [FileLock] {
+    ) throws(StartError) -> (state: FileLock, inbox: FileLock?) {
         do throws(SystemError) {
             try state.create()
             try Directory.create(configuration.folders.inbox)
             try Directory.create(configuration.folders.outbox)
             let own = try FileLock(path: state.lock, waitingSeconds: 5)
-            guard let inbox = try FileLock(folder: configuration.folders.inbox) else { return [own] }
-            return [own, inbox]
+            return (own, try FileLock(folder: configuration.folders.inbox))
         } catch {
             if error.code == EWOULDBLOCK {
                 throw StartError(status: 75, description: "another contourd uses \(error.path ?? state.path)")
@@ -90,7 +89,7 @@ package enum ContourdService {
     }
 
     /// Puts back what was interrupted: jobs, half-made folders, half-taken files, deliveries.
-    private static func recover(_ context: ServiceContext) throws -> Intake {
+    private static func recover(_ context: ServiceContext, _ inboxLock: FileLock?) throws -> Intake {
         let fault = Fault(
             .bug,
             "E_SERVICE_ENDED",
@@ -108,7 +107,7 @@ package enum ContourdService {
             }
             context.manager.moreTime()
         }
-        let intake = try Intake(context)
+        let intake = try Intake(context, lock: inboxLock)
         try intake.recover()
         if jobs.ready > 0 { context.logger.event(.recovered, "interrupted jobs that are ready again: \(jobs.ready)") }
         if jobs.givenUp > 0 {

@@ -13,14 +13,10 @@ package struct ModelChoice: Sendable, Equatable {
         self.digest = digest
     }
 
-    /// Reads every model of a configuration.
-    package static func all(_ configuration: Configuration) throws -> [ModelChoice] {
-        let explicit = configuration.models.directory
-        let catalog = ModelCatalog.locate(explicitDirectory: explicit.isEmpty ? nil : explicit)
-        return try configuration.models.names.map { name in
-            let model = try catalog.package(named: name)
-            return ModelChoice(name: name, directory: model.directory, digest: model.digest)
-        }
+    /// Reads the package of a model.
+    init(_ name: String, in catalog: ModelCatalog) throws {
+        let model = try catalog.package(named: name)
+        self.init(name: name, directory: model.directory, digest: model.digest)
     }
 }
 
@@ -30,6 +26,16 @@ extension ServiceContext.Settings {
     package init(reading configuration: Configuration) {
         self.init(configuration: configuration, models: [])
         readsModels = true
-        do { models = try ModelChoice.all(configuration) } catch { modelProblem = classify(error).message }
+        let explicit = configuration.models.directory
+        let catalog = ModelCatalog.locate(explicitDirectory: explicit.isEmpty ? nil : explicit)
+        var problems: [String] = []
+        for name in configuration.models.names {
+            do { models.append(try ModelChoice(name, in: catalog)) } catch {
+                problems.append("model \(name): \(classify(error).message)")
+            }
+        }
+        guard !problems.isEmpty else { return }
+        models = []
+        modelProblem = problems.joined(separator: " ")
     }
 }

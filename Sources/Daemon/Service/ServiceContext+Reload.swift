@@ -17,6 +17,7 @@ extension ServiceContext {
                 return text
             }
             outboxPlace.withLock { $0 = nil }
+            inboxPlace.withLock { $0 = nil }
             logger.event(.reloaded, "the configuration was reloaded")
             wakeAll()
             return nil
@@ -41,7 +42,7 @@ extension ServiceContext {
         let settings = Settings(reading: new)
         // A model that cannot be used now keeps no series from arriving, but replaces none that can.
         if let problem = settings.modelProblem, current.modelProblem == nil {
-            throw NotReloaded(reason: " and the former one stays: no model can be used: \(problem)")
+            throw NotReloaded(reason: " and the former one stays: \(problem)")
         }
         for (key, folder) in [("folders.inbox", new.folders.inbox), ("folders.outbox", new.folders.outbox)] {
             do { try Directory.create(folder) } catch {

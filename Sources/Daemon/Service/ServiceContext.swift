@@ -34,8 +34,10 @@ package final class ServiceContext: Sendable {
     /// Where the outbox lay at the start, at the latest reload, or, if it was not there, at the first delivery after.
     let outboxPlace: Mutex<FileSystemPlace?>
 
-    /// Why the inbox cannot be listed; nil while it can.
-    let inboxTrouble = Mutex<String?>(nil)
+    /// Where the inbox lay when it was listed last; nil before that, and after a reload.
+    let inboxPlace = Mutex<InboxPlace?>(nil)
+    /// Why nothing is taken from the inbox; nil while all is well.
+    let inboxTrouble = Mutex<InboxTrouble?>(nil)
     let modelLook: Mutex<ModelLook>
     /// Parts whose last turn failed.
     let failingParts = Mutex<[String: PartFailure]>([:])
@@ -53,7 +55,7 @@ package final class ServiceContext: Sendable {
     package struct Settings: Sendable {
         package var configuration: Configuration
         package var models: [ModelChoice]
-        /// Why no model can be used; nil when all can.
+        /// Which models cannot be used, and why; nil when all can.
         var modelProblem: String?
         /// Whether the models were read from disk, not given.
         var readsModels = false

@@ -14,6 +14,21 @@ package struct ExportOptions: Codable, Sendable, Equatable {
     package var tolerancesMM: [Double] = [1, 2, 3]
 
     package init() {}
+
+    /// As for `AdmissionLimits`: options that came later have their defaults.
+    package init(from decoder: any Decoder) throws {
+        self.init()
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        func read<Value: Decodable>(_ path: WritableKeyPath<Self, Value>, _ key: CodingKeys) throws {
+            if let value = try values.decodeIfPresent(Value.self, forKey: key) { self[keyPath: path] = value }
+        }
+        try read(\.holes, .holes)
+        try read(\.writesSegmentation, .writesSegmentation)
+        try read(\.writesNifti, .writesNifti)
+        try read(\.writesPictures, .writesPictures)
+        try read(\.minimumRoundTripDice, .minimumRoundTripDice)
+        try read(\.tolerancesMM, .tolerancesMM)
+    }
 }
 
 /// Everything that decides a Run: written to `run-<n>/request.json` before its first stage and never changed.
