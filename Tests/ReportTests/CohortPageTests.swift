@@ -74,6 +74,23 @@ struct CohortPageTests {
         #expect(CohortReport(cases: [timed("a", 1), timed("b", 2), timed("c", nil)]).charts().isEmpty)
     }
 
+    @Test("a case of a rejected reference is scored and told, and is in no mean, plot, trend or list of the worst")
+    func rejectedReference() throws {
+        var rejected = scored("wrong", shift: 9)
+        rejected.referenceWasRejected = true
+        let cohort = CohortReport(cases: [
+            scored("a", shift: 1), scored("b", shift: 2), scored("c", shift: 3), rejected,
+        ])
+        let dice = try #require(cohort.summary.first?.measures["dice"])
+        #expect(dice.count == 3 && dice.minimum.map { abs($0 - 12.0 / 15) < 1e-12 } == true)
+        #expect(cohort.worst.map(\.name) == ["c", "b", "a"] && cohort.rejected.map(\.name) == ["wrong"])
+        #expect(cohort.charts().map(\.names) == [["a", "b", "c"]])
+        let page = cohortHTML(cohort, charts: cohort.charts())
+        #expect(page.components(separatedBy: "wrong").count == 2 && page.contains("wrong (rejected)"))
+        let all = CohortReport(cases: [rejected])
+        #expect(all.summary.isEmpty && all.worst.isEmpty && !cohortHTML(all).contains("<h2>Distributions</h2>"))
+    }
+
     @Test("what is missing is named, and the published lines are drawn for lungs of the published data alone")
     func contents() {
         var cohort = cohort
