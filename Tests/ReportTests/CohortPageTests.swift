@@ -155,6 +155,16 @@ struct CohortPageTests {
         #expect(apart.contains(">median<") && apart.contains(">limit<"))
     }
 
+    @Test("values that hardly differ stand on an axis whose numbers have room and differ")
+    func fineAxis() throws {
+        let page = cohortHTML(CohortReport(cases: []), charts: [chart([0.991157, 0.991160])])
+        let labels = page.matches(of: /class="tick"[^>]*text-anchor="end">([0-9.]+)</).map { String($0.output.1) }
+        #expect(
+            labels.count >= 3 && Set(labels).count == labels.count && labels.allSatisfy { $0.count <= 6 },
+            "\(labels)"
+        )
+    }
+
     private func chart(_ values: [Double]) -> OutcomeChart {
         OutcomeChart(
             structure: "Lung_L",
