@@ -160,6 +160,17 @@ package enum Directory {
         return entries.sorted { $0.name < $1.name }
     }
 
+    /// The same with links as what they lead to; those that lead nowhere stay `other`. For folders of a person's own, such as
+    /// data sets whose files are links into a store; not for the inbox.
+    package static func listFollowingLinks(_ folder: String) throws(SystemError) -> [Entry] {
+        try list(folder).map { entry in
+            let path = folder + "/" + entry.name
+            guard entry.kind == .other, isLink(path) else { return entry }
+            let kind: Entry.Kind = isFolder(path) ? .folder : isRegularFile(path) ? .file : .other
+            return Entry(name: entry.name, kind: kind)
+        }
+    }
+
     private static func escaped(_ name: UnsafePointer<CChar>) -> String {
         var text = ""
         for byte in UnsafeBufferPointer(start: name, count: strlen(name)).map({ UInt8(bitPattern: $0) }) {

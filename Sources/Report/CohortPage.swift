@@ -100,7 +100,7 @@ private func distributions(_ cohort: CohortReport) -> String {
     let plots = measures.enumerated().map { index, plotted -> String in
         let (measure, bounds) = plotted
         let samples = cohort.summary.map { summary -> PlotSample in
-            let scores = cohort.cases.flatMap(\.structures).filter { $0.name == summary.name }
+            let scores = cohort.countedCases.flatMap(\.structures).filter { $0.name == summary.name }
             guard index == 0 else { return PlotSample(label: summary.name, values: scores.compactMap(measure.value)) }
             // A structure with a tolerance of its own is shown at that one, and says so.
             let own = CohortReport.mainTolerance(Measure.tolerances(of: scores))
@@ -191,7 +191,8 @@ private func allScores(_ cohort: CohortReport) -> String {
         + [.volumeDifferencePercent, .centreShift] + cohort.tolerances.map(Measure.addedPathLength)
     let rows = cohort.cases.flatMap { one in
         one.structures.map { scores in
-            [escaped(one.name), escaped(scores.name)] + (one.time.map { [escaped(String($0.prefix(10)))] } ?? [])
+            [escaped(one.counts ? one.name : "\(one.name) (rejected)"), escaped(scores.name)]
+                + (one.time.map { [escaped(String($0.prefix(10)))] } ?? [])
                 + measures.map { score($0.value(scores), digits: $0.digits) }
         }
     }

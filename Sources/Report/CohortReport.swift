@@ -31,6 +31,8 @@ package struct CohortReport: Codable, Sendable {
         package var findings: [String]
         /// Whose grid it was compared on; nil where nothing was, and for cases that were read again.
         package var gridSource: ComparisonGridSource?
+        /// True where somebody responsible found the reference wrong: it is scored, and takes no part in what is summed up.
+        package var referenceWasRejected: Bool?
         /// Why it could not be scored; nil when it was.
         package var fault: String?
 
@@ -56,10 +58,14 @@ package struct CohortReport: Codable, Sendable {
             self.fault = fault
         }
 
+        /// Whether its scores take part in what is summed up.
+        var counts: Bool { referenceWasRejected != true }
+
         private enum CodingKeys: String, CodingKey {
             case time, patient, structures, warnings, findings, fault
             case name = "case"
             case gridSource = "grid_source"
+            case referenceWasRejected = "reference_rejected"
             case unmatchedReference = "unmatched_reference"
             case unmatchedPrediction = "unmatched_prediction"
         }
@@ -137,10 +143,7 @@ package struct CohortReport: Codable, Sendable {
         self.findings = findings
         definition = StructureScores.definition(on: ComparisonGridSource.words(grids))
         bootstrap = Bootstrap()
-        let scored = cases.flatMap { one in
-            one.structures.map { (name: one.name, patient: one.patient, scores: $0) }
-        }
-        let byStructure = Dictionary(grouping: scored, by: \.scores.name).sorted { $0.key < $1.key }
+        let byStructure = Self.byStructure(cases.filter(\.counts))
         summary = byStructure.map { name, rows in
             let scores = rows.map(\.scores)
             let measures = Measure.summarised(tolerances: Measure.tolerances(of: scores))
@@ -155,8 +158,19 @@ package struct CohortReport: Codable, Sendable {
                 )
             )
         }
-        worst = byStructure.flatMap { name, rows in
-            let tolerance = Self.mainTolerance(Measure.tolerances(of: rows.map(\.scores)))
+        worst = Self.worst(byStructure)
+    }
+
+    private typealias Row = (name: String, patient: Int?, scores: StructureScores)
+
+    private static func byStructure(_ cases: [Case]) -> [(key: String, value: [Row])] {
+        let rows = cases.flatMap { one in one.structures.map { (name: one.name, patient: one.patient, scores: $0) } }
+        return Dictionary(grouping: rows, by: \.scores.name).sorted { $0.key < $1.key }
+    }
+
+    private static func worst(_ byStructure: [(key: String, value: [Row])]) -> [WorstCase] {
+        byStructure.flatMap { name, rows in
+            let tolerance = mainTolerance(Measure.tolerances(of: rows.map(\.scores)))
             return rows.map { row in
                 WorstCase(
                     structure: name,
@@ -169,6 +183,12 @@ package struct CohortReport: Codable, Sendable {
             }.sorted { $0.isWorse(than: $1) }
         }
     }
+
+    /// Cases that are summed up.
+    package var countedCases: [Case] { cases.filter(\.counts) }
+
+    /// Scores against references that were rejected, which are in nothing that is summed up; the worst of each structure first.
+    package var rejected: [WorstCase] { Self.worst(Self.byStructure(cases.filter { !$0.counts })) }
 
     /// 2 mm where it is there, otherwise the middle one.
     package static func mainTolerance(_ tolerances: [String]) -> String {

@@ -174,7 +174,7 @@ extension CohortReport {
     /// usual tolerance.
     package func charts(baseline: Int = ControlChart.defaultBaseline) -> [OutcomeChart] {
         let measure = Measure.surfaceDice(Self.mainTolerance(tolerances))
-        let timed = cases.compactMap { one in one.time.map { (time: $0, case: one) } }
+        let timed = countedCases.compactMap { one in one.time.map { (time: $0, case: one) } }
             .sorted { ($0.time, $0.case.name) < ($1.time, $1.case.name) }
         return summary.compactMap { structure in
             let scored = timed.compactMap { one in

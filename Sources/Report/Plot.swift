@@ -6,6 +6,9 @@ struct PlotAxis {
     let upper: Double
     let ticks: [Double]
     private let digits: Int
+    /// In every measure that is drawn (a share, mm, %) less is no difference, and numbers at its ticks would have more digits than
+    /// there is room for.
+    private static let leastRange = 0.005
 
     /// - Parameters:
     ///   - values: what it must show.
@@ -16,6 +19,10 @@ struct PlotAxis {
         if high == low {
             // One value alone stands between two others, not at the end of a scale that nothing gave.
             let room = max(abs(high), 1) * 0.1
+            (low, high) = (max(low - room, bounds.lowerBound), min(high + room, bounds.upperBound))
+        }
+        if high - low < Self.leastRange {
+            let room = (Self.leastRange - (high - low)) / 2
             (low, high) = (max(low - room, bounds.lowerBound), min(high + room, bounds.upperBound))
         }
         let range = high > low ? high - low : 1

@@ -58,4 +58,25 @@ struct EvaluateTableTests {
             #expect(Data(outcome.output.utf8).range(of: Data(field.utf8)) != nil, "\(field)")
         }
     }
+
+    @Test("comma-separated values of a rejected reference say beside the scores that they are in no mean")
+    func rejectedReference() throws {
+        let place = try TemporaryFolder()
+        let truth = try place.phantom() + "/truth"
+        for side in ["reference", "prediction/P"] {
+            try FileManager.default.createDirectory(atPath: "\(place.path)/\(side)", withIntermediateDirectories: true)
+        }
+        try FileManager.default.copyItem(atPath: truth + "/seg.dcm", toPath: "\(place.path)/prediction/P/seg.dcm")
+        // Approval Status stands in the set as text of its own length: UNAPPROVED, and a blank.
+        var bytes = try Data(contentsOf: URL(fileURLWithPath: truth + "/rtstruct.dcm"))
+        let status = try #require(bytes.range(of: Data("UNAPPROVED".utf8)))
+        bytes.replaceSubrange(status, with: Data("REJECTED  ".utf8))
+        try bytes.write(to: URL(fileURLWithPath: "\(place.path)/reference/P.dcm"))
+        let outcome = try Program.contourctl([
+            "evaluate", "--csv", "--reference", "\(place.path)/reference", "--prediction", "\(place.path)/prediction",
+        ])
+        let scored = outcome.output.split(separator: "\n").filter { $0.hasPrefix("P,Lung_L,") }
+        #expect(outcome.status == 0 && scored.count == 1)
+        #expect(scored.allSatisfy { $0.hasSuffix(",the reference was rejected: in no mean") }, "\(scored)")
+    }
 }

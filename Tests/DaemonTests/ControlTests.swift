@@ -196,6 +196,36 @@ struct ControlTests {
         }
     }
 
+    @Test("A series with a stack in review shows that in the list, whichever of its stacks came last")
+    func reviewOfOneStack() throws {
+        for verdicts in [["review", "delivered"], ["delivered", "review"]] {
+            let service = try TestService()
+            let store = service.store
+            let number = try holdSeries(service, code: "E_TEST", message: "It is a test.")
+            _ = try store.resume()
+            let first = try deliver(service, verdict: verdicts[0])
+            let second = NewRun(
+                kind: first.kind,
+                stack: first.stack + "-2",
+                model: first.model,
+                contentDigest: "d",
+                modelDigest: "m",
+                configurationDigest: "c",
+                softwareVersion: "1",
+                baseRunNumber: nil,
+                firstStage: "evaluate"
+            ) { _ in ("{}", "1.2-s2") }
+            _ = try store.queueEvaluation(second, series: number)
+            _ = try deliver(service, verdict: verdicts[1])
+            let controller = Controller(store: store, state: service.context.state, context: nil)
+            guard case .list(let series) = controller.handle(.list) else {
+                Issue.record("no list")
+                return
+            }
+            #expect(series.map(\.state) == ["review"])
+        }
+    }
+
     /// The next job ends its run.
     private func deliver(_ service: TestService, verdict: String) throws -> RunRecord {
         let (job, run) = try #require(try service.store.claim())

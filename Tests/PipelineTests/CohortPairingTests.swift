@@ -34,6 +34,10 @@ struct CohortPairingTests {
         let cohort = try compareCohorts(phantom.cohort)
         #expect(cohort.cases.map(\.name) == ["P_a with P", "P_b with P"])
         #expect(cohort.cases.map { $0.warnings.count { $0.contains("REJECTED") } } == [1, 0])
+        #expect(cohort.cases.map(\.referenceWasRejected) == [true, nil])
+        #expect(cohort.summary.allSatisfy { $0.cases == 1 } && cohort.worst.allSatisfy { $0.name == "P_b with P" })
+        let told = "1 case has a rejected reference, scored but in no mean, plot or list of the worst: P_a with P"
+        #expect(cohort.findings.contains(told), "\(cohort.findings)")
     }
 
     @Test("a set beside a Segmentation of its series is left out where it has the same contours, else scored, too")

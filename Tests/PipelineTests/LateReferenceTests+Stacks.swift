@@ -62,4 +62,38 @@ extension LateReferenceTests {
                 == true
         )
     }
+
+    /// Lets the CT be one of two stacks of its Series.
+    private func makePart() throws {
+        let path = base.directory(of: .resample) + "/series.json"
+        var facts = try #require(JSONSerialization.jsonObject(with: contents(path)) as? [String: Any])
+        var summary = try #require(facts["summary"] as? [String: Any])
+        summary["part"] = ["number": 1, "count": 2, "attributes": [Any]()]
+        facts["summary"] = summary
+        try JSONSerialization.data(withJSONObject: facts).write(to: URL(fileURLWithPath: path))
+    }
+
+    @Test("Of stacks that lie apart a set that names no images counts for what it lies in, structure by structure")
+    func withoutImages() throws {
+        try makePart()
+        let set = try changed(try edited(["Lung_L": (12, 1)], approval: "APPROVED")) { dataSet in
+            let left = dataSet.sequence(.structureSetROISequence).first { $0.string(.roiName) == "Lung_L" }
+            dataSet.changeItems(of: .roiContourSequence) { structure in
+                let isLeft = structure.integer(.referencedROINumber) == left?.integer(.roiNumber)
+                structure.changeItems(of: .contourSequence) { contour in
+                    contour.remove(.contourImageSequence)
+                    guard !isLeft else { return }
+                    // On the other stack, far above this one.
+                    let numbers = contour.doubles(.contourData).enumerated()
+                    contour.set(.contourData, .DS, doubles: numbers.map { $0 % 3 == 2 ? $1 + 2000 : $1 })
+                }
+            }
+        }
+        let report = try report(against: set)
+        let changes = (report.evaluation?.changes ?? []).map { "\($0.name) \($0.status)" }
+        #expect(changes == ["Lung_L edited"], "\(changes)")
+        let told = report.findings.filter { $0.code == "W_REFERENCE_UNUSABLE" }
+        #expect(told.contains { $0.structure == "Lung_R" && $0.message.contains("another part of the series") })
+        #expect(!told.contains { $0.structure == "Lung_L" })
+    }
 }

@@ -74,6 +74,23 @@ struct CohortPageTests {
         #expect(CohortReport(cases: [timed("a", 1), timed("b", 2), timed("c", nil)]).charts().isEmpty)
     }
 
+    @Test("a case of a rejected reference is scored and told, and is in no mean, plot, trend or list of the worst")
+    func rejectedReference() throws {
+        var rejected = scored("wrong", shift: 9)
+        rejected.referenceWasRejected = true
+        let cohort = CohortReport(cases: [
+            scored("a", shift: 1), scored("b", shift: 2), scored("c", shift: 3), rejected,
+        ])
+        let dice = try #require(cohort.summary.first?.measures["dice"])
+        #expect(dice.count == 3 && dice.minimum.map { abs($0 - 12.0 / 15) < 1e-12 } == true)
+        #expect(cohort.worst.map(\.name) == ["c", "b", "a"] && cohort.rejected.map(\.name) == ["wrong"])
+        #expect(cohort.charts().map(\.names) == [["a", "b", "c"]])
+        let page = cohortHTML(cohort, charts: cohort.charts())
+        #expect(page.components(separatedBy: "wrong").count == 2 && page.contains("wrong (rejected)"))
+        let all = CohortReport(cases: [rejected])
+        #expect(all.summary.isEmpty && all.worst.isEmpty && !cohortHTML(all).contains("<h2>Distributions</h2>"))
+    }
+
     @Test("what is missing is named, and the published lines are drawn for lungs of the published data alone")
     func contents() {
         var cohort = cohort
@@ -136,6 +153,16 @@ struct CohortPageTests {
         #expect(near.contains(">limits<") && !near.contains(">median<") && !near.contains(">limit<"))
         let apart = cohortHTML(CohortReport(cases: []), charts: [chart((0..<22).map { $0 % 2 == 0 ? 0.95 : 0.97 })])
         #expect(apart.contains(">median<") && apart.contains(">limit<"))
+    }
+
+    @Test("values that hardly differ stand on an axis whose numbers have room and differ")
+    func fineAxis() throws {
+        let page = cohortHTML(CohortReport(cases: []), charts: [chart([0.991157, 0.991160])])
+        let labels = page.matches(of: /class="tick"[^>]*text-anchor="end">([0-9.]+)</).map { String($0.output.1) }
+        #expect(
+            labels.count >= 3 && Set(labels).count == labels.count && labels.allSatisfy { $0.count <= 6 },
+            "\(labels)"
+        )
     }
 
     private func chart(_ values: [Double]) -> OutcomeChart {

@@ -3,6 +3,7 @@
 drawn anew, also when the pixels are gone and the model package is another one."""
 
 import copy
+import csv
 import json
 import os
 import shutil
@@ -306,6 +307,9 @@ def the_table(checks, service):
                  approved)
     page = f"{service.base}/outcomes.html"
     done = service.outcomes("--all", "--html", page, "--csv")
+    names = {row["name"] for row in csv.DictReader(done.stdout.splitlines())}
+    checks.check("comma-separated values name the result that each row is about",
+                 names == {outcome["name"] for outcome in answer["outcomes"]}, names)
     checks.check("it is written as a page and as comma-separated values",
                  done.status == 0 and "Trend" in open(page, encoding="utf-8").read()
                  and len(done.stdout.splitlines()) == 1 + len(answer["outcomes"]), done.stderr)

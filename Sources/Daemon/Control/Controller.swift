@@ -124,7 +124,7 @@ package struct Controller: Sendable {
     private func summary(_ series: SeriesRecord, images: Int) throws -> SeriesSummary {
         let runs = try store.runs(ofSeries: series.number)
         let contouring = runs.filter { $0.kind == RunRequest.Kind.contouring.rawValue }
-        let latest = contouring.last
+        let latest = try telling(contouring, of: series, evaluations: runs)
         let job = try latest.flatMap { try store.jobs(ofRun: $0.number).last }
         // Why a finished result cannot be brought into the outbox just now.
         let undelivered = latest.flatMap { run in context?.undelivered.withLock { $0[run.number]?.code } }
@@ -140,6 +140,19 @@ package struct Controller: Sendable {
             deliveredName: latest?.state == .delivered ? latest?.deliveredName : nil,
             fault: undelivered ?? job?.fault?.code
         )
+    }
+
+    /// The run by which a Series is shown. Each stack of it and each model has a result of its own: of the latest of each the one
+    /// that asks most for somebody, so that none in review hides behind another.
+    private func telling(_ runs: [RunRecord], of series: SeriesRecord, evaluations: [RunRecord]) throws -> RunRecord? {
+        let order = ["held", "working", "queued", "refused", "review", "delivered", "cancelled"]
+        let latest = Dictionary(runs.map { ([$0.stack, $0.model], $0) }, uniquingKeysWith: { $1 }).values
+        let ranked = try latest.map { run in
+            let job = try store.jobs(ofRun: run.number).last
+            let state = state(of: series, run, job, evaluations: evaluations.filter { $0.baseRunNumber == run.number })
+            return (rank: order.firstIndex(of: state) ?? order.count, run: run)
+        }
+        return ranked.min { ($0.rank, -$0.run.number) < ($1.rank, -$1.run.number) }?.run
     }
 
     /// - Parameter evaluations: of the run, by references that came after it.

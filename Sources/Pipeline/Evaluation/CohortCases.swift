@@ -25,6 +25,8 @@ struct CohortCases {
     private(set) var findings: [String] = []
     private let root: String
     private let everyFileIsACase: Bool
+    /// Real paths of folders that were entered: links in a circle end.
+    private var entered: Set<String> = []
 
     /// - Throws: `SystemError`.
     init(in root: String, everyFileIsACase: Bool) throws(SystemError) {
@@ -53,14 +55,18 @@ struct CohortCases {
     /// Whether a folder holds cases rather than the structures of one: it has folders, or DICOM objects.
     static func holdsCases(_ path: String) throws(SystemError) -> Bool {
         guard Directory.isFolder(path) else { return false }
-        let entries = try Directory.list(path).filter { !$0.name.hasPrefix(".") }
+        let entries = try Directory.listFollowingLinks(path).filter { !$0.name.hasPrefix(".") }
         let hasNifti = entries.contains { $0.kind == .file && ReferenceMasks.isNifti($0.name) }
         return entries.contains { $0.kind == .folder } || (!hasNifti && entries.contains { $0.kind == .file })
     }
 
     private mutating func collect(_ folder: String) throws(SystemError) {
+        guard entered.insert(URL(fileURLWithPath: folder).resolvingSymlinksInPath().path).inserted else {
+            findings.append("\(relative(folder)): left out, a link leads to the same folder under another name")
+            return
+        }
         var (files, nifti): ([String], [String]) = ([], [])
-        for entry in try Directory.list(folder) where !entry.name.hasPrefix(".") {
+        for entry in try Directory.listFollowingLinks(folder) where !entry.name.hasPrefix(".") {
             let path = "\(folder)/\(entry.name)"
             switch entry.kind {
             case .folder:
@@ -72,7 +78,7 @@ struct CohortCases {
                 }
             case .file where ReferenceMasks.isNifti(entry.name): nifti.append(path)
             case .file: files.append(path)
-            default: findings.append("\(relative(path)): a link or no plain file; it is not followed")
+            default: findings.append("\(relative(path)): no plain file, or a link to what is not there; it is left out")
             }
         }
         let objects = objects(files)

@@ -51,7 +51,7 @@ package func compareCohorts(
         cases: cases,
         onlyReference: matched.onlyReference,
         onlyPrediction: matched.onlyPrediction,
-        findings: matched.findings + matched.differences + [patients.finding].compactMap(\.self),
+        findings: matched.findings + matched.differences + [patients.finding, rejected(cases)].compactMap(\.self),
         grids: grids.isEmpty ? Set(ComparisonGridSource.allCases) : grids,
         publishedStructures: isPublished ? lungs(of: cases) : []
     )
@@ -81,14 +81,25 @@ private func score(
             unmatchedPrediction: comparison.unmatchedPrediction,
             warnings: comparison.warnings,
             findings: comparison.findings,
-            fault: comparison.structures.isEmpty ? "no structure has one name on both sides" : nil
+            fault: comparison.fault
         )
         scored.gridSource = comparison.gridSource
+        scored.referenceWasRejected = reference.isRejected ? true : nil
         return (scored, traits)
     } catch {
         let fault = classify(error)
         return (CohortReport.Case(name: name, fault: "\(fault.code): \(fault.message) \(fault.hint)"), traits)
     }
+}
+
+/// What is told of cases whose reference somebody responsible found wrong: they say nothing about the prediction.
+private func rejected(_ cases: [CohortReport.Case]) -> String? {
+    let names = cases.filter { $0.referenceWasRejected == true && !$0.structures.isEmpty }.map(\.name)
+    guard !names.isEmpty else { return nil }
+    return """
+        \(names.count == 1 ? "1 case has a rejected reference" : "\(names.count) cases have a rejected reference"), scored but in no \
+        mean, plot or list of the worst: \(names.joined(separator: ", "))
+        """
 }
 
 /// Gives structures that mean the same one name in all cases, the one that most have: every observer spells them anew, and

@@ -50,7 +50,7 @@ func ctStack(
             .permanent,
             "E_NO_GRID",
             candidates.isEmpty
-                ? "There is no CT series in --ct."
+                ? "There is no CT series in --ct.\(scan.linksLeftOut)"
                 : """
                 There are \(candidates.count) CT scans in --ct that the contours may have been drawn on: \
                 \(candidates.map(\.name).sorted().joined(separator: ", ")).
@@ -75,7 +75,7 @@ private func grid(of ct: SeriesScan.Stack) throws -> VolumeGeometry {
 
 /// The scans that the reference refers to, or else the prediction; of several of them, as a series may have several stacks,
 /// those whose images contours name; of several that nobody tells apart, as NIfTI names no series, the first with the grid
-/// of a side; or all.
+/// of a side, or of stacks of one series that lie apart the one that a side lies in; or all.
 private func ctStacks(
     _ scan: SeriesScan,
     _ reference: StructureSource,
@@ -86,12 +86,34 @@ private func ctStacks(
     let named = sides.map { stacks.filter($0.wasDrawn) }.first { !$0.isEmpty } ?? stacks
     guard named.count > 1 else { return named }
     let contoured = sides.map { side in named.filter(side.namesImages) }.first { !$0.isEmpty } ?? named
-    guard contoured.count > 1, let grid = reference.grid ?? prediction.grid else { return contoured }
-    let fitting = contoured.first { stack in
+    guard contoured.count > 1 else { return contoured }
+    let placed = contoured.compactMap { stack in
         examineStack(stack.headers, limits: AdmissionLimits(), seriesInstanceCount: stack.seriesInstanceCount)
-            .geometry.map(grid.isGrid(of:)) ?? false
+            .geometry.map { (stack: stack, geometry: $0) }
     }
-    return fitting.map { [$0] } ?? contoured
+    if let grid = reference.grid ?? prediction.grid, let fitting = placed.first(where: { grid.isGrid(of: $0.geometry) })
+    {
+        return [fitting.stack]
+    }
+    // Of different series a place says nothing: those of two patients have the same heights.
+    guard Set(contoured.map(\.key.seriesInstanceUID)).count == 1 else { return contoured }
+    let around = sides.map { side in placed.filter { side.reaches($0.geometry) }.map(\.stack) }
+    return around.first { $0.count == 1 } ?? contoured
+}
+
+extension SeriesScan {
+    /// A sentence about what is no plain file, where there is such: whoever named a folder of links sees files in it.
+    fileprivate var linksLeftOut: String {
+        let count = ignored.count { $0.code == "W_NOT_A_FILE" }
+        return count == 0 ? "" : " It holds \(count) links, pipes or devices, which are not followed."
+    }
+}
+
+extension StructureSource {
+    /// Whether a contour, frame or voxel of it may lie in a slice of a grid.
+    fileprivate func reaches(_ grid: VolumeGeometry) -> Bool {
+        slices(on: grid)?.overlaps(-0.5...Double(grid.dimensions.k) - 0.5) ?? false
+    }
 }
 
 extension VolumeGeometry {

@@ -56,6 +56,8 @@ package struct StructureComparison: Codable, Sendable {
     package var structures: [StructureScores]
     /// What the prediction calls each of them; a union that it has only the parts of, what the reference calls it.
     var predictedNames: [String] = []
+    /// Why structures that both sides have were not scored, one sentence each; findings say it, too.
+    var unscored: [String] = []
     /// Names that only one side has.
     package var unmatchedReference: [String]
     package var unmatchedPrediction: [String]
@@ -139,8 +141,8 @@ func compareStructures(
     )
     let pairing = StructurePairing(reference: reference.names, prediction: prediction.names)
     result.warnings += doubts(request, reference, prediction, pairing, on: geometry, source)
-    result.findings += pairing.repeatedNames(reference.names)
-    result.findings += pairing.repeatedNames(prediction.names, of: .prediction)
+    result.warnings += pairing.repeatedNames(reference.names)
+    result.warnings += pairing.repeatedNames(prediction.names, of: .prediction)
     result.findings +=
         (reference.placeNotes + reference.frameNotes + reference.leftOut).map { "reference: \($0)" }
         + (prediction.placeNotes + prediction.frameNotes + prediction.leftOut).map { "prediction: \($0)" }
@@ -148,10 +150,13 @@ func compareStructures(
     var same: [String] = []
     for pair in pairing.pairs {
         let (name, derived) = comparedName(of: pair, reference.names, prediction.names)
-        let unusable =
+        var unusable =
             unusable(pair, reference, prediction) + ambiguous(pair, pairing, reference.names, prediction.names)
         guard unusable.isEmpty else {
-            result.findings += unusable.filter { !result.findings.contains($0) }
+            if derived != nil { unusable.append(unusableUnion(name)) }
+            unusable.removeAll(where: result.unscored.contains)
+            result.unscored += unusable
+            result.findings += unusable
             continue
         }
         if let derived { result.derived = (result.derived ?? []) + [derived] }
@@ -297,42 +302,6 @@ private func doubts(
         )
     }
     return doubts
-}
-
-/// Structures of a pair that cannot be compared, one sentence each. What a prediction leaves empty it missed; an empty
-/// reference says nothing.
-private func unusable(
-    _ pair: StructurePairing.Pair,
-    _ reference: StructureSource,
-    _ prediction: StructureSource
-) -> [String] {
-    let theirs = pair.reference.compactMap { index in
-        reference.defect(at: index).map { "\(reference.names[index]): the reference cannot be used: \($0.text)" }
-    }
-    let ours = pair.prediction.compactMap { index -> String? in
-        guard let defect = prediction.defect(at: index), defect != .noContours else { return nil }
-        return "\(prediction.names[index]): the prediction cannot be used: \(defect.text)"
-    }
-    return theirs + ours
-}
-
-/// A pair of names that both sides have several times: which belongs to which nobody can tell.
-private func ambiguous(
-    _ pair: StructurePairing.Pair,
-    _ pairing: StructurePairing,
-    _ reference: [String],
-    _ prediction: [String]
-) -> [String] {
-    let (theirs, ours) = (pair.reference.map { reference[$0] }, pair.prediction.map { prediction[$0] })
-    guard theirs.count == 1, ours.count == 1 else { return [] }
-    let count = pairing.pairs.count { other in
-        other.reference.map { reference[$0] } == theirs && other.prediction.map { prediction[$0] } == ours
-    }
-    return count < 2
-        ? []
-        : [
-            "\(theirs[0]): is there \(count) times on both sides; which belongs to which nobody can tell, none is scored"
-        ]
 }
 
 /// What a pair is called, after the reference where it has a name for it, and what is told of a union that one side has

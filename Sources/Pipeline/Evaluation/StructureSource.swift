@@ -221,7 +221,7 @@ struct StructureSource {
     }
 
     private static func niftiFiles(in folder: String) throws -> [String] {
-        try Directory.list(folder).filter {
+        try Directory.listFollowingLinks(folder).filter {
             $0.kind == .file && !$0.name.hasPrefix(".") && ReferenceMasks.isNifti($0.name)
         }
         .map { "\(folder)/\($0.name)" }

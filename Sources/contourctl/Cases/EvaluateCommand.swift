@@ -121,12 +121,7 @@ struct EvaluateCommand: ParsableCommand {
             } else {
                 print(EvaluationText.text(comparison))
             }
-            guard !comparison.structures.isEmpty else {
-                throw CommandFailure(
-                    .dataError,
-                    "no structure has one name on both sides; reference: \(comparison.unmatchedReference.joined(separator: ", ")); prediction: \(comparison.unmatchedPrediction.joined(separator: ", "))"
-                )
-            }
+            if let fault = comparison.fault { throw CommandFailure(.dataError, fault) }
         }
     }
 
@@ -153,7 +148,8 @@ struct EvaluateCommand: ParsableCommand {
             try AtomicFile.write(Data(page.utf8), to: html)
         }
         guard cohort.cases.contains(where: { !$0.structures.isEmpty }) else {
-            throw CommandFailure(.dataError, "no case could be scored")
+            let faults = cohort.cases.compactMap { one in one.fault.map { "\n  \(one.name): \($0)" } }
+            throw CommandFailure(.dataError, "no case could be scored\(faults.joined())")
         }
     }
 

@@ -30,12 +30,15 @@ enum EvaluationText {
             lines.append("\(structure.name), \(structure.cases) \(structure.cases == 1 ? "case" : "cases")")
             lines.append(table(of: structure, tolerances: cohort.tolerances))
             lines.append("worst first:")
-            for one in cohort.worst.filter({ $0.structure == structure.name }).prefix(5) {
-                let hausdorff = decimal(one.hausdorff95MM, 2)
-                let surface = "surface Dice \(one.tolerance) mm \(decimal(one.surfaceDice, 4))"
-                lines.append("  \(one.name): \(surface), Dice \(decimal(one.dice, 4)), HD95 \(hausdorff) mm")
+            lines += cohort.worst.filter { $0.structure == structure.name }.prefix(5).map {
+                "  \($0.name): \(words($0))"
             }
             lines.append("")
+        }
+        let rejected = cohort.rejected
+        if !rejected.isEmpty {
+            lines.append("against rejected references, not counted above:")
+            lines += rejected.map { "  \($0.name), \($0.structure): \(words($0))" } + [""]
         }
         for one in cohort.cases {
             if let fault = one.fault { lines.append("\(one.name) is NOT SCORED: \(fault)") }
@@ -46,6 +49,11 @@ enum EvaluationText {
         lines += cohort.onlyReference.map { "NO PARTNER in the prediction: \($0)" }
         lines += cohort.onlyPrediction.map { "NO PARTNER in the reference: \($0)" }
         return (lines + cohort.findings + [cohort.definition]).joined(separator: "\n")
+    }
+
+    private static func words(_ one: CohortReport.WorstCase) -> String {
+        let surface = "surface Dice \(one.tolerance) mm \(decimal(one.surfaceDice, 4))"
+        return "\(surface), Dice \(decimal(one.dice, 4)), HD95 \(decimal(one.hausdorff95MM, 2)) mm"
     }
 
     private static func table(of structure: CohortReport.StructureSummary, tolerances: [String]) -> String {
@@ -88,7 +96,9 @@ enum EvaluationText {
         let measures = Measure.all(tolerances: cohort.tolerances)
         var lines = [(["case", "structure"] + measures.map(\.key) + ["remark"]).joined(separator: ",")]
         for one in cohort.cases {
-            lines += one.structures.map { line([one.name, $0.name], $0, measures) + "," }
+            // Whoever takes the mean of a column sees which lines to leave out.
+            let beside = one.referenceWasRejected == true ? "the reference was rejected: in no mean" : ""
+            lines += one.structures.map { line([one.name, $0.name], $0, measures) + ",\(beside)" }
             if let fault = one.fault { lines.append(remark([one.name, ""], fault, measures.count)) }
             let remarks = remarks(
                 one.unmatchedReference,

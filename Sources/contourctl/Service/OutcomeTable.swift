@@ -162,20 +162,29 @@ struct OutcomeTable {
         guard !outcomes.isEmpty else { return "no outcome yet" + leftOutText }
         let tolerance = CohortReport.mainTolerance(Measure.tolerances(of: outcomes.compactMap(\.scores)))
         let surface = tolerance.isEmpty ? "surface Dice" : "surface Dice \(tolerance) mm"
-        var table = TextTable([
-            "series", "date", "model", "structure", "status", "approval", surface, "Dice", "HD95 mm", "to draw mm",
-            "added mL",
-            "removed mL",
-        ])
+        // Stacks and revisions of one series are told apart by the names of their results.
+        let results = Dictionary(grouping: outcomes, by: \.series).mapValues { Set($0.map(\.name)).count }
+        let hasSeveralResults = results.values.contains { $0 > 1 }
+        var table = TextTable(
+            [
+                "series", "date", "model", "structure", "status", "approval", surface, "Dice", "HD95 mm", "to draw mm",
+                "added mL",
+                "removed mL",
+            ] + (hasSeveralResults ? ["result"] : [])
+        )
         for outcome in outcomes {
             let scores = outcome.scores
-            table.add([
-                "\(outcome.series)", String(outcome.time.prefix(10)), outcome.model, outcome.structure, outcome.status,
-                outcome.approval?.lowercased() ?? "-",
-                decimal(scores.flatMap(Measure.surfaceDice(tolerance).value), 4), decimal(scores?.dice, 4),
-                decimal(scores?.hausdorff95MM, 2), decimal(scores.flatMap(Measure.addedPathLength(tolerance).value), 0),
-                decimal(scores?.falseNegativeML, 1), decimal(scores?.falsePositiveML, 1),
-            ])
+            table.add(
+                [
+                    "\(outcome.series)", String(outcome.time.prefix(10)), outcome.model, outcome.structure,
+                    outcome.status,
+                    outcome.approval?.lowercased() ?? "-",
+                    decimal(scores.flatMap(Measure.surfaceDice(tolerance).value), 4), decimal(scores?.dice, 4),
+                    decimal(scores?.hausdorff95MM, 2),
+                    decimal(scores.flatMap(Measure.addedPathLength(tolerance).value), 0),
+                    decimal(scores?.falseNegativeML, 1), decimal(scores?.falsePositiveML, 1),
+                ] + (hasSeveralResults ? [outcome.name] : [])
+            )
         }
         let states = charts.map { chart -> String in
             let centre = chart.chart.centre.map { ", median \(decimal($0, 4)) at first" } ?? ""
@@ -210,10 +219,10 @@ struct OutcomeTable {
 
     var csv: String {
         let measures = Measure.all(tolerances: Measure.tolerances(of: outcomes.compactMap(\.scores)))
-        let head = ["series", "time", "model", "structure", "status", "approval"] + measures.map(\.key)
+        let head = ["series", "name", "time", "model", "structure", "status", "approval"] + measures.map(\.key)
         let rows = outcomes.map { outcome in
             ([
-                "\(outcome.series)", outcome.time, outcome.model, outcome.structure, outcome.status,
+                "\(outcome.series)", outcome.name, outcome.time, outcome.model, outcome.structure, outcome.status,
                 outcome.approval ?? "",
             ]
             .map(EvaluationText.quoted)
