@@ -1,4 +1,6 @@
-/// Vectors of eight floats, one register of AVX2, and the memory that kernels work in.
+import Platform
+
+// Vectors of eight floats, one register of AVX2, and the memory that kernels work in.
 
 @inline(__always)
 func load8(_ pointer: UnsafePointer<Float>) -> SIMD8<Float> {
@@ -75,7 +77,12 @@ func alignedFloats(_ count: Int) -> UnsafeMutablePointer<Float> {
     return pointer
 }
 
+/// Large arrays lie in large pages: the planes of a layer lie far apart, and walking through many of them at once needs more
+/// small pages than the processor keeps the places of.
 private func unwrittenFloats(_ count: Int) -> UnsafeMutablePointer<Float> {
-    UnsafeMutableRawPointer.allocate(byteCount: count * MemoryLayout<Float>.stride, alignment: 64)
-        .bindMemory(to: Float.self, capacity: count)
+    let (bytes, largePage) = (count * MemoryLayout<Float>.stride, 2 << 20)
+    let isLarge = bytes >= 2 * largePage
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: isLarge ? largePage : 64)
+    if isLarge { preferLargePages(UnsafeMutableRawBufferPointer(start: memory, count: bytes)) }
+    return memory.bindMemory(to: Float.self, capacity: count)
 }

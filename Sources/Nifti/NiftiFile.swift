@@ -96,7 +96,10 @@ package enum NiftiFile {
     ) throws(NiftiError) -> (volume: Volume<UInt8>, notes: [String]) {
         let (volume, notes) = try readAndNotes(path)
         guard volume.voxels.allSatisfy({ $0 >= 0 && $0 <= 255 && $0 == $0.rounded() }) else {
-            throw .unreadable(reason: "it is no label map: it has values that are not whole numbers from 0 to 255")
+            throw .unreadable(
+                reason:
+                    "it is no label map of at most 255 structures: it has values that are not whole numbers from 0 to 255"
+            )
         }
         return (Volume(geometry: volume.geometry, voxels: volume.voxels.map { UInt8($0) }), notes)
     }

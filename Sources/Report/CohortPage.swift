@@ -75,15 +75,18 @@ private func notScored(_ cohort: CohortReport) -> String {
     let missing =
         cohort.cases.compactMap { one in one.fault.map { "\(one.name) was not scored: \($0)" } }
         + cohort.onlyReference.map { "\($0): no partner in the prediction" }
-        + cohort.onlyPrediction.map { "\($0): no partner in the reference" } + cohort.findings
+        + cohort.onlyPrediction.map { "\($0): no partner in the reference" }
     let remarks = cohort.cases.flatMap { one in
         one.unmatchedReference.map { "\(one.name): \($0) is only in the reference" }
             + one.unmatchedPrediction.map { "\(one.name): \($0) is only in the prediction" }
             + one.findings.map { "\(one.name): \($0)" }
     }
     func list(_ items: [String]) -> String { "<ul>\(items.map { "<li>\(escaped($0))</li>" }.joined())</ul>" }
-    // Cases that are missing are never folded away: a mean without them is another one.
-    let open = missing.isEmpty ? "" : "<section><h2>What is missing (\(missing.count))</h2>\(list(missing))</section>"
+    // Cases that are missing are never folded away: a mean without them is another one. Nor is what is to be known of all.
+    let open = [("What is missing (\(missing.count))", missing), ("To be known of the whole", cohort.findings)]
+        .filter { !$1.isEmpty }
+        .map { "<section><h2>\($0)</h2>\(list($1))</section>" }
+        .joined()
     guard !remarks.isEmpty else { return open }
     let body =
         remarks.count > 12

@@ -224,12 +224,15 @@ struct CohortPageTests {
     func missingIsOpen() throws {
         var cohort = cohort
         cohort.cases[0].unmatchedReference = (0..<20).map { "Organ\($0)" }
+        cohort.findings = ["of other patients"]
         let page = cohortHTML(cohort)
         let (missing, folded) = (
             try #require(page.range(of: "e: no partner in the prediction")), try #require(page.range(of: "<details>"))
         )
         #expect(missing.lowerBound < folded.lowerBound && page.contains("What is missing (3)"))
         #expect(page.contains("Show all 20"))
+        let whole = try #require(page.range(of: "To be known of the whole</h2><ul><li>of other patients"))
+        #expect(whole.lowerBound < folded.lowerBound)
     }
 
     @Test("no limit and no axis of a share reaches beyond 1, and the caption tells what was flagged before")

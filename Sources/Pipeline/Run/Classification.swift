@@ -33,7 +33,7 @@ package func classify(_ error: any Error) -> Fault {
             .permanent,
             "E_UNUSABLE_OBJECT",
             "The NIfTI file cannot be used: \(reason).",
-            hint: "Export it again as one NIfTI-1 file."
+            hint: "Put that right, and write it again as one NIfTI-1 file."
         )
     case let error as StructureError:
         Fault(
