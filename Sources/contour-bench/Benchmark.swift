@@ -2,8 +2,10 @@ import Foundation
 
 struct BenchmarkSettings: Sendable {
     var threads: Int
-    /// Folder of the model for whole jobs; nil: the installed one.
+    /// Folder of the model for whole jobs and scores; nil: the installed one.
     var model: String?
+    /// Folder of the CT for scores.
+    var ct: String?
 }
 
 /// What is measured. Preparation (making data) is not timed.

@@ -15,6 +15,7 @@ struct ContourBench: ParsableCommand {
               layers: single convolutions of U-Nets by our own kernels and by OpenBLAS, forwards and (-dw) for the gradient \
             of the weights
               \(Benchmark.publishedTraining.name): \(Benchmark.publishedTraining.work)
+              \(Benchmark.scores.name): \(Benchmark.scores.work)
 
             Each is run once to warm up and then several times; the median is what to quote. `others` is the part of the \
             machine that other processes used meanwhile: above a few percent the figures are not to be trusted. The memory is \
@@ -37,8 +38,16 @@ struct ContourBench: ParsableCommand {
     @Option(help: "Counted runs of each.")
     var repetitions: Int = 5
 
-    @Option(help: ArgumentHelp("Folder of the model for whole-job. Default: the installed one.", valueName: "folder"))
+    @Option(
+        help: ArgumentHelp(
+            "Folder of the model for whole-job and scores. Default: the installed one.",
+            valueName: "folder"
+        )
+    )
     var model: String?
+
+    @Option(help: ArgumentHelp("Folder of the CT for scores.", valueName: "folder"))
+    var ct: String?
 
     @Flag(help: "Print one JSON object a line.")
     var json = false
@@ -49,11 +58,16 @@ struct ContourBench: ParsableCommand {
     @Flag(help: "Print the names of all and measure nothing.")
     var list = false
 
+    private static let onlyNamed = [Benchmark.publishedTraining, Benchmark.scores]
+
     func validate() throws {
         CPUFeatures.require()
-        let known = Benchmark.all.map(\.name) + ["layers", Benchmark.publishedTraining.name]
+        let known = Benchmark.all.map(\.name) + ["layers"] + Self.onlyNamed.map(\.name)
         for name in names where !known.contains(name) {
             throw ValidationError("there is no benchmark \(name); there are: \(known.joined(separator: ", "))")
+        }
+        if (ct != nil) != names.contains(Benchmark.scores.name) {
+            throw ValidationError("\(Benchmark.scores.name) and --ct go together")
         }
         guard (1...256).contains(threads), (1...1000).contains(repetitions) else {
             throw ValidationError("--threads takes 1 to 256, --repetitions 1 to 1000")
@@ -62,11 +76,11 @@ struct ContourBench: ParsableCommand {
 
     func run() throws {
         if list { return print(Benchmark.all.map(\.name).joined(separator: "\n")) }
-        let settings = BenchmarkSettings(threads: threads, model: model)
+        let settings = BenchmarkSettings(threads: threads, model: model, ct: ct)
         let chosen = Benchmark.all.filter { names.isEmpty || names.contains($0.name) }
         let named =
             (names.contains("layers") ? Benchmark.layers : [])
-            + (names.contains(Benchmark.publishedTraining.name) ? [Benchmark.publishedTraining] : [])
+            + Self.onlyNamed.filter { names.contains($0.name) }
         let interruption = Interruption()
         var limits: MachineLimits?
         var wrong: [String] = []

@@ -45,4 +45,26 @@ struct BenchCommandTests {
         #expect(refused.errors.contains("there is no benchmark unet2d") && refused.errors.contains(rows[0]))
         #expect(try Program.contourBench("edt", "--threads", "0").status == 64)
     }
+
+    @Test("scores compares the shipped model on a CT with plain loops, and wants the CT's folder")
+    func scores() throws {
+        let place = try TemporaryFolder()
+        let outcome = try Program.contourBench(
+            "scores",
+            "--ct",
+            try place.phantom() + "/ct",
+            "--repetitions",
+            "1",
+            "--json"
+        )
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let row = try #require(outcome.json() as? [String: Any])
+        #expect(row["is_right"] as? Bool == true)
+        let words = try #require(row["reference"] as? String)
+        #expect(words.contains("; 0 of ") && !words.contains("of 0 pixels"), "\(words)")
+        for arguments in [["scores"], ["edt", "--ct", place.path]] {
+            let refused = try Program.contourBench(arguments)
+            #expect(refused.status == 64 && refused.errors.contains("scores and --ct go together"))
+        }
+    }
 }

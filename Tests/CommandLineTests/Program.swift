@@ -34,6 +34,10 @@ enum Program {
         try run("contour-bench", arguments, models: nil)
     }
 
+    static func contourBench(_ arguments: [String]) throws -> Outcome {
+        try run("contour-bench", arguments, models: nil)
+    }
+
     private static func run(_ name: String, _ arguments: [String], models: String?) throws -> Outcome {
         try RunningProgram("\(folder)/\(name)", arguments, models: models).outcome()
     }

@@ -282,8 +282,11 @@ struct IntakeTests {
         let scripts = try TemporaryFolder(), series = try TestSeries()
         let program = try TestService.worker(
             """
-            exec 3> >(exec "\(TestService.program ?? "")" --worker)
-            read -r line; printf '%s\\n' "$line" >&3; sleep 0.2; kill -9 $$
+            exec 3> >("\(TestService.program ?? "")" --worker | tee "$0.$$")
+            read -r line; printf '%s\\n' "$line" >&3
+            # It says that it reads, and what it read: both lines are out before they are in the file.
+            while (($(cat "$0.$$" 2>/dev/null | wc -l) < 2)); do sleep 0.02; done
+            kill -9 $$
             """,
             in: scripts
         )

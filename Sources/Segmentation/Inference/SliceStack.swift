@@ -2,11 +2,13 @@ import Imaging
 
 /// Turns slices of the input volume into the network's channels: the slice itself between its neighbours at a
 /// fixed distance in mm, foot side first, all clipped to the window and scaled to 0...1.
-struct SliceStack: Sendable {
+package struct SliceStack: Sendable {
     let input: InputDescription
 
+    package init(input: InputDescription) { self.input = input }
+
     /// Writes the channels for some columns and rows of slice k, each `rows * columns` long, i fastest.
-    func write(
+    package func write(
         slice k: Int,
         columns: Range<Int>,
         rows: Range<Int>,
