@@ -73,9 +73,9 @@ struct NiftiPlaceTests {
         _ = try write("a/Lung_L.nii")
         _ = try write("b/Lung_L.nii")
         _ = try write("b/lung left.nii")
-        let told = try compare(folder.file("a"), folder.file("b")).findings
+        let told = try compare(folder.file("a"), folder.file("b")).warnings
         #expect(told.contains { $0.hasPrefix("lung left: this name") && $0.contains("2 times in the prediction") })
-        let other = try compare(folder.file("b"), folder.file("a")).findings
+        let other = try compare(folder.file("b"), folder.file("a")).warnings
         #expect(other.contains { $0.contains("2 times in the reference") })
     }
 
