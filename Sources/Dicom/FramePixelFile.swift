@@ -59,6 +59,13 @@ struct FramePixels {
     /// Nil where a pixel has one bit.
     let threshold: UInt8?
 
+    /// Whether a pixel among some may be inside; a byte that they share with others counts whole.
+    func mayBeSet(_ pixels: Range<Int>) -> Bool {
+        guard !pixels.isEmpty else { return false }
+        if let threshold { return bytes[pixels].contains { $0 >= threshold } }
+        return bytes[(firstBit + pixels.lowerBound) >> 3...(firstBit + pixels.upperBound - 1) >> 3].contains { $0 != 0 }
+    }
+
     /// Whether a pixel, counted row by row, is inside.
     @inline(__always)
     func isSet(_ pixel: Int) -> Bool {

@@ -1,5 +1,6 @@
 internal import CDCMTK
 import Imaging
+import Platform
 
 extension InstanceHeader {
     /// Reads the header of a file. No pixels are loaded, but the file is accepted only if it parses to its end

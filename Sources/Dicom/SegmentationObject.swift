@@ -182,7 +182,9 @@ package struct SegmentationObject: Sendable {
             // Parallel axes, as in our own objects: one table of columns for all rows.
             let x = columnRange.map { index(map.start.x + map.stepI.x * Double($0), columns) ?? -1 }
             for j in rowRange {
-                guard let y = index(map.start.y + map.stepJ.y * Double(j), rows) else { continue }
+                guard let y = index(map.start.y + map.stepJ.y * Double(j), rows),
+                    pixels.mayBeSet(y * columns..<(y + 1) * columns)
+                else { continue }
                 for (i, x) in zip(columnRange, x) where x >= 0 && pixels.isSet(y * columns + x) {
                     voxels[j * slice.dimensions.i + i] = 1
                 }

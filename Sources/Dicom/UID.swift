@@ -1,3 +1,5 @@
+import Platform
+
 /// Unique Identifiers (PS3.5 section 9 and annex B.2).
 package enum UID {
     /// Names this software in the File Meta Information, PS3.10 section 7.1.

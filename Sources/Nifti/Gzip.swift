@@ -69,7 +69,9 @@ final class GzipStream {
     private var chunk = [UInt8](repeating: 0, count: 1 << 18)
     private let save: (UnsafeRawBufferPointer) throws(NiftiError) -> Void
 
-    init(save: @escaping (UnsafeRawBufferPointer) throws(NiftiError) -> Void) throws(NiftiError) {
+    /// - Parameter isRuns: the data are runs of equal bytes, as masks are: zlib then looks for nothing else (`Z_RLE`), which takes
+    ///   0.4 of the time and makes files of lungs a twelfth larger.
+    init(isRuns: Bool, save: @escaping (UnsafeRawBufferPointer) throws(NiftiError) -> Void) throws(NiftiError) {
         self.save = save
         // 15 window bits, +16 for a gzip wrapper; a fixed level.
         let status = deflateInit2_(
@@ -78,7 +80,7 @@ final class GzipStream {
             Z_DEFLATED,
             15 + 16,
             8,
-            Z_DEFAULT_STRATEGY,
+            isRuns ? Z_RLE : Z_DEFAULT_STRATEGY,
             ZLIB_VERSION,
             Int32(MemoryLayout<z_stream>.size)
         )

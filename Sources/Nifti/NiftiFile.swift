@@ -51,7 +51,7 @@ package enum NiftiFile {
                 throw .cannotWrite(reason: error.reason)
             }
         }
-        let compression = path.hasSuffix(".gz") ? try GzipStream(save: save) : nil
+        let compression = path.hasSuffix(".gz") ? try GzipStream(isRuns: type == .uint8, save: save) : nil
         func put(_ bytes: UnsafeRawBufferPointer) throws(NiftiError) {
             if let compression { try compression.write(bytes) } else { try save(bytes) }
         }

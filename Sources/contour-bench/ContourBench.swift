@@ -17,7 +17,7 @@ struct ContourBench: ParsableCommand {
               \(Benchmark.publishedTraining.name): \(Benchmark.publishedTraining.work)
               \(Benchmark.scores.name): \(Benchmark.scores.work)
 
-            Each is run once to warm up and then several times; the median is what to quote. `others` is the part of the \
+            Each is run once to warm up and then several times, for a second at least; the median is what to quote. `others` is the part of the \
             machine that other processes used meanwhile: above a few percent the figures are not to be trusted. The memory is \
             the largest that was resident during the runs, with the data that they work on.
 
@@ -35,8 +35,13 @@ struct ContourBench: ParsableCommand {
     @Option(help: "Number of threads.")
     var threads: Int = ProcessorCount.available
 
-    @Option(help: "Counted runs of each.")
+    @Option(help: "Counted runs of each, at least.")
     var repetitions: Int = 5
+
+    @Option(
+        help: ArgumentHelp("Shorter work is repeated for so long.", valueName: "seconds")
+    )
+    var seconds: Double = 1
 
     @Option(
         help: ArgumentHelp(
@@ -69,8 +74,8 @@ struct ContourBench: ParsableCommand {
         if (ct != nil) != names.contains(Benchmark.scores.name) {
             throw ValidationError("\(Benchmark.scores.name) and --ct go together")
         }
-        guard (1...256).contains(threads), (1...1000).contains(repetitions) else {
-            throw ValidationError("--threads takes 1 to 256, --repetitions 1 to 1000")
+        guard (1...256).contains(threads), (1...1000).contains(repetitions), (0...3600).contains(seconds) else {
+            throw ValidationError("--threads takes 1 to 256, --repetitions 1 to 1000, --seconds 0 to 3600")
         }
     }
 
@@ -86,7 +91,12 @@ struct ContourBench: ParsableCommand {
         var wrong: [String] = []
         for benchmark in chosen + named {
             let workload = try benchmark.prepare(settings)
-            let measurement = try Measurement(of: workload, repetitions: repetitions, interruption: interruption)
+            let measurement = try Measurement(
+                of: workload,
+                repetitions: repetitions,
+                leastSeconds: seconds,
+                interruption: interruption
+            )
             var row = BenchmarkRow(benchmark, workload, measurement, threads: threads)
             if !timesOnly {
                 if let bound = workload.bound {

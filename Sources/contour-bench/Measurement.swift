@@ -15,17 +15,23 @@ struct Measurement {
         return sorted.count.isMultiple(of: 2) ? (sorted[middle - 1] + sorted[middle]) / 2 : sorted[middle]
     }
 
+    /// - Parameters:
+    ///   - repetitions: counted runs.
+    ///   - leastSeconds: work that is done sooner is repeated until then: a machine is seldom the same for milliseconds.
     /// - Throws: `Interrupted` between two runs, or what the workload throws.
-    init(of workload: Workload, repetitions: Int, interruption: Interruption) throws {
+    init(of workload: Workload, repetitions: Int, leastSeconds: Double, interruption: Interruption) throws {
         PeakMemory.reset()
         try workload.run()
         let before = ProcessorTimes.now
-        seconds = try (0..<repetitions).map { _ in
+        var seconds: [Double] = []
+        let begin = ContinuousClock.now
+        while seconds.count < repetitions || begin.duration(to: .now).seconds < leastSeconds {
             guard !interruption.isRequested else { throw Interrupted() }
             let start = ContinuousClock.now
             try workload.run()
-            return start.duration(to: .now).seconds
+            seconds.append(start.duration(to: .now).seconds)
         }
+        self.seconds = seconds
         others = ProcessorTimes.now.shareOfOthers(since: before)
         peakMemoryMB = PeakMemory.current
     }

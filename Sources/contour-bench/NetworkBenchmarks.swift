@@ -20,7 +20,14 @@ extension Benchmark {
             slices: 1
         ),
         volumeInference("unet3d-96", "32 to 320 channels, instance norm, leaky ReLU, 96 x 96 x 96", side: 96),
-        training("train-16x256-b8", "one step of the first, batch 8, Dice, Adam", filters: 16, side: 256, batch: 8),
+        training(
+            "train-16x256-b8",
+            "one step of the first, batch 8, Dice, Adam",
+            filters: 16,
+            side: 256,
+            batch: 8,
+            checked: 8
+        ),
     ]
 
     /// Takes 12 GiB and minutes: measured only when it is named.
@@ -29,7 +36,8 @@ extension Benchmark {
         "one step of the published training: 64 filters, 512 x 512, batch 4, Dice, Adam",
         filters: 64,
         side: 512,
-        batch: 4
+        batch: 4,
+        checked: 1
     )
 
     private static func graph(filters: Int, side: Int) -> Graph {
@@ -46,7 +54,7 @@ extension Benchmark {
     private static func inference(_ name: String, _ work: String, filters: Int, side: Int, slices: Int) -> Benchmark {
         Benchmark(name: name, work: work) { settings in
             let graph = graph(filters: filters, side: side)
-            let network = try Network(graph: graph, seed: 1)
+            let network = try trainedLike(Network(graph: graph, seed: 1))
             let session = try InferenceSession(
                 network: network,
                 batch: 1,
@@ -54,14 +62,17 @@ extension Benchmark {
                 width: side,
                 threads: settings.threads
             )
-            let input = randomTensor([1, 1, side, side])
+            let all = randomTensor([slices, 1, side, side]).values
+            let inputs = (0..<slices).map { slice in
+                Tensor(shape: [1, 1, side, side], values: Array(all[slice * side * side..<(slice + 1) * side * side]))
+            }
             let extent = Axes(height: side, width: side)
             let operations = try graph.convolutionOperations(extent) * Double(slices)
             return Workload(
                 operations: operations,
                 items: slices > 1 ? Double(slices) : nil,
-                run: { for _ in 0..<slices { _ = session.run(input) } },
-                check: { try check(session, network, input, threads: settings.threads) }
+                run: { for input in inputs { _ = session.run(input) } },
+                check: { try check(session, network, inputs[slices - 1], threads: settings.threads) }
             )
         }
     }
@@ -78,7 +89,7 @@ extension Benchmark {
                     extent: .cube(side)
                 )
             )
-            let network = try Network(graph: graph, seed: 1)
+            let network = try trainedLike(Network(graph: graph, seed: 1))
             let session = try InferenceSession(
                 network: network,
                 batch: 1,
@@ -108,11 +119,19 @@ extension Benchmark {
         )
     }
 
-    private static func training(_ name: String, _ work: String, filters: Int, side: Int, batch: Int) -> Benchmark {
+    /// - Parameter checked: samples of the step whose result is compared, in doubles that are kept for the way back.
+    private static func training(
+        _ name: String,
+        _ work: String,
+        filters: Int,
+        side: Int,
+        batch: Int,
+        checked: Int
+    ) -> Benchmark {
         Benchmark(name: name, work: work) { settings in
             let graph = graph(filters: filters, side: side)
             let network = try Network(graph: graph, seed: 1)
-            func session(_ optimizer: Optimizer) throws -> TrainingSession {
+            func session(_ optimizer: Optimizer, batch: Int) throws -> TrainingSession {
                 try TrainingSession(
                     network: network,
                     batch: batch,
@@ -123,9 +142,12 @@ extension Benchmark {
                     threads: settings.threads
                 )
             }
-            let training = try session(.adam(Adam()))
-            let input = randomTensor([batch, 1, side, side])
-            let target = Tensor(shape: input.shape, values: input.values.map { $0 > 0.5 ? 1 : 0 })
+            func data(_ samples: Int) -> (input: Tensor, target: Tensor) {
+                let input = randomTensor([samples, 1, side, side])
+                return (input, Tensor(shape: input.shape, values: input.values.map { $0 > 0.5 ? 1 : 0 }))
+            }
+            let training = try session(.adam(Adam()), batch: batch)
+            let (input, target) = data(batch)
             // Forwards, the gradient of the input and that of the weights: three times the same products.
             let operations = try 3 * Double(batch) * graph.convolutionOperations(Axes(height: side, width: side))
             return Workload(
@@ -133,15 +155,43 @@ extension Benchmark {
                 items: Double(batch),
                 run: { _ = try training.step(input: input, target: target) },
                 check: {
+                    let (input, target) = data(checked)
                     // So long a step that the rounding of weights is nothing beside it; a power of two.
-                    let rate: Float = 1024
-                    let plain = try session(.sgd(SGD(learningRate: rate, momentum: 0, isNesterov: false)))
+                    let (rate, adam): (Float, Adam) = (1024, Adam())
+                    let plain = try session(
+                        .sgd(SGD(learningRate: rate, momentum: 0, isNesterov: false)),
+                        batch: checked
+                    )
                     let loss = try plain.step(input: input, target: target)
-                    return try ReferenceTraining(network, input: input, target: target, threads: settings.threads)
-                        .check(loss: loss, after: plain.network, rate: rate)
+                    let adapted = try session(.adam(adam), batch: checked)
+                    _ = try adapted.step(input: input, target: target)
+                    return try ReferenceTraining(
+                        network: network,
+                        input: input,
+                        target: target,
+                        threads: settings.threads
+                    ).check(loss: loss, plain: plain.network, rate: rate, adapted: adapted.network, adam: adam)
                 }
             )
         }
+    }
+
+    /// Batch norms that do something: as after a training, in the range of 0.5 to 1.5, means and shifts around 0.
+    private static func trainedLike(_ network: Network) -> Network {
+        var network = network
+        for (name, tensor) in network.tensors where tensor.shape.count == 1 {
+            let values = randomTensor(tensor.shape).values
+            if name.hasSuffix(".running_mean") {
+                network.buffers[name]?.values = values.map { 0.2 * ($0 - 0.5) }
+            } else if name.hasSuffix(".running_var") {
+                network.buffers[name]?.values = values.map { 0.5 + $0 }
+            } else if name.hasSuffix(".weight") {
+                network.parameters[name]?.values = values.map { 0.5 + $0 }
+            } else {
+                network.parameters[name]?.values = values.map { 0.2 * ($0 - 0.5) }
+            }
+        }
+        return network
     }
 
     static func randomTensor(_ shape: [Int]) -> Tensor {

@@ -17,7 +17,7 @@ struct ReferenceNetwork {
     }
 
     /// Values of N C D H W.
-    private struct Field {
+    struct Field {
         var shape: FeatureShape
         var values: [Double]
     }
@@ -26,7 +26,7 @@ struct ReferenceNetwork {
     /// - Returns: the result of the network, N C [D] H W.
     func result(of input: Tensor, isTraining: Bool = false) throws -> [Double] {
         let batch = input.shape[0]
-        let shapes = try graph.shapes(extent: Axes(spatial: Array(input.shape.dropFirst(2))))
+        let shapes = try shapes(of: input)
         var lastUse = [Int](repeating: 0, count: graph.nodes.count)
         for (index, node) in graph.nodes.enumerated() { for input in node.inputs { lastUse[input] = index } }
         var fields: [Field?] = [Field(shape: shapes[0], values: input.values.map(Double.init))]
@@ -40,7 +40,11 @@ struct ReferenceNetwork {
         return fields[graph.output]?.values ?? []
     }
 
-    private func values(
+    func shapes(of input: Tensor) throws -> [FeatureShape] {
+        try graph.shapes(extent: Axes(spatial: Array(input.shape.dropFirst(2))))
+    }
+
+    func values(
         _ node: Node,
         _ inputs: [Field],
         _ shape: FeatureShape,
@@ -63,7 +67,7 @@ struct ReferenceNetwork {
         }
     }
 
-    private struct UnknownOperator: Error, CustomStringConvertible {
+    struct UnknownOperator: Error, CustomStringConvertible {
         let name: String
         var description: String { "the reference does not know the operator \(name)" }
     }
@@ -87,39 +91,11 @@ struct ReferenceNetwork {
                     let taps = (o * channels + i) * c.kernel.count
                     forEachTap(c.kernel) { tap, at in
                         let w = weight[taps + tap]
-                        addRows(plane, from, y, to, w, c.stride, at * c.dilation - c.padding)
+                        let lines = ConvolutionLines(from, to, c.stride, at * c.dilation - c.padding)
+                        lines.reduce(()) { _, x1, y1, count, step in
+                            for column in 0..<count { y[y1 + column] += w * plane[x1 + column * step] }
+                        }
                     }
-                }
-            }
-        }
-    }
-
-    /// y[p] += w * x[p * stride + offset] where x has that place.
-    private func addRows(
-        _ x: UnsafePointer<Double>,
-        _ from: Axes,
-        _ y: UnsafeMutablePointer<Double>,
-        _ to: Axes,
-        _ w: Double,
-        _ stride: Axes,
-        _ offset: Axes
-    ) {
-        // Columns whose place is inside.
-        let first = max(0, (-offset.width + stride.width - 1) / stride.width)
-        let end = min(to.width, (from.width - 1 - offset.width) / stride.width + 1)
-        guard first < end else { return }
-        for z in 0..<to.depth {
-            let depth = z * stride.depth + offset.depth
-            guard (0..<from.depth).contains(depth) else { continue }
-            for row in 0..<to.height {
-                let height = row * stride.height + offset.height
-                guard (0..<from.height).contains(height) else { continue }
-                let source = x + (depth * from.height + height) * from.width + offset.width
-                let target = y + (z * to.height + row) * to.width
-                if stride.width == 1 {
-                    for column in first..<end { target[column] += w * source[column] }
-                } else {
-                    for column in first..<end { target[column] += w * source[column * stride.width] }
                 }
             }
         }
@@ -161,23 +137,13 @@ struct ReferenceNetwork {
     ) -> [Double] {
         let (weight, bias) = (tensors[name + ".weight"]!, tensors[name + ".bias"]!)
         let (channels, count) = (x.shape.channels, x.shape.extent.count)
-        /// Mean and variance of channel `c` of some samples.
-        func moments(_ samples: Range<Int>, _ c: Int) -> (Double, Double) {
-            let starts = samples.map { ($0 * channels + c) * count }
-            let all = Double(samples.count * count)
-            let mean = starts.reduce(0) { sum, start in x.values[start..<start + count].reduce(sum, +) } / all
-            let squares = starts.reduce(0) { sum, start in
-                x.values[start..<start + count].reduce(sum) { $0 + ($1 - mean) * ($1 - mean) }
-            }
-            return (mean, squares / all)
-        }
         return filled(x.values.count, pieces: batch * channels) { piece, y in
             let (n, c) = (piece / channels, piece % channels)
             let (mean, variance) =
                 switch norm.group {
                 case .batch where !isTraining: (tensors[name + ".running_mean"]![c], tensors[name + ".running_var"]![c])
-                case .batch: moments(0..<batch, c)
-                default: moments(n..<n + 1, c)
+                case .batch: x.moments(0..<batch, c)
+                default: x.moments(n..<n + 1, c)
                 }
             let factor = weight[c] / (variance + Double(norm.epsilon)).squareRoot()
             for place in 0..<count { y[place] = (x.values[piece * count + place] - mean) * factor + bias[c] }
@@ -220,7 +186,7 @@ struct ReferenceNetwork {
     }
 
     /// Values in equal pieces, each of which one thread fills.
-    private func filled(
+    func filled(
         _ count: Int,
         pieces: Int,
         _ fill: @escaping (Int, UnsafeMutablePointer<Double>) -> Void
@@ -235,8 +201,22 @@ struct ReferenceNetwork {
     }
 }
 
+extension ReferenceNetwork.Field {
+    /// Mean and variance of channel `c` of some samples.
+    func moments(_ samples: Range<Int>, _ c: Int) -> (mean: Double, variance: Double) {
+        let count = shape.extent.count
+        let starts = samples.map { ($0 * shape.channels + c) * count }
+        let all = Double(samples.count * count)
+        let mean = starts.reduce(0) { sum, start in values[start..<start + count].reduce(sum, +) } / all
+        let squares = starts.reduce(0) { sum, start in
+            values[start..<start + count].reduce(sum) { $0 + ($1 - mean) * ($1 - mean) }
+        }
+        return (mean, squares / all)
+    }
+}
+
 /// Calls `body` with every place of a box and its number.
-private func forEachTap(_ extent: Axes, _ body: (Int, Axes) -> Void) {
+func forEachTap(_ extent: Axes, _ body: (Int, Axes) -> Void) {
     var number = 0
     for z in 0..<extent.depth {
         for y in 0..<extent.height {
@@ -249,19 +229,19 @@ private func forEachTap(_ extent: Axes, _ body: (Int, Axes) -> Void) {
 }
 
 extension Axes {
-    fileprivate func contains(_ place: Axes) -> Bool {
+    func contains(_ place: Axes) -> Bool {
         (0..<depth).contains(place.depth) && (0..<height).contains(place.height) && (0..<width).contains(place.width)
     }
 
-    fileprivate static func * (a: Axes, b: Axes) -> Axes {
+    static func * (a: Axes, b: Axes) -> Axes {
         Axes(depth: a.depth * b.depth, height: a.height * b.height, width: a.width * b.width)
     }
 
-    fileprivate static func + (a: Axes, b: Axes) -> Axes {
+    static func + (a: Axes, b: Axes) -> Axes {
         Axes(depth: a.depth + b.depth, height: a.height + b.height, width: a.width + b.width)
     }
 
-    fileprivate static func - (a: Axes, b: Axes) -> Axes {
+    static func - (a: Axes, b: Axes) -> Axes {
         Axes(depth: a.depth - b.depth, height: a.height - b.height, width: a.width - b.width)
     }
 }

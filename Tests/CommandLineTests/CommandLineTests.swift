@@ -186,6 +186,49 @@ struct CommandLineTests {
         )
     }
 
+    @Test("a run needs no more memory than the budget that it asks for, less than its volumes have")
+    func memoryWithinBudget() throws {
+        let place = try TemporaryFolder()
+        let ct =
+            try place.phantom(
+                "phantom",
+                "--columns",
+                "512",
+                "--rows",
+                "512",
+                "--slices",
+                "300",
+                "--spacing",
+                "0.8",
+                "0.8",
+                "1"
+            )
+            + "/ct"
+        let configuration = place.path + "/c.toml"
+        func run(megabytes: Int) throws -> Outcome {
+            try "[work]\nmemory_budget_mb = \(megabytes)\n".write(
+                toFile: configuration,
+                atomically: true,
+                encoding: .utf8
+            )
+            return try Program.contourctl("run", ct, "--output", place.path + "/out", "--config", configuration)
+        }
+        let asked = try run(megabytes: 256).errors.firstMatch(of: /at least (\d+)/).flatMap { Int($0.1) }
+        let budget = try #require(asked)
+        // HU, the network's input, two structures' scores, the label map.
+        let volumes = (300 * (512 * 512 * (2 + 1) + 192 * 192 * (1 + 2) * 4)) >> 20
+        #expect(budget < volumes)
+        let outcome = try run(megabytes: budget)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let folder = try #require(try FileManager.default.contentsOfDirectory(atPath: place.path + "/out").first)
+        let report = try JSONSerialization.jsonObject(
+            with: Data(contentsOf: URL(fileURLWithPath: "\(place.path)/out/\(folder)/report.json"))
+        )
+        let stages = try #require((report as? [String: Any])?["stages"] as? [[String: Any]])
+        #expect(stages.count == 4)
+        for stage in stages { #expect(try #require(stage["peakMemoryMB"] as? Int) <= budget, "\(stage)") }
+    }
+
     @Test("names of files move no terminal")
     func controlCharacters() throws {
         let place = try TemporaryFolder()

@@ -30,7 +30,7 @@ struct AirPocketTests {
             scores: (1...2).map { label in labels.voxels.map { $0 == UInt8(label) ? 1 : 0 } },
             rule: DecisionRule(description.output)
         )
-        return judge(labels: labels, scores: scores, input: input, description: description)
+        return judge(labels: labels, scores: scores, input: input, description: description, threads: 2)
             .structures[0].airPocketFraction
     }
 

@@ -22,7 +22,7 @@ struct JudgementTests {
             rule: DecisionRule(description.output)
         )
         let input = Volume<Float>(geometry: labels.geometry, voxels: labels.voxels.map { $0 > 0 ? hu : 40 })
-        return judge(labels: labels, scores: volume, input: input, description: description)
+        return judge(labels: labels, scores: volume, input: input, description: description, threads: 2)
     }
 
     static let geometry = grid(40, 30, 12)
@@ -154,7 +154,7 @@ struct JudgementTests {
             rule: DecisionRule(description.output)
         )
         let input = Volume<Float>(geometry: Self.geometry, repeating: -800)
-        let result = judge(labels: onWide, scores: scores, input: input, description: description)
+        let result = judge(labels: onWide, scores: scores, input: input, description: description, threads: 2)
         #expect(result.findings.contains { $0.code == "W_CROPPED" && $0.structure == "Lung_L" })
     }
 
@@ -176,7 +176,7 @@ struct JudgementTests {
             rule: DecisionRule(description.output)
         )
         let input = Volume<Float>(geometry: Self.geometry, repeating: -800)
-        let result = judge(labels: onWide, scores: scores, input: input, description: description)
+        let result = judge(labels: onWide, scores: scores, input: input, description: description, threads: 2)
         #expect(result.structures[0].found)
         #expect(!result.findings.contains { $0.code == "W_CROPPED" })
     }

@@ -12,7 +12,8 @@ struct EdgeUncertaintyTests {
         _ labels: Volume<UInt8>,
         left: [Float],
         right: [Float]? = nil,
-        limitMM: Double? = nil
+        limitMM: Double? = nil,
+        threads: Int = 2
     ) -> SegmentationResult {
         var description = smallRecipe().modelDescription(training: nil)
         for index in description.rois.indices {
@@ -26,7 +27,7 @@ struct EdgeUncertaintyTests {
             rule: DecisionRule(description.output)
         )
         let input = Volume<Float>(geometry: labels.geometry, repeating: -800)
-        return judge(labels: labels, scores: scores, input: input, description: description)
+        return judge(labels: labels, scores: scores, input: input, description: description, threads: threads)
     }
 
     static func box(_ i: Range<Int>, _ j: Range<Int>, _ k: Range<Int>) -> Volume<UInt8> {
@@ -45,6 +46,26 @@ struct EdgeUncertaintyTests {
         let areaMM2: Double = 516
         let doubtMM3: Double = (24 * 0.1875 + 0.25) * 30
         #expect(abs(width - doubtMM3 / areaMM2) < 1e-9)
+    }
+
+    @Test("what is measured does not depend on the number of threads, in no bit")
+    func threads() {
+        var random = SystemRandomNumberGenerator()
+        var labels = Self.box(1..<9, 1..<8, 0..<8)
+        for n in labels.voxels.indices where labels.voxels[n] > 0 { labels.voxels[n] = UInt8(random.next() % 3) }
+        let (left, right) = (
+            labels.voxels.map { _ in Float.random(in: 0...1) }, labels.voxels.map { _ in Float.random(in: 0...1) }
+        )
+        func measures(_ threads: Int) -> [[Double?]] {
+            Self.judged(labels, left: left, right: right, threads: threads).structures.map {
+                [
+                    $0.volumeML, $0.meanScore, $0.confidence, $0.meanHU, $0.airFraction, $0.airPocketFraction,
+                    $0.edgeUncertaintyMM,
+                ]
+            }
+        }
+        let one = measures(1)
+        for threads in [2, 3, 5, 16] { #expect(measures(threads) == one) }
     }
 
     @Test("a face on the edge of the scan is none, one to another structure is one of both")

@@ -129,4 +129,28 @@ struct NetworkInputTests {
         // Independent noise of 36 averaged pixels.
         #expect(deviation > 8 && deviation < 25)
     }
+
+    @Test(
+        "lines are convolved alike along rows and columns, with the last pixel repeated beyond their ends",
+        arguments: [1, 2, 5, 9]
+    )
+    func convolution(length: Int) {
+        let kernel: [Float] = [0.1, 0.25, 0.3, 0.15, 0.2]
+        let lines = 3
+        let values = (0..<length * lines).map { Float(($0 * 37) % 11) - 4 }
+        /// A line of `values` after another, each convolved.
+        let expected = (0..<length * lines).map { place -> Float in
+            let (line, position) = (place / length, place % length)
+            return kernel.indices.reduce(0) { sum, tap in
+                sum + kernel[tap] * values[line * length + min(max(position + tap - 2, 0), length - 1)]
+            }
+        }
+        var rows = [Float](repeating: .nan, count: values.count)
+        convolve(values, into: &rows, kernel, length: length, step: 1, lines: lines, lineStep: length)
+        #expect(rows == expected)
+        let turned = (0..<values.count).map { values[$0 % lines * length + $0 / lines] }
+        var columns = [Float](repeating: .nan, count: values.count)
+        convolve(turned, into: &columns, kernel, length: length, step: lines, lines: lines, lineStep: 1)
+        #expect((0..<values.count).map { columns[$0 % length * lines + $0 / length] } == expected)
+    }
 }

@@ -1,24 +1,27 @@
 import Imaging
+import Platform
 
 /// Fills holes of a structure in the slices of the CT, as its `Postprocessing.fillHolesMM2` asks: a vessel that the network cut out of
 /// a lung is a hole of some 10 to 100 mm2 in a few slices.
 ///
 /// A hole is background (4 neighbours in the slice) that the structure encloses; one that holds a voxel of another structure stays.
-func fillHoles(_ volume: inout Volume<UInt8>, _ roi: ROIDescription) {
+func fillHoles(_ volume: inout Volume<UInt8>, _ roi: ROIDescription, threads: Int) {
     let geometry = volume.geometry
     let limit = Int((roi.postprocessing.fillHolesMM2 ?? 0) / (geometry.spacing.x * geometry.spacing.y))
     guard limit > 0 else { return }
     let d = geometry.dimensions
     let plane = d.i * d.j
-    var search = HoleSearch(columns: d.i, rows: d.j, label: UInt8(roi.label), limit: limit)
-    for k in 0..<d.k {
-        let holes = volume.voxels.withUnsafeBufferPointer { voxels in
-            search.holes(in: UnsafeBufferPointer(rebasing: voxels[(k * plane)..<((k + 1) * plane)]))
-        }
-        volume.touched()
-        guard !holes.isEmpty else { continue }
-        volume.voxels.withUnsafeMutableBufferPointer { voxels in
-            for n in holes { voxels[k * plane + n] = UInt8(roi.label) }
+    let pages = volume.voxels.pages
+    volume.voxels.withUnsafeMutableBufferPointer { buffer in
+        // Each slice is read and written by one thread only.
+        nonisolated(unsafe) let voxels = buffer
+        parallelFor(d.k, threads: threads) { slices in
+            var search = HoleSearch(columns: d.i, rows: d.j, label: UInt8(roi.label), limit: limit)
+            for k in slices {
+                let slice = UnsafeMutableBufferPointer(rebasing: voxels[(k * plane)..<((k + 1) * plane)])
+                for n in search.holes(in: UnsafeBufferPointer(slice)) { slice[n] = UInt8(roi.label) }
+                pages.touched(plane)
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
 import Imaging
+import Platform
 
 /// Sums over one structure.
 struct Measurement: Sendable, Equatable {
@@ -15,7 +16,7 @@ struct Measurement: Sendable, Equatable {
     var pocketSamples = 0
     /// Sum of `p * (1 - p)` over all pixels of the model's grid, times the volume of one, mm^3.
     var doubtMM3 = 0.0
-    /// Area of the structure's surface, mm^2; see `surfaceAreas`.
+    /// Area of the structure's surface, mm^2; see `extents`.
     var surfaceMM2 = 0.0
 
     /// Below this a pixel of the model is plain air, HU: even emphysema averages higher over a model's pixel.
@@ -40,51 +41,32 @@ struct Measurement: Sendable, Equatable {
 
 /// Measures every structure of a label map against the scores and the HU of the network's input.
 ///
-/// HU and scores are read on the model's grid at the pixels whose nearest CT voxel has the label.
+/// HU and scores are read on the model's grid at the pixels whose nearest CT voxel has the label. Sums are made slice by slice and
+/// then added in their order, so that they do not depend on the number of threads.
 func measureStructures(
     in labels: Volume<UInt8>,
     scores: ScoreVolume,
     input: Volume<Float>,
-    count: Int
+    count: Int,
+    threads: Int
 ) -> [Measurement] {
-    var result = [Measurement](repeating: Measurement(), count: count)
-    let plane = labels.geometry.planeCount
-    for k in 0..<labels.geometry.dimensions.k {
-        labels.voxels.withUnsafeBufferPointer { voxels in
-            for n in k * plane..<(k + 1) * plane where voxels[n] > 0 { result[Int(voxels[n]) - 1].voxels += 1 }
-        }
-        labels.touched()
-    }
     let model = scores.geometry
-    let ct = labels.geometry
     var onModel = Volume<UInt8>(geometry: model, repeating: 0)
-    for k in 0..<model.dimensions.k {
-        let lattice = Lattice(from: model, slice: k, to: ct)
-        for j in 0..<model.dimensions.j {
-            for i in 0..<model.dimensions.i {
-                let n = i + model.dimensions.i * (j + model.dimensions.j * k)
-                for channel in 0..<count {
-                    let score = Double(scores.scores[channel][n])
-                    result[channel].scoreSum += score
-                    result[channel].doubtMM3 += score * (1 - score)
-                }
-                let label = nearestLabel(labels, lattice.point(i, j))
-                guard label > 0 else { continue }
-                onModel.voxels[n] = label
-                let channel = Int(label) - 1
-                result[channel].samples += 1
-                result[channel].scoreInside += Double(scores.scores[channel][n])
-                result[channel].huSum += Double(input.voxels[n])
-                if input.voxels[n] < Measurement.airHU { result[channel].airSamples += 1 }
-            }
+    let slices = onModel.voxels.withUnsafeMutableBufferPointer { buffer in
+        // Each slice is written by one thread only.
+        nonisolated(unsafe) let onModel = buffer
+        return ofEachSlice(model.dimensions.k, threads: threads) { k in
+            let slice = UnsafeMutableBufferPointer(rebasing: onModel[k * model.planeCount..<(k + 1) * model.planeCount])
+            return measure(slice: k, labels, scores, input, count, onModel: slice)
         }
-        scores.touched(slices: 1)
-        input.touched()
-        labels.touched(slices: lattice.slices(columns: model.dimensions.i, rows: model.dimensions.j))
     }
-    let areas = surfaceAreas(of: labels, count: count)
-    let pockets = airPockets(in: onModel, input: input, count: count)
+    var result = slices.reduce(into: [Measurement](repeating: Measurement(), count: count)) { sums, slice in
+        for channel in 0..<count { sums[channel].add(slice[channel]) }
+    }
+    let (voxels, areas) = extents(of: labels, count: count, threads: threads)
+    let pockets = airPockets(in: onModel, input: input, count: count, threads: threads)
     for channel in 0..<count {
+        result[channel].voxels = voxels[channel]
         result[channel].pocketSamples = pockets[channel]
         result[channel].doubtMM3 *= model.voxelVolumeMM3
         result[channel].surfaceMM2 = areas[channel]
@@ -92,32 +74,121 @@ func measureStructures(
     return result
 }
 
-/// Area of the faces between the voxels of each structure and those of others, mm^2; label 1 comes first.
-///
-/// A face on the edge of the grid is none: where the scan cuts a structure, the network decided no edge.
-func surfaceAreas(of labels: Volume<UInt8>, count: Int) -> [Double] {
-    let d = labels.geometry.dimensions
-    let spacing = labels.geometry.spacing
-    var areas = [Double](repeating: 0, count: 256)
-    labels.voxels.withUnsafeBufferPointer { voxels in
-        for (step, first, area) in [
-            (1, SIMD3(1, 0, 0), spacing.y * spacing.z), (d.i, SIMD3(0, 1, 0), spacing.x * spacing.z),
-            (d.i * d.j, SIMD3(0, 0, 1), spacing.x * spacing.y),
-        ] {
-            var faces = [Int](repeating: 0, count: 256)
-            for k in first.z..<d.k {
-                for j in first.y..<d.j {
-                    let row = d.i * (j + d.j * k)
-                    for n in row + first.x..<row + d.i where voxels[n] != voxels[n - step] {
-                        faces[Int(voxels[n])] += 1
-                        faces[Int(voxels[n - step])] += 1
-                    }
-                }
+extension Measurement {
+    /// The sums over pixels of the model's grid.
+    fileprivate mutating func add(_ other: Measurement) {
+        samples += other.samples
+        scoreInside += other.scoreInside
+        scoreSum += other.scoreSum
+        huSum += other.huSum
+        airSamples += other.airSamples
+        doubtMM3 += other.doubtMM3
+    }
+}
+
+/// Sums over one slice of the model's grid, and its labels.
+private func measure(
+    slice k: Int,
+    _ labels: Volume<UInt8>,
+    _ scores: ScoreVolume,
+    _ input: Volume<Float>,
+    _ count: Int,
+    onModel: UnsafeMutableBufferPointer<UInt8>
+) -> [Measurement] {
+    var result = [Measurement](repeating: Measurement(), count: count)
+    let d = scores.geometry.dimensions
+    let lattice = Lattice(from: scores.geometry, slice: k, to: labels.geometry)
+    for j in 0..<d.j {
+        for i in 0..<d.i {
+            let n = i + d.i * (j + d.j * k)
+            for channel in 0..<count {
+                let score = Double(scores.scores[channel][n])
+                result[channel].scoreSum += score
+                result[channel].doubtMM3 += score * (1 - score)
             }
-            for label in faces.indices { areas[label] += Double(faces[label]) * area }
+            let label = nearestLabel(labels, lattice.point(i, j))
+            guard label > 0 else { continue }
+            onModel[i + d.i * j] = label
+            let channel = Int(label) - 1
+            result[channel].samples += 1
+            result[channel].scoreInside += Double(scores.scores[channel][n])
+            result[channel].huSum += Double(input.voxels[n])
+            if input.voxels[n] < Measurement.airHU { result[channel].airSamples += 1 }
         }
     }
-    return Array(areas[1..<count + 1])
+    scores.touched(slices: 1)
+    input.touched()
+    labels.touched(slices: lattice.slices(columns: d.i, rows: d.j))
+    return result
+}
+
+/// What `body` makes of each of some slices, in their order.
+private func ofEachSlice<Value: Sendable>(
+    _ count: Int,
+    threads: Int,
+    _ body: @Sendable (Int) -> Value
+) -> [Value] {
+    [Value](unsafeUninitializedCapacity: count) { buffer, initialized in
+        nonisolated(unsafe) let values = buffer
+        parallelFor(count, threads: threads) { range in
+            for k in range { values.initializeElement(at: k, to: body(k)) }
+        }
+        initialized = count
+    }
+}
+
+/// The voxels of each structure, and the area of the faces between them and those of others, mm^2; label 1 comes first.
+///
+/// A face on the edge of the grid is none: where the scan cuts a structure, the network decided no edge.
+func extents(of labels: Volume<UInt8>, count: Int, threads: Int) -> (voxels: [Int], areasMM2: [Double]) {
+    let spacing = labels.geometry.spacing
+    let slices = ofEachSlice(labels.geometry.dimensions.k, threads: threads) { k in
+        defer { labels.touched() }
+        return SliceExtents(labels, k)
+    }
+    let labels = 1...count
+    func sum(_ counts: KeyPath<SliceExtents, [Int]>, _ label: Int) -> Int {
+        slices.reduce(0) { $0 + $1[keyPath: counts][label] }
+    }
+    let areas = labels.map { label in
+        Double(sum(\.facesI, label)) * (spacing.y * spacing.z) + Double(sum(\.facesJ, label)) * (spacing.x * spacing.z)
+            + Double(sum(\.facesK, label)) * (spacing.x * spacing.y)
+    }
+    return (labels.map { sum(\.voxels, $0) }, areas)
+}
+
+/// Counts in one slice, by label.
+private struct SliceExtents: Sendable {
+    var voxels = [Int](repeating: 0, count: 256)
+    /// Faces to the voxels before, along each index.
+    var facesI = [Int](repeating: 0, count: 256)
+    var facesJ = [Int](repeating: 0, count: 256)
+    var facesK = [Int](repeating: 0, count: 256)
+
+    init(_ labels: Volume<UInt8>, _ k: Int) {
+        let d = labels.geometry.dimensions
+        labels.voxels.withUnsafeBufferPointer { all in
+            for j in 0..<d.j {
+                let row = d.i * (j + d.j * k)
+                for n in row..<row + d.i where all[n] > 0 { voxels[Int(all[n])] += 1 }
+                Self.count(all, row + 1..<row + d.i, 1, &facesI)
+                if j > 0 { Self.count(all, row..<row + d.i, d.i, &facesJ) }
+                if k > 0 { Self.count(all, row..<row + d.i, d.i * d.j, &facesK) }
+            }
+        }
+    }
+
+    private static func count(
+        _ all: UnsafeBufferPointer<UInt8>,
+        _ row: Range<Int>,
+        _ step: Int,
+        _ faces: inout [Int]
+    ) {
+        for n in row where all[n] != all[n - step] {
+            faces[Int(all[n])] += 1
+            faces[Int(all[n - step])] += 1
+        }
+    }
 }
 
 @inline(__always)

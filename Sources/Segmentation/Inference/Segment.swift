@@ -28,7 +28,13 @@ package func segment(
     var labels = try labels(ctGeometry)
     scores.writeLabels(to: &labels, threads: threads)
     try progress(0.95)
-    let result = judge(labels: consume labels, scores: scores, input: input, description: model.description)
+    let result = judge(
+        labels: consume labels,
+        scores: scores,
+        input: input,
+        description: model.description,
+        threads: threads
+    )
     try progress(1)
     return result
 }
@@ -38,7 +44,8 @@ package func judge(
     labels: consuming Volume<UInt8>,
     scores: ScoreVolume,
     input: Volume<Float>,
-    description: ModelDescription
+    description: ModelDescription,
+    threads: Int
 ) -> SegmentationResult {
     let names = Dictionary(uniqueKeysWithValues: description.rois.map { ($0.name, UInt8($0.label)) })
     // One owner: a second one would make changing it a copy.
@@ -46,8 +53,14 @@ package func judge(
     let cleaned = description.rois.map { cleanUp(&labels, $0, labels: names) }
     let kept = Dictionary(uniqueKeysWithValues: zip(description.rois.map(\.name), cleaned.map(\.keptVoxels)))
     let heirs = description.rois.map { joinSpot(&labels, $0, labels: names, voxels: kept) }
-    for roi in description.rois { fillHoles(&labels, roi) }
-    let measured = measureStructures(in: labels, scores: scores, input: input, count: description.rois.count)
+    for roi in description.rois { fillHoles(&labels, roi, threads: threads) }
+    let measured = measureStructures(
+        in: labels,
+        scores: scores,
+        input: input,
+        count: description.rois.count,
+        threads: threads
+    )
     let voxelML = labels.geometry.voxelVolumeMM3 / 1000
     var structures: [StructureResult] = []
     var findings: [SegmentationFinding] = []

@@ -158,7 +158,7 @@ func boxKernel(width: Double) -> [Float] {
 }
 
 /// Convolves lines of an image; beyond its ends the last pixel is repeated.
-func convolve(
+package func convolve(
     _ input: [Float],
     into output: inout [Float],
     _ kernel: [Float],
@@ -170,6 +170,13 @@ func convolve(
     let reach = kernel.count / 2
     input.withUnsafeBufferPointer { input in
         output.withUnsafeMutableBufferPointer { output in
+            if step == 1 {
+                for line in 0..<lines {
+                    let (from, to) = (input.baseAddress! + line * lineStep, output.baseAddress! + line * lineStep)
+                    convolveRow(from, to, kernel, reach: reach, length: length)
+                }
+                return
+            }
             for position in 0..<length {
                 for (index, weight) in kernel.enumerated() {
                     let from = min(max(position + index - reach, 0), length - 1) * step
@@ -183,4 +190,27 @@ func convolve(
             }
         }
     }
+}
+
+/// The same for one line of neighbours in memory: places whose taps all lie within it need no clamping.
+private func convolveRow(
+    _ input: UnsafePointer<Float>,
+    _ output: UnsafeMutablePointer<Float>,
+    _ kernel: [Float],
+    reach: Int,
+    length: Int
+) {
+    let inner = min(reach, length)..<max(min(reach, length), length - reach)
+    func clamped(_ position: Int) {
+        output[position] = kernel.indices.reduce(0) { sum, index in
+            sum + kernel[index] * input[min(max(position + index - reach, 0), length - 1)]
+        }
+    }
+    for position in 0..<inner.lowerBound { clamped(position) }
+    for position in inner { output[position] = kernel[0] * input[position - reach] }
+    for (index, weight) in kernel.enumerated().dropFirst() {
+        let taps = input + (index - reach)
+        for position in inner { output[position] += weight * taps[position] }
+    }
+    for position in inner.upperBound..<length { clamped(position) }
 }
