@@ -1,6 +1,7 @@
 import Dicom
 import Foundation
 import Imaging
+import Metrics
 import Phantom
 import Pipeline
 import Platform
@@ -105,8 +106,11 @@ extension Benchmark {
                     return ResultCheck(
                         reference: "1 - Dice with the lungs of the phantom, the worse one",
                         error: ["Lung_L", "Lung_R"].map { name in
-                            let own = found.first { $0.name == name }?.mask(on: truth.ct.geometry).mask
-                            return 1 - dice(own, truth.mask(of: name))
+                            guard let own = found.first(where: { $0.name == name }),
+                                let wanted = truth.mask(of: name)
+                            else { return .nan }
+                            return 1
+                                - (dice(reference: wanted, prediction: own.mask(on: truth.ct.geometry).mask) ?? .nan)
                         }.reduce(0, worst),
                         allowed: 0.05
                     )
@@ -114,17 +118,6 @@ extension Benchmark {
             )
         },
     ]
-
-    /// No number where one of the two is missing.
-    private static func dice(_ a: Mask?, _ b: Mask?) -> Double {
-        guard let a, let b, a.voxels.count == b.voxels.count else { return .nan }
-        var (common, all) = (0, 0)
-        for (x, y) in zip(a.voxels, b.voxels) {
-            all += (x != 0 ? 1 : 0) + (y != 0 ? 1 : 0)
-            if x != 0, y != 0 { common += 1 }
-        }
-        return 2 * Double(common) / Double(all)
-    }
 
     private static func lung(_ name: String) -> StructureDescription {
         StructureDescription(

@@ -34,8 +34,11 @@ struct WinogradFilters {
         isReversed = true
     }
 
-    /// G g G^T, of three slices with the transform along the depth, of stride 2 with those of all axes, as [place][out / 16][in][16]; `rows` are those of the
-    /// input channels, the others and the output channels that fill up the last panel must be zero already.
+    /// G g G^T as [place][out / 16][in][16]; of three slices with the transform along the depth, of stride 2 with those of all axes.
+    ///
+    /// - Parameters:
+    ///   - rows: those of the input channels.
+    ///   - target: the other rows, and the output channels that fill up the last panel, must be zero already.
     func pack(
         rows: [Int],
         _ blocking: WinogradBlocking,

@@ -1,5 +1,6 @@
 import Dicom
 import Foundation
+import Platform
 import Report
 
 /// What shall be written, and how.
@@ -19,15 +20,12 @@ package struct ExportOptions: Codable, Sendable, Equatable {
     package init(from decoder: any Decoder) throws {
         self.init()
         let values = try decoder.container(keyedBy: CodingKeys.self)
-        func read<Value: Decodable>(_ path: WritableKeyPath<Self, Value>, _ key: CodingKeys) throws {
-            if let value = try values.decodeIfPresent(Value.self, forKey: key) { self[keyPath: path] = value }
-        }
-        try read(\.holes, .holes)
-        try read(\.writesSegmentation, .writesSegmentation)
-        try read(\.writesNifti, .writesNifti)
-        try read(\.writesPictures, .writesPictures)
-        try read(\.minimumRoundTripDice, .minimumRoundTripDice)
-        try read(\.tolerancesMM, .tolerancesMM)
+        try values.read(.holes, into: &holes)
+        try values.read(.writesSegmentation, into: &writesSegmentation)
+        try values.read(.writesNifti, into: &writesNifti)
+        try values.read(.writesPictures, into: &writesPictures)
+        try values.read(.minimumRoundTripDice, into: &minimumRoundTripDice)
+        try values.read(.tolerancesMM, into: &tolerancesMM)
     }
 }
 
