@@ -40,5 +40,7 @@ stall_seconds = 10.0
 [retry]
 first_delay_seconds = 0.5
 TOML
+# What the other cases return to.
+xs "cp /etc/contourd/contourd.toml /root/good.toml"
 holds "systemctl reload" systemctl reload contourd
 was_told "the reload is in the journal" 5 1 reloaded

@@ -1,6 +1,5 @@
 # Reload and start with a configuration that cannot be used.
 
-xs "cp /etc/contourd/contourd.toml /root/good.toml"
 before=$(told reloadFailed)
 xs "sed -i 's/^quiet_seconds.*/quiet_seconds = \"soon\"/' /etc/contourd/contourd.toml"
 fails "a reload with an invalid configuration fails" 1 systemctl reload contourd
