@@ -5,7 +5,6 @@ extension Tag {
     package static let mediaStorageSOPClassUID = Tag(0x0002, 0x0002)
     package static let mediaStorageSOPInstanceUID = Tag(0x0002, 0x0003)
     package static let transferSyntaxUID = Tag(0x0002, 0x0010)
-    package static let implementationClassUID = Tag(0x0002, 0x0012)
     package static let implementationVersionName = Tag(0x0002, 0x0013)
 
     // Identification.
@@ -28,13 +27,10 @@ extension Tag {
     package static let issuerOfAccessionNumberSequence = Tag(0x0008, 0x0051)
     package static let modality = Tag(0x0008, 0x0060)
     package static let manufacturer = Tag(0x0008, 0x0070)
-    package static let institutionName = Tag(0x0008, 0x0080)
     package static let referringPhysicianName = Tag(0x0008, 0x0090)
     package static let codeValue = Tag(0x0008, 0x0100)
     package static let codingSchemeDesignator = Tag(0x0008, 0x0102)
-    package static let codingSchemeVersion = Tag(0x0008, 0x0103)
     package static let codeMeaning = Tag(0x0008, 0x0104)
-    package static let stationName = Tag(0x0008, 0x1010)
     package static let studyDescription = Tag(0x0008, 0x1030)
     package static let procedureCodeSequence = Tag(0x0008, 0x1032)
     package static let seriesDescription = Tag(0x0008, 0x103E)
@@ -45,12 +41,10 @@ extension Tag {
     package static let referencedStudySequence = Tag(0x0008, 0x1110)
     package static let referencedSeriesSequence = Tag(0x0008, 0x1115)
     package static let referencedPatientSequence = Tag(0x0008, 0x1120)
-    package static let referencedImageSequence = Tag(0x0008, 0x1140)
     package static let referencedInstanceSequence = Tag(0x0008, 0x114A)
     package static let referencedSOPClassUID = Tag(0x0008, 0x1150)
     package static let referencedSOPInstanceUID = Tag(0x0008, 0x1155)
     package static let referencedFrameNumber = Tag(0x0008, 0x1160)
-    package static let derivationDescription = Tag(0x0008, 0x2111)
     package static let sourceImageSequence = Tag(0x0008, 0x2112)
     package static let anatomicRegionSequence = Tag(0x0008, 0x2218)
     package static let derivationImageSequence = Tag(0x0008, 0x9124)
@@ -83,7 +77,6 @@ extension Tag {
     package static let deidentificationMethodCodeSequence = Tag(0x0012, 0x0064)
 
     // Acquisition.
-    package static let contrastBolusAgent = Tag(0x0018, 0x0010)
     package static let bodyPartExamined = Tag(0x0018, 0x0015)
     package static let sliceThickness = Tag(0x0018, 0x0050)
     package static let kvp = Tag(0x0018, 0x0060)
@@ -108,10 +101,8 @@ extension Tag {
     package static let imageOrientationPatient = Tag(0x0020, 0x0037)
     package static let frameOfReferenceUID = Tag(0x0020, 0x0052)
     package static let temporalPositionIdentifier = Tag(0x0020, 0x0100)
-    package static let synchronizationFrameOfReferenceUID = Tag(0x0020, 0x0200)
     package static let imagesInAcquisition = Tag(0x0020, 0x1002)
     package static let positionReferenceIndicator = Tag(0x0020, 0x1040)
-    package static let sliceLocation = Tag(0x0020, 0x1041)
     package static let numberOfSeriesRelatedInstances = Tag(0x0020, 0x1209)
     package static let frameContentSequence = Tag(0x0020, 0x9111)
     package static let planePositionSequence = Tag(0x0020, 0x9113)
@@ -129,12 +120,10 @@ extension Tag {
     package static let nominalPercentageOfCardiacPhase = Tag(0x0020, 0x9241)
     package static let dimensionOrganizationSequence = Tag(0x0020, 0x9221)
     package static let dimensionIndexSequence = Tag(0x0020, 0x9222)
-    package static let dimensionOrganizationType = Tag(0x0020, 0x9311)
 
     // Image.
     package static let samplesPerPixel = Tag(0x0028, 0x0002)
     package static let photometricInterpretation = Tag(0x0028, 0x0004)
-    package static let planarConfiguration = Tag(0x0028, 0x0006)
     package static let numberOfFrames = Tag(0x0028, 0x0008)
     package static let rows = Tag(0x0028, 0x0010)
     package static let columns = Tag(0x0028, 0x0011)
@@ -167,7 +156,5 @@ extension Tag {
     package static let sharedFunctionalGroupsSequence = Tag(0x5200, 0x9229)
     package static let perFrameFunctionalGroupsSequence = Tag(0x5200, 0x9230)
 
-    package static let floatPixelData = Tag(0x7FE0, 0x0008)
-    package static let doubleFloatPixelData = Tag(0x7FE0, 0x0009)
     package static let pixelData = Tag(0x7FE0, 0x0010)
 }

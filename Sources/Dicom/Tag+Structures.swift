@@ -2,7 +2,6 @@
 
 extension Tag {
     // General.
-    package static let contextGroupVersion = Tag(0x0008, 0x0106)
     package static let segmentedPropertyTypeModifierCodeSequence = Tag(0x0062, 0x0011)
     package static let contentLabel = Tag(0x0070, 0x0080)
     package static let contentDescription = Tag(0x0070, 0x0081)
@@ -19,7 +18,6 @@ extension Tag {
     package static let roiNumber = Tag(0x3006, 0x0022)
     package static let referencedFrameOfReferenceUID = Tag(0x3006, 0x0024)
     package static let roiName = Tag(0x3006, 0x0026)
-    package static let roiDescription = Tag(0x3006, 0x0028)
     package static let roiDisplayColor = Tag(0x3006, 0x002A)
     package static let roiGenerationAlgorithm = Tag(0x3006, 0x0036)
     package static let roiGenerationDescription = Tag(0x3006, 0x0038)
@@ -51,7 +49,6 @@ extension Tag {
     package static let referencedSegmentNumber = Tag(0x0062, 0x000B)
     package static let segmentedPropertyTypeCodeSequence = Tag(0x0062, 0x000F)
     package static let maximumFractionalValue = Tag(0x0062, 0x000E)
-    package static let segmentsOverlap = Tag(0x0062, 0x0013)
     package static let sliceSpacing = Tag(0x0018, 0x0088)
     package static let dimensionDescriptionLabel = Tag(0x0020, 0x9421)
     package static let spatialLocationsPreserved = Tag(0x0028, 0x135A)

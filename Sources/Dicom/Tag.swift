@@ -8,9 +8,6 @@ package struct Tag: Hashable, Sendable, Comparable {
         self.element = element
     }
 
-    /// Private attributes have an odd group.
-    package var isPrivate: Bool { group % 2 == 1 }
-
     package static func < (left: Tag, right: Tag) -> Bool {
         (left.group, left.element) < (right.group, right.element)
     }

@@ -5,8 +5,7 @@
 /// taps on the odd places, for which F(2, 2) takes three products instead of four (Lavin and Gray, section 4, with the points
 /// 0, 1 and infinity). The matrices hold 0, 1 and -1 alone and cost no precision.
 extension WinogradTransform {
-    /// Along an axis: results of a tile, values of its patch, and as many places of the transformed patch.
-    static let strideTile = 2
+    /// Along an axis: values of the patch of a tile of two results, and as many places of the transformed patch.
     static let stridePatch = 5
     static let stridePlane = stridePatch * stridePatch
     static let strideVolume = stridePlane * stridePatch

@@ -23,7 +23,6 @@ package struct RunFolder: Sendable {
     package func directory(of stage: StageName) -> String { "\(path)/\(stage.rawValue)" }
     package func partialDirectory(of stage: StageName) -> String { "\(path)/\(stage.rawValue).partial" }
     package func isFinished(_ stage: StageName) -> Bool { Directory.isFolder(directory(of: stage)) }
-    package var faultPath: String { path + "/fault.json" }
     package var refusalDirectory: String { path + "/refused" }
 
     private var requestPath: String { path + "/request.json" }
