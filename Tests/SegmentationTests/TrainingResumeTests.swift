@@ -100,5 +100,12 @@ struct TrainingResumeTests {
         var other = recipe
         other.seed = 2
         #expect(throws: SegmentationError.self) { try TrainingTests.train(other, in: another.path) }
+        try stopped.prefix(stopped.count / 2).write(to: URL(fileURLWithPath: another.path + Self.stoppedName))
+        #expect {
+            try TrainingTests.train(recipe, in: another.path)
+        } throws: { error in
+            "\(error)".contains("/work/stopped.safetensors: ")
+                && "\(error)".contains("begins from what was kept before it")
+        }
     }
 }
