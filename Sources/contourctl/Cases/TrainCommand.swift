@@ -27,10 +27,10 @@ struct TrainCommand: ParsableCommand {
             patients (evaluation.html, MODEL_CARD.md). docs/training.md shows the whole way.
 
             EXAMPLES
-              contourctl train --data LCTSC --output models/lungs
-              contourctl train --data ct --labels masks --config recipe.json --output models/lungs
+              contourctl train --data LCTSC --output models/my-lungs
+              contourctl train --data ct --labels masks --config recipe.json --output models/my-lungs
               contourctl train --data Task06_Lung --output models/tumour --config tumour.json
-              contourctl train --data LCTSC --output models/lungs-fold2 --fold 2/5
+              contourctl train --data LCTSC --output models/my-lungs-fold2 --fold 2/5
 
             EXIT STATUS
               0 trained; 65 the data or the recipe cannot be used; 66 a folder or file is not there; 70 training \
