@@ -43,7 +43,8 @@ package enum SegmentationError: Error, Sendable, Equatable, CustomStringConverti
             "\(name) cannot be read any more, to score it: \(message). The training is kept: put its files back and give the same "
                 + "command again, or add --without-scores."
         case .damagedCache(let path, let message): "\(path): \(message). Delete the cache folder and train again."
-        case .damagedCheckpoint(let path, let message): "\(path): \(message). Delete it to start from the beginning."
+        case .damagedCheckpoint(let path, let message):
+            "\(path): \(message). Delete it, and the same command begins from what was kept before it, or else from the beginning."
         case .cancelled: "cancelled"
         }
     }

@@ -287,6 +287,20 @@ struct CommandLineTests {
 
 @Suite("The models that come with contourd", .enabled(if: Program.areBuilt, "the programs are not built"))
 struct ShippedModelTests {
+    @Test("a model in a folder of another name is listed with what its results call it, and with whom it shares that")
+    func otherFolder() throws {
+        let models = try #require(try Program.contourctl("models", "--json").json() as? [[String: Any]])
+        let lungs = try #require(models.first { $0["name"] as? String == "lungs" }?["directory"] as? String)
+        let place = try TemporaryFolder()
+        for name in ["lungs", "mine"] {
+            try FileManager.default.createSymbolicLink(atPath: "\(place.path)/\(name)", withDestinationPath: lungs)
+        }
+        let list = try Program.contourctl("models", models: place.path).output
+        let note = "its results call it lungs, as those of lungs do; model.json and its folder should give it one name"
+        #expect(list.components(separatedBy: "NOTE").count == 2)
+        #expect(list.contains("mine\n  NOTE: \(note)\n"))
+    }
+
     @Test(
         "thorax is a demonstration: it contours five organs where it is named, says what it is, and is never chosen by itself"
     )

@@ -49,7 +49,7 @@ struct TrainCommandTests {
             first.errors.hasSuffix(
                 """
                 contourctl train: stopped while the cases were prepared. Nothing that is finished is lost: prepared cases are kept \
-                in \(work)/cache, no epoch has ended yet. Give the same command again to go on from there.
+                in \(work)/cache, no epoch has begun yet. Give the same command again to go on from there.
 
                 """
             ),
@@ -62,11 +62,12 @@ struct TrainCommandTests {
             training.send(signal)
             let outcome = try training.outcome()
             #expect(outcome.status == status)
-            let words = #/stopped in epoch ([0-9]+) of 100000\. Nothing that is finished is lost: ([0-9]+) epochs? /#
+            let words =
+                #/stopped in epoch ([0-9]+) of 100000\. Nothing that is finished is lost: ([0-9]+) epochs?( and [12] steps? of the next)? (is|are) kept in /#
             let told = try #require(outcome.errors.firstMatch(of: words), "\(outcome.errors)")
             let kept = try #require(Int(told.2))
             #expect(Int(told.1) == kept + 1 && kept > epochs)
-            let end = "\(work)/last.safetensors. Give the same command again to go on from there.\n"
+            let end = " kept in \(work). Give the same command again to go on from there.\n"
             #expect(outcome.errors.hasSuffix(end), "\(outcome.errors)")
             epochs = kept
         }
@@ -102,6 +103,22 @@ struct TrainCommandTests {
         let good = try #require(told.output.firstMatch(of: #/--start-from (\S+\.safetensors)/#))
         #expect(FileManager.default.fileExists(atPath: String(good.1)))
         #expect(!FileManager.default.fileExists(atPath: place.path + "/model/model.json"))
+    }
+
+    @Test("a model whose recipe has no name is called after its folder")
+    func name() throws {
+        let place = try TemporaryFolder()
+        let recipe = place.path + "/recipe.json"
+        func name(of json: String, output: String) throws -> String? {
+            try Data(json.utf8).write(to: URL(fileURLWithPath: recipe))
+            let outcome = try Program.contourctl("train", "--print-config", "--config", recipe, "--output", output)
+            return (try outcome.json() as? [String: Any])?["name"] as? String
+        }
+        #expect(try name(of: "{}", output: place.path + "/my-lungs/") == "my-lungs")
+        #expect(try name(of: "{}", output: place.path + "/Lungen, 2. Versuch") == "Lungen--2--Versuch")
+        #expect(try name(of: #"{"name": "hers"}"#, output: place.path + "/my-lungs") == "hers")
+        let outcome = try Program.contourctl("train", "--print-config", "--output", place.path + "/mine")
+        #expect((try outcome.json() as? [String: Any])?["name"] as? String == "mine")
     }
 
     @Test("a recipe that is wrong ends with 65 and names the key")

@@ -149,6 +149,12 @@ struct OperatorTests {
             #expect(planes.contains(2) != isSpatial)
             #expect(trial.backward(x).inputs[0] == y)
             #expect(trial.forward(.inference) == x)
+            // The same mask on other values and gradients: y = m x, as PyTorch's dropout has it for a mask m.
+            let numbers = Tensor(shape: x.shape, values: (0..<x.count).map { Float(($0 * 37 + 11) % 101 - 50) / 16 })
+            let other = try OperatorTrial(Dropout(rate: 0.3, isSpatial: isSpatial), inputs: [numbers])
+            let product = Tensor(shape: x.shape, values: zip(numbers.values, y.values).map { $0 * $1 })
+            #expect(other.forward(.training) == product)
+            #expect(other.backward(numbers).inputs[0] == product)
         }
     }
 

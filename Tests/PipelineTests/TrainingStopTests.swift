@@ -40,21 +40,31 @@ struct TrainingStopTests {
         let folder = try Folder()
         var request = try request(folder)
         let (before, after) = ("stopped while the cases were prepared", "stopped before the model package was whole")
-        let none = "no epoch has ended yet"
+        let none = "no epoch has begun yet"
         let moments: [((TrainingProgress) -> Bool, String, String)] = [
             ({ $0.phase == .finding }, before, none),
             ({ $0.phase == .caching && $0.step == 1 }, before, none),
-            ({ $0.phase == .training && $0.step == 1 }, "stopped in epoch 1 of 3", none),
-            ({ $0.phase == .validated && $0.epoch == 1 }, "stopped in epoch 2 of 3", "1 epoch is kept"),
-            ({ $0.phase == .finding }, before, "1 epoch is kept"),
-            ({ $0.phase == .validating && $0.epoch == 2 }, "stopped in epoch 2 of 3", "1 epoch is kept"),
+            ({ $0.phase == .training && $0.step == 1 }, "stopped in epoch 1 of 3", "1 step of the first epoch is kept"),
+            (
+                { $0.phase == .training && $0.step == 2 }, "stopped in epoch 1 of 3",
+                "2 steps of the first epoch are kept"
+            ),
+            (
+                { $0.phase == .validated && $0.epoch == 1 }, "stopped in epoch 2 of 3",
+                "1 epoch and 1 step of the next are kept"
+            ),
+            ({ $0.phase == .finding }, before, "1 epoch and 1 step of the next are kept"),
+            (
+                { $0.phase == .validating && $0.epoch == 2 }, "stopped in epoch 2 of 3",
+                "1 epoch and 2 steps of the next are kept"
+            ),
             ({ $0.phase == .finishing }, after, "3 epochs are kept"),
             ({ $0.phase == .finishing && $0.item == "a" }, after, "3 epochs are kept"),
         ]
         for (moment, place, kept) in moments {
             let words = try #require(try self.words(of: request, stoppedAt: moment))
             #expect(words.hasPrefix(place + ". Nothing that is finished is lost: "), "\(words)")
-            #expect(words.contains(kept) && words.contains(folder.file("work/")), "\(words)")
+            #expect(words.contains(kept) && words.contains(folder.file("work")), "\(words)")
             #expect(try names(in: folder.path) == ["data", "work"])
             let files = FileManager.default.subpaths(atPath: folder.file("work")) ?? []
             #expect(!files.isEmpty && !files.contains { $0.hasSuffix(".partial") })

@@ -19,7 +19,9 @@ struct RecipeStructureTests {
         #expect {
             try TrainingConfiguration(from: Data("{\(heart)}".utf8))
         } throws: { error in
-            "\(error)".contains("name: a recipe with rois of its own makes another model than lungs: give its name")
+            "\(error)".contains(
+                "name: a recipe with rois of its own makes another model than the built-in lungs: give its name"
+            )
         }
         let whole = try TrainingConfiguration(
             from: Data(#"{"name": "heart", "version": "3", "summary": "Hearts.", \#(heart)}"#.utf8)

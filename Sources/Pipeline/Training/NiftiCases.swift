@@ -176,7 +176,8 @@ private func readImage(_ path: String, _ limits: AdmissionLimits) throws -> Volu
     let image = try NiftiFile.read(path)
     let undefined = image.voxels.count { !$0.isFinite }
     guard undefined == 0 else {
-        throw UnusableCase("\(undefined) voxels of the image are not numbers (NaN or infinite)")
+        let are = undefined == 1 ? "is not a number" : "are not numbers"
+        throw UnusableCase("\(counted(undefined, "voxel")) of the image \(are) (NaN or infinite)")
     }
     let conversion = HounsfieldConversion(
         slope: 1,

@@ -3,14 +3,16 @@ import Segmentation
 
 /// A training that was asked to end before it was done. It says what is kept and how to go on.
 package struct TrainingStopped: Error, CustomStringConvertible {
-    package let description: String
+    /// What it was at.
+    let work: TrainingProgress
+    let workDirectory: String
 
-    /// - Parameter work: what it was at.
-    init(at work: TrainingProgress, in workDirectory: String) {
-        description = """
-            \(Self.place(work)). Nothing that is finished is lost: \(Self.kept(in: workDirectory)). \
-            Give the same command again to go on from there.
-            """
+    /// Read from the files: what was at hand when it was asked to end is written afterwards.
+    package var description: String {
+        """
+        \(Self.place(work)). Nothing that is finished is lost: \(Self.kept(in: workDirectory)). \
+        Give the same command again to go on from there.
+        """
     }
 
     private static func place(_ work: TrainingProgress) -> String {
@@ -24,10 +26,12 @@ package struct TrainingStopped: Error, CustomStringConvertible {
     private static func kept(in workDirectory: String) -> String {
         let cases = "prepared cases are kept in \(workDirectory)/cache"
         do {
-            guard let (path, epochs) = try Trainer.epochsKept(in: workDirectory) else {
-                return "\(cases), no epoch has ended yet"
-            }
-            return "\(counted(epochs, "epoch")) \(epochs == 1 ? "is" : "are") kept in \(path)"
+            let kept = try Trainer.kept(in: workDirectory)
+            guard kept.epochs + kept.steps > 0 else { return "\(cases), no epoch has begun yet" }
+            let parts = [(kept.epochs, "epoch"), (kept.steps, "step")].filter { $0.0 > 0 }.map(counted)
+            let isOne = kept.epochs + kept.steps == 1
+            let which = kept.steps > 0 ? " of the \(kept.epochs > 0 ? "next" : "first epoch")" : ""
+            return "\(parts.joined(separator: " and "))\(which) \(isOne ? "is" : "are") kept in \(workDirectory)"
         } catch {
             return "\(cases); \(error)"
         }
@@ -46,6 +50,6 @@ struct StoppableProgress {
         try show(progress)
         // What was validated is written next: it would be lost for nothing. A note is no part of the work.
         guard progress.phase != .validated, progress.phase != .noted, isCancelled() else { return }
-        throw TrainingStopped(at: progress, in: workDirectory)
+        throw TrainingStopped(work: progress, workDirectory: workDirectory)
     }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import NeuralNet
 
 /// Rules that the JSON Schema cannot say or that must hold even when nobody ran a schema validator.
@@ -14,6 +15,16 @@ extension ModelDescription {
         return nil
     }
 
+    /// The name of a package that nobody named: that of its folder, with `-` for each character that no name may have.
+    package static func name(ofFolder path: String) -> String {
+        let folder = URL(fileURLWithPath: path).standardizedFileURL.lastPathComponent
+        return String(folder.map { isInNames($0) ? $0 : "-" })
+    }
+
+    private static func isInNames(_ character: Character) -> Bool {
+        character.isASCII && (character.isLetter || character.isNumber || "-_".contains(character))
+    }
+
     private func checkHeader() -> StrictJSON.Problem? {
         if schemaVersion != Self.currentSchemaVersion {
             return .init(
@@ -21,7 +32,7 @@ extension ModelDescription {
                 message: "version \(schemaVersion) is given, this software reads version \(Self.currentSchemaVersion)"
             )
         }
-        if name.isEmpty || !name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || "-_".contains($0)) }) {
+        if name.isEmpty || !name.allSatisfy(Self.isInNames) {
             return .init(key: "name", message: "letters, digits, - and _ only, at least one")
         }
         return version.isEmpty ? .init(key: "version", message: "must not be empty") : nil

@@ -2,7 +2,7 @@ import Foundation
 import NeuralNet
 import Platform
 
-/// The state of a training between two epochs: one file, written whole or not at all.
+/// The state of a training between two epochs, or between two steps: one file, written whole or not at all.
 struct Checkpoint {
     var tensors: [String: Tensor]
     var state: State
@@ -13,6 +13,8 @@ struct Checkpoint {
         var history: TrainingHistory
         /// Recipe and cases; a checkpoint is not continued with others.
         var identity: TrainingIdentity
+        /// Of the steps of an epoch that has begun and not ended; nil between epochs.
+        var lossSum: Double?
     }
 
     private static let stateKey = "contourd.training"

@@ -13,9 +13,9 @@ package struct TrainingOutcome: Sendable {
 
 /// Trains a network on cached cases.
 ///
-/// After each epoch the whole state is written to `last.safetensors`; a training that was killed goes on from
-/// there and ends with the same bytes as an undisturbed one, because samples, changes and dropout depend on the
-/// step's number alone.
+/// After each epoch the whole state is written to `last.safetensors`, and where the caller's `progress` ends the training
+/// within an epoch, to `stopped.safetensors`. A training that was killed or stopped goes on from there and ends with the same
+/// bytes as an undisturbed one, because samples, changes and dropout depend on the step's number alone.
 package struct Trainer {
     let configuration: TrainingConfiguration
     let training: [CachedCase]
@@ -60,9 +60,17 @@ package struct Trainer {
         var history = try resume(session, identity)
         let plan = configuration.optimisation
         let sampler = BatchSampler(cases: training, configuration: configuration)
+        var lossSum = isAtEnd(history) ? 0 : try resumeEpoch(session, history, identity)
         var clock = EpochClock(doneSteps: session.step, allSteps: plan.totalSteps)
-        while history.epochs.count < plan.epochs, !isStale(history) {
-            let epoch = try runEpoch(history.epochs.count + 1, session, sampler, &clock)
+        while !isAtEnd(history) {
+            let epoch: TrainingHistory.Epoch
+            do {
+                epoch = try runEpoch(history.epochs.count + 1, session, sampler, &clock, &lossSum)
+            } catch let end as EndedByCaller {
+                try saveEpoch(session, history, identity, lossSum: lossSum)
+                throw end.reason
+            }
+            lossSum = 0
             let isBest = history.append(epoch)
             if let divergence = history.divergence {
                 throw SegmentationError.diverged(
@@ -75,6 +83,14 @@ package struct Trainer {
         }
         if let note = history.earlyEnd(plan) { try progress(TrainingProgress(phase: .noted, item: note)) }
         return try outcome(session, history)
+    }
+
+    /// What the caller's `progress` ended the training with.
+    private struct EndedByCaller: Error { let reason: any Error }
+
+    /// Tells the caller how far the training is; it may end it there.
+    private func tell(_ state: TrainingProgress) throws {
+        do { try progress(state) } catch { throw EndedByCaller(reason: error) }
     }
 
     /// Refuses a network that the machine cannot hold while it learns, before cases are prepared for it.
@@ -122,7 +138,8 @@ package struct Trainer {
         _ number: Int,
         _ session: TrainingSession,
         _ sampler: BatchSampler,
-        _ clock: inout EpochClock
+        _ clock: inout EpochClock,
+        _ lossSum: inout Double
     ) throws -> TrainingHistory.Epoch {
         let plan = configuration.optimisation
         let extent = configuration.input.networkExtent
@@ -132,21 +149,20 @@ package struct Trainer {
         }
         var input = batch(configuration.input.channels)
         var target = batch(configuration.outputChannels)
-        var sum = 0.0
-        let first = session.step % plan.stepsPerEpoch
-        for index in first..<plan.stepsPerEpoch {
+        // None is left where the training was stopped while it validated.
+        for index in (session.step - (number - 1) * plan.stepsPerEpoch)..<plan.stepsPerEpoch {
             fill(&input, &target, step: session.step, sampler)
             session.optimizer.learningRate = Float(plan.learningRate(step: session.step))
-            sum += Double(try step(session, input, target))
+            lossSum += Double(try step(session, input, target))
             clock.count()
-            try progress(
+            try tell(
                 TrainingProgress(
                     phase: .training,
                     epoch: number,
                     epochs: plan.epochs,
                     step: session.step,
                     steps: plan.totalSteps,
-                    loss: sum / Double(index - first + 1),
+                    loss: lossSum / Double(index + 1),
                     secondsLeft: clock.secondsLeft
                 )
             )
@@ -156,7 +172,7 @@ package struct Trainer {
         let scores = isValidated ? try validate(session, number) : ValidationScores()
         return TrainingHistory.Epoch(
             number: number,
-            meanLoss: sum / Double(plan.stepsPerEpoch),
+            meanLoss: lossSum / Double(plan.stepsPerEpoch),
             learningRate: plan.learningRate(step: max(0, session.step - 1)),
             validationDice: scores.dice,
             validationMeasures: scores.measures
@@ -215,9 +231,9 @@ package struct Trainer {
             on: validation,
             configuration: configuration,
             threads: threads,
-            whileScoring: { try progress(validating) }
+            whileScoring: { try tell(validating) }
         )
-        try progress(
+        try tell(
             TrainingProgress(
                 phase: .validated,
                 epoch: epoch,
@@ -232,88 +248,13 @@ package struct Trainer {
     }
 
     /// The last epoch is validated wherever it stands.
-    private func isPlanned(_ epoch: Int) -> Bool { epoch % configuration.optimisation.validateEvery == 0 }
+    func isPlanned(_ epoch: Int) -> Bool { epoch % configuration.optimisation.validateEvery == 0 }
 
-    private func isStale(_ history: TrainingHistory) -> Bool {
-        let patience = configuration.optimisation.patience
-        return patience > 0 && history.bestEpoch != nil && history.epochsSinceBest >= patience
-    }
-
-    // MARK: Checkpoints
-
-    private static let lastName = "/last.safetensors"
-    private var lastPath: String { directory + Self.lastName }
-    private var bestPath: String { directory + "/best.safetensors" }
-    /// The state before the loss rose far above its best, for as long as it stays there.
-    private var goodPath: String { directory + "/good.safetensors" }
-
-    /// The checkpoint that a training in a folder goes on from, and the epochs that are in it; nil before the first has ended.
-    ///
-    /// - Throws: `SegmentationError.damagedCheckpoint`.
-    package static func epochsKept(in directory: String) throws -> (path: String, epochs: Int)? {
-        let path = directory + lastName
-        return try Checkpoint.read(path).map { (path, $0.state.history.epochs.count) }
-    }
-
-    /// nil before the first epoch has ended.
-    private var lastGoodCheckpoint: String? { [bestPath, goodPath, lastPath].first(where: Directory.exists) }
-
-    private func save(
-        _ session: TrainingSession,
-        _ history: TrainingHistory,
-        _ identity: TrainingIdentity,
-        isBest: Bool
-    ) throws {
-        let state = Checkpoint.State(step: session.step, history: history, identity: identity)
-        try keepGoodState(history)
-        // The best first: a kill between both leaves a `last` that makes this epoch again, and the same best. What is best
-        // out of turn is in `last`: a training that goes on needs the former one.
-        if isBest, isPlanned(history.epochs.count) {
-            try Checkpoint(tensors: session.network.tensors, state: state).write(to: bestPath)
-        }
-        try Checkpoint(tensors: session.snapshot, state: state).write(to: lastPath)
-    }
-
-    /// Before `last` gets the weights of an epoch whose loss is far above the best, what it holds is kept.
-    private func keepGoodState(_ history: TrainingHistory) throws {
-        if !history.lastIsFarAboveBest {
-            try Directory.remove(goodPath)
-        } else if !Directory.exists(goodPath), let good = FileManager.default.contents(atPath: lastPath) {
-            try AtomicFile.write(good, to: goodPath)
-        }
-    }
-
-    private func resume(_ session: TrainingSession, _ identity: TrainingIdentity) throws -> TrainingHistory {
-        guard let checkpoint = try Checkpoint.read(lastPath) else { return TrainingHistory() }
-        if let reason = try identity.reasonNotToContinue(checkpoint.state.identity) {
-            throw SegmentationError.damagedCheckpoint(path: lastPath, message: reason)
-        }
-        try session.restore(checkpoint.tensors, step: checkpoint.state.step)
-        var history = checkpoint.state.history
-        if history.epochs.count < configuration.optimisation.epochs {
-            history.keepPlannedValidations(every: configuration.optimisation.validateEvery)
-        }
-        return history
-    }
-
-    private func outcome(_ session: TrainingSession, _ history: TrainingHistory) throws -> TrainingOutcome {
-        // Without validation the last epoch is what there is.
-        guard let number = history.bestEpoch, number != history.epochs.count else {
-            return TrainingOutcome(network: try session.network, history: history, steps: session.step)
-        }
-        guard let best = try Checkpoint.read(bestPath), best.state.history.bestEpoch == number else {
-            throw SegmentationError.damagedCheckpoint(
-                path: lastPath,
-                message:
-                    "best.safetensors beside it, with the weights of its best epoch (\(number)), is missing or another's"
-            )
-        }
-        let graph = configuration.modelDescription(training: nil).graph
-        return TrainingOutcome(
-            network: try Network(graph: graph, tensors: best.tensors),
-            history: history,
-            steps: session.step
-        )
+    /// Every epoch is made, or none has been better for too long.
+    private func isAtEnd(_ history: TrainingHistory) -> Bool {
+        let plan = configuration.optimisation
+        let isStale = plan.patience > 0 && history.bestEpoch != nil && history.epochsSinceBest >= plan.patience
+        return history.epochs.count >= plan.epochs || isStale
     }
 }
 

@@ -55,7 +55,7 @@ struct StructureDefaults {
             throw StrictJSON.Problem(
                 key: "name",
                 message: """
-                    a recipe with rois of its own makes another model than \(recipe["name"] ?? "the built-in one"): give its name, and \
+                    a recipe with rois of its own makes another model than the built-in lungs: give its name, and \
                     a version where there will be several
                     """
             )

@@ -18,7 +18,7 @@ struct TrainingIdentity: Codable, Sendable, Equatable {
     ) {
         recipe = configuration
         recipe.card = CardTexts(intendedUse: "", labelling: "", limits: [], sources: [])
-        (recipe.summary, recipe.version) = ("", "")
+        (recipe.name, recipe.summary, recipe.version) = ("", "", "")
         let lines =
             training.map { "training \($0.name) \($0.digest)" }
             + validation.map { "validation \($0.name) \($0.digest)" }
@@ -34,8 +34,8 @@ struct TrainingIdentity: Codable, Sendable, Equatable {
         guard startingWeights == checkpoint.startingWeights else { return "it began with other weights" }
         var differences = try Self.differences(recipe, checkpoint.recipe)
         differences["optimisation.patience"] = nil
-        // Words, as those that a checkpoint does not hold.
-        differences["output.emptyMessage"] = nil
+        // Words, as those that a checkpoint does not hold; those of former versions hold the name.
+        (differences["output.emptyMessage"], differences["name"]) = (nil, nil)
         let isFree = recipe.optimisation.schedule == .constant
         if isFree { differences["optimisation.epochs"] = nil }
         guard !differences.isEmpty else { return nil }

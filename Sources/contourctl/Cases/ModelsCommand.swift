@@ -36,6 +36,14 @@ struct ModelsCommand: ParsableCommand {
         }
     }
 
+    /// A model is chosen by its folder, and its results bear the name that `model.json` gives it.
+    private func nameNote(_ model: InstalledModel, _ all: [InstalledModel]) -> String? {
+        guard let name = model.nameInResults, name != model.name else { return nil }
+        let others = all.filter { $0.nameInResults == name && $0.name != model.name }.map(\.name)
+        let shared = others.isEmpty ? "" : ", as those of \(others.joined(separator: " and ")) do"
+        return "its results call it \(name)\(shared); model.json and its folder should give it one name"
+    }
+
     private func tell(_ models: [InstalledModel]) {
         for model in models {
             print("\(model.name)\(model.isChosen ? " (used by the service)" : "")")
@@ -43,6 +51,7 @@ struct ModelsCommand: ParsableCommand {
                 print("  CANNOT BE USED: \(problem)")
                 continue
             }
+            if let note = nameNote(model, models) { print("  NOTE: \(note)") }
             if model.demonstration == true { print("  DEMONSTRATION: never for patients") }
             print("  version \(model.version ?? ""): \(model.summary ?? "")")
             print("  structures: \(model.structures.joined(separator: ", "))")
@@ -56,6 +65,8 @@ private struct InstalledModel: Encodable {
     var name: String
     var directory: String
     var isChosen: Bool
+    /// What its results call it: the name in `model.json`.
+    var nameInResults: String?
     var version: String?
     var summary: String?
     var structures: [String] = []
@@ -71,6 +82,7 @@ private struct InstalledModel: Encodable {
         directory = catalog.directory(of: name) ?? ""
         do {
             let package = try catalog.package(named: name)
+            nameInResults = package.name
             version = package.description.version
             summary = package.description.summary
             structures = package.description.rois.map(\.name) + package.description.derivedROIs.map(\.name)

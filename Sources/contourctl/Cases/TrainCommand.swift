@@ -17,20 +17,20 @@ struct TrainCommand: ParsableCommand {
 
             The recipe is JSON; only what differs from the built-in lungs recipe has to be given, but lists as a whole. A \
             structure needs its name and its patterns: {"patterns": ["Heart"], "roi": {"name": "Heart"}}, a model with \
-            structures of its own its name. --print-config prints \
+            structures of its own its name; other models are called after the folder of --output. --print-config prints \
             the whole recipe that would be used. Cases that must not be learned from are skipped, with the reason in the table at the end.
 
-            Cache and checkpoints lie in MODEL.training (or --work). Ctrl-C ends it at the next step and says what is kept. A \
-            training that was stopped, even by kill -9, goes on from its last epoch when the same command is given again, and \
+            Cache and checkpoints lie in MODEL.training (or --work). Ctrl-C ends it at the next step, keeps that and says \
+            so. When the same command is given again, the training goes on from there, after kill -9 from its last epoch, and \
             ends with the same bytes. Patients are divided \
             70/10/20 by default; --fold takes one part of a cross-validation. The package holds the scores of the test \
             patients (evaluation.html, MODEL_CARD.md). docs/training.md shows the whole way.
 
             EXAMPLES
-              contourctl train --data LCTSC --output models/lungs
-              contourctl train --data ct --labels masks --config recipe.json --output models/lungs
+              contourctl train --data LCTSC --output models/my-lungs
+              contourctl train --data ct --labels masks --config recipe.json --output models/my-lungs
               contourctl train --data Task06_Lung --output models/tumour --config tumour.json
-              contourctl train --data LCTSC --output models/lungs-fold2 --fold 2/5
+              contourctl train --data LCTSC --output models/my-lungs-fold2 --fold 2/5
 
             EXIT STATUS
               0 trained; 65 the data or the recipe cannot be used; 66 a folder or file is not there; 70 training \
@@ -116,15 +116,19 @@ struct TrainCommand: ParsableCommand {
         return (part, count)
     }
 
+    /// The recipe that is given, over the built-in one, whose name is that of the folder that is to be made: two models of one
+    /// name could not be told apart in their results.
     private func readRecipe() throws -> TrainingConfiguration {
-        guard let config else { return .lungs }
+        var base = TrainingConfiguration.lungs
+        if let output { base.name = ModelDescription.name(ofFolder: output) }
+        guard let config else { return base }
         guard let json = try contents(ofText: config, atMost: Self.mostRecipeBytes) else {
             throw SegmentationError.invalidConfiguration(
                 key: "--config",
                 message: "\(config) has more than \(Self.mostRecipeBytes >> 20) MiB, which no recipe has"
             )
         }
-        return try TrainingConfiguration(from: json)
+        return try TrainingConfiguration(from: json, over: base)
     }
 
     private func train(_ recipe: TrainingConfiguration) throws {
