@@ -62,8 +62,8 @@ def run(checks, service, scans):
     chance = random.Random(4)
     for number, result in enumerate(results):
         few = number < BASELINE
-        moved = chance.uniform(4, 6) if few else 12
-        ask("submit", corrected(result, moved, chance.choice([1, 2]) if few else 8, f"{service.base}/{number}.dcm"))
+        moved, slices = (chance.uniform(3, 8), 2) if few else (12, 8)
+        ask("submit", corrected(result, moved, slices, f"{service.base}/{number}.dcm"))
         if not service.until(lambda: len(glob.glob(f"{service.base}/outbox/*.evaluation-*")) > number, 60):
             checks.check("every correction is scored", False, (number, service.log()[-1500:]))
             return
@@ -79,19 +79,19 @@ def run(checks, service, scans):
         checks.none("the answer validates against outcomes.schema.json",
                     [e.message[:150] for e in jsonschema.Draft202012Validator(json.load(file)).iter_errors(answer)])
     chart = next(c["chart"] for c in answer["charts"] if c["structure"] == "Lung_L")
-    later = [point["flags"] for point in chart["points"][BASELINE:]]
-    checks.check("what is worse is beyond limits that the first 20 set, each time, and drift at last",
-                 len(later) == WORSE and all("beyond limits" in flags for flags in later) and "drift" in later[-1],
+    drifts = ["drift" in point["flags"] for point in chart["points"][BASELINE:]]
+    checks.check("outcomes that are all worse than the first 20 are drift within eight, and stay so",
+                 len(drifts) == WORSE and drifts[-1] and drifts == sorted(drifts),
                  (chart.get("lowerLimit"), [(p["value"], p["flags"]) for p in chart["points"]]))
     checks.none("what was as before is not", [p for p in chart["points"][:BASELINE] if p["flags"]])
     told = [line for line in service.log().splitlines() if "the outcome of" in line and "is flagged" in line]
     checks.check("the journal has a line when it comes up", 1 <= len(told) <= WORSE and "Lung_L" in told[0], told)
     page = f"{service.base}/cohort.html"
     text = ask("outcomes", "--html", page)
-    checks.check("the table marks it", "beyond limits" in text.stdout and "Lung_L" in text.stdout, text.stdout[-800:])
+    checks.check("the table says so", "LOOK, the latest is flagged" in text.stdout, text.stdout[-800:])
     with open(page, encoding="utf-8") as file:
         html = file.read()
-    checks.check("the page shows the chart, its limits and what is flagged", "Lung_L" in html and "beyond" in html.lower())
+    checks.check("the page marks what is flagged", 'class="flagged"' in html)
     if keep := os.environ.get("CONFORMANCE_KEEP"):
         for name, content in (("cohort.html", html), ("outcomes.txt", text.stdout), ("outcomes.json", done.stdout),
                               ("log", service.log())):
