@@ -84,24 +84,21 @@ package enum NiftiFile {
         return (Volume(geometry: header.geometry, voxels: values), header.placeNotes)
     }
 
-    /// Reads a label map: whole numbers from 0 to 255.
-    /// - Throws: `unreadable` when a value is no label.
+    /// Reads a label map whose values are from 0 to 255.
+    /// - Throws: `unreadable` when a value is no such label.
     package static func readLabels(_ path: String) throws(NiftiError) -> Volume<UInt8> {
-        try readLabelsAndNotes(path).volume
+        let map = try readLabelMap(path)
+        if let value = map.values.last, value > 255 {
+            throw .unreadable(reason: "it has the value \(value), and labels are whole numbers from 0 to 255 here")
+        }
+        return Volume(geometry: map.places.geometry, voxels: map.places.voxels.map { UInt8(map.values[Int($0)]) })
     }
 
-    /// The same, and what its header leaves open about its place, one phrase each.
-    package static func readLabelsAndNotes(
-        _ path: String
-    ) throws(NiftiError) -> (volume: Volume<UInt8>, notes: [String]) {
+    /// Reads a label map of any number type.
+    /// - Throws: `unreadable` when a value is no label, or there are so many that it is an image.
+    package static func readLabelMap(_ path: String) throws(NiftiError) -> NiftiLabelMap {
         let (volume, notes) = try readAndNotes(path)
-        guard volume.voxels.allSatisfy({ $0 >= 0 && $0 <= 255 && $0 == $0.rounded() }) else {
-            throw .unreadable(
-                reason:
-                    "it is no label map of at most 255 structures: it has values that are not whole numbers from 0 to 255"
-            )
-        }
-        return (Volume(geometry: volume.geometry, voxels: volume.voxels.map { UInt8($0) }), notes)
+        return try NiftiLabelMap(volume, placeNotes: notes)
     }
 
     private static func open(_ path: String) throws(NiftiError) -> (NiftiHeader, ArraySlice<UInt8>) {
@@ -143,6 +140,9 @@ package enum NiftiFile {
         case .int16: Float(load(Int16.self))
         case .uint16: Float(load(UInt16.self))
         case .int32: Float(load(Int32.self))
+        case .uint32: Float(load(UInt32.self))
+        case .int64: Float(load(Int64.self))
+        case .uint64: Float(load(UInt64.self))
         case .float32: Float(bitPattern: load(UInt32.self))
         case .float64: Float(Double(bitPattern: load(UInt64.self)))
         }

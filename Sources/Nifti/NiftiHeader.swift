@@ -16,14 +16,15 @@ package enum NiftiError: Error, Sendable, Equatable, CustomStringConvertible {
 
 /// NIfTI-1 data types that we read and write (nifti1.h).
 package enum NiftiDataType: Int16, Sendable {
-    case uint8 = 2, int16 = 4, int32 = 8, float32 = 16, float64 = 64, int8 = 256, uint16 = 512
+    case uint8 = 2, int16 = 4, int32 = 8, float32 = 16, float64 = 64, int8 = 256, uint16 = 512, uint32 = 768
+    case int64 = 1024, uint64 = 1280
 
     var bytes: Int {
         switch self {
         case .uint8, .int8: 1
         case .int16, .uint16: 2
-        case .int32, .float32: 4
-        case .float64: 8
+        case .int32, .uint32, .float32: 4
+        case .int64, .uint64, .float64: 8
         }
     }
 }

@@ -13,12 +13,14 @@ package func reportHTML(
     isEvaluation: Bool = false,
     lacksPixels: Bool = false
 ) -> String {
-    var sections = [verdict(report, isEvaluation: isEvaluation), findings(report)]
-    if !report.structures.isEmpty { sections.append(structureTables(report)) }
     let comparing: Set<CasePicture.Role> = [.worstSlice, .distanceMap]
-    if let evaluation = report.evaluation {
-        sections.append(agreement(evaluation, pictures.filter { comparing.contains($0.role) }, report))
+    let tables = report.structures.isEmpty ? nil : structureTables(report)
+    let scores = report.evaluation.map { evaluation in
+        agreement(evaluation, pictures.filter { comparing.contains($0.role) }, report)
     }
+    var sections = [verdict(report, isEvaluation: isEvaluation), findings(report)]
+    // An evaluation is opened for its scores; what was said of the contours came with them.
+    sections += (isEvaluation ? [scores, tables] : [tables, scores]).compactMap(\.self)
     let others = pictures.filter { report.evaluation == nil || !comparing.contains($0.role) }
     if !others.isEmpty || lacksPixels { sections.append(gallery(others, report, lacksPixels: lacksPixels)) }
     sections += [about(report), model(report, card: modelCard), provenance(report)]

@@ -34,7 +34,7 @@ let styleSheet = """
     @media(max-width:40rem){main{padding:.5rem}header,section{padding:.75rem}th,td{padding:.25rem .3rem;font-size:.8rem}dl{grid-template-columns:1fr}dd{margin-bottom:.4rem}
     .distanceMap .cut{width:48rem}}
     @media print{@page{margin:14mm}body{background:#fff;font-size:11pt}main{max-width:none;padding:0}
-    header,section{border:0;padding:0}h2,h3,h4,h2+p,h3+p,thead,tr:first-child{break-after:avoid}tr:last-child{break-before:avoid}
+    header,section{border:0;padding:0}h2,h3,h4,summary,h2+p,h3+p,thead,tr:first-child{break-after:avoid}tr:last-child{break-before:avoid}
     tr,figure,.findings>li,dd,h2+p,h3+p{break-inside:avoid}p,li{orphans:3;widows:3}summary{list-style:none}
     .scroll{overflow:visible;background:none}.gallery{grid-template-columns:repeat(3,1fr);gap:.5rem}.slices{grid-template-columns:repeat(6,1fr)}.ends{grid-template-columns:repeat(4,1fr)}.worst{grid-template-columns:1fr 1fr}
     .screen,.card .scroll{display:none}.paper{display:block}details::details-content{content-visibility:visible}

@@ -287,7 +287,7 @@ struct EvaluateCommandTests {
             (["--label", "Lung_L=1", "--label", "LUNG LEFT=2"], "--label names a structure twice"),
             (["--label", "Lung_L=1", "--label", "Lung_R=1"], "--label gives one value, 1, to Lung_L and Lung_R"),
             (["--per-organ-tolerance", "Heart=1", "--per-organ-tolerance", "HEART=2"], "names a structure twice"),
-            (["--reference-label", "Heart=1000"], "--reference-label takes whole numbers from 1 to 255"),
+            (["--reference-label", "Heart=65536"], "--reference-label takes whole numbers from 1 to 65535"),
             (["--tolerance", "-1"], "--tolerance takes 0, or 0.001 to 100 mm"),
         ]
     )

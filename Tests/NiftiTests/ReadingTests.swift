@@ -170,6 +170,48 @@ struct ReadingTests {
         }
     }
 
+    @Test("a label map has whole numbers from 0 to 65535, few of them, and says which")
+    func labelMap() throws {
+        let folder = try TemporaryFolder()
+        var geometry = try NiftiFile.read(NibabelGolden.folder + "/uint8_sform.nii.gz").geometry
+        geometry.dimensions = Dimensions(i: 300, j: 1, k: 1)
+        let path = folder.path + "/l.nii"
+        func read(_ values: [Float]) throws -> NiftiLabelMap {
+            let all = values + [Float](repeating: 0, count: 300 - values.count)
+            try NiftiFile.write(Volume<Float>(geometry: geometry, voxels: all), to: path)
+            return try NiftiFile.readLabelMap(path)
+        }
+        let map = try read([65_535, 0, 117, 300, 117])
+        #expect(map.values == [0, 117, 300, 65_535])
+        #expect(map.places.voxels.prefix(6).map { map.values[Int($0)] } == [65_535, 0, 117, 300, 117, 0])
+        // As many as an atlas has; one more is an image.
+        #expect(try read((1...255).map { Float($0 * 7) }).values.count == 256)
+        for (values, words) in [
+            ((1...256).map(Float.init), "it has 256 different values"), ([65_536], "the value 65536.0"),
+            ([-1], "the value -1.0"), ([0.5], "the value 0.5"), ([.nan], "the value nan"),
+        ] as [([Float], String)] {
+            let error = try #require(throws: NiftiError.self) { _ = try read(values) }
+            #expect(error.description.contains(words), "\(error)")
+        }
+    }
+
+    @Test("integers of 32 and 64 bits without and with a sign are read")
+    func longIntegers() throws {
+        let folder = try TemporaryFolder()
+        let golden = NibabelGolden.folder + "/uint8_sform.nii.gz"
+        let labels = try NiftiFile.readLabels(golden)
+        try NiftiFile.write(Volume<Float>(geometry: labels.geometry, repeating: 0), to: folder.path + "/f.nii")
+        let header = try Data(contentsOf: URL(fileURLWithPath: folder.path + "/f.nii")).prefix(352)
+        for (code, bytes) in [(8, 4), (768, 4), (1024, 8), (1280, 8)] {
+            var file = header
+            file[70...71] = Data([UInt8(code & 0xFF), UInt8(code >> 8)])
+            file[72] = UInt8(bytes * 8)
+            for value in labels.voxels { file += Data([value] + [UInt8](repeating: 0, count: bytes - 1)) }
+            try file.write(to: URL(fileURLWithPath: folder.path + "/l.nii"))
+            #expect(try NiftiFile.readLabels(folder.path + "/l.nii").voxels == labels.voxels, "type \(code)")
+        }
+    }
+
     @Test("a missing file and a folder are refused")
     func missing() throws {
         let folder = try TemporaryFolder()

@@ -37,7 +37,7 @@ struct ComparedPhantom {
 
 extension ComparisonRequest {
     /// Two sides, and what few tests ask otherwise.
-    init(_ reference: String, _ prediction: String, ct: [String] = [], labels: [String: UInt8] = [:]) {
+    init(_ reference: String, _ prediction: String, ct: [String] = [], labels: [String: UInt16] = [:]) {
         self.init(
             reference: reference,
             prediction: prediction,

@@ -29,8 +29,8 @@ struct ComparisonTests {
     }
 
     /// A label map with a box of each value, one beside the other.
-    private func write(_ name: String, values: [UInt8], on geometry: VolumeGeometry) throws -> String {
-        var map = Volume<UInt8>(geometry: geometry, repeating: 0)
+    private func write(_ name: String, values: [Float], on geometry: VolumeGeometry) throws -> String {
+        var map = Volume<Float>(geometry: geometry, repeating: 0)
         for (index, value) in values.enumerated() {
             for k in 3..<9 { for j in 5..<15 { for i in 2 + 8 * index..<8 + 8 * index { map[i, j, k] = value } } }
         }
@@ -42,7 +42,7 @@ struct ComparisonTests {
     private func compare(
         _ reference: String,
         _ prediction: String,
-        labels: [String: UInt8] = [:],
+        labels: [String: UInt16] = [:],
         change: (inout ComparisonRequest) -> Void = { _ in }
     ) throws -> StructureComparison {
         var request = ComparisonRequest(reference, prediction, labels: labels)
@@ -55,7 +55,10 @@ struct ComparisonTests {
         arguments: [
             (Vector3(1.9, 0, 3.9), Vector3(4, 4, 8), 12, "1.9, 0, 3.9 mm"),
             (Vector3(0, 0, 0), Vector3(4, 4, 8.5), 12, "4 x 4 x 8.5 mm"),
-            (Vector3(0, 0, 0), Vector3(4, 4, 8), 14, "20 x 20 x 14 voxels"),
+            (Vector3(0, 0, 0), Vector3(4, 4, 8), 14, "it ends elsewhere; is it of the same scan?"),
+            // All its voxels lie on voxels of the finer one; those between them are read from beside.
+            (Vector3(0, 0, 0), Vector3(8, 4, 8), 12, "up to 4, 0, 0 mm"),
+            (Vector3(0, 0, 0), Vector3(12, 4, 8), 12, "up to 4, 0, 0 mm"),
         ]
     )
     func gridDiffers(_ offset: Vector3, _ spacing: Vector3, _ slices: Int, _ words: String) throws {
@@ -73,7 +76,7 @@ struct ComparisonTests {
     func labelsOfSides() throws {
         let reference = try write("r.nii.gz", values: [10, 11], on: geometry())
         let prediction = try write("p.nii.gz", values: [1, 2], on: geometry())
-        let ours: [String: UInt8] = ["Lung_L": 1, "Lung_R": 2]
+        let ours: [String: UInt16] = ["Lung_L": 1, "Lung_R": 2]
         let wrong = try compare(reference, prediction, labels: ours)
         // Nothing of the reference is meant by these values: it is told, and no Dice of 0 is made of it.
         #expect(wrong.structures.isEmpty && wrong.unmatchedPrediction == ["Lung_L", "Lung_R"])
@@ -88,6 +91,20 @@ struct ComparisonTests {
                 ($0.referenceLabels, $0.predictionLabels) = (["Lung_L": 10], ["Lung_L": 10])
             }
         }
+    }
+
+    @Test("Values above 255 are labels as others are, and what is an image is refused with what is wrong")
+    func highValues() throws {
+        let reference = try write("r.nii.gz", values: [2035, 65_535], on: geometry())
+        let prediction = try write("p.nii.gz", values: [1, 2], on: geometry())
+        let result = try compare(reference, prediction, labels: ["Lung_L": 1, "Lung_R": 2]) {
+            $0.referenceLabels = ["Lung_L": 2035, "Lung_R": 65_535]
+        }
+        #expect(result.structures.map(\.dice) == [1, 1] && result.warnings.isEmpty)
+        #expect(try compare(reference, reference).structures.map(\.name) == ["label 2035", "label 65535"])
+        let image = try write("image.nii.gz", values: [-1000], on: geometry())
+        let fault = try #require(throws: Fault.self) { _ = try compare(image, prediction) }
+        #expect(fault.message.contains("image.nii.gz") && fault.message.contains("it has the value -1000"))
     }
 
     @Test("A value that a map lacks beside others of its code counts as empty, and is told")

@@ -38,6 +38,24 @@ extension LateReferenceTests {
         #expect(told?.structure == "Lung_L" && told?.message.contains("another part of the series") == true)
     }
 
+    @Test("A set that lies wholly on another stack is one remark, and nothing is scored")
+    func whollyElsewhere() throws {
+        try makePart()
+        let set = try changed(try edited(["Lung_L": (12, 1)], approval: "APPROVED")) { dataSet in
+            dataSet.changeItems(of: .roiContourSequence) { structure in
+                structure.changeItems(of: .contourSequence) { contour in
+                    contour.remove(.contourImageSequence)
+                    let numbers = contour.doubles(.contourData).enumerated()
+                    contour.set(.contourData, .DS, doubles: numbers.map { $0 % 3 == 2 ? $1 + 2000 : $1 })
+                }
+            }
+        }
+        let report = try report(against: set)
+        let told = report.findings.filter { $0.code.hasPrefix("W_REFERENCE") }
+        #expect(told.map(\.message) == ["The reference lies on another part of the series, or on another series."])
+        #expect(told.first?.details.contains("Lung_L") == true && report.evaluation == nil)
+    }
+
     @Test("Of a set that contours two stacks each gets the contours that are its own")
     func contoursOfTwo() throws {
         // The same lung once more, moved, as a second phase has it.

@@ -46,15 +46,20 @@ struct LinkedCaseTests {
         )
     }
 
-    @Test("links in the folder of a CT are not followed, and that is said")
+    @Test("links in the folder of a CT are followed; where all of them are dead that is said")
     func images() throws {
         let images = try Directory.list(phantom.ct).map(\.name)
-        try Directory.create(phantom.file("linked"))
-        for name in images { try link("\(phantom.ct)/\(name)", as: "linked/\(name)") }
-        let set = phantom.truth + "/rtstruct.dcm"
-        let fault = try #require(throws: Fault.self) {
-            _ = try compareStructures(ComparisonRequest(set, set, ct: [phantom.file("linked")]))
+        for folder in ["linked", "dead"] { try Directory.create(phantom.file(folder)) }
+        for name in images {
+            try link("\(phantom.ct)/\(name)", as: "linked/\(name)")
+            try link(phantom.file("gone/\(name)"), as: "dead/\(name)")
         }
-        #expect(fault.message.contains("It holds \(images.count) links, pipes or devices, which are not followed."))
+        let set = phantom.truth + "/rtstruct.dcm"
+        let result = try compareStructures(ComparisonRequest(set, set, ct: [phantom.file("linked")]))
+        #expect(result.gridSource == .ct && result.structures.allSatisfy { $0.dice == 1 })
+        let fault = try #require(throws: Fault.self) {
+            _ = try compareStructures(ComparisonRequest(set, set, ct: [phantom.file("dead")]))
+        }
+        #expect(fault.message.contains("It holds \(images.count) pipes, devices or dead links."))
     }
 }

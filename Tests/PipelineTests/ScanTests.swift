@@ -27,7 +27,8 @@ struct ScanTests {
         for (name, text) in [("Thumbs.db", junk), (".hidden", "x"), ("notes.txt", "notes"), ("empty", "")] {
             try Data(text.utf8).write(to: URL(fileURLWithPath: folder.file("in/" + name)))
         }
-        symlink("/etc/passwd", folder.file("in/link"))
+        symlink(folder.file("nowhere"), folder.file("in/link"))
+        symlink("/dev/zero", folder.file("in/zeros"))
         #expect(mkfifo(folder.file("in/pipe"), 0o600) == 0)
         let scan = try SeriesScan(paths: [folder.file("in")], limits: AdmissionLimits())
         #expect(scan.stacks.map(\.files.count) == [30, 30])
@@ -38,10 +39,29 @@ struct ScanTests {
         #expect(
             ignored == [
                 "Thumbs.db": "E_NOT_DICOM", "notes.txt": "E_TOO_SHORT", "empty": "E_TOO_SHORT",
-                "link": "W_NOT_A_FILE", "pipe": "W_NOT_A_FILE",
+                "link": "W_NOT_A_FILE", "pipe": "W_NOT_A_FILE", "zeros": "W_NOT_A_FILE",
             ]
         )
         #expect(scan.ignored.allSatisfy { !$0.reason.isEmpty })
+    }
+
+    @Test("links are followed; what several names lead to is read once, and links in a circle end")
+    func links() throws {
+        let folder = try Folder()
+        let images = try SmallPhantom.write(1, to: folder.file("store"), withTruth: false)
+        try Directory.create(folder.file("in/deeper"))
+        // A link to each file, as data sets in a store have them; one twice; and a folder that leads back.
+        for (index, path) in images.enumerated() { symlink(path, folder.file("in/deeper/\(index)")) }
+        symlink(images[0], folder.file("in/again"))
+        symlink(folder.file("in"), folder.file("in/deeper/circle"))
+        for inputs in [["in"], ["in", "in/deeper"], ["in", "store"]] {
+            let scan = try SeriesScan(paths: inputs.map(folder.file), limits: AdmissionLimits())
+            #expect(scan.stacks.map(\.files.count) == [images.count] && scan.ignored.isEmpty)
+        }
+        symlink(folder.file("in"), folder.file("link"))
+        let linked = try SeriesScan(paths: [folder.file("link")], limits: AdmissionLimits())
+        #expect(linked.stacks.map(\.files.count) == [images.count])
+        #expect(linked.stacks.flatMap(\.files).allSatisfy { $0.hasPrefix(folder.file("link/")) })
     }
 
     @Test("a damaged image is missed in its series; others that cannot be read are a finding of the series beside them")

@@ -80,6 +80,21 @@ struct ReportPageTests {
         #expect(delivered.contains("Automatic, not reviewed") && delivered.contains("Contours delivered"))
     }
 
+    @Test(
+        "the page of an evaluation has verdict and findings, then its scores, then what was said of the contours before"
+    )
+    func orderOfEvaluation() throws {
+        let page = reportHTML(
+            report(everyText: "TEXT", verdict: .review),
+            pictures: [],
+            modelCard: nil,
+            isEvaluation: true
+        )
+        let places = try ["Automatic, not reviewed", "<h2>Findings", "<h2>Agreement", "<h2>Structures", "<h2>CT"]
+            .map { try #require(page.range(of: $0), "\($0)").lowerBound }
+        #expect(places == places.sorted())
+    }
+
     @Test("numbers are rounded for people, undefined ones are a dash, slices count from 1")
     func numbers() {
         var report = report(everyText: "TEXT")

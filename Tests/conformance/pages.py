@@ -96,6 +96,8 @@ def holds_on_paper(checks, browser, what, path, scratch):
         checks.none(f"{what}: nothing is cut at the right edge of {sheet}", beyond(browser, within, outside))
     split = "Array.from(document.querySelectorAll('figure,tr')).filter(e=>getComputedStyle(e).breakInside!=='avoid').map(e=>e.tagName)"
     checks.none(f"{what}: no picture and no row is split over pages", browser.ask(split))
+    alone = "Array.from(document.querySelectorAll('h2,h3,h4,summary')).filter(e=>getComputedStyle(e).breakAfter!=='avoid').map(e=>e.tagName)"
+    checks.none(f"{what}: every heading stays with what follows it", browser.ask(alone))
     headings = set(browser.ask("Array.from(document.querySelectorAll('h1,h2,h3,h4,summary')).map(e=>e.textContent.trim())"))
     browser.open(path, LAPTOP)
     pdf = browser.call("Page.printToPDF", paperWidth=8.27, paperHeight=11.69, preferCSSPageSize=True)["data"]

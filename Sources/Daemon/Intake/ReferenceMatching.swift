@@ -38,6 +38,16 @@ struct ReferenceMatching {
         }
     }
 
+    /// Of runs that a reference may contour those on whose CT it lies, where their Series has several stacks; if it lies on none,
+    /// all of them, which tell so.
+    func reached(_ runs: [RunRecord], by reference: InstanceRecord, in state: StateFolder) throws -> [RunRecord] {
+        guard Set(runs.map(\.stack)).count > 1, let path = reference.storedPath,
+            let place = ContouredPlace(contentsOf: path)
+        else { return runs }
+        let reached = try runs.filter { place.reaches(try state.run($0.number).contouredGrid()) }
+        return reached.isEmpty ? runs : reached
+    }
+
     /// Looks once more at references that came before the images of their contours.
     ///
     /// - Returns: the numbers of those that contour a Series.

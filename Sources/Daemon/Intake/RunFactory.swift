@@ -91,15 +91,23 @@ struct EvaluationQueue {
         let references = try context.store.references(toSeriesInstanceUID: uid)
         guard !references.isEmpty else { return }
         let matching = ReferenceMatching(store: context.store)
-        for run in try context.store.deliveredContours(seriesInstanceUID: uid) {
-            let request = try RunJSON.decode(RunRequest.self, from: Data(run.request.utf8))
-            for reference in references where !request.referenceFiles.contains(reference.storedPath ?? "") {
-                let isMeant = try matching.contours(
+        let runs = try context.store.deliveredContours(seriesInstanceUID: uid).map { run in
+            (run: run, request: try RunJSON.decode(RunRequest.self, from: Data(run.request.utf8)))
+        }
+        for reference in references {
+            let named = try runs.filter { run, request in
+                try matching.contours(
                     reference,
                     images: context.state.run(run.number).contouredImageUIDs(),
                     isPart: request.series?.part != nil
                 )
-                if isMeant { try queue(reference, against: run) }
+            }
+            let meant = try matching.reached(named.map(\.run), by: reference, in: context.state)
+            for (run, request) in named
+            where meant.contains(where: { $0.number == run.number })
+                && !request.referenceFiles.contains(reference.storedPath ?? "")
+            {
+                try queue(reference, against: run)
             }
         }
     }

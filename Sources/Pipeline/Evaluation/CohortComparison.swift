@@ -140,7 +140,7 @@ private func list(_ names: [String]) -> String {
 
 extension ComparisonRequest {
     /// A file that is named after its case does not say what its structures are called.
-    func labelsOfCases(_ side: ComparedSide) -> [String: UInt8] {
+    func labelsOfCases(_ side: ComparedSide) -> [String: UInt16] {
         let labels = labels(of: side)
         return everyFileIsACase && labels.isEmpty ? ["label 1": 1] : labels
     }

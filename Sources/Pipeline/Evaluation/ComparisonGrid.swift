@@ -50,7 +50,7 @@ func ctStack(
             .permanent,
             "E_NO_GRID",
             candidates.isEmpty
-                ? "There is no CT series in --ct.\(scan.linksLeftOut)"
+                ? "There is no CT series in --ct.\(scan.deadLinks)"
                 : """
                 There are \(candidates.count) CT scans in --ct that the contours may have been drawn on: \
                 \(candidates.map(\.name).sorted().joined(separator: ", ")).
@@ -102,17 +102,17 @@ private func ctStacks(
 }
 
 extension SeriesScan {
-    /// A sentence about what is no plain file, where there is such: whoever named a folder of links sees files in it.
-    fileprivate var linksLeftOut: String {
+    /// A sentence about what is no file, where there is such: whoever named a folder of links sees files in it.
+    fileprivate var deadLinks: String {
         let count = ignored.count { $0.code == "W_NOT_A_FILE" }
-        return count == 0 ? "" : " It holds \(count) links, pipes or devices, which are not followed."
+        return count == 0 ? "" : " It holds \(count) pipes, devices or dead links."
     }
 }
 
 extension StructureSource {
     /// Whether a contour, frame or voxel of it may lie in a slice of a grid.
     fileprivate func reaches(_ grid: VolumeGeometry) -> Bool {
-        slices(on: grid)?.overlaps(-0.5...Double(grid.dimensions.k) - 0.5) ?? false
+        grid.holds(slices: slices(on: grid))
     }
 }
 

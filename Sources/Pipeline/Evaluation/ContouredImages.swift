@@ -1,4 +1,5 @@
 import Dicom
+import Imaging
 
 /// The images that the closed contours of an RT Structure Set name: by them it belongs to some of several stacks.
 package struct ContouredImages: Sendable {
@@ -25,7 +26,38 @@ package struct ContouredImages: Sendable {
     }
 }
 
+/// Where the contours or frames of a reference lie: of stacks that lie apart it belongs to those that it reaches, where it
+/// names no image of them.
+package struct ContouredPlace {
+    private let masks: ReferenceMasks
+
+    /// - Returns: nil for what cannot be read, which is told elsewhere.
+    package init?(contentsOf path: String) {
+        guard let masks = try? ReferenceMasks(contentsOf: path) else { return nil }
+        self.masks = masks
+    }
+
+    /// Whether something of it may lie in a slice of a grid.
+    package func reaches(_ grid: VolumeGeometry) -> Bool {
+        grid.holds(slices: masks.slices(grid))
+    }
+}
+
+extension VolumeGeometry {
+    /// Whether some of the given continuous slice indices are those of its slices.
+    func holds(slices: ClosedRange<Double>?) -> Bool {
+        slices?.overlaps(-0.5...Double(dimensions.k) - 0.5) ?? false
+    }
+}
+
 extension RunFolder {
+    /// The grid that was contoured.
+    ///
+    /// - Throws: what reading throws.
+    package func contouredGrid() throws -> VolumeGeometry {
+        try Volume<UInt8>(contentsOfBase: directory(of: .segment) + "/labels").geometry
+    }
+
     /// SOP Instance UIDs of the images that were contoured.
     ///
     /// - Throws: what reading and decoding throw.

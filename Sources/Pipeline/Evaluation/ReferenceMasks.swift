@@ -36,11 +36,11 @@ package struct ReferenceMasks {
     /// Labels that somebody named and this file has a structure for.
     private(set) var labelsUsed: Set<String> = []
     /// Labels that somebody named and this label map has no voxel of, by their name.
-    private(set) var absentLabels: [String: UInt8] = [:]
+    private(set) var absentLabels: [String: UInt16] = [:]
     /// Names of structures that are there, if empty: all but those labels.
     var presentNames: [String] { names.filter { absentLabels[$0] == nil } }
     /// Values that this label map has.
-    private(set) var valuesPresent: [UInt8] = []
+    private(set) var valuesPresent: [UInt16] = []
     /// What a NIfTI file leaves open about its place, one sentence each.
     private(set) var placeNotes: [String] = []
     /// The grid that the structures were drawn on; nil for an RT Structure Set, whose contours have none.
@@ -75,7 +75,7 @@ package struct ReferenceMasks {
     /// - Throws: `DicomError`, `StructureError`, `NiftiError`.
     package init(
         contentsOf path: String,
-        labels: [String: UInt8] = [:],
+        labels: [String: UInt16] = [:],
         statement: LabelStatement = .ofThisFile,
         images: Set<String> = []
     ) throws {
@@ -177,9 +177,9 @@ package struct ReferenceMasks {
         self.load = load
     }
 
-    private init(nifti path: String, labels: [String: UInt8], statement: LabelStatement) throws {
-        let (volume, notes) = try NiftiFile.readLabelsAndNotes(path)
-        let present = Set(volume.voxels).subtracting([0]).sorted()
+    private init(nifti path: String, labels: [String: UInt16], statement: LabelStatement) throws {
+        let map = try NiftiFile.readLabelMap(path)
+        let (volume, present) = (map.places, Array(map.values.dropFirst()))
         let file = Directory.name(of: path).components(separatedBy: ".nii")[0]
         let known = Dictionary(labels.map { ($0.value, $0.key) }, uniquingKeysWith: { first, _ in first })
         let isNamed = labels.keys.contains { StructureName($0) == StructureName(file) }
@@ -190,7 +190,7 @@ package struct ReferenceMasks {
         // Where none of the named values is there but others are, it has another code: nothing of it is meant.
         let hasOtherCode = !present.isEmpty && present.allSatisfy { known[$0] == nil }
         let expected = statement == .assumed || hasOtherCode ? [] : Set(known.keys)
-        let values: [(String, Set<UInt8>)] =
+        let values: [(String, Set<UInt16>)] =
             isMask
             ? [(file, Set(present))]
             : expected.union(present).sorted().map { (known[$0] ?? "label \($0)", [$0]) }
@@ -202,8 +202,8 @@ package struct ReferenceMasks {
             names: values.map(\.0),
             grid: volume.geometry
         ) { index, geometry in
-            let wanted = values[index].1
-            let mask = Mask(geometry: volume.geometry, voxels: volume.voxels.map { wanted.contains($0) ? 1 : 0 })
+            let isWanted = map.values.map { values[index].1.contains($0) }
+            let mask = Mask(geometry: volume.geometry, voxels: volume.voxels.map { isWanted[Int($0)] ? 1 : 0 })
             // Its header holds the grid in 32-bit numbers: the CT's own is meant.
             if mask.isOn(geometry) {
                 return PlacedMask(mask: Mask(geometry: geometry, voxels: mask.voxels), piece: .voxel)
@@ -215,7 +215,7 @@ package struct ReferenceMasks {
             )
         }
         slices = volume.slices
-        placeNotes = notes.map { "\(Directory.name(of: path)) \($0)" }
+        placeNotes = map.placeNotes.map { "\(Directory.name(of: path)) \($0)" }
         isLabelMap = !isMask
         guard isLabelMap else {
             let names = Set(names.map(StructureName.init))

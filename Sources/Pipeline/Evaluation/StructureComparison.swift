@@ -14,10 +14,10 @@ package struct ComparisonRequest: Sendable {
     /// CT images, needed when neither side has a grid of its own.
     package var ct: [String]
     /// Names of the values of NIfTI label maps.
-    package var labels: [String: UInt8]
+    package var labels: [String: UInt16]
     /// Those of one side, in the place of `labels`; empty: there are none of its own.
-    package var referenceLabels: [String: UInt8] = [:]
-    package var predictionLabels: [String: UInt8] = [:]
+    package var referenceLabels: [String: UInt16] = [:]
+    package var predictionLabels: [String: UInt16] = [:]
     package var tolerancesMM: [Double]
     /// Tolerances of single structures, instead of `tolerancesMM`.
     package var toleranceByStructure: [String: Double]
@@ -31,7 +31,7 @@ package struct ComparisonRequest: Sendable {
         reference: String,
         prediction: String,
         ct: [String],
-        labels: [String: UInt8],
+        labels: [String: UInt16],
         tolerancesMM: [Double],
         toleranceByStructure: [String: Double],
         threads: Int
@@ -45,7 +45,7 @@ package struct ComparisonRequest: Sendable {
         self.threads = threads
     }
 
-    func labels(of side: ComparedSide) -> [String: UInt8] {
+    func labels(of side: ComparedSide) -> [String: UInt16] {
         let own = side == .reference ? referenceLabels : predictionLabels
         return own.isEmpty ? labels : own
     }

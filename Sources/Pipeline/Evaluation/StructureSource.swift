@@ -14,7 +14,7 @@ struct StructureSource {
     private var filesLeftOut: [String] = []
     var names: [String] { places.map { parts[$0.part].names[$0.structure] } }
 
-    init(_ path: String, labels: [String: UInt8]) throws {
+    init(_ path: String, labels: [String: UInt16]) throws {
         guard Directory.exists(path) else { throw SystemError("stat", code: ENOENT, path: path) }
         let isFolder = Directory.isFolder(path)
         let files = isFolder ? try Self.niftiFiles(in: path) : [path]

@@ -62,7 +62,7 @@ struct RunPictures {
             guard
                 var reference = try? ReferenceMasks(
                     contentsOf: path,
-                    labels: labels.labels,
+                    labels: labels.labels.mapValues(UInt16.init),
                     statement: .assumed,
                     images: imageUIDs
                 ),

@@ -69,7 +69,7 @@ package struct SeriesScan: Sendable {
     /// Holds nothing.
     package init() {}
 
-    /// Reads the headers of every file below `paths`.
+    /// Reads the headers of every file below `paths`. Links are followed; what several names lead to is read once.
     ///
     /// - Parameter progress: files done, files to do.
     /// - Throws: `SystemError` when one of `paths` does not exist or a folder cannot be listed.
@@ -168,50 +168,29 @@ package struct SeriesScan: Sendable {
         }
     }
 
-    /// Regular files below the given paths, sorted; hidden files and links inside folders are not followed.
-    static func files(below paths: [String], ignored: inout [IgnoredFile]) throws(SystemError) -> [String] {
-        var files: [String] = []
-        for path in paths {
-            guard Directory.exists(path) else { throw SystemError("stat", code: ENOENT, path: path) }
-            if Directory.isFolder(path) { try collect(path, into: &files, &ignored) } else { files.append(path) }
+    /// Regular files at and below the given paths; see `FilesBelow`.
+    private static func files(below paths: [String], ignored: inout [IgnoredFile]) throws(SystemError) -> [String] {
+        for path in paths where !Directory.exists(path) { throw SystemError("stat", code: ENOENT, path: path) }
+        let below = FilesBelow(paths)
+        if let folder = below.unreadable.first { throw folder.error }
+        ignored += below.tooDeep.map {
+            IgnoredFile(
+                path: $0,
+                code: "E_NAME",
+                reason: "what it holds has paths longer than Linux takes; move it up or shorten names above it"
+            )
         }
-        return files
-    }
-
-    private static func collect(
-        _ folder: String,
-        into files: inout [String],
-        _ ignored: inout [IgnoredFile]
-    ) throws(SystemError) {
-        for entry in try Directory.list(folder) where !entry.name.hasPrefix(".") {
-            let path = folder + "/" + entry.name
-            guard path.utf8.count < Int(PATH_MAX) else {
-                ignored.append(
-                    IgnoredFile(
-                        path: folder,
-                        code: "E_NAME",
-                        reason: "what it holds has paths longer than Linux takes; move it up or shorten names above it"
-                    )
-                )
-                return
-            }
-            switch entry.kind {
-            case .folder: try collect(path, into: &files, &ignored)
-            case .file: files.append(path)
-            case .other:
-                ignored.append(
-                    IgnoredFile(
-                        path: path,
-                        code: "W_NOT_A_FILE",
-                        reason: "a link, a pipe or a device; it is not followed"
-                    )
-                )
-            case .unnameable:
-                ignored.append(
-                    IgnoredFile(path: path, code: "E_NAME", reason: "its name is not UTF-8; give it another name")
-                )
-            }
+        ignored += below.nameless.map {
+            IgnoredFile(path: $0, code: "E_NAME", reason: "its name is not UTF-8; give it another name")
         }
+        ignored += below.others.map {
+            IgnoredFile(
+                path: $0,
+                code: "W_NOT_A_FILE",
+                reason: "a pipe, a device, or a link that leads to one or to what is not there"
+            )
+        }
+        return below.paths
     }
 }
 

@@ -52,6 +52,10 @@ extension EvaluateStage {
             )
         }
         scoring.evaluation.findings += references.flatMap(\.frameNotes)
+        guard !scoring.liesElsewhere else {
+            result.findings.append(elsewhere(scoring))
+            return
+        }
         // Before the rest: what is scored below does not hold these.
         result.findings += scoring.unusable.map { unusable($0, orphans: references.flatMap(\.unknownROINumbers)) }
         let uid = scoring.evaluation.referenceSOPInstanceUID
@@ -118,6 +122,18 @@ extension EvaluateStage {
                 hint: "Name structures after TG-263, for example Lung_L.",
                 details: scoring.evaluation.unmatchedReference
             )
+        )
+    }
+
+    /// Instead of a line for each structure.
+    private func elsewhere(_ scoring: ReferenceScoring) -> CaseReport.Finding {
+        .init(
+            severity: .note,
+            code: "W_REFERENCE_UNUSABLE",
+            structure: nil,
+            message: "The reference lies on another part of the series, or on another series.",
+            hint: "It counts for that one alone.",
+            details: scoring.unusable.map(\.name)
         )
     }
 
@@ -271,7 +287,7 @@ extension EvaluateStage {
     ) throws -> ReferenceMasks {
         var masks = try ReferenceMasks(
             contentsOf: path,
-            labels: evaluation.ours.labels.labels,
+            labels: evaluation.ours.labels.labels.mapValues(UInt16.init),
             statement: .assumed,
             images: facts.imageUIDs
         )

@@ -23,6 +23,13 @@ struct ReferenceScoring {
     /// Sentences about structures, by our name, of which the reference does not say what is meant.
     var doubts: [(name: String, sentence: String)] = []
 
+    /// Whether nothing of it is on this CT: what is named as ours lies on another part of the series.
+    var liesElsewhere: Bool {
+        evaluation.structures.isEmpty && (evaluation.changes ?? []).isEmpty && mismatches.isEmpty && returned.isEmpty
+            && renamed.isEmpty && doubts.isEmpty && !unusable.isEmpty
+            && unusable.allSatisfy { $0.defect == .drawnElsewhere }
+    }
+
     init(_ evaluation: CaseReport.Evaluation) { self.evaluation = evaluation }
 }
 

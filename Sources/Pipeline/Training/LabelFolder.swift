@@ -1,3 +1,4 @@
+import Foundation
 import Imaging
 import Nifti
 import Platform
@@ -18,8 +19,8 @@ struct LabelFolder: Sendable {
     let unreadable: [UnreadableFolder]
 
     init(directory: String) {
-        let below = FilesBelow(directory)
-        unreadable = below.unreadable
+        let below = FilesBelow([URL(fileURLWithPath: directory).resolvingSymlinksInPath().path])
+        unreadable = below.unreadable.map(UnreadableFolder.init)
         entries = below.paths.filter(isNifti).map { path in
             do {
                 let geometry = try NiftiFile.readLabels(path).geometry

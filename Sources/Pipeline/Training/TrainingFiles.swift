@@ -53,8 +53,8 @@ struct TrainingFiles: Sendable {
     ///
     /// - Parameter beforeEach: what it throws ends the work.
     init(below directory: String, _ beforeEach: () throws -> Void) rethrows {
-        let below = FilesBelow(directory)
-        unreadable = below.unreadable
+        let below = FilesBelow([URL(fileURLWithPath: directory).resolvingSymlinksInPath().path])
+        unreadable = below.unreadable.map(UnreadableFolder.init)
         for path in below.paths {
             try beforeEach()
             if isNifti(path) {
@@ -97,67 +97,14 @@ struct TrainingFiles: Sendable {
 /// A folder whose files nobody can know.
 struct UnreadableFolder: Sendable {
     var path: String
-    /// The system's words.
-    var reason: String
+    var error: SystemError
 
     var record: CaseRecord {
         CaseRecord(
             name: safeName(Directory.name(of: path)),
             role: .skipped,
-            remark: "this folder cannot be read (\(reason)): what lies below it is not used"
+            remark: "this folder cannot be read (\(error.reason)): what lies below it is not used"
         )
-    }
-}
-
-/// Regular files below a folder, sorted; hidden ones left out. Links are followed; a folder or file that several names
-/// lead to counts once, so that links in a circle end and no case is there twice.
-struct FilesBelow {
-    private(set) var paths: [String] = []
-    private(set) var unreadable: [UnreadableFolder] = []
-    /// Real paths.
-    private var seen = Set<String>()
-    private var links: [String] = []
-
-    init(_ directory: String) {
-        let root = URL(fileURLWithPath: directory).resolvingSymlinksInPath().path
-        enter(root, real: root)
-        followLinks()
-        paths.sort()
-        unreadable.sort { $0.path < $1.path }
-    }
-
-    /// - Parameters:
-    ///   - folder: as the files in it are to be called.
-    ///   - real: where it lies.
-    private mutating func enter(_ folder: String, real: String) {
-        guard seen.insert(real).inserted else { return }
-        let entries: [Directory.Entry]
-        do throws(SystemError) { entries = try Directory.list(real) } catch {
-            return unreadable.append(UnreadableFolder(path: folder, reason: error.reason))
-        }
-        for entry in entries where !entry.name.hasPrefix(".") {
-            let path = "\(folder)/\(entry.name)"
-            switch entry.kind {
-            case .folder: enter(path, real: "\(real)/\(entry.name)")
-            case .file: if seen.insert("\(real)/\(entry.name)").inserted { paths.append(path) }
-            case .other: links.append(path)
-            case .unnameable: break
-            }
-        }
-    }
-
-    /// Links come last: what lies below the root keeps the name of its own folder. Pipes, sockets and devices are
-    /// left alone.
-    private mutating func followLinks() {
-        while !links.isEmpty {
-            let link = links.removeFirst()
-            let target = URL(fileURLWithPath: link).resolvingSymlinksInPath().path
-            if Directory.isFolder(target) {
-                enter(link, real: target)
-            } else if Directory.isRegularFile(target), seen.insert(target).inserted {
-                paths.append(link)
-            }
-        }
     }
 }
 

@@ -191,10 +191,10 @@ struct EvaluateCommand: ParsableCommand {
         return result
     }
 
-    private func labels(_ texts: [String], _ option: String) throws -> [String: UInt8] {
+    private func labels(_ texts: [String], _ option: String) throws -> [String: UInt16] {
         let labels = try pairs(texts, option).mapValues { value in
-            guard let label = UInt8(exactly: value), label > 0 else {
-                throw ValidationError("\(option) takes whole numbers from 1 to 255")
+            guard let label = UInt16(exactly: value), label > 0 else {
+                throw ValidationError("\(option) takes whole numbers from 1 to 65535")
             }
             return label
         }

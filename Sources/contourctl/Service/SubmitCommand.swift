@@ -70,7 +70,9 @@ struct SubmitCommand: ParsableCommand {
                 let series = uids.map { Handed.Series($0, found[$0]) }
                 try printJSON(Handed(files: files.count, leftOut: leftOut, series: series))
             }
-            for end in found.values.sorted(by: { $0.number < $1.number }) { try SeriesEnd(end.state)?.exit() }
+            for end in found.values.map(\.summary).sorted(by: { $0.number < $1.number }) {
+                try SeriesEnd(end.state)?.exit()
+            }
         }
     }
 
@@ -102,11 +104,15 @@ struct SubmitCommand: ParsableCommand {
             var state: String?
             var fault: String?
             var deliveredName: String?
+            /// Of all its stacks and models.
+            var deliveredNames: [String]?
 
-            init(_ uid: String, _ summary: SeriesSummary?) {
+            init(_ uid: String, _ details: SeriesDetails?) {
+                let summary = details?.summary
                 seriesInstanceUID = uid
                 (number, state) = (summary?.number, summary?.state)
                 (fault, deliveredName) = (summary?.fault, summary?.deliveredName)
+                deliveredNames = details?.resultNames
             }
         }
         var files: Int
@@ -118,13 +124,13 @@ struct SubmitCommand: ParsableCommand {
     ///
     /// - Parameter marker: the file that the service removes when it has taken all that lay beside it. Before, a series
     ///   that was delivered earlier would seem to have reached its end already.
-    /// - Returns: series that reached their end, by UID.
+    /// - Returns: series of which every stack reached its end, by UID.
     private func follow(
         _ uids: [String],
         _ marker: String,
         _ interruption: Interruption
-    ) throws -> [String: SeriesSummary] {
-        var ends: [String: SeriesSummary] = [:]
+    ) throws -> [String: SeriesDetails] {
+        var ends: [String: SeriesDetails] = [:]
         while ends.count < uids.count, !interruption.isRequested {
             Thread.sleep(forTimeInterval: 0.5)
             _ = try options.runningStatus()
@@ -132,14 +138,23 @@ struct SubmitCommand: ParsableCommand {
             for uid in uids where ends[uid] == nil {
                 guard case .show(let details) = try options.ask(.find(seriesInstanceUID: uid)) else { continue }
                 guard let end = SeriesEnd(details.summary.state) else { continue }
-                ends[uid] = details.summary
+                ends[uid] = details
                 if json { continue }
                 let fault = details.summary.fault.map { ", \($0)" } ?? ""
-                let name = details.summary.deliveredName.map { ", \($0)" } ?? ""
-                print("series \(details.summary.number): \(end.rawValue)\(fault)\(name)")
+                let names = details.resultNames.map { ", \($0)" }.joined()
+                print("series \(details.summary.number): \(end.rawValue)\(fault)\(names)")
             }
         }
         return ends
+    }
+}
+
+extension SeriesDetails {
+    /// Folders of the outbox that hold its latest results, one for each stack and model.
+    fileprivate var resultNames: [String] {
+        let contouring = runs.filter { $0.kind == RunRequest.Kind.contouring.rawValue }
+        let latest = Dictionary(contouring.map { ([$0.stack, $0.model], $0) }, uniquingKeysWith: { $1 }).values
+        return latest.filter { $0.deliveredAt != nil }.map(\.deliveredName).sorted()
     }
 }
 
@@ -169,7 +184,9 @@ struct Submission {
                     throw CommandFailure(.interrupted, "stopped before all was copied; nothing was handed over")
                 }
                 progress(Double(index) / Double(files.count))
-                try FileTransfer.copy(file, to: "\(hidden)/\(index + 1)")
+                // What links lead to: the service follows none.
+                let source = URL(fileURLWithPath: file).resolvingSymlinksInPath().path
+                try FileTransfer.copy(source, to: "\(hidden)/\(index + 1)")
             }
             try AtomicFile.write(Data(), to: "\(hidden)/\(marker)")
             try Directory.publish(partial: hidden, as: "\(inbox)/\(name)")
