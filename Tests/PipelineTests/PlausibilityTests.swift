@@ -103,7 +103,7 @@ struct PlausibilityTests {
             for k in 10..<14 { for j in 20..<30 { labels[labels.geometry.dimensions.i - 1, j, k] = 1 } }
         }
         // 40 faces of 4.9 x 9.6 mm.
-        #expect(atTheEdge.left.check("edge of the picture")?.value == "1882 mm\u{00B2}")
+        #expect(atTheEdge.left.check("edge of the picture")?.value == "touched on 1882 mm\u{00B2}")
         #expect(atTheEdge.left.check("edge of the picture")?.passed == false)
         #expect(atTheEdge.left.check("symmetry") == nil, "one that is cut is not compared")
 

@@ -138,7 +138,7 @@ extension PlausibilityJudge {
         let text = DistinctText(contact, beside: [limitMM2])
         return .init(
             name: "edge of the picture",
-            value: contact > 0 ? "\(text.value) mm\u{00B2}" : "not touched",
+            value: contact > 0 ? "touched on \(text.value) mm\u{00B2}" : "not touched",
             expected: limitMM2 > 0 ? "at most \(text.limits[0]) mm\u{00B2}" : "not touched",
             passed: contact <= limitMM2
         )
