@@ -19,13 +19,43 @@ extension StackExaminer {
         result.extentIsProvable = unkept.isEmpty && result.missingParts == 0 && provesExtent(promises)
         if !unkept.isEmpty {
             reportUnkept(unkept)
-        } else if !result.extentIsProvable, result.missingParts == 0 {
+        } else if !result.extentIsProvable, result.missingParts == 0, !examineNumbering() {
             warn(
                 "W_EXTENT_NOT_PROVABLE",
                 "The headers do not tell how many slices there should be: a missing first or last slice would not be noticed.",
                 hint: "Compare the number of slices with the scanner or the archive."
             )
         }
+    }
+
+    /// Even distances whose Instance Numbers leave out every second number: a stack that was thinned, or of which one of several
+    /// transfers came. Some scanners number like that, too, so it is for a person to judge.
+    ///
+    /// - Returns: whether it is so.
+    private mutating func examineNumbering() -> Bool {
+        guard result.gaps.isEmpty, let numbers = instanceNumbers, numbers.count > 2,
+            let spacing = result.commonSpacingMM,
+            let first = result.slices.first
+        else { return false }
+        let step = numbers[1] - numbers[0]
+        guard abs(step) > 1, zip(numbers, numbers.dropFirst()).allSatisfy({ $1 - $0 == step }) else { return false }
+        let ordinal = abs(step) == 2 ? "second" : abs(step) == 3 ? "third" : "\(abs(step))th"
+        var details = ["the numbers are \(numbers.prefix(3).map(String.init).joined(separator: ", ")) and so on"]
+        if let between = frame(first).spacingBetweenSlices,
+            abs(between * Double(abs(step)) - spacing) <= limits.spacingTolerance(medianMM: spacing)
+        {
+            details.append(
+                "Spacing Between Slices says \(millimetres(between)) mm, they lie \(millimetres(spacing)) mm apart"
+            )
+        }
+        warn(
+            "W_SKIPPED_NUMBERS",
+            "Only every \(ordinal) Instance Number is here: the slices between may be missing.",
+            hint:
+                "Compare the number of slices with the scanner or the archive. There are contours on these slices alone.",
+            details: details
+        )
+        return true
     }
 
     private mutating func reportUnkept(_ details: [String]) {

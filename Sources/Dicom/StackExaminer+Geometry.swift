@@ -123,7 +123,7 @@ extension StackExaminer {
     }
 
     /// Instance Numbers in the order of the slices; nil where they do not number slices.
-    private var instanceNumbers: [Int]? {
+    var instanceNumbers: [Int]? {
         let numbers = result.slices.compactMap { headers[$0.header].isMultiFrame ? nil : $0.instanceNumber }
         return numbers.count == result.slices.count && Set(numbers).count == numbers.count ? numbers : nil
     }

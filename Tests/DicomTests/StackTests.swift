@@ -206,6 +206,38 @@ struct ExtentTests {
         )
     }
 
+    @Test(
+        "an even stack whose Instance Numbers leave out every second or third one is to be looked at",
+        arguments: [2, 3]
+    )
+    func skippedNumbers(step: Int) throws {
+        let whole = try unnumbered(36)
+        var headers = whole.enumerated().filter { $0.offset % step == 1 }.map(\.element)
+        let examination = examineStack(headers)
+        #expect(examination.codes == ["W_SKIPPED_NUMBERS"])
+        #expect(!examination.extentIsProvable)
+        #expect(examination.findings[0].sliceDetails.count == 1)
+        for k in headers.indices { headers[k].frames[0].spacingBetweenSlices = 3 }
+        #expect(
+            examineStack(headers).findings[0].sliceDetails.last
+                == "Spacing Between Slices says 3 mm, they lie \(3 * step) mm apart"
+        )
+        #expect(examineStack(headers.reversed()).codes == ["W_SKIPPED_NUMBERS"])
+    }
+
+    @Test(
+        "numbers that are all there, that skip here and there, or that a count of the headers confirms say nothing of the kind"
+    )
+    func keptNumbers() throws {
+        #expect(examineStack(try unnumbered(12)).codes == ["W_EXTENT_NOT_PROVABLE"])
+        var uneven = try unnumbered(12)
+        for k in uneven.indices { uneven[k].instanceNumber = 2 * k + (k > 5 ? 2 : 1) }
+        #expect(examineStack(uneven).codes == ["W_EXTENT_NOT_PROVABLE"])
+        var counted = try stack(12)
+        for k in counted.indices { counted[k].instanceNumber = 2 * k + 1 }
+        #expect(examineStack(counted).extentIsProvable && examineStack(counted).codes.isEmpty)
+    }
+
     @Test("numbering that continues from another series is no proof of missing slices")
     func continuedNumbering() throws {
         var limits = AdmissionLimits()

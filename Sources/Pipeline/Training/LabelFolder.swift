@@ -20,7 +20,7 @@ struct LabelFolder: Sendable {
 
     init(directory: String) {
         let below = FilesBelow([URL(fileURLWithPath: directory).resolvingSymlinksInPath().path])
-        unreadable = below.unreadable.map(UnreadableFolder.init)
+        unreadable = below.unreadableFolders
         entries = below.paths.filter(isNifti).map { path in
             do {
                 let geometry = try NiftiFile.readLabels(path).geometry

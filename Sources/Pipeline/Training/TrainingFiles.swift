@@ -54,7 +54,7 @@ struct TrainingFiles: Sendable {
     /// - Parameter beforeEach: what it throws ends the work.
     init(below directory: String, _ beforeEach: () throws -> Void) rethrows {
         let below = FilesBelow([URL(fileURLWithPath: directory).resolvingSymlinksInPath().path])
-        unreadable = below.unreadable.map(UnreadableFolder.init)
+        unreadable = below.unreadableFolders
         for path in below.paths {
             try beforeEach()
             if isNifti(path) {
@@ -95,6 +95,14 @@ struct TrainingFiles: Sendable {
 }
 
 /// A folder whose files nobody can know.
+extension FilesBelow {
+    /// Those that cannot be listed, and those whose paths are too long to be asked for what they hold.
+    var unreadableFolders: [UnreadableFolder] {
+        unreadable.map(UnreadableFolder.init)
+            + tooDeep.map { UnreadableFolder(path: $0, error: SystemError("open", code: ENAMETOOLONG, path: $0)) }
+    }
+}
+
 struct UnreadableFolder: Sendable {
     var path: String
     var error: SystemError

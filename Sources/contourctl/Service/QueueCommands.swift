@@ -10,7 +10,7 @@ struct RetryCommand: ParsableCommand {
             cancelled is contoured again. What was delivered stays: the result is a new revision.
 
             EXIT STATUS
-              0 it is tried; 65 there is no such series, or nothing to try again; 69 the service does not run; 77 you may not tell it
+              0 it is tried; 65 there is no such series, or nothing to try again; 69 the service does not answer; 77 you may not tell it
             """
     )
 
@@ -29,7 +29,7 @@ struct CancelCommand: ParsableCommand {
         abstract: "End the work on a series. Nothing that was received is deleted.",
         discussion: """
             EXIT STATUS
-              0 cancelled; 65 there is no such series, or no work to end; 69 the service does not run; 77 you may not tell it
+              0 cancelled; 65 there is no such series, or no work to end; 69 the service does not answer; 77 you may not tell it
             """
     )
 
@@ -48,7 +48,7 @@ struct PauseCommand: ParsableCommand {
         abstract: "Start no new stage; what runs is finished, and scans are still received.",
         discussion: """
             EXIT STATUS
-              0 paused; 69 the service does not run; 77 you may not tell it
+              0 paused; 69 the service does not answer; 77 you may not tell it
             """
     )
 
@@ -64,7 +64,7 @@ struct ResumeCommand: ParsableCommand {
         abstract: "End a pause, and try everything that is held again.",
         discussion: """
             EXIT STATUS
-              0 resumed; 69 the service does not run; 77 you may not tell it
+              0 resumed; 69 the service does not answer; 77 you may not tell it
             """
     )
 

@@ -96,6 +96,7 @@ struct CommandFailure: Error, CustomStringConvertible {
             }
         case SegmentationError.modelNotFound:
             self.init(.noInput, "\(error) contourctl models lists what is installed.")
+        case SegmentationError.missingFile: self.init(.noInput, "\(error)")
         case let error as SystemError:
             let status: ExitStatus =
                 switch error.code {
