@@ -94,7 +94,6 @@ struct TrainingFiles: Sendable {
     }
 }
 
-/// A folder whose files nobody can know.
 extension FilesBelow {
     /// Those that cannot be listed, and those whose paths are too long to be asked for what they hold.
     var unreadableFolders: [UnreadableFolder] {
@@ -103,6 +102,7 @@ extension FilesBelow {
     }
 }
 
+/// A folder whose files nobody can know.
 struct UnreadableFolder: Sendable {
     var path: String
     var error: SystemError
