@@ -37,17 +37,24 @@ package struct RTStructureSetWriter: Sendable {
     package var holes: HoleProfile
     /// At most 16 characters (SH).
     package var label: String
+    /// That trace contours and write their numbers; the file does not depend on it.
+    package var threads: Int
+
+    /// Slices whose contours are in memory at a time.
+    private static let slicesAtOnce = 32
 
     package init(
         product: ProductDescription,
         geometry: VolumeGeometry,
         holes: HoleProfile = .keyhole,
-        label: String = "contourd auto"
+        label: String = "contourd auto",
+        threads: Int = 1
     ) {
         self.product = product
         self.geometry = geometry
         self.holes = holes
         self.label = String(label.prefix(16))
+        self.threads = threads
     }
 
     /// Writes structures in the order given, contour by contour, so that memory does not grow with their number; a structure
@@ -174,10 +181,16 @@ package struct RTStructureSetWriter: Sendable {
         try stream.write(colour)
         try stream.sequence(.contourSequence) { stream throws(DicomError) in
             var count = 0
-            for k in mask.slices {
-                for polygon in polygons(of: mask, slice: k) {
+            let slices = mask.slices
+            for start in stride(from: 0, to: slices.count, by: Self.slicesAtOnce) {
+                let batch = slices[start..<min(start + Self.slicesAtOnce, slices.count)]
+                let contours = parallelMap(batch.count, threads: threads) { n in
+                    polygons(of: mask, slice: batch[start + n]).map { contour($0, slice: batch[start + n]) }
+                }
+                for var contour in contours.joined() {
                     count += 1
-                    try stream.item(contour(polygon, slice: k, number: count))
+                    contour.set(.contourNumber, .IS, integer: count)
+                    try stream.item(contour)
                 }
             }
         }
@@ -193,12 +206,11 @@ package struct RTStructureSetWriter: Sendable {
         return holes == .keyhole ? keyholed(traced) : traced
     }
 
-    private func contour(_ polygon: PlanarPolygon, slice k: Int, number: Int) -> DataSet {
+    private func contour(_ polygon: PlanarPolygon, slice k: Int) -> DataSet {
         var item = DataSet()
         item.set(.contourImageSequence, sequence: [imageReference(product.slices[k])])
         item.set(.contourGeometricType, .CS, holes == .keyhole ? "CLOSED_PLANAR" : "CLOSEDPLANAR_XOR")
         item.set(.numberOfContourPoints, .IS, integer: polygon.points.count)
-        item.set(.contourNumber, .IS, integer: number)
         item.set(.contourData, .DS, strings: polygon.points.flatMap { coordinates($0, slice: k) })
         return item
     }

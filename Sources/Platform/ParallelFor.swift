@@ -37,3 +37,19 @@ package func parallelFor(
         DispatchQueue.concurrentPerform(iterations: ranges, execute: one)
     }
 }
+
+/// What `body` makes of each of 0..<count, in that order; see `parallelFor`.
+package func parallelMap<Value: Sendable>(
+    _ count: Int,
+    threads: Int,
+    _ body: @Sendable (Int) -> Value
+) -> [Value] {
+    [Value](unsafeUninitializedCapacity: count) { buffer, initialized in
+        // Each place is written by one thread only.
+        nonisolated(unsafe) let values = buffer
+        parallelFor(count, threads: threads) { range in
+            for n in range { values.initializeElement(at: n, to: body(n)) }
+        }
+        initialized = count
+    }
+}

@@ -28,7 +28,8 @@ extension Benchmark {
                 }
             )
         },
-        Benchmark(name: "rtstruct-write", work: "both lungs of 300 slices as an RT Structure Set, to file") { _ in
+        Benchmark(name: "rtstruct-write", work: "both lungs of 300 slices as an RT Structure Set, to file") {
+            settings in
             let series = try PhantomFiles()
             let ct = try loadCTSeries(files: series.files)
             let masks = LungShapes.masks()
@@ -51,7 +52,8 @@ extension Benchmark {
             /// - Returns: the file, in the folder that is there as long as `series` is.
             func run() throws -> String {
                 let path = series.folder.path + "/rtstruct.dcm"
-                try RTStructureSetWriter(product: product, geometry: geometry).write(structures, to: path)
+                try RTStructureSetWriter(product: product, geometry: geometry, threads: settings.threads)
+                    .write(structures, to: path)
                 return path
             }
             let size = try FileManager.default.attributesOfItem(atPath: try run())[.size] as? Int ?? 0

@@ -65,7 +65,10 @@ struct Contourd: ParsableCommand {
     }
 
     private func readConfiguration() -> (Configuration, String?) {
-        let path = config ?? (Directory.exists(Configuration.defaultPath) ? Configuration.defaultPath : nil)
+        // Absolute, as contourctl compares it with its own.
+        let path =
+            config.map { URL(fileURLWithPath: $0).path }
+            ?? (Directory.exists(Configuration.defaultPath) ? Configuration.defaultPath : nil)
         guard let path else { return (Configuration(), nil) }
         do { return (try Configuration.read(path, findsModels: true), path) } catch { Self.fail(error.description, 78) }
     }

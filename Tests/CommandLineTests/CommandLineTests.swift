@@ -229,6 +229,19 @@ struct CommandLineTests {
         for stage in stages { #expect(try #require(stage["peakMemoryMB"] as? Int) <= budget, "\(stage)") }
     }
 
+    @Test("explain names images that the service would leave in the inbox for their names")
+    func unfinishedNames() throws {
+        let place = try TemporaryFolder()
+        let ct = try place.phantom() + "/ct"
+        let name = try #require(try FileManager.default.contentsOfDirectory(atPath: ct).min())
+        try FileManager.default.moveItem(atPath: "\(ct)/\(name)", toPath: "\(ct)/\(name).part")
+        let told = try Program.contourctl("explain", ct, "--all-files")
+        #expect(told.output.contains("1 of these files has a name of what is not finished"), "\(told.output)")
+        #expect(told.output.contains("/\(name).part"))
+        let answer = try #require(try Program.contourctl("explain", ct, "--json").json() as? [String: Any])
+        #expect((answer["unfinished"] as? [String])?.map { $0.hasSuffix("/\(name).part") } == [true])
+    }
+
     @Test("names of files move no terminal")
     func controlCharacters() throws {
         let place = try TemporaryFolder()

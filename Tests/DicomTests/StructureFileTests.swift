@@ -7,7 +7,7 @@ import Testing
 @Suite("Structure sets and segmentations in parts")
 struct StructureFileTests {
     @Test(
-        "what is written piece by piece is byte for byte what the whole data set gives, whatever bits frames begin at"
+        "what is written piece by piece, on any number of threads, is byte for byte what the whole data set gives"
     )
     func pieces() throws {
         let folder = try TemporaryFolder()
@@ -23,6 +23,9 @@ struct StructureFileTests {
             try RTStructureSetWriter(product: product, geometry: geometry).write(structures, to: folder.file("rs.dcm"))
             try rewrite("rs.dcm", .implicitVRLittleEndian)
             #expect(try bytes("rs.dcm") == bytes("whole.dcm"), "geometry \(n)")
+            try RTStructureSetWriter(product: product, geometry: geometry, threads: 3)
+                .write(structures, to: folder.file("threads.dcm"))
+            #expect(try bytes("rs.dcm") == bytes("threads.dcm"), "geometry \(n)")
             for empty in [false, true] {
                 try SegmentationWriter(product: product, geometry: geometry, includesEmptyFrames: empty)
                     .write(structures, to: folder.file("seg.dcm"))

@@ -258,7 +258,7 @@ package struct InboxScanner {
     }
 
     /// Hidden files and folders, and the names under which programs write what is not finished yet: they rename it.
-    static func isIgnored(_ name: String) -> Bool {
+    package static func isIgnored(_ name: String) -> Bool {
         if name.hasPrefix(".") || name.hasPrefix("~") || name == "@eaDir" { return true }
         return [".part", ".partial", ".tmp", ".filepart", ".crdownload"].contains { name.lowercased().hasSuffix($0) }
     }

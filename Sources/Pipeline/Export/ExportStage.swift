@@ -99,7 +99,8 @@ struct ExportStage: Stage {
                     geometry: geometry,
                     holes: result.request.export.holes,
                     // 16 characters at most.
-                    label: revision == 1 ? "contourd auto" : "contourd r\(revision)"
+                    label: revision == 1 ? "contourd auto" : "contourd r\(revision)",
+                    threads: context.threads
                 ).write(masks, to: path)
                 try context.report(0.3, "comparing the RT Structure Set")
                 releaseFreeMemory()

@@ -108,7 +108,7 @@ private func classify(_ error: SystemError) -> Fault {
             .transient,
             "E_SYSTEM",
             "A system call failed (\(error.summary)).",
-            hint: "It is tried again; if it stays, check the disk and the mounts."
+            hint: "If it stays when it is tried again, check the disk and the mounts."
         )
     }
 }
@@ -143,7 +143,7 @@ private func classify(_ error: CocoaError) -> Fault {
             .transient,
             "E_SYSTEM",
             "A file could not be read or written (error \(error.code.rawValue)).",
-            hint: "It is tried again; if it stays, check the disk and the mounts."
+            hint: "If it stays when it is tried again, check the disk and the mounts."
         )
     }
 }

@@ -55,7 +55,7 @@ func measureStructures(
     let slices = onModel.voxels.withUnsafeMutableBufferPointer { buffer in
         // Each slice is written by one thread only.
         nonisolated(unsafe) let onModel = buffer
-        return ofEachSlice(model.dimensions.k, threads: threads) { k in
+        return parallelMap(model.dimensions.k, threads: threads) { k in
             let slice = UnsafeMutableBufferPointer(rebasing: onModel[k * model.planeCount..<(k + 1) * model.planeCount])
             return measure(slice: k, labels, scores, input, count, onModel: slice)
         }
@@ -122,27 +122,12 @@ private func measure(
     return result
 }
 
-/// What `body` makes of each of some slices, in their order.
-private func ofEachSlice<Value: Sendable>(
-    _ count: Int,
-    threads: Int,
-    _ body: @Sendable (Int) -> Value
-) -> [Value] {
-    [Value](unsafeUninitializedCapacity: count) { buffer, initialized in
-        nonisolated(unsafe) let values = buffer
-        parallelFor(count, threads: threads) { range in
-            for k in range { values.initializeElement(at: k, to: body(k)) }
-        }
-        initialized = count
-    }
-}
-
 /// The voxels of each structure, and the area of the faces between them and those of others, mm^2; label 1 comes first.
 ///
 /// A face on the edge of the grid is none: where the scan cuts a structure, the network decided no edge.
 func extents(of labels: Volume<UInt8>, count: Int, threads: Int) -> (voxels: [Int], areasMM2: [Double]) {
     let spacing = labels.geometry.spacing
-    let slices = ofEachSlice(labels.geometry.dimensions.k, threads: threads) { k in
+    let slices = parallelMap(labels.geometry.dimensions.k, threads: threads) { k in
         defer { labels.touched() }
         return SliceExtents(labels, k)
     }

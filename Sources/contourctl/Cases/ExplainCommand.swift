@@ -48,7 +48,8 @@ struct ExplainCommand: ParsableCommand {
                     Explanation(
                         stacks: explanations,
                         references: scan.references.map { ReferenceExplanation($0, in: scan) },
-                        ignored: scan.ignored
+                        ignored: scan.ignored,
+                        unfinished: unfinished(scan)
                     )
                 )
             } else {
@@ -59,6 +60,10 @@ struct ExplainCommand: ParsableCommand {
                 throw ExitCode(ExitStatus.dataError.rawValue)
             }
         }
+    }
+
+    private func unfinished(_ scan: SeriesScan) -> [String] {
+        scan.stacks.flatMap(\.files).filter { InboxScanner.isIgnored(Directory.name(of: $0)) }.sorted()
     }
 
     private func tell(_ stacks: [StackExplanation], _ scan: SeriesScan) {
@@ -74,6 +79,15 @@ struct ExplainCommand: ParsableCommand {
             print("\(subject) used for nothing (\(code)): \(files[0].reason)")
             for file in allFiles ? files : [] { print("  \(file.path.printable)") }
         }
+        let unfinished = unfinished(scan)
+        if !unfinished.isEmpty {
+            let have =
+                unfinished.count == 1 ? "1 of these files has a name" : "\(unfinished.count) of these files have names"
+            print(
+                "\(have) of what is not finished (~..., .part, .tmp): the service leaves such in the inbox until they are renamed"
+            )
+            for path in allFiles ? unfinished : [] { print("  \(path.printable)") }
+        }
         if stacks.isEmpty { print("There is no CT series: nothing would be contoured.") }
     }
 }
@@ -83,6 +97,8 @@ private struct Explanation: Encodable {
     var stacks: [StackExplanation]
     var references: [ReferenceExplanation]
     var ignored: [IgnoredFile]
+    /// Images that are counted here, and that the service would leave in the inbox until they are renamed.
+    var unfinished: [String]
 }
 
 private struct ReferenceExplanation: Encodable {
