@@ -33,30 +33,13 @@ struct Measurement {
         }
         self.seconds = seconds
         others = ProcessorTimes.now.shareOfOthers(since: before)
-        peakMemoryMB = PeakMemory.current
+        peakMemoryMB = PeakMemory.currentMB
     }
 }
 
 /// Ctrl-C, or another polite wish to end.
 struct Interrupted: Error, CustomStringConvertible {
     let description = "interrupted"
-}
-
-/// The kernel's record of the largest resident memory (proc(5), VmHWM in /proc/PID/status).
-private enum PeakMemory {
-    /// Begins it anew (/proc/PID/clear_refs, 5). A kernel that cannot goes on counting from the start of the process.
-    static func reset() {
-        guard let file = fopen("/proc/self/clear_refs", "w") else { return }
-        fputs("5", file)
-        fclose(file)
-    }
-
-    /// MiB; 0 without /proc.
-    static var current: Double {
-        let text = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-        let line = text.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }
-        return ((line?.split(separator: " ").dropFirst().first.flatMap { Double($0) } ?? 0) / 1024).rounded()
-    }
 }
 
 /// Processor time of the whole machine (/proc/stat) and of this process (getrusage(2)), seconds.

@@ -66,7 +66,7 @@ struct ExportStage: Stage {
         var report = try caseReport(of: result, structures: structures, folder)
         report.files = try digests(in: output)
         report.stages.append(
-            .init(stage: "export", seconds: start.duration(to: .now).seconds, peakMemoryMB: peakMemoryMB())
+            .init(stage: "export", seconds: start.duration(to: .now).seconds, peakMemoryMB: PeakMemory.currentMB)
         )
         try RunJSON.encode(report).write(to: URL(fileURLWithPath: output + "/report.json"))
         let card = FileManager.default.contents(atPath: request.modelDirectory + "/MODEL_CARD.md")

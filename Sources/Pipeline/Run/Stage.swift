@@ -50,7 +50,7 @@ package func runStage(_ name: StageName, in folder: RunFolder, _ context: StageC
             let time = CaseReport.StageTime(
                 stage: name.rawValue,
                 seconds: start.duration(to: .now).seconds,
-                peakMemoryMB: peakMemoryMB()
+                peakMemoryMB: PeakMemory.currentMB
             )
             try RunJSON.encode(time).write(to: URL(fileURLWithPath: partial + "/time.json"))
         }
@@ -73,11 +73,4 @@ private func stage(_ name: StageName, of kind: RunRequest.Kind) -> any Stage {
 
 extension Duration {
     package var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
-}
-
-/// Largest resident memory of this process so far, MiB.
-package func peakMemoryMB() -> Double {
-    var usage = rusage()
-    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return (Double(usage.ru_maxrss) / 1024).rounded()
 }
