@@ -18,23 +18,27 @@ struct ReferenceTraining {
         let (expected, slope) = dice(of: forward.fields[reference.graph.output]?.values ?? [])
         let gradients = try reference.gradients(forward, result: slope)
         var error = abs(Double(loss) - expected) / expected / Self.allowedOfLoss
+        var (along, square) = (0.0, 0.0)
         for (name, tensor) in network.parameters {
             let gradient = gradients[name] ?? []
             let own = zip(tensor.values, plain.parameters[name]!.values).map { Double($0 - $1) / Double(rate) }
             error = worst(error, distance(own, gradient) / Self.allowedOfGradient)
+            for (a, b) in zip(own, gradient) { (along, square) = (along + a * b, square + a * a) }
             let adaptedError = adamError(tensor.values, adapted.parameters[name]!.values, gradient, adam)
             error = worst(error, adaptedError / Self.allowedOfAdam)
         }
+        error = worst(error, abs(along - square) / square / Self.allowedOfSlope)
         return ResultCheck(
             reference:
-                "plain loops in double precision: the loss (\(Self.allowedOfLoss)), the gradient of each parameter "
-                + "(\(Self.allowedOfGradient) of its length), Adam's step (\(Self.allowedOfAdam)); the worst as part of that",
+                "plain loops in double precision: the loss (\(Self.allowedOfLoss)), its slope along the gradient "
+                + "(\(Self.allowedOfSlope)), the gradient of each parameter (\(Self.allowedOfGradient) of its length), Adam's step (\(Self.allowedOfAdam)); the worst as part of that",
             error: error,
             allowed: 1
         )
     }
 
     private static let allowedOfLoss = 1e-5
+    private static let allowedOfSlope = 1e-4
     /// Rounding takes a few values over the kinks of rectifiers and to other places of poolings, where gradients leap: on such a
     /// network and such noise PyTorch's floats are up to 0.0065 away from its doubles, and Winograd's sums (0.024) round more.
     private static let allowedOfGradient = 0.05
