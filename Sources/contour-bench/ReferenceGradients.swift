@@ -49,13 +49,20 @@ extension ReferenceNetwork {
             let dx: [[Double]]
             switch node.operation {
             case let c as Convolution:
-                let (weight, bias) = parameterGradients(c, x, dy, shapes[index], batch)
-                (parameters[node.name + ".weight"], parameters[node.name + ".bias"]) = (weight, bias)
-                dx = node.inputs[0] == 0 ? [] : [inputGradient(c, node.name, x.shape, dy, shapes[index], batch)]
+                let (taps, weight, own) = (
+                    Taps(c), tensors[node.name + ".weight"]!, Field(shape: shapes[index], values: dy)
+                )
+                parameters[node.name + ".weight"] = taps.weightGradient(large: x, small: own, batch, threads)
+                parameters[node.name + ".bias"] = biases(dy, shapes[index], batch)
+                // What it gathers from, its gradient is scattered to.
+                dx = node.inputs[0] == 0 ? [] : [taps.scattered(own, to: x.shape, weight, bias: nil, batch, threads)]
             case let c as TransposedConvolution:
-                let (weight, bias) = parameterGradients(c, x, dy, shapes[index], batch)
-                (parameters[node.name + ".weight"], parameters[node.name + ".bias"]) = (weight, bias)
-                dx = [inputGradient(c, node.name, x.shape, dy, shapes[index], batch)]
+                let (taps, weight, own) = (
+                    Taps(c), tensors[node.name + ".weight"]!, Field(shape: shapes[index], values: dy)
+                )
+                parameters[node.name + ".weight"] = taps.weightGradient(large: own, small: x, batch, threads)
+                parameters[node.name + ".bias"] = biases(dy, shapes[index], batch)
+                dx = [taps.gathered(own, to: x.shape, weight, bias: nil, batch, threads)]
             case let norm as Normalization:
                 let (own, weight, bias) = batchNormGradients(norm, node.name, x, dy, batch)
                 (parameters[node.name + ".weight"], parameters[node.name + ".bias"]) = (weight, bias)
@@ -140,158 +147,5 @@ extension ReferenceNetwork {
                 return dy[start..<start + count].reduce(sum, +)
             }
         }
-    }
-
-    // MARK: - Convolutions
-
-    private func parameterGradients(
-        _ c: Convolution,
-        _ x: Field,
-        _ dy: [Double],
-        _ shape: FeatureShape,
-        _ batch: Int
-    ) -> (weight: [Double], bias: [Double]) {
-        let (from, to, channels) = (x.shape.extent, shape.extent, x.shape.channels)
-        let weight = filled(shape.channels * channels * c.kernel.count, pieces: shape.channels * channels) {
-            piece,
-            dw in
-            let (o, i) = (piece / channels, piece % channels)
-            forEachTap(c.kernel) { tap, at in
-                let lines = ConvolutionLines(from, to, c.stride, at * c.dilation - c.padding)
-                dw[tap] = (0..<batch).reduce(0) { sum, n in
-                    let (x0, y0) = ((n * channels + i) * from.count, (n * shape.channels + o) * to.count)
-                    return lines.reduce(sum) { sum, x1, y1, count, step in
-                        var sum = sum
-                        for column in 0..<count { sum += x.values[x0 + x1 + column * step] * dy[y0 + y1 + column] }
-                        return sum
-                    }
-                }
-            }
-        }
-        return (weight, biases(dy, shape, batch))
-    }
-
-    private func inputGradient(
-        _ c: Convolution,
-        _ name: String,
-        _ x: FeatureShape,
-        _ dy: [Double],
-        _ shape: FeatureShape,
-        _ batch: Int
-    ) -> [Double] {
-        let (from, to, channels) = (x.extent, shape.extent, x.channels)
-        let weight = tensors[name + ".weight"]!
-        return filled(batch * x.count, pieces: batch * channels) { piece, dx in
-            let (n, i) = (piece / channels, piece % channels)
-            dx.update(repeating: 0, count: from.count)
-            for o in 0..<shape.channels {
-                let y0 = (n * shape.channels + o) * to.count
-                forEachTap(c.kernel) { tap, at in
-                    let w = weight[(o * channels + i) * c.kernel.count + tap]
-                    let lines = ConvolutionLines(from, to, c.stride, at * c.dilation - c.padding)
-                    lines.reduce(()) { _, x1, y1, count, step in
-                        for column in 0..<count { dx[x1 + column * step] += w * dy[y0 + y1 + column] }
-                    }
-                }
-            }
-        }
-    }
-
-    private func parameterGradients(
-        _ c: TransposedConvolution,
-        _ x: Field,
-        _ dy: [Double],
-        _ shape: FeatureShape,
-        _ batch: Int
-    ) -> (weight: [Double], bias: [Double]) {
-        let (from, to, channels) = (x.shape.extent, shape.extent, x.shape.channels)
-        let weight = filled(channels * shape.channels * c.kernel.count, pieces: channels * shape.channels) {
-            piece,
-            dw in
-            let (i, o) = (piece / shape.channels, piece % shape.channels)
-            forEachTap(c.kernel) { tap, k in
-                // What a convolution reads, a transposed one writes.
-                let lines = ConvolutionLines(to, from, c.stride, k - c.padding)
-                dw[tap] = (0..<batch).reduce(0) { sum, n in
-                    let (x0, y0) = ((n * channels + i) * from.count, (n * shape.channels + o) * to.count)
-                    return lines.reduce(sum) { sum, y1, x1, count, step in
-                        var sum = sum
-                        for column in 0..<count { sum += x.values[x0 + x1 + column] * dy[y0 + y1 + column * step] }
-                        return sum
-                    }
-                }
-            }
-        }
-        return (weight, biases(dy, shape, batch))
-    }
-
-    private func inputGradient(
-        _ c: TransposedConvolution,
-        _ name: String,
-        _ x: FeatureShape,
-        _ dy: [Double],
-        _ shape: FeatureShape,
-        _ batch: Int
-    ) -> [Double] {
-        let (from, to, channels) = (x.extent, shape.extent, x.channels)
-        let weight = tensors[name + ".weight"]!
-        return filled(batch * x.count, pieces: batch * channels) { piece, dx in
-            let (n, i) = (piece / channels, piece % channels)
-            dx.update(repeating: 0, count: from.count)
-            for o in 0..<shape.channels {
-                let y0 = (n * shape.channels + o) * to.count
-                forEachTap(c.kernel) { tap, k in
-                    let w = weight[(i * shape.channels + o) * c.kernel.count + tap]
-                    let lines = ConvolutionLines(to, from, c.stride, k - c.padding)
-                    lines.reduce(()) { _, y1, x1, count, step in
-                        for column in 0..<count { dx[x1 + column] += w * dy[y0 + y1 + column * step] }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Rows of the two pictures of a convolution that one tap of its kernel connects.
-struct ConvolutionLines {
-    /// Size of the larger picture, which the taps read, and of the smaller one.
-    private let from: Axes
-    private let to: Axes
-    private let stride: Axes
-    private let offset: Axes
-    private let columns: Range<Int>
-
-    init(_ from: Axes, _ to: Axes, _ stride: Axes, _ offset: Axes) {
-        (self.from, self.to, self.stride, self.offset) = (from, to, stride, offset)
-        // Columns whose place is inside.
-        let first = max(0, (-offset.width + stride.width - 1) / stride.width)
-        let end = min(to.width, (from.width - 1 - offset.width) / stride.width + 1)
-        columns = first..<max(first, end)
-    }
-
-    /// Calls `body` with the first places in `from` and `to` of each pair of rows, their number, and the step in `from`.
-    @discardableResult
-    func reduce<Result>(
-        _ initial: Result,
-        _ body: (_ result: Result, _ from: Int, _ to: Int, _ count: Int, _ step: Int) -> Result
-    ) -> Result {
-        guard !columns.isEmpty else { return initial }
-        var result = initial
-        for z in 0..<to.depth {
-            let depth = z * stride.depth + offset.depth
-            guard (0..<from.depth).contains(depth) else { continue }
-            for row in 0..<to.height {
-                let height = row * stride.height + offset.height
-                guard (0..<from.height).contains(height) else { continue }
-                result = body(
-                    result,
-                    (depth * from.height + height) * from.width + offset.width + columns.lowerBound * stride.width,
-                    (z * to.height + row) * to.width + columns.lowerBound,
-                    columns.count,
-                    stride.width
-                )
-            }
-        }
-        return result
     }
 }

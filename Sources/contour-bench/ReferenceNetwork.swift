@@ -72,7 +72,6 @@ struct ReferenceNetwork {
         var description: String { "the reference does not know the operator \(name)" }
     }
 
-    /// Rows of the result are sums of rows of the input.
     private func convolution(
         _ c: Convolution,
         _ name: String,
@@ -80,25 +79,7 @@ struct ReferenceNetwork {
         _ shape: FeatureShape,
         _ batch: Int
     ) -> [Double] {
-        let (weight, bias) = (tensors[name + ".weight"]!, tensors[name + ".bias"])
-        let (from, to, channels) = (x.shape.extent, shape.extent, x.shape.channels)
-        return filled(batch * shape.count, pieces: batch * shape.channels) { piece, y in
-            let (n, o) = (piece / shape.channels, piece % shape.channels)
-            y.update(repeating: bias?[o] ?? 0, count: to.count)
-            x.values.withUnsafeBufferPointer { x in
-                for i in 0..<channels {
-                    let plane = x.baseAddress! + (n * channels + i) * from.count
-                    let taps = (o * channels + i) * c.kernel.count
-                    forEachTap(c.kernel) { tap, at in
-                        let w = weight[taps + tap]
-                        let lines = ConvolutionLines(from, to, c.stride, at * c.dilation - c.padding)
-                        lines.reduce(()) { _, x1, y1, count, step in
-                            for column in 0..<count { y[y1 + column] += w * plane[x1 + column * step] }
-                        }
-                    }
-                }
-            }
-        }
+        Taps(c).gathered(x, to: shape, tensors[name + ".weight"]!, bias: tensors[name + ".bias"], batch, threads)
     }
 
     private func transposed(
@@ -108,24 +89,7 @@ struct ReferenceNetwork {
         _ shape: FeatureShape,
         _ batch: Int
     ) -> [Double] {
-        let (weight, bias) = (tensors[name + ".weight"]!, tensors[name + ".bias"])
-        let (from, to, channels) = (x.shape.extent, shape.extent, x.shape.channels)
-        return filled(batch * shape.count, pieces: batch * shape.channels) { piece, y in
-            let (n, o) = (piece / shape.channels, piece % shape.channels)
-            y.update(repeating: bias?[o] ?? 0, count: to.count)
-            for i in 0..<channels {
-                let plane = (n * channels + i) * from.count
-                forEachTap(c.kernel) { tap, k in
-                    let w = weight[(i * c.outChannels + o) * c.kernel.count + tap]
-                    forEachTap(from) { place, at in
-                        let target = at * c.stride + k - c.padding
-                        guard to.contains(target) else { return }
-                        y[(target.depth * to.height + target.height) * to.width + target.width] +=
-                            w * x.values[plane + place]
-                    }
-                }
-            }
-        }
+        Taps(c).scattered(x, to: shape, tensors[name + ".weight"]!, bias: tensors[name + ".bias"], batch, threads)
     }
 
     private func normalized(
@@ -186,18 +150,24 @@ struct ReferenceNetwork {
     }
 
     /// Values in equal pieces, each of which one thread fills.
-    func filled(
-        _ count: Int,
-        pieces: Int,
-        _ fill: @escaping (Int, UnsafeMutablePointer<Double>) -> Void
-    ) -> [Double] {
-        [Double](unsafeUninitializedCapacity: count) { buffer, initialized in
-            nonisolated(unsafe) let (start, fill) = (buffer.baseAddress!, fill)
-            parallelFor(pieces, threads: threads) { own in
-                for piece in own { fill(piece, start + piece * (count / pieces)) }
-            }
-            initialized = count
+    func filled(_ count: Int, pieces: Int, _ fill: @escaping (Int, UnsafeMutablePointer<Double>) -> Void) -> [Double] {
+        contour_bench.filled(count, pieces: pieces, threads: threads, fill)
+    }
+}
+
+/// Values in equal pieces, each of which one thread fills.
+func filled(
+    _ count: Int,
+    pieces: Int,
+    threads: Int,
+    _ fill: @escaping (Int, UnsafeMutablePointer<Double>) -> Void
+) -> [Double] {
+    [Double](unsafeUninitializedCapacity: count) { buffer, initialized in
+        nonisolated(unsafe) let (start, fill) = (buffer.baseAddress!, fill)
+        parallelFor(pieces, threads: threads) { own in
+            for piece in own { fill(piece, start + piece * (count / pieces)) }
         }
+        initialized = count
     }
 }
 
