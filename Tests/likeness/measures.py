@@ -2,12 +2,22 @@
 
 Air, fat, soft tissue, bone, liver and blood are found by thresholds around masks that both kinds of CT have: the body
 (above -300 HU, largest part, filled) and the lungs (reviewed label maps, or the generator's truth).
+
+Of heart, aorta, spinal cord and esophagus the real CTs have no masks. There circles are measured that were set by
+hand, by looking, without a clinician (regions.json), near the middle of the organ; in the phantoms circles of about the
+same size in the middle of the true organ, in random slices.
 """
 
 import numpy
 from scipy import ndimage
 
+import reading
+
 STEPS = (1.0, 2.0, 4.0)
+#: Radius in mm of the circles in the organs of a phantom: the usual one of regions.json; of the esophagus, which is
+#: flat in the phantoms, that of the flat places there.
+RADII = {"heart": 30, "aorta": 8, "spinal cord": 2.5, "esophagus": 3}
+CIRCLES = 3
 
 
 def measure(ct, seed=0):
@@ -22,6 +32,7 @@ def measure(ct, seed=0):
         if values.size > 400:
             found[f"{name}, mean HU"] = float(values.mean())
             found[f"{name}, spread HU"] = float(values.std())
+    found.update(organ_values(ct, body, seed))
     bone = ct.hu[body & (ct.hu > 250)]
     if bone.size > 400:
         found["bone above 250 HU, median HU"] = float(numpy.median(bone))
@@ -111,6 +122,46 @@ def trachea(ct, smooth, body):
     middle[:upper] = False
     air = eroded(middle & body & (smooth < -850) & ~lungs, 2, ct.spacing)
     return air if air.sum() > 100 else None
+
+
+def organ_values(ct, body, seed):
+    """Of all voxels of an organ's circles; in the esophagus air counts."""
+    # A generator of its own: other organs must not change where the noise and the edges are measured.
+    random = numpy.random.default_rng(seed)
+    found = {}
+    for value, name in enumerate(reading.ORGANS, 1):
+        places = ct.places.get(name, [])
+        if ct.organs is not None:
+            # The truth goes on in the padding around a round picture.
+            places = middle_places((ct.organs == value) & body, RADII[name], ct.spacing, random)
+        if places:
+            values = numpy.concatenate([circle(ct, place) for place in places])
+            found[f"{name}, mean HU"] = float(values.mean())
+            found[f"{name}, spread HU"] = float(values.std())
+    return found
+
+
+def middle_places(mask, radius, spacing, random):
+    """The deepest places of a mask in random slices; none where fewer than `CIRCLES` slices have room for a circle."""
+    places = []
+    for index in random.permutation(numpy.nonzero(mask.any(axis=(1, 2)))[0]):
+        # The padding makes the picture's border an edge.
+        depth = ndimage.distance_transform_edt(numpy.pad(mask[index], 1), sampling=spacing[1:])[1:-1, 1:-1]
+        row, column = numpy.unravel_index(numpy.argmax(depth), depth.shape)
+        # A margin of 1 mm keeps off the edge, which the scanner blurs.
+        if depth[row, column] > radius + 1:
+            places.append({"slice": index, "column": column, "row": row, "radius_mm": radius})
+        if len(places) == CIRCLES:
+            return places
+    return []
+
+
+def circle(ct, place):
+    """The voxels whose middle lies in a circle."""
+    plane = ct.hu[place["slice"]]
+    rows, columns = numpy.ogrid[:plane.shape[0], :plane.shape[1]]
+    down, across = (rows - place["row"]) * ct.spacing[1], (columns - place["column"]) * ct.spacing[2]
+    return plane[down ** 2 + across ** 2 <= place["radius_mm"] ** 2]
 
 
 def noise(ct, tissues, random):

@@ -1,9 +1,11 @@
-"""CT volumes for the measurements of likeness: real ones with their label maps, generated ones with their organs."""
+"""CT volumes for the measurements of likeness: real ones with their label maps and places in organs, generated ones
+with their organs."""
 
+import json
 import os
 import pathlib
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import nibabel
 import numpy
@@ -11,6 +13,7 @@ import pydicom
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LABELS = ROOT / "Tests/Fixtures/labels"
+REGIONS = pathlib.Path(__file__).resolve().parent / "regions.json"
 
 #: Real CTs of the shared data: folder below data/ct, number of slices of the series, label map.
 REAL = [
@@ -27,16 +30,29 @@ REAL = [
     ("acrin_flt_001", 31, "ACRIN-FLT-Breast_acrin_flt_001_B"),
 ]
 
+#: Organs measured by places inside them: what each consists of in the truth of a phantom.
+ORGANS = {
+    "heart": ("heart", "myocardium"),
+    "aorta": ("aorta",),
+    "spinal cord": ("spinalCord",),
+    "esophagus": ("esophagus", "esophagealAir"),
+}
+
 
 @dataclass
 class CT:
     """`hu` and `lungs` are indexed slice (feet first), row (front first), column (patient's right first); `lungs` is
-    1 left, 2 right. `spacing` is that of slices, rows and columns, mm."""
+    1 left, 2 right. `spacing` is that of slices, rows and columns, mm.
+
+    Of the organs a real CT has `places`, circles by organ as regions.json describes them, a generated one has `organs`:
+    indexed like `hu`, 1 and so on in the order of `ORGANS`."""
 
     name: str
     hu: numpy.ndarray
     lungs: numpy.ndarray
     spacing: tuple
+    places: dict = field(default_factory=dict)
+    organs: numpy.ndarray | None = None
 
 
 def series(folder):
@@ -72,6 +88,7 @@ def volume(items):
 
 def real(shared):
     """Every real CT that is there, one after the other."""
+    regions = json.loads(REGIONS.read_text())["cases"]
     for folder, count, labels in REAL:
         path = pathlib.Path(shared, "data/ct", folder)
         if not path.is_dir():
@@ -80,7 +97,8 @@ def real(shared):
             if len(items) == count:
                 hu, spacing, _ = volume(items)
                 lungs = numpy.asarray(nibabel.load(LABELS / f"{labels}_lungs.nii.gz").dataobj).transpose(2, 1, 0)
-                yield CT(f"{folder} ({count})", hu, lungs, spacing)
+                name = f"{folder} ({count})"
+                yield CT(name, hu, lungs, spacing, places=regions.get(name, {}))
 
 
 def generated(binaries, work, seeds, *arguments):
@@ -90,17 +108,27 @@ def generated(binaries, work, seeds, *arguments):
         if not (folder / "truth/Lung_R.nii.gz").exists():
             command = [f"{binaries}/contourctl", "phantom", "--output", folder, "--seed", str(seed), *arguments]
             subprocess.run([os.fspath(part) for part in command], check=True, stdout=subprocess.DEVNULL)
-        hu, spacing, (mirrored, upside_down) = volume(series(folder / "ct")[0])
+        hu, spacing, turned = volume(series(folder / "ct")[0])
         lungs = numpy.zeros(hu.shape, numpy.uint8)
         for value, name in ((1, "Lung_L"), (2, "Lung_R")):
-            image = nibabel.load(folder / f"truth/{name}.nii.gz")
-            mask = numpy.asarray(image.dataobj).transpose(2, 1, 0) > 0
-            # The file's slices may run from head to feet.
-            if image.affine[2, 2] < 0:
-                mask = mask[::-1]
-            if mirrored:
-                mask = mask[:, :, ::-1]
-            if upside_down:
-                mask = mask[:, ::-1]
-            lungs[mask] = value
-        yield CT(f"seed {seed}", hu, lungs, spacing)
+            lungs[truth(folder, name, turned) > 0] = value
+        values = truth(folder, "organs", turned)
+        lines = (folder / "truth/organs.txt").read_text().splitlines()
+        named = {name: int(value) for value, name in map(str.split, lines)}
+        organs = numpy.zeros(hu.shape, numpy.uint8)
+        for value, members in enumerate(ORGANS.values(), 1):
+            organs[numpy.isin(values, [named[member] for member in members])] = value
+        yield CT(f"seed {seed}", hu, lungs, spacing, organs=organs)
+
+
+def truth(folder, name, turned):
+    """A label map of a phantom in the order of `CT`; `turned` is what `volume` says of the pictures."""
+    image = nibabel.load(folder / f"truth/{name}.nii.gz")
+    labels = numpy.asarray(image.dataobj).transpose(2, 1, 0)
+    # The file's slices may run from head to feet.
+    if image.affine[2, 2] < 0:
+        labels = labels[::-1]
+    mirrored, upside_down = turned
+    if mirrored:
+        labels = labels[:, :, ::-1]
+    return labels[:, ::-1] if upside_down else labels
