@@ -92,7 +92,8 @@ struct Abdomen: Sendable {
 
     private func fat(_ p: Point) -> Tissue {
         let strand = max(0, abs(noise(p * 0.11)) - 0.55) * 90
-        return Tissue(organ: .visceralFat, hu: person.fatHU + strand + 4 * noise(p * 0.4))
+        let vessel = noise.threads(p * 0.045) * (organHU - person.fatHU)
+        return Tissue(organ: .visceralFat, hu: person.fatHU + max(strand, vessel) + 4 * noise(p * 0.4))
     }
 
     /// The legs of the diaphragm beside the aorta.

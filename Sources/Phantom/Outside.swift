@@ -90,6 +90,8 @@ struct Outside: Sendable {
         if layers.radius < layers.muscle + 2.2 * noise(p * 0.05) {
             let depth = layers.muscle - layers.ribs
             let share = (layers.radius - layers.ribs) / max(1, depth)
+            let fatness = hollow(abs(layers.angle), p.z)
+            if abs(share - 0.5 + 0.12 * noise(p * 0.03)) < 0.5 * fatness { return looseFat(p) }
             return muscle(p, plane: depth > 11 ? abs(share - 0.5 - 0.32 * noise(p * 0.016)) * depth : 99)
         }
         return fat(p)
@@ -106,6 +108,23 @@ struct Outside: Sendable {
         let share = max(1 - ramp(thin, 0.35 * fatness, 1.1 * fatness + 0.6), fine * 0.7)
         let hu = person.muscleHU + 5 * noise(p * 0.25) + share * 0.85 * (person.fatHU - person.muscleHU)
         return Tissue(organ: share > 0.55 ? .fat : .muscle, hu: hu)
+    }
+
+    /// The share of the muscles' depth that fat fills in the armpits and in the hollows behind the collar bones.
+    private func hollow(_ phi: Float, _ z: Float) -> Float {
+        let apex = person.apexHeight
+        let stout = 0.6 + 0.4 * clamp(person.fatThickness / 25)
+        let armpit = bell(phi - 1.5, 0.42) * ramp(z, apex - 135, apex - 90) * (1 - ramp(z, apex - 32, apex - 8))
+        let neck = bell(phi - 1.35, 0.5) * ramp(z, apex - 22, apex + 2) * (1 - ramp(z, apex + 35, apex + 70))
+        return stout * max(0.72 * armpit, 0.62 * neck)
+    }
+
+    /// Fat between muscles, with vessels and strands.
+    private func looseFat(_ p: Point) -> Tissue {
+        let vessel = noise.threads(p * 0.05)
+        let strand = max(0, abs(noise(p * 0.12)) - 0.5) * 100
+        let hu = person.fatHU + 4 + max(strand, vessel * (person.muscleHU - person.fatHU))
+        return Tissue(organ: vessel > 0.6 ? .vein : .fat, hu: hu)
     }
 
     private func fat(_ p: Point, organ: Organ = .fat) -> Tissue {

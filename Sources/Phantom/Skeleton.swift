@@ -6,6 +6,10 @@ import Glibc
 struct Skeleton: Sendable {
     let person: ThoraxAnatomy
     private let grain: ValueNoise
+    /// Where the necks end and the bodies of the ribs begin.
+    private static let neckAngle: Float = 2.68
+    /// How much lower than the middle of its vertebra the body of a rib begins, mm.
+    private let ribNeckDrop: Float = 6
 
     init(_ person: ThoraxAnatomy, seed: UInt64) {
         self.person = person
@@ -14,7 +18,8 @@ struct Skeleton: Sendable {
 
     /// Rib or costal cartilage at a point of the deep layer of the chest wall; nil between them.
     ///
-    /// Ribs run obliquely: highest at the spine, `ribDrop` lower in front, where cartilage rises to the sternum.
+    /// The second to the twelfth: each begins at its vertebra, runs obliquely, up to `ribDrop` lower in front, where cartilage
+    /// rises to the sternum. The last two end in the muscles.
     func rib(_ p: Point, _ layers: ChestWall.Layers, spine: Spine) -> Tissue? {
         let depth = layers.radius - layers.cavity - 5.2
         guard abs(depth) < 5.5, p.z < person.apexHeight + 4 else { return nil }
@@ -22,14 +27,23 @@ struct Skeleton: Sendable {
         // The bony rib ends earlier the lower it lies; below the costal arch there is none in front.
         let end = 0.5 + 0.55 * ramp(70 - p.z, 0, 110) + 0.9 * ramp(-20 - p.z, 0, 90)
         let course = (.pi - max(phi, end)) / .pi
-        var along = p.z + person.ribDrop * course * (0.75 + 0.25 * course)
+        // The upper ribs are short and fall less.
+        let upper = (person.apexHeight - 60 - p.z) / 120
+        let fall = person.ribDrop * course * (0.75 + 0.25 * course)
+        var origin = p.z + fall * (0.7 + 0.3 * clamp(upper))
         let isCartilage = phi < end
         if isCartilage {
             guard p.z > -35, phi > 0.14 else { return nil }
-            along -= 60 * (end - phi)
+            origin -= 60 * (end - phi)
         }
-        let phase = (along / person.ribSpacing - (along / person.ribSpacing).rounded()) * person.ribSpacing
-        let (tall, thick): (Float, Float) = isCartilage ? (5.6, 4.0) : (6.6, 3.7)
+        // -1 is the second rib, as the neck of each leaves its vertebra.
+        let number = person.vertebra(origin + ribNeckDrop)
+        let rib = number.rounded()
+        guard (-11 ... -1).contains(rib), rib > -10 || phi > (rib < -10 ? 2.1 : 1.6) else { return nil }
+        // How fast the place along the spine changes with the height, so that all are equally tall.
+        let stretch = 1 - (upper > 0 && upper < 1 ? 0.3 * fall / 120 : 0)
+        let phase = (number - rib) * person.vertebraSpacing / stretch
+        let (tall, thick): (Float, Float) = isCartilage ? (5.6, 4.0) : (6.4, 3.6)
         let section = sqrtf(phase * phase / (tall * tall) + depth * depth / (thick * thick))
         guard section < 1 else { return nil }
         if isCartilage {
@@ -43,7 +57,7 @@ struct Skeleton: Sendable {
     func solids(wall: ChestWall, arms: PhantomOptions.Arms) -> [Solid] {
         var solids = sternum(wall) + ribNecks()
         for side in [Float(-1), 1] {
-            solids += clavicle(side, wall) + scapula(side, wall) + humerus(side, arms)
+            solids += firstRib(side, wall) + clavicle(side, wall) + scapula(side, wall) + humerus(side, arms)
         }
         return solids.map { solid in
             var bone = solid
@@ -84,19 +98,42 @@ struct Skeleton: Sendable {
 
     private func ribNecks() -> [Solid] {
         var solids: [Solid] = []
-        var z = (person.apexHeight / person.vertebraSpacing).rounded() * person.vertebraSpacing
-        while z > -120 {
+        for number in 0..<12 {
+            let z = person.firstVertebraZ - Float(number) * person.vertebraSpacing
             for side in [Float(-1), 1] {
                 let (x, y) = (person.spineX(z), person.spineY(z))
-                let angle: Float = side * 2.68
-                let radius = person.cavityRadius(angle, z) + 5
-                let outer = Point(radius * sinf(angle), person.cavityCentreY(z) - radius * cosf(angle), z - 6)
                 let head = Point(x + side * 15, y + 6, z + 9)
+                let outer = onCage(side * Skeleton.neckAngle, z - ribNeckDrop, outside: 5)
                 solids += tube([(head, 4.4), (Point(x + side * 25, y + 17, z + 4), 3.8), (outer, 4.2)], .rib)
             }
-            z -= person.vertebraSpacing
         }
         return solids
+    }
+
+    /// The ring around the tip of the lung: flat bone from the first vertebra, cartilage to the manubrium.
+    private func firstRib(_ side: Float, _ wall: ChestWall) -> [Solid] {
+        let top = person.firstVertebraZ - ribNeckDrop
+        var course: [(point: Point, radius: Float)] = []
+        for angle in [Skeleton.neckAngle, 2.3, 1.9, 1.5, 1.1, 0.75] {
+            let share = (Skeleton.neckAngle - angle) / Skeleton.neckAngle
+            let place = onCage(side * angle, top - 52 * powf(share, 1.2), outside: 6.5)
+            course.append((place, 5.2 + 2 * bell(share - 0.4, 0.3)))
+        }
+        let z = person.apexHeight - 52
+        let end = underSkin(side * 23, front(z, outside: 6.5), z, radius: 5.6, reach: 6, wall)
+        let bone = tube(smoothCurve(course, pieces: 3), .rib)
+        let cartilage = tube([course[course.count - 1], (end, 6)], .costalCartilage)
+        return (bone + cartilage).map { solid in
+            var flat = solid
+            (flat.flatAxis, flat.flatness) = (unit(Point(side * 0.25, -0.4, 0.9)), 1.9)
+            return flat
+        }
+    }
+
+    /// A point outside the inner chest wall.
+    private func onCage(_ angle: Float, _ z: Float, outside: Float) -> Point {
+        let radius = person.cavityRadius(angle, z) + outside
+        return Point(radius * sinf(angle), person.cavityCentreY(z) - radius * cosf(angle), z)
     }
 
     private func clavicle(_ side: Float, _ wall: ChestWall) -> [Solid] {

@@ -30,7 +30,7 @@ struct Spine: Sendable {
         let x = p.x - person.spineX(p.z)
         let y = p.y - person.spineY(p.z)
         guard abs(x) < 44 * s, y > -18 * s, y < 64 * s else { return nil }
-        let phase = p.z / person.vertebraSpacing
+        let phase = person.vertebra(p.z)
         // -0.5...0.5 of one vertebra with its disc.
         let v = phase - phase.rounded()
         let ax = abs(x)

@@ -109,7 +109,8 @@ struct Thorax: Sendable {
         // Beside the vertebrae lies muscle.
         if p.y > person.spineY(p.z) + 4 { return outside.muscle(p, plane: 99) }
         let strand = max(0, abs(noise(p * 0.13)) - 0.5) * 110
-        return Tissue(organ: .mediastinalFat, hu: person.fatHU + 8 + strand)
+        let vessel = noise.threads(p * 0.07) * (person.muscleHU - person.fatHU)
+        return Tissue(organ: .mediastinalFat, hu: person.fatHU + 8 + max(strand, vessel))
     }
 
     /// The sheet between the lungs bulges a little to the left in front of the heart, and moves with it.
@@ -169,6 +170,7 @@ struct Thorax: Sendable {
         case .lymphNode: 42
         case .thyroid: 100
         case .mediastinalFat: person.fatHU + 8
+        case .costalCartilage: 95
         case .metal: 3000
         default: person.muscleHU
         }

@@ -30,7 +30,6 @@ package struct ThoraxAnatomy: Sendable {
     let carinaHeight: Float
     let aortaRadius: Float
     let tracheaRadius: Float
-    let ribSpacing: Float
     let ribDrop: Float
     let vertebraSpacing: Float
     /// 1 is a young skeleton: dense, cartilage without calcium.
@@ -68,10 +67,9 @@ package struct ThoraxAnatomy: Sendable {
         carinaHeight = 0.5 * apexHeight + random.float(-8...6)
         aortaRadius = random.float(10.5...15) * size
         tracheaRadius = random.float(7...9.5) * (isFemale ? 0.9 : 1.05)
-        ribSpacing = random.float(25...30) * size
         ribDrop = random.float(95...140)
         vertebraSpacing = random.float(22...26) * size
-        boneDensity = random.float(0.55...1.1)
+        boneDensity = random.float(0.45...1.05)
         kyphosis = random.float(4...20)
         scoliosis = random.float(-5...5)
         shoulderHalfWidth = random.float(158...186) * size
@@ -79,7 +77,7 @@ package struct ThoraxAnatomy: Sendable {
         gravityHU = random.float(0.1...0.6)
         bloodHU = random.float(34...50)
         muscleHU = random.float(42...62)
-        fatHU = random.float(-112 ... -92)
+        fatHU = random.float(-117 ... -101)
         liverHU = random.happens(0.2) ? random.float(15...45) : random.float(48...66)
         vesselEnds = Int(random.float(3200...6400))
     }
@@ -170,6 +168,12 @@ extension ThoraxAnatomy {
         let t = (z - 70) / 140
         return 0.52 * cavityHalfDepth + kyphosis * (0.6 - t * t) - 2
     }
+
+    /// Height in vertebrae: 0 in the middle of the first thoracic one, which stands at the tips of the lungs, 1 each upwards.
+    func vertebra(_ z: Float) -> Float { (z - firstVertebraZ) / vertebraSpacing }
+
+    /// z of the middle of the first thoracic vertebra.
+    var firstVertebraZ: Float { apexHeight - 4 }
 
     /// Vertebrae grow from the neck to the loins.
     func vertebraScale(_ z: Float) -> Float {

@@ -47,6 +47,13 @@ struct ValueNoise: Sendable {
         return bottom + (top - bottom) * t.y
     }
 
+    /// 1 on thin winding lines, where two noises pass through zero at once, falling to 0 beside them: small vessels.
+    @inline(__always)
+    func threads(_ p: Point) -> Float {
+        let first = 1 - ramp(abs(self(p)), 0.02, 0.13)
+        return first > 0 ? first * (1 - ramp(abs(self(Point(p.y, p.z, p.x) + 19)), 0.02, 0.13)) : 0
+    }
+
     /// Four lattice words to four values in -1...1 (a finalizer in the manner of MurmurHash3).
     @inline(__always)
     private static func scramble(_ words: SIMD4<UInt32>) -> SIMD4<Float> {
