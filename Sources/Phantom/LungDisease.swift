@@ -138,24 +138,39 @@ extension LungDisease {
 
     private mutating func addMass(_ random: inout SeededRandom, _ place: (inout SeededRandom) -> Point?) {
         guard var centre = place(&random) else { return }
-        // Half of them lie at the wall of the chest, where a contour is lost most easily: the outermost of some draws.
-        if random.happens(0.5) {
-            for _ in 0..<4 {
-                if let other = place(&random), length(Point(other.x, other.y, 0)) > length(Point(centre.x, centre.y, 0))
-                {
-                    centre = other
-                }
-            }
+        let kind = random.uniform(0...1)
+        // Where a contour is lost most easily: four in ten at the wall of the chest, three at the hilum or the heart.
+        let (isOuter, isInner) = (kind < 0.4, kind > 0.7)
+        for _ in 0..<4 where isOuter || isInner {
+            guard let other = place(&random) else { continue }
+            let isFartherOut = length(Point(other.x, other.y, 0)) > length(Point(centre.x, centre.y, 0))
+            if isFartherOut == isOuter { centre = other }
         }
+        let radius = random.float(13...42)
         lesions.append(
             Lesion(
                 kind: .tumour,
                 centre: centre,
-                radius: random.float(13...42),
+                radius: radius,
                 roughness: random.float(0.12...0.4),
                 frequency: random.float(0.04...0.12),
                 hu: random.float(20...85),
                 edge: random.float(0.6...2.5)
+            )
+        )
+        // A bronchus that the tumour closes lets the lung behind it fill.
+        guard isInner, random.happens(0.6) else { return }
+        let outwards = Point(centre.x < 0 ? -1 : 1, random.float(-0.6...0.8), random.float(-0.7...0.7))
+        lesions.append(
+            Lesion(
+                kind: .consolidation,
+                centre: centre + unit(outwards) * (radius + random.float(4...16)),
+                radius: random.float(14...40),
+                roughness: random.float(0.3...0.6),
+                frequency: random.float(0.03...0.07),
+                hu: random.float(-40...60),
+                lobe: 0,
+                edge: random.float(2...18)
             )
         )
     }

@@ -53,6 +53,37 @@ struct PhantomAnatomyTests {
         #expect(behind.isEmpty, "\(behind.count) voxels")
     }
 
+    @Test("each side has twelve ribs, each at its vertebra", arguments: [UInt64(1), 2, 3, 4])
+    func twelveRibs(seed: UInt64) {
+        var geometry = PhantomTests.geometry()
+        geometry.spacing = Vector3(3, 3, 3)
+        geometry.dimensions = Dimensions(i: 50, j: 60, k: 124)
+        geometry.origin = PatientPoint(x: -73.5, y: -28.5, z: -124)
+        var options = PhantomOptions()
+        options.couch = .none
+        options.irregularityMM = 0
+        let scan = PhantomScan(geometry: geometry, noiseHU: 0)
+        let organs = generatePhantom(seed: seed, options: options, scan: scan, threads: 2).organs
+        for side in [-1.0, 1] {
+            // A sagittal plane beside the necks of the ribs, behind the middle of the chest.
+            let i = Int((side * 57 + 73.5) / 3)
+            let hasRib = (0..<124).map { k in (0..<60).contains { j in organs[i, j, k] == Organ.rib.rawValue } }
+            let ribs = zip(hasRib, [false] + hasRib).count { $0 && !$1 }
+            #expect(ribs == 12, "\(ribs) ribs at x \(side * 57) mm")
+        }
+    }
+
+    @Test("no rib lies between the tips of the lungs: the first one goes around them", arguments: [UInt64(1), 2, 3, 4])
+    func firstRing(seed: UInt64) {
+        let organs = Self.person(seed)
+        let apex = ThoraxAnatomy(seed: seed).scanRange.upperBound - 25
+        let inner = Self.indices(organs, [.rib]).filter { i, j, k in
+            let (x, y, z) = (3 * Double(i) - 223.5, 3 * Double(j) - 151.5, 8 * Double(k) - 190)
+            return z > apex - 40 && abs(x) < 30 && y < 10
+        }
+        #expect(inner.isEmpty, "\(inner.count) voxels, as \(inner.first.map { "\($0)" } ?? "")")
+    }
+
     @Test("bowel lies before the spinal canal", arguments: [UInt64(1), 2, 3, 4, 5, 6, 7, 8])
     func bowel(seed: UInt64) {
         let organs = Self.person(seed)
