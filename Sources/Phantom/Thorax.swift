@@ -108,6 +108,7 @@ struct Thorax: Sendable {
         if let tissue = solidTissue(p) { return tissue }
         // Beside the vertebrae lies muscle.
         if p.y > person.spineY(p.z) + 4 { return outside.muscle(p, plane: 99) }
+        if isPericardium(p) { return Tissue(organ: .mediastinalFat, hu: 15) }
         let strand = max(0, abs(noise(p * 0.13)) - 0.5) * 110
         let vessel = noise.threads(p * 0.07) * (person.muscleHU - person.fatHU)
         return Tissue(organ: .mediastinalFat, hu: person.fatHU + 8 + max(strand, vessel))
@@ -132,6 +133,20 @@ struct Thorax: Sendable {
             }
         }
         return hull
+    }
+
+    /// Whether a point of the fat lies in the thin sac around the heart, which fat parts from the heart here and there.
+    private func isPericardium(_ p: Point) -> Bool {
+        var distance: Float = 99
+        solids.withUnsafeBufferPointer { list in
+            grid.forEach(near: p) { index in
+                if list[index].organ == .heart || list[index].organ == .myocardium {
+                    distance = min(distance, list[index].distance(p))
+                }
+            }
+        }
+        let fat = max(0.4, 0.55 * person.mediastinalFat + 3 * noise(p * 0.02 + 5))
+        return abs(distance - fat) < 0.7
     }
 
     /// The highest solid at a point.
