@@ -60,6 +60,8 @@ struct CommandLineTests {
         #expect(files.count == answer["slices"] as? Int)
         #expect("\(answer["truth"] ?? "")" == place.path + "/p/truth/rtstruct.dcm")
         #expect("\(answer["seriesInstanceUID"] ?? "")".hasPrefix("2.25."))
+        #expect(answer["disease"] as? [String] == [] && answer["contrast"] as? String == "none")
+        #expect(answer["spacingMM"] as? [Double] == [10, 10, 20])
     }
 
     @Test("a model that the configuration names and that is not there keeps contourd from starting, with status 78")

@@ -11,6 +11,9 @@ package struct WrittenPhantom: Sendable {
     package var seriesInstanceUID: String
     /// The true RT Structure Set; nil when it was not asked for.
     package var truthPath: String?
+    /// Disease, implants, contrast medium and pose.
+    package var options: PhantomOptions
+    package var scan: PhantomScan
 }
 
 /// Errors of making a phantom.
@@ -50,21 +53,23 @@ extension PhantomRequest {
     /// Everything that the voxels depend on: two different phantoms never share a UID.
     var identity: [String] {
         [
-            "phantom", "\(seed)", "\(columns)x\(rows)x\(slices ?? 0)", "\(spacing.x) \(spacing.y) \(spacing.z)",
+            "phantom", "\(PhantomCase.version)", "\(seed)", "\(columns)x\(rows)x\(slices ?? 0)",
+            "\(spacing.x) \(spacing.y) \(spacing.z)",
             "\(signs.x) \(signs.y) \(signs.z)", "\(noiseHU)", "\(kind)", isRandom ? "random" : options.identity,
         ]
     }
 
-    /// The CT and what every voxel of it is.
-    func generate(threads: Int) -> PhantomCase {
+    /// The patient and the scan: as asked for, or by chance.
+    func draw() -> RandomPhantom {
+        var drawn = RandomPhantom(seed: seed, columns: columns)
         if isRandom {
-            var drawn = RandomPhantom(seed: seed, columns: columns)
             drawn.scan.geometry.frameOfReferenceUID = UID.derived(namespace: identity + ["frame"])
-            return drawn.generate(threads: threads)
+        } else {
+            drawn.options = options
+            drawn.scan = PhantomScan(geometry: phantomGeometry(self), noiseHU: noiseHU)
+            drawn.scan.apply(kind)
         }
-        var scan = PhantomScan(geometry: phantomGeometry(self), noiseHU: noiseHU)
-        scan.apply(kind)
-        return generatePhantom(seed: seed, options: options, scan: scan, threads: threads)
+        return drawn
     }
 }
 
@@ -78,7 +83,8 @@ package func writePhantom(_ request: PhantomRequest, to output: String, threads:
     }
     let folder = output + "/ct"
     try Directory.create(folder)
-    let phantom = request.generate(threads: threads)
+    let drawn = request.draw()
+    let phantom = drawn.generate(threads: threads)
     var description = CTSeriesDescription()
     description.patientID = "PHANTOM-\(request.seed)"
     description.uidNamespace = request.identity
@@ -88,7 +94,9 @@ package func writePhantom(_ request: PhantomRequest, to output: String, threads:
     var result = WrittenPhantom(
         sliceCount: written.files.count,
         seriesInstanceUID: description.seriesInstanceUID,
-        truthPath: nil
+        truthPath: nil,
+        options: drawn.options,
+        scan: drawn.scan
     )
     if request.withTruth {
         result.truthPath = try writeTruth(phantom, written, request, to: output + "/truth")

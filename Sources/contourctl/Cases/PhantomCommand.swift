@@ -91,7 +91,7 @@ struct PhantomCommand: ParsableCommand {
     @Flag(help: "Leave the true contours out.")
     var withoutTruth = false
 
-    @Flag(help: "Print what was written as JSON.")
+    @Flag(help: "Print what was drawn and written as JSON.")
     var json = false
 
     func validate() throws {
@@ -143,12 +143,26 @@ private struct Answer: Encodable {
     var slices: Int
     /// The RT Structure Set.
     var truth: String?
+    var disease: [String]
+    var implants: [String]
+    var contrast: String
+    var arms: String
+    var couch: String
+    var sliceThicknessMM: Double
+    /// Of columns, rows and slices.
+    var spacingMM: [Double]
 
     init(_ written: WrittenPhantom, output: String) {
         ct = output + "/ct"
         seriesInstanceUID = written.seriesInstanceUID
         slices = written.sliceCount
         truth = written.truthPath
+        let (options, scan) = (written.options, written.scan)
+        disease = options.diseases.map(\.rawValue).sorted()
+        implants = options.implants.map(\.rawValue).sorted()
+        (contrast, arms, couch) = (options.contrast.rawValue, options.arms.rawValue, options.couch.rawValue)
+        sliceThicknessMM = scan.thicknessMM
+        spacingMM = [scan.geometry.spacing.x, scan.geometry.spacing.y, scan.geometry.spacing.z]
     }
 }
 
