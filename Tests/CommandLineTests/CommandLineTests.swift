@@ -199,7 +199,7 @@ struct CommandLineTests {
                 "--rows",
                 "512",
                 "--slices",
-                "300",
+                "360",
                 "--spacing",
                 "0.8",
                 "0.8",
@@ -218,7 +218,7 @@ struct CommandLineTests {
         let asked = try run(megabytes: 256).errors.firstMatch(of: /at least (\d+)/).flatMap { Int($0.1) }
         let budget = try #require(asked)
         // HU, the network's input, two structures' scores, the label map.
-        let volumes = (300 * (512 * 512 * (2 + 1) + 192 * 192 * (1 + 2) * 4)) >> 20
+        let volumes = (360 * (512 * 512 * (2 + 1) + 192 * 192 * (1 + 2) * 4)) >> 20
         #expect(budget < volumes)
         let outcome = try run(megabytes: budget)
         #expect(outcome.status == 0, "\(outcome.errors)")
