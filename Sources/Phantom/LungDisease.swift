@@ -161,18 +161,8 @@ extension LungDisease {
         // A bronchus that the tumour closes lets the lung behind it fill.
         guard isInner, random.happens(0.6) else { return }
         let outwards = Point(centre.x < 0 ? -1 : 1, random.float(-0.6...0.8), random.float(-0.7...0.7))
-        lesions.append(
-            Lesion(
-                kind: .consolidation,
-                centre: centre + unit(outwards) * (radius + random.float(4...16)),
-                radius: random.float(14...40),
-                roughness: random.float(0.3...0.6),
-                frequency: random.float(0.03...0.07),
-                hu: random.float(-40...60),
-                lobe: 0,
-                edge: random.float(2...18)
-            )
-        )
+        let behind = centre + unit(outwards) * (radius + random.float(4...16))
+        addFilledLung(&random, at: behind, radius: 14...40, hu: -40...60, edge: 2...18)
     }
 
     private mutating func addConsolidation(_ random: inout SeededRandom, _ place: (inout SeededRandom) -> Point?) {
@@ -182,19 +172,30 @@ extension LungDisease {
             for _ in 0..<2 {
                 if let other = place(&random), other.y > centre.y, random.happens(0.8) { centre = other }
             }
-            lesions.append(
-                Lesion(
-                    kind: .consolidation,
-                    centre: centre,
-                    radius: random.float(18...65),
-                    roughness: random.float(0.3...0.6),
-                    frequency: random.float(0.03...0.07),
-                    hu: random.float(-60...75),
-                    lobe: 0,
-                    edge: random.float(3...25)
-                )
-            )
+            addFilledLung(&random, at: centre, radius: 18...65, hu: -60...75, edge: 3...25)
         }
+    }
+
+    /// Filled lung around a point, as far as the lobe goes.
+    private mutating func addFilledLung(
+        _ random: inout SeededRandom,
+        at centre: Point,
+        radius: ClosedRange<Float>,
+        hu: ClosedRange<Float>,
+        edge: ClosedRange<Float>
+    ) {
+        lesions.append(
+            Lesion(
+                kind: .consolidation,
+                centre: centre,
+                radius: random.float(radius),
+                roughness: random.float(0.3...0.6),
+                frequency: random.float(0.03...0.07),
+                hu: random.float(hu),
+                lobe: 0,
+                edge: random.float(edge)
+            )
+        )
     }
 
     private mutating func addBulla(_ random: inout SeededRandom, _ place: (inout SeededRandom) -> Point?) {
