@@ -49,14 +49,18 @@ package struct PhantomOptions: Sendable, Equatable, Codable {
     }
 
     /// Disease, implants, contrast and pose by chance, about as they come to a radiotherapy department.
-    package static func random(seed: UInt64) -> PhantomOptions {
+    ///
+    /// - Parameter diseaseFactor: times as often as there each disease comes, in at most nine of ten patients.
+    package static func random(seed: UInt64, diseaseFactor: Double = 1) -> PhantomOptions {
         var random = SeededRandom(seed: seed, stream: 11)
         var options = PhantomOptions()
         let chances: [(Disease, Double)] = [
             (.nodules, 0.35), (.mass, 0.25), (.consolidation, 0.22), (.groundGlass, 0.15), (.effusion, 0.2),
             (.emphysema, 0.2), (.collapse, 0.12), (.pneumothorax, 0.07), (.fibrosis, 0.12), (.pneumonectomy, 0.03),
         ]
-        for (disease, chance) in chances where random.happens(chance) { options.diseases.insert(disease) }
+        for (disease, chance) in chances where random.happens(min(0.9, chance * diseaseFactor)) {
+            options.diseases.insert(disease)
+        }
         let implants: [(Implant, Double)] = [
             (.pacemaker, 0.05), (.port, 0.1), (.sternalWires, 0.06), (.spinalScrews, 0.02), (.ecgLeads, 0.25),
         ]

@@ -36,9 +36,10 @@ package struct RandomPhantom: Sendable {
     /// - Parameters:
     ///   - columns: columns and rows of the picture.
     ///   - maximumSlices: longer ranges are cropped at a random place.
-    package init(seed: UInt64, columns: Int = 256, maximumSlices: Int = 400) {
+    ///   - diseaseFactor: see `PhantomOptions.random`.
+    package init(seed: UInt64, columns: Int = 256, maximumSlices: Int = 400, diseaseFactor: Double = 1) {
         self.seed = seed
-        options = .random(seed: seed)
+        options = .random(seed: seed, diseaseFactor: diseaseFactor)
         var random = SeededRandom(seed: seed, stream: 14)
         let person = ThoraxAnatomy(seed: seed)
         let thickness = RandomPhantom.thickness(&random)

@@ -55,6 +55,25 @@ struct RandomPhantomTests {
         #expect(implants == Set(PhantomOptions.Implant.allCases))
     }
 
+    @Test("a factor of disease makes patients ill more often, and changes nothing else about them")
+    func diseaseFactor() {
+        let seeds = UInt64(0)..<200
+        let usual = seeds.map { RandomPhantom(seed: $0, maximumSlices: 60) }
+        let often = seeds.map { RandomPhantom(seed: $0, maximumSlices: 60, diseaseFactor: 2) }
+        for (usual, often) in zip(usual, often) {
+            #expect(often.options.diseases.isSuperset(of: usual.options.diseases))
+            var cured = often.options
+            cured.diseases = usual.options.diseases
+            #expect(cured == usual.options)
+            #expect(often.scan.geometry == usual.scan.geometry)
+            #expect(often.scan.noiseHU == usual.scan.noiseHU)
+        }
+        func count(_ drawn: [RandomPhantom]) -> Int { drawn.reduce(0) { $0 + $1.options.diseases.count } }
+        #expect((1.6...2.4).contains(Double(count(often)) / Double(count(usual))))
+        #expect(seeds.allSatisfy { RandomPhantom(seed: $0, diseaseFactor: 0).options.diseases.isEmpty })
+        #expect(seeds.contains { !RandomPhantom(seed: $0, diseaseFactor: 10).options.diseases.contains(.mass) })
+    }
+
     @Test(
         "tumour and airless lung are lung",
         arguments: [PhantomOptions.Disease.mass, .nodules, .consolidation, .collapse]

@@ -54,10 +54,16 @@ struct GeneratedCasesTests {
         #expect(recipe.rois.map(\.roi.name) == ["Lung_L", "Lung_R", "Heart", "Esophagus", "SpinalCord"])
         recipe.generator.count = 1
         recipe.generator.validationCount = 0
+        recipe.generator.diseaseFactor = 3
         (recipe.generator.columns, recipe.generator.maximumSlices) = (96, 200)
-        let source = try #require(generatedCases(recipe.generator, rois: recipe.rois).first)
+        let source = try #require(generatedCases(recipe.generator, rois: recipe.rois, threads: 2).first)
         let item = try source.load()
-        let same = RandomPhantom(seed: recipe.generator.firstSeed, columns: 96, maximumSlices: 200).generate(threads: 2)
+        let same = RandomPhantom(
+            seed: recipe.generator.firstSeed,
+            columns: 96,
+            maximumSlices: 200,
+            diseaseFactor: 3
+        ).generate(threads: 2)
         #expect(item.ct.voxels == same.ct.voxels)
         for roi in recipe.rois {
             let truth = try #require(same.mask(of: roi.roi.name)).voxels

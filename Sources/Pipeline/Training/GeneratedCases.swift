@@ -1,20 +1,31 @@
 import Imaging
 import Phantom
-import Platform
 import Segmentation
 
 /// The synthetic patients of a recipe. A case is made when the cache asks for it: only then it costs anything.
-package func generatedCases(_ generator: GeneratorConfiguration, rois: [TrainingROI]) -> [TrainingCaseSource] {
+package func generatedCases(
+    _ generator: GeneratorConfiguration,
+    rois: [TrainingROI],
+    threads: Int
+) -> [TrainingCaseSource] {
     let labels = labelsByOrgan(rois)
     return (generator.trainingNames + generator.validationNames).enumerated().map { index, name in
         let seed = generator.firstSeed &+ UInt64(index)
         return TrainingCaseSource(
             name: name,
             patient: name,
-            fingerprint: "\(PhantomCase.version) \(seed) \(generator.columns) \(generator.maximumSlices) \(labels)"
+            fingerprint: """
+                \(PhantomCase.version) \(seed) \(generator.columns) \(generator.maximumSlices) \
+                \(generator.diseaseFactor) \(labels)
+                """
         ) {
-            let drawn = RandomPhantom(seed: seed, columns: generator.columns, maximumSlices: generator.maximumSlices)
-            let phantom = drawn.generate(threads: ProcessorCount.available)
+            let drawn = RandomPhantom(
+                seed: seed,
+                columns: generator.columns,
+                maximumSlices: generator.maximumSlices,
+                diseaseFactor: generator.diseaseFactor
+            )
+            let phantom = drawn.generate(threads: threads)
             return TrainingCase(
                 ct: phantom.ct,
                 labels: Volume(geometry: phantom.ct.geometry, voxels: phantom.organs.voxels.map { labels[Int($0)] })

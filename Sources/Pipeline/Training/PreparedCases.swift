@@ -112,7 +112,7 @@ extension PreparedCases {
         _ progress: (TrainingProgress) throws -> Void
     ) throws {
         let configuration = request.configuration
-        let all = found + generatedCases(configuration.generator, rois: configuration.rois)
+        let all = found + generatedCases(configuration.generator, rois: configuration.rois, threads: request.threads)
         let generated = Set(configuration.generator.trainingNames + configuration.generator.validationNames)
         let cache = CaseCache(
             directory: request.workDirectory + "/cache",

@@ -84,7 +84,7 @@ extension TrainingConfiguration {
             plausibility: Plausibility(
                 volumeML: ClosedInterval(700, 4500),
                 meanHU: ClosedInterval(-920, -500),
-                spreadHU: ClosedInterval(60, 340),
+                spreadHU: ClosedInterval(60, 400),
                 extentMM: ClosedInterval(140, 360),
                 maximumComponents: 1,
                 maximumHoles: 20,

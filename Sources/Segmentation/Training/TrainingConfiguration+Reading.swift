@@ -92,6 +92,7 @@ extension TrainingConfiguration {
         }
         try require((64...1024).contains(g.columns), "generator.columns", "64 to 1024")
         try require(g.maximumSlices >= 6, "generator.maximumSlices", "at least 6")
+        try require((0...10).contains(g.diseaseFactor), "generator.diseaseFactor", "0 to 10")
         try validatePatterns()
         try validateSourceLabels()
     }

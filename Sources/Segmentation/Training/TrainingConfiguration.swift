@@ -104,19 +104,23 @@ package struct GeneratorConfiguration: Codable, Sendable, Equatable {
     package var columns: Int
     /// Longer scans are cropped at a random place: many patients are worth more than whole ones.
     package var maximumSlices: Int
+    /// Times as many of each disease as departments see: what is rare there must still be learned.
+    package var diseaseFactor: Double
 
     package init(
         count: Int = 0,
         validationCount: Int = 0,
         firstSeed: UInt64 = 10_000,
         columns: Int = 256,
-        maximumSlices: Int = 72
+        maximumSlices: Int = 72,
+        diseaseFactor: Double = 1
     ) {
         self.count = count
         self.validationCount = validationCount
         self.firstSeed = firstSeed
         self.columns = columns
         self.maximumSlices = maximumSlices
+        self.diseaseFactor = diseaseFactor
     }
 
     /// Names of the cases to train on, in the order of their seeds.
