@@ -8,8 +8,6 @@ struct Implants: Sendable {
 
     init(_ person: ThoraxAnatomy, _ options: PhantomOptions, wall: ChestWall, seed: UInt64) {
         var random = SeededRandom(seed: seed, stream: 13)
-        let c = person.carinaHeight
-        let ys = person.spineY(c) - 13
         let side: Float = random.happens(0.75) ? 1 : -1
         func skin(_ angle: Float, _ z: Float, under: Float) -> Point {
             let centre = person.cavityCentreY(z)
@@ -20,16 +18,17 @@ struct Implants: Sendable {
         func wire(_ points: [Point], _ radius: Float, _ hu: Float) {
             solids += tube(smoothCurve(points.map { ($0, radius) }, pieces: 6), .metal, priority: 30) { $0.hu = hu }
         }
-        func inHeart(_ x: Float, _ y: Float, _ z: Float) -> Point {
-            Point(x + person.mediastinalShift(ys + y, c + z), ys + y, c + z)
+        let inHeart = person.mediastinal
+        /// Within the vein from the arm to the right atrium.
+        func veinToHeart(isLeft: Bool) -> [Point] {
+            person.upperVein(isLeft: isLeft).map(\.point) + [inHeart(-29, -58, 0)]
         }
-        let cava = inHeart(-29, -58, 0)
         if options.implants.contains(.pacemaker) {
             let pocket = skin(side * 0.72, person.apexHeight - 62, under: 6)
             var can = Solid.capsule(pocket, pocket + Point(0, 0, 14), 20, .metal, priority: 30)
             (can.flatAxis, can.flatness, can.hu) = (unit(Point(side * 0.66, -0.75, 0)), 5, 3000)
             solids.append(can)
-            let course = [pocket, Point(side * 60, -8, person.apexHeight - 16), inHeart(-20, -64, 46), cava]
+            let course = [pocket] + veinToHeart(isLeft: side > 0)
             wire(
                 course + [inHeart(-30, -54, -50), inHeart(-20, -60, -84), inHeart(22, -74, -98)],
                 1.1,
@@ -40,7 +39,7 @@ struct Implants: Sendable {
         if options.implants.contains(.port) {
             let chamber = skin(-0.7, person.apexHeight - 66, under: 7)
             solids.append(.capsule(chamber, chamber + Point(0, 0, 5), 9, .metal, priority: 30))
-            wire([chamber, Point(-70, -6, person.apexHeight - 14), inHeart(-36, -52, 60), cava], 1.2, 350)
+            wire([chamber] + veinToHeart(isLeft: false), 1.2, 350)
         }
         if options.implants.contains(.sternalWires) {
             for z in stride(from: person.apexHeight - 170, to: person.apexHeight - 50, by: 24) {

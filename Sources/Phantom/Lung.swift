@@ -111,6 +111,8 @@ struct Lung: Sendable {
     private func parenchyma(_ place: Place) -> Float {
         let p = place.point
         var hu = person.lungHU + person.gravityHU * p.y
+        // The air around it lets a lung shrink.
+        hu += 100 * ramp(disease.pneumothoraxMM, 8, 60)
         hu += grainHU * noise(p * 0.34) + patchHU * noise(p * 0.09) + 0.7 * patchHU * noise(p * 0.03)
         // Capillaries and lobules: a long tail to the dense side.
         let small = noise(Point(p.z, p.x, p.y) * 0.42)
@@ -176,14 +178,27 @@ struct Lung: Sendable {
             let distance = -fluidDistance(place) + 5 * noise(p * 0.07)
             share = 1 - ramp(distance, disease.compressionMM - 3, disease.compressionMM + 4)
         }
-        if disease.collapseMM > 0, lobe(p) == disease.collapsedLobe {
-            let towards =
-                disease.collapsedLobe == 0
-                ? ramp(p.y, -10, 20) : ramp(p.z, person.carinaHeight, person.carinaHeight + 20)
-            let distance = place.radius - 34 + 5 * noise(p * 0.06)
-            share = max(share, towards * (1 - ramp(distance, disease.collapseMM - 2, disease.collapseMM + 2)))
+        if let collapsed = disease.collapsedLobe, lobe(p) == collapsed.lobe {
+            let distance = Lung.collapseDistance(p, person, isLeft: isLeft, lobe: collapsed.lobe) + 5 * noise(p * 0.06)
+            share = max(share, 1 - ramp(distance, disease.collapseMM - 2, disease.collapseMM + 2))
         }
         return share
+    }
+
+    /// How far a point is from where a lobe shrinks to when its bronchus is closed: a lower one behind and inwards onto the spine and
+    /// the diaphragm, an upper one inwards onto the mediastinum, the left one in front, the right one at the top; mm.
+    static func collapseDistance(_ p: Point, _ person: ThoraxAnatomy, isLeft: Bool, lobe: Int) -> Float {
+        let side: Float = isLeft ? 1 : -1
+        if lobe == 0 {
+            let axis = Point(person.spineX(p.z) + side * 24, person.spineY(p.z) + 10, p.z)
+            let offset = p - axis
+            return (offset.x * offset.x + 0.7 * offset.y * offset.y).squareRoot() + 0.25
+                * max(0, p.z - person.carinaHeight)
+        }
+        let axis = person.mediastinal(side * 26, isLeft ? -72 : -44, p.z - person.carinaHeight)
+        let offset = p - axis
+        let below = max(0, person.apexHeight - 20 - p.z)
+        return (offset.x * offset.x + 0.5 * offset.y * offset.y).squareRoot() + (isLeft ? 0.1 : 0.35) * below
     }
 
     /// Network of thickened walls and small cysts under the pleura, mostly at the bases.

@@ -8,8 +8,10 @@ struct LungBuilder: Sendable {
     let spine: Spine
     let sides: DiseaseSide
 
-    /// Branches thicker than this belong to the hilum, which a contour of the lung leaves out, mm.
+    /// Branches thicker than this belong to the hilum, which a contour of the lung leaves out, as far as lung does not surround them, mm.
     static let hilarRadius: Float = 4.1
+    /// How far the hilum reaches from where vessels and bronchus enter the lung, mm.
+    static let hilarReach: Float = 25
 
     func build(_ mediastinum: Mediastinum, blood: Blood) -> (lungs: [Lung], hila: [Solid]) {
         var lungs: [Lung] = []
@@ -23,7 +25,8 @@ struct LungBuilder: Sendable {
                 points = space(mediastinum, isLeft: isLeft, count: person.vesselEnds, random: &random)
                 branches = trees(points, mediastinum.hila[side], isLeft: isLeft, random: &random)
             }
-            for branch in branches where branch.radius > LungBuilder.hilarRadius {
+            let isHilar = { (branch: Branch) in LungBuilder.isHilar(branch, mediastinum.hila[side]) }
+            for branch in branches where isHilar(branch) {
                 hila.append(hilarSolid(branch, blood))
                 if branch.kind == .bronchus {
                     var lumen = Solid.capsule(branch.start, branch.end, branch.radius, .airway, priority: 20)
@@ -31,14 +34,17 @@ struct LungBuilder: Sendable {
                     hila.append(lumen)
                 }
             }
-            let disease = LungDisease(options, sides, side: side, seed: seed) { random in
+            var disease = LungDisease(options, sides, side: side, seed: seed) { random in
                 points.isEmpty ? nil : points[random.index(points.count)]
+            }
+            if let collapsed = disease.collapsedLobe {
+                disease.collapseMM = collapseDepth(collapsed, among: points, isLeft: isLeft)
             }
             lungs.append(
                 Lung(
                     person: person,
                     isLeft: isLeft,
-                    branches: branches.filter { $0.radius <= LungBuilder.hilarRadius },
+                    branches: branches.filter { !isHilar($0) },
                     disease: disease,
                     blood: blood,
                     seed: seed
@@ -46,6 +52,22 @@ struct LungBuilder: Sendable {
             )
         }
         return (lungs, hila)
+    }
+
+    private static func isHilar(_ branch: Branch, _ hilum: Mediastinum.Hilum) -> Bool {
+        guard branch.radius > hilarRadius else { return false }
+        let middle = 0.5 * (branch.start + branch.end)
+        let doors = [hilum.artery, hilum.upperVein, hilum.lowerVein, hilum.bronchus]
+        return doors.contains { length(middle - $0) < hilarReach }
+    }
+
+    /// The depth up to which a collapsed lobe keeps its share of the points of the healthy one.
+    private func collapseDepth(_ collapsed: (lobe: Int, share: Float), among points: [Point], isLeft: Bool) -> Float {
+        let distances = points.filter { Lung.lobe($0, person, isLeft: isLeft) == collapsed.lobe }.map {
+            Lung.collapseDistance($0, person, isLeft: isLeft, lobe: collapsed.lobe)
+        }.sorted()
+        return distances.isEmpty
+            ? 0 : distances[min(distances.count - 1, Int(collapsed.share * Float(distances.count)))]
     }
 
     private func hilarSolid(_ branch: Branch, _ blood: Blood) -> Solid {

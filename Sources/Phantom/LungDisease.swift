@@ -36,9 +36,10 @@ struct LungDisease: Sendable {
     var groundGlassShare: Float = 0
     /// Depth under the pleura, mm.
     var fibrosisMM: Float = 0
-    /// A collapsed lobe lies on the mediastinum this thick, mm.
+    /// A lobe that has fallen in, and of which this share of its healthy volume is left, without air; its neighbours fill the rest.
+    var collapsedLobe: (lobe: Int, share: Float)?
+    /// How far what is left of it reaches from where it lies on the mediastinum, see `Lung.collapseDistance`, mm.
     var collapseMM: Float = 0
-    var collapsedLobe = 0
     /// The lung was taken out; fluid fills the space.
     var isRemoved = false
 }
@@ -53,9 +54,11 @@ struct DiseaseSide: Sendable {
 
     init(_ options: PhantomOptions, seed: UInt64) {
         var random = SeededRandom(seed: seed, stream: 69)
-        chosen = random.index(2)
+        let sick = random.index(2)
         let side = random.index(2)
         removed = options.diseases.contains(.pneumonectomy) ? side : nil
+        // Where one lung was taken out, the other one has what there is.
+        chosen = removed.map { 1 - $0 } ?? sick
         var displacement = ThoraxAnatomy.Displacement()
         func pull(_ side: Int, by distance: Float, dome: Float) {
             displacement.mediastinumMM += side == 1 ? distance : -distance
@@ -112,8 +115,8 @@ extension LungDisease {
         }
         if options.diseases.contains(.fibrosis) { fibrosisMM = random.float(8...26) }
         if affects(.collapse, both: 0) {
-            collapseMM = random.float(10...34)
-            collapsedLobe = random.index(2)
+            let share = random.float(0.1...0.28)
+            collapsedLobe = (random.index(2), share)
         }
     }
 

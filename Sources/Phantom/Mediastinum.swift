@@ -40,9 +40,7 @@ struct Mediastinum: Sendable {
 
     private typealias Course = [(point: Point, radius: Float)]
 
-    private func at(_ x: Float, _ y: Float, _ z: Float) -> Point {
-        Point(x + person.mediastinalShift(ys + y, c + z), ys + y, c + z)
-    }
+    private func at(_ x: Float, _ y: Float, _ z: Float) -> Point { person.mediastinal(x, y, z) }
 
     private mutating func add(
         _ course: Course,
@@ -166,18 +164,10 @@ struct Mediastinum: Sendable {
         let apex = person.apexHeight
         let courses: [Course] = [
             [(at(-28, -58, 34), 9), (at(-29, -58, 0), 9.5), (at(-30, -54, -36), 11)],
-            [
-                (Point(58, 2, apex + 10), 5.5), (Point(24, 2, apex - 8), 5.5), (at(18, -58, 62), 6),
-                (at(-4, -68, 44), 6.5), (at(-26, -58, 33), 7),
-            ],
-            [
-                (Point(-52, 2, apex + 10), 6), (Point(-24, 2, apex - 8), 6), (at(-24, -52, 66), 7),
-                (at(-28, -58, 33), 8),
-            ],
+            person.upperVein(isLeft: true),
+            person.upperVein(isLeft: false),
             [(Point(-36, 14, apex + 100), 5), (Point(-36, 12, apex + 22), 5.5), (Point(-30, 6, apex), 6)],
             [(Point(38, 14, apex + 100), 4.5), (Point(36, 12, apex + 22), 5), (Point(32, 6, apex), 5.5)],
-            [(Point(-52, 2, apex + 10), 5.5), (Point(-120, -2, apex - 6), 4.5)],
-            [(Point(58, 2, apex + 10), 5.5), (Point(120, -2, apex - 6), 4.5)],
             [(Point(-22, ys - 22, -200), 11), (Point(-24, ys - 26, -40), 12), (low(-28, -42, -84), 13)],
             [
                 (Point(-6, person.spineY(-60) - 18, -60), 3), (at(-7, 2, -40), 3.6), (at(-9, 0, 2), 4),
@@ -185,7 +175,7 @@ struct Mediastinum: Sendable {
             ],
         ]
         for (index, course) in courses.enumerated() {
-            let hu = index == 7 ? blood.lowerVein : [0, 1, 6].contains(index) ? blood.upperVein : blood.vein
+            let hu = index == 5 ? blood.lowerVein : [0, 1].contains(index) ? blood.upperVein : blood.vein
             add(course, .vein, priority: 12, hu: hu)
         }
     }

@@ -54,7 +54,7 @@ package struct PhantomCase: Sendable {
     package static func organs(of structure: String) -> [Organ] { members[structure] ?? [] }
 
     /// Raised whenever the same seed gives other voxels, so that caches are made again.
-    package static let version = 5
+    package static let version = 6
 
     /// Names of the structures whose truth is known, in the order in which they are exported.
     package static let structures = ["Lung_L", "Lung_R", "Heart", "Esophagus", "SpinalCord", "Body", "Body-Lungs"]
@@ -78,7 +78,7 @@ package func generatePhantom(
     let painter = SlicePainter(
         thorax: Thorax(person: ThoraxAnatomy(seed: seed), options: options, seed: seed),
         scan: scan,
-        scanner: Scanner(scan: scan, seed: seed)
+        scanner: Scanner(scan: scan, turn: options.turn, seed: seed)
     )
     let dimensions = scan.geometry.dimensions
     let plane = dimensions.i * dimensions.j

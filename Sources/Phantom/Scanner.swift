@@ -8,10 +8,13 @@ import Glibc
 struct Scanner: Sendable {
     let scan: PhantomScan
     let seed: UInt64
+    /// Where the body lies, patient coordinates in mm: rays through its middle are weakened most.
+    private let middle: SIMD2<Float>
     private let angular: ValueNoise
 
-    init(scan: PhantomScan, seed: UInt64) {
+    init(scan: PhantomScan, turn: PhantomOptions.Pose, seed: UInt64) {
         (self.scan, self.seed) = (scan, seed)
+        middle = SIMD2(Float(turn.x), Float(turn.y))
         angular = ValueNoise(seed: seed &+ 200, cellMM: 1)
     }
 
@@ -28,7 +31,7 @@ struct Scanner: Sendable {
             for n in hu.values.indices { hu.values[n] += gain * (hu.values[n] - smooth.values[n]) }
         }
         addNoise(&hu, k)
-        return finish(hu)
+        return finish(hu, k)
     }
 
     // MARK: - Noise
@@ -44,16 +47,10 @@ struct Scanner: Sendable {
             let own = (1 - share * share).squareRoot()
             for n in noise.values.indices { noise.values[n] = own * noise.values[n] + share * next.values[n] }
         }
-        let width = Float(scan.geometry.extent.x) / 2
         let level = Float(scan.noiseHU)
-        for j in 0..<rows {
-            let y = (Float(j) - Float(rows) / 2) * Float(scan.geometry.spacing.y)
-            for i in 0..<columns {
-                let x = (Float(i) - Float(columns) / 2) * Float(scan.geometry.spacing.x)
-                // Most noise in the middle, where the rays are weakest.
-                let radius = (x * x + y * y) / (width * width)
-                hu.values[j * columns + i] += level * (1.12 - 0.45 * min(1, radius)) * noise.values[j * columns + i]
-            }
+        forEachPixel(k) { n, square in
+            // Most noise in the middle, where the rays are weakest.
+            hu.values[n] += level * (1.12 - 0.45 * min(1, square / 50_000)) * noise.values[n]
         }
         addStarvation(&hu, k)
     }
@@ -142,29 +139,40 @@ struct Scanner: Sendable {
 
     // MARK: - Numbers
 
-    private func finish(_ hu: Plane) -> [Int16] {
+    /// Calls `visit` with each pixel and the square of its distance to the middle of the body, mm2.
+    private func forEachPixel(_ k: Int, _ visit: (Int, Float) -> Void) {
+        let g = scan.geometry
+        let corner = Point(g.patientPoint(i: 0, j: 0, k: Double(k)).vector)
+        let (stepI, stepJ) = (Point(g.directionI * g.spacing.x), Point(g.directionJ * g.spacing.y))
+        for j in 0..<g.dimensions.j {
+            let row = corner + stepJ * Float(j)
+            for i in 0..<g.dimensions.i {
+                let p = row + stepI * Float(i)
+                let (x, y) = (p.x - middle.x, p.y - middle.y)
+                visit(i + g.dimensions.i * j, x * x + y * y)
+            }
+        }
+    }
+
+    private func finish(_ hu: Plane, _ k: Int) -> [Int16] {
         var out = [Int16](repeating: 0, count: hu.values.count)
         let g = scan.geometry
-        let half = Float(min(g.extent.x, g.extent.y)) / 2
-        let radius = scan.isRound ? half : .infinity
-        let padding = Float(scan.paddingHU)
+        let radius = Float(min(g.extent.x, g.extent.y)) / 2
         let offset = Float(scan.offsetHU)
         let slope = 1 + Float(scan.scaleError)
+        let cupping = Float(scan.cuppingHU)
+        forEachPixel(k) { n, square in
+            // Beam hardening: water in the middle reads a little low.
+            let value = hu.values[n]
+            let cup = cupping * (min(square, 60_000) / 32_400 - 0.5) * ramp(value, -500, -100)
+            out[n] = Int16(max(-1024, min(3071, (value * slope + offset + cup).rounded())))
+        }
+        guard scan.isRound else { return out }
         for j in 0..<hu.rows {
             let y = (Float(j) - Float(hu.rows - 1) / 2) * Float(g.spacing.y)
             for i in 0..<hu.columns {
                 let x = (Float(i) - Float(hu.columns - 1) / 2) * Float(g.spacing.x)
-                let n = j * hu.columns + i
-                let square = x * x + y * y
-                guard square <= radius * radius else {
-                    out[n] = Int16(padding)
-                    continue
-                }
-                // Beam hardening: water in the middle reads a little low.
-                let cup = Float(scan.cuppingHU) * (square / 32_400 - 0.5)
-                let value = hu.values[n]
-                let read = value * slope + offset + (value > -300 ? cup : 0)
-                out[n] = Int16(max(-1024, min(3071, read.rounded())))
+                if x * x + y * y > radius * radius { out[j * hu.columns + i] = Int16(scan.paddingHU) }
             }
         }
         return out

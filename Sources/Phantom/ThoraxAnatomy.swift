@@ -118,6 +118,27 @@ extension ThoraxAnatomy {
             * (1 - ramp(z, carinaHeight, apexHeight + 10))
     }
 
+    /// A place in the mediastinum, which moves with it: mm from the middle of the carina's height, in front of the spine.
+    func mediastinal(_ x: Float, _ y: Float, _ z: Float) -> Point {
+        let front = spineY(carinaHeight) - 13
+        return Point(x + mediastinalShift(front + y, carinaHeight + z), front + y, carinaHeight + z)
+    }
+
+    /// The way of the blood from an arm to the superior vena cava: axis and radius, mm.
+    func upperVein(isLeft: Bool) -> [(point: Point, radius: Float)] {
+        if isLeft {
+            return [
+                (Point(120, -2, apexHeight - 6), 4.5), (Point(58, 2, apexHeight + 10), 5.5),
+                (Point(24, 2, apexHeight - 8), 5.5), (mediastinal(18, -58, 62), 6), (mediastinal(-4, -68, 44), 6.5),
+                (mediastinal(-26, -58, 33), 7),
+            ]
+        }
+        return [
+            (Point(-120, -2, apexHeight - 6), 4.5), (Point(-52, 2, apexHeight + 10), 6),
+            (Point(-24, 2, apexHeight - 8), 6), (mediastinal(-24, -52, 66), 7), (mediastinal(-28, -58, 33), 8),
+        ]
+    }
+
     /// What disease does to the place of organs, mm.
     struct Displacement: Sendable, Equatable {
         /// Positive to the patient's left.

@@ -61,6 +61,24 @@ struct JudgementTests {
         #expect(result.structures[0].found && !result.structures[1].found)
     }
 
+    @Test(
+        "the tip and the base of a lung stay where a slice has no more of it, step by step, and what lies farther off or beside it goes"
+    )
+    func ends() {
+        let lung: (label: UInt8, i: Range<Int>, j: Range<Int>, k: Range<Int>) = (1, 20..<30, 5..<25, 4..<9)
+        // Slices of this grid are 5 mm apart, pixels 8 mm wide.
+        let tip = Self.judged(Self.boxes([lung, (1, 24..<25, 12..<13, 10..<11), (1, 24..<25, 12..<13, 11..<12)]))
+        #expect(Self.count(tip, 1) == 1000 + 2)
+        let steps = Self.judged(Self.boxes([lung, (1, 24..<25, 12..<13, 2..<3), (1, 24..<25, 12..<13, 0..<1)]))
+        #expect(Self.count(steps, 1) == 1000 + 2)
+        let far = Self.judged(Self.boxes([lung, (1, 24..<25, 12..<13, 1..<2)]))
+        #expect(Self.count(far, 1) == 1000)
+        let aside = Self.judged(Self.boxes([lung, (1, 33..<34, 12..<13, 9..<10)]))
+        #expect(Self.count(aside, 1) == 1000)
+        let beside = Self.judged(Self.boxes([lung, (1, 31..<32, 12..<13, 8..<9)]))
+        #expect(Self.count(beside, 1) == 1000)
+    }
+
     @Test("a lung in two large parts keeps both")
     func divided() {
         let result = Self.judged(

@@ -12,8 +12,8 @@ struct CleanUpResult: Sendable, Equatable {
     var joinedVoxels = 0
 }
 
-/// Removes stray pieces of a structure, as its `Postprocessing` asks. The largest piece always stays, so that the
-/// only lung of a slice, or the one that a pneumonectomy left, cannot be erased.
+/// Removes stray pieces of a structure, as its `Postprocessing` asks. The largest piece always stays, so that the lung that a
+/// pneumonectomy left cannot be erased; so does what is all that some slice has of the structure, see `keepEnds`.
 func cleanUp(_ volume: inout Volume<UInt8>, _ roi: ROIDescription, labels: [String: UInt8]) -> CleanUpResult {
     let rules = roi.postprocessing
     let components = RunComponents(of: UInt8(roi.label), in: volume)
@@ -29,6 +29,7 @@ func cleanUp(_ volume: inout Volume<UInt8>, _ roi: ROIDescription, labels: [Stri
         let isSubstantial = size >= rules.keepFraction * Double(largest)
         keeps[component] = rank == 0 || ((isAmongLargest || isSubstantial) && size >= minimumVoxels)
     }
+    keepEnds(of: components, &keeps, spacing: volume.geometry.spacing)
     var result = CleanUpResult(
         keptComponents: keeps.count { $0 },
         keptVoxels: zip(components.sizes, keeps).reduce(0) { $0 + ($1.1 ? $1.0 : 0) }
@@ -44,6 +45,39 @@ func cleanUp(_ volume: inout Volume<UInt8>, _ roi: ROIDescription, labels: [Stri
     }
     bequeath(components, keeps: keeps, to: heirs, in: &volume)
     return result
+}
+
+/// How far the end of a structure may lie from the rest, mm: two slices of 5 mm.
+private let endMM = 10.0
+
+/// Keeps pieces that are all there is of the structure in some slice and lie within `endMM` of what is kept: the tip of a lung, or
+/// the last of its base, that noise or a thick slice parts from the rest. Gas in the bowel lies farther off, or beside lung.
+private func keepEnds(of components: RunComponents, _ keeps: inout [Bool], spacing: Vector3) {
+    let slices = Dictionary(grouping: components.runs, by: \.k)
+    func isEnd(_ component: Int, _ runs: [RunComponents.Run]) -> Bool {
+        guard runs.contains(where: { !(slices[$0.k] ?? []).contains { keeps[$0.component] } }) else { return false }
+        let reach = Int(endMM / spacing.z)
+        return runs.contains { run in
+            (run.k - reach...run.k + reach).contains { k in
+                (slices[k] ?? []).contains { keeps[$0.component] && distance(run, $0, spacing) <= endMM }
+            }
+        }
+    }
+    let dropped = Dictionary(grouping: components.runs.filter { !keeps[$0.component] }, by: \.component)
+    var candidates = dropped.keys.sorted()
+    while true {
+        let ends = candidates.filter { isEnd($0, dropped[$0] ?? []) }
+        guard !ends.isEmpty else { return }
+        for end in ends { keeps[end] = true }
+        candidates.removeAll { keeps[$0] }
+    }
+}
+
+/// Distance between the nearest voxels of two runs, mm.
+private func distance(_ a: RunComponents.Run, _ b: RunComponents.Run, _ spacing: Vector3) -> Double {
+    let columns = max(0, max(a.start, b.start) - min(a.end, b.end) + 1)
+    let apart = Vector3(Double(columns), Double(a.j - b.j), Double(a.k - b.k)) * spacing
+    return dot(apart, apart).squareRoot()
 }
 
 /// Part of the outer faces that a structure of its own does not have against another one. Lungs touch along a line: 0.2 % of the

@@ -1,0 +1,93 @@
+import Imaging
+import Phantom
+import Testing
+
+@Suite("What is wrong with phantoms, and what was put into them")
+struct DiseaseTests {
+    /// 5 mm pixels, slices 8 mm apart, from below the recesses to the neck.
+    static func person(_ seed: UInt64, _ diseases: Set<PhantomOptions.Disease>) -> Volume<UInt8> {
+        var geometry = PhantomTests.geometry()
+        geometry.spacing = Vector3(5, 5, 8)
+        geometry.dimensions = Dimensions(i: 76, j: 56, k: 48)
+        geometry.origin = PatientPoint(x: -187.5, y: -137.5, z: -150)
+        var options = PhantomOptions()
+        options.diseases = diseases
+        options.couch = .none
+        let scan = PhantomScan(geometry: geometry, noiseHU: 0)
+        return generatePhantom(seed: seed, options: options, scan: scan, threads: 2).organs
+    }
+
+    static func volumesML(_ organs: Volume<UInt8>, _ wanted: [[Organ]]) -> [Double] {
+        wanted.map { organs in Set(organs.map(\.rawValue)) }.map { wanted in
+            Double(organs.voxels.count { wanted.contains($0) }) * organs.geometry.voxelVolumeMM3 / 1000
+        }
+    }
+
+    @Test("a collapsed lobe is airless, and less of its lung holds air", arguments: (1...12).map(UInt64.init))
+    func collapse(seed: UInt64) throws {
+        let (ill, healthy) = (Self.person(seed, [.collapse]), Self.person(seed, []))
+        let airless = Self.volumesML(ill, [[.consolidationLeft], [.consolidationRight]])
+        let side = try #require(airless.firstIndex { $0 > 0 })
+        #expect((50...320).contains(airless[side]) && airless[1 - side] == 0, "\(airless) mL")
+        let lungs: [[Organ]] = [[.lungLeft], [.lungRight]]
+        let (before, after) = (Self.volumesML(healthy, lungs)[side], Self.volumesML(ill, lungs)[side])
+        #expect(after < before - airless[side] / 2, "\(before) mL, then \(after) mL")
+    }
+
+    @Test("after a pneumonectomy the lung that is left has the disease", arguments: (1...6).map(UInt64.init))
+    func remainingLung(seed: UInt64) {
+        let organs = Self.person(seed, [.mass, .pneumonectomy])
+        let lungs = Self.volumesML(organs, [[.lungLeft], [.lungRight]])
+        let tumours = Self.volumesML(organs, [[.tumourLeft], [.tumourRight]])
+        #expect(lungs.min() == 0)
+        #expect((tumours[0] > 0) == (lungs[0] > 0) && (tumours[1] > 0) == (lungs[1] > 0), "\(tumours) mL")
+    }
+
+    @Test(
+        "leads and catheters run in veins and the heart: none lies where lung is",
+        arguments: (1...3).map(UInt64.init)
+    )
+    func leads(seed: UInt64) {
+        func organs(_ implants: Set<PhantomOptions.Implant>) -> Volume<UInt8> {
+            var geometry = PhantomTests.geometry()
+            geometry.spacing = Vector3(2.5, 2.5, 6)
+            geometry.dimensions = Dimensions(i: 160, j: 110, k: 50)
+            geometry.origin = PatientPoint(x: -199, y: -150, z: -60)
+            var options = PhantomOptions()
+            options.implants = implants
+            let scan = PhantomScan(geometry: geometry, noiseHU: 0)
+            return generatePhantom(seed: seed, options: options, scan: scan, threads: 2).organs
+        }
+        let (with, without) = (organs([.pacemaker, .port]), organs([]))
+        let metal = with.voxels.indices.filter { with.voxels[$0] == Organ.metal.rawValue }
+        #expect(metal.count > 200)
+        let inLung = metal.filter { PhantomAnatomyTests.lungs.contains(without.voxels[$0]) }
+        #expect(inLung.isEmpty, "\(inLung.count) of \(metal.count) voxels")
+    }
+
+    @Test("leads of an ECG lie on the skin, and end in electrodes", arguments: (1...4).map(UInt64.init))
+    func electrodes(seed: UInt64) {
+        var geometry = PhantomTests.geometry()
+        geometry.spacing = Vector3(1.5, 1.5, 4)
+        geometry.dimensions = Dimensions(i: 200, j: 130, k: 60)
+        geometry.origin = PatientPoint(x: -150, y: -190, z: 0)
+        var options = PhantomOptions()
+        options.implants = [.ecgLeads]
+        options.couch = .none
+        let phantom = generatePhantom(
+            seed: seed,
+            options: options,
+            scan: PhantomScan(geometry: geometry, noiseHU: 0),
+            threads: 2
+        )
+        let organs = phantom.organs
+        // A blanket is thinner than a pixel and never so dense.
+        let leads = PhantomAnatomyTests.indices(organs, [.clothing]).filter { phantom.ct[$0.i, $0.j, $0.k] > -400 }
+        #expect(leads.count > 60)
+        let afloat = leads.filter { i, j, k in
+            // 20 mm: leads are lifted up to 8 mm, and the skin may slope.
+            !(j...min(j + 13, organs.geometry.dimensions.j - 1)).contains { organs[i, $0, k] == Organ.skin.rawValue }
+        }
+        #expect(afloat.count * 10 < leads.count, "\(afloat.count) of \(leads.count) voxels")
+    }
+}
