@@ -50,9 +50,13 @@ private func cohortHeader(
         drifting.isEmpty
         ? ""
         : "<p class=\"banner\"><strong>&#9888; Look at the trend of \(escaped(drifting.joined(separator: ", "))).</strong></p>"
+    let demonstration =
+        cohort.demonstration == true
+        ? "<p class=\"banner\"><strong>DEMONSTRATION: never for patients.</strong></p>" : ""
     let list = notes.isEmpty ? "" : "<ul>\(notes.map { "<li>\(escaped($0))</li>" }.joined())</ul>"
     return """
-        <header><h1>Agreement with references</h1><p>\(words.joined(separator: ", ")).</p>\(warnings(cohort))\(list)\(drift)
+        <header><h1>Agreement with references</h1>\(demonstration)<p>\(words.joined(separator: ", ")).</p>\
+        \(warnings(cohort))\(list)\(drift)
         <p class="small">Definition: \(escaped(cohort.definition)). Undefined scores take no part in means and quartiles; they are \
         counted. Intervals: 95 % bootstrap over patients (\(cohort.bootstrap.resamples) resamples, seed \
         \(cohort.bootstrap.seed)), from \(SampleSummary.fewestForInterval) patients on.</p>

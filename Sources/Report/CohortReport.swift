@@ -16,6 +16,8 @@ package struct CohortReport: Codable, Sendable {
     package var bootstrap: Bootstrap
     /// Structures that the published result is about: lungs, where the data is LCTSC and nobody trained on it.
     package var publishedStructures: Set<String> = []
+    /// True for scores of a model that is never for patients; nil otherwise, so that JSON leaves it out.
+    package var demonstration: Bool?
 
     package struct Case: Codable, Sendable {
         package var name: String
@@ -123,7 +125,7 @@ package struct CohortReport: Codable, Sendable {
     }
 
     private enum CodingKeys: String, CodingKey {
-        case cases, summary, worst, findings, definition, bootstrap
+        case cases, summary, worst, findings, definition, bootstrap, demonstration
         case onlyReference = "only_reference"
         case onlyPrediction = "only_prediction"
     }

@@ -110,6 +110,20 @@ struct TrainingScoresTests {
         #expect(report.scores.allSatisfy { ($0.dice == nil) == ($0.empty == .both) })
     }
 
+    @Test("the scores of a demonstration say so where its recipe does", arguments: [true, false])
+    func demonstration(_ isOne: Bool) throws {
+        let folder = try Folder()
+        try folder.pairs(["a", "b"], in: "data")
+        var request = try folder.request(SplitConfiguration(validationFraction: 0, testFraction: 0.5))
+        request.scoresCases = true
+        request.configuration.demonstration = isOne
+        _ = try trainModel(request) { _ in }
+        let page = try String(contentsOfFile: folder.file("model/evaluation.html"), encoding: .utf8)
+        #expect(page.contains("DEMONSTRATION: never for patients") == isOne)
+        let json = try String(contentsOfFile: folder.file("model/evaluation.json"), encoding: .utf8)
+        #expect(json.contains(#""demonstration" : true"#) == isOne)
+    }
+
     @Test("a case whose files go before it is scored is named, and the same command goes on when they are back")
     func lostCase() throws {
         let folder = try Folder()

@@ -142,6 +142,20 @@ struct CohortPageTests {
         #expect(!cohortHTML(cohort).contains("doubtful"))
     }
 
+    @Test("scores of a demonstration say so before all of them, and no others do")
+    func demonstration() throws {
+        var shown = cohort
+        shown.demonstration = true
+        let page = cohortHTML(shown)
+        let place = try #require(page.range(of: "DEMONSTRATION: never for patients"))
+        #expect(place.lowerBound < (try #require(page.range(of: "3 cases scored"))).lowerBound)
+        func json(_ cohort: CohortReport) throws -> String {
+            String(decoding: try JSONEncoder().encode(cohort), as: UTF8.self)
+        }
+        #expect(try json(shown).contains(#""demonstration":true"#))
+        #expect(try !json(cohort).contains("demonstration") && !cohortHTML(cohort).contains("DEMONSTRATION"))
+    }
+
     @Test("three cases have no interval, and the table says why")
     func noInterval() {
         #expect(cohortHTML(cohort).contains("<td>n&nbsp;&lt;&nbsp;5</td>"))

@@ -139,11 +139,13 @@ struct TrainingEvaluation {
         default:
             findings.append("These cases were trained on: their scores say nothing about other patients.")
         }
-        return CohortReport(
+        var report = CohortReport(
             cases: cases,
             findings: findings,
             publishedStructures: isComparable ? lungs(of: cases) : []
         )
+        report.demonstration = configuration.demonstration ? true : nil
+        return report
     }
 
     private var casesOfLCTSC: Int {
