@@ -69,6 +69,7 @@ struct JudgementTests {
         // Slices of this grid are 5 mm apart, pixels 8 mm wide.
         let tip = Self.judged(Self.boxes([lung, (1, 24..<25, 12..<13, 10..<11), (1, 24..<25, 12..<13, 11..<12)]))
         #expect(Self.count(tip, 1) == 1000 + 2)
+        #expect(tip.structures[0].components == 1)
         let steps = Self.judged(Self.boxes([lung, (1, 24..<25, 12..<13, 2..<3), (1, 24..<25, 12..<13, 0..<1)]))
         #expect(Self.count(steps, 1) == 1000 + 2)
         let far = Self.judged(Self.boxes([lung, (1, 24..<25, 12..<13, 1..<2)]))

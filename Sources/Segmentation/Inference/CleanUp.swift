@@ -2,7 +2,7 @@ import Imaging
 
 /// What `cleanUp` did to one structure.
 struct CleanUpResult: Sendable, Equatable {
-    /// Pieces that stayed.
+    /// Pieces that stayed, small ends aside (`keepEnds`).
     var keptComponents = 0
     /// Voxels of these.
     var keptVoxels = 0
@@ -29,11 +29,9 @@ func cleanUp(_ volume: inout Volume<UInt8>, _ roi: ROIDescription, labels: [Stri
         let isSubstantial = size >= rules.keepFraction * Double(largest)
         keeps[component] = rank == 0 || ((isAmongLargest || isSubstantial) && size >= minimumVoxels)
     }
+    var result = CleanUpResult(keptComponents: keeps.count { $0 })
     keepEnds(of: components, &keeps, spacing: volume.geometry.spacing)
-    var result = CleanUpResult(
-        keptComponents: keeps.count { $0 },
-        keptVoxels: zip(components.sizes, keeps).reduce(0) { $0 + ($1.1 ? $1.0 : 0) }
-    )
+    result.keptVoxels = zip(components.sizes, keeps).reduce(0) { $0 + ($1.1 ? $1.0 : 0) }
     guard keeps.contains(false) else { return result }
     let heirs = heirs(of: components, keeps: keeps, joins: rules.joins.compactMap { labels[$0] }, in: volume)
     for run in components.runs where !keeps[run.component] {

@@ -49,7 +49,7 @@ package struct StructureResult: Codable, Sendable, Equatable {
     /// Mean width of the band in which the network is unsure, mm: the sum of `score * (1 - score)` over the CT, times
     /// the volume of a pixel, over the area of the structure's surface. nil when nothing was left to measure.
     package var edgeUncertaintyMM: Double?
-    /// Connected pieces that were kept.
+    /// Connected pieces that were kept, small ends of the structure aside.
     package var components: Int
     /// Volume that the clean-up dropped, mL.
     package var droppedML: Double

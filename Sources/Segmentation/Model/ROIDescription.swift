@@ -76,7 +76,8 @@ package struct Postprocessing: Codable, Sendable, Equatable {
     /// Pieces at least this fraction of the largest are kept as well: a lung that a tumour or the crop divides
     /// is not halved.
     package var keepFraction: Double
-    /// Pieces below this are dropped, but the largest never is: it can only be judged by `Acceptance`.
+    /// Pieces below this are dropped, but the largest never is: it can only be judged by `Acceptance`. Nor is what a slice
+    /// shows of the structure alone, within 10 mm of what is kept.
     package var minimumVolumeML: Double
     /// A dropped piece that lies mostly against one of these structures becomes part of it: a spot of the
     /// other side's label inside a lung is a spot of that lung. So does the whole structure where it is less than `keepFraction`
