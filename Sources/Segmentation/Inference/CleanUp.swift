@@ -48,26 +48,33 @@ func cleanUp(_ volume: inout Volume<UInt8>, _ roi: ROIDescription, labels: [Stri
 /// How far the end of a structure may lie from the rest, mm: two slices of 5 mm.
 private let endMM = 10.0
 
+/// A network that shatters a structure into more pieces has not seen it, and comparing all of them takes long.
+private let mostPieces = 1000
+
 /// Keeps pieces that are all there is of the structure in some slice and lie within `endMM` of what is kept: the tip of a lung, or
 /// the last of its base, that noise or a thick slice parts from the rest. Gas in the bowel lies farther off, or beside lung.
 private func keepEnds(of components: RunComponents, _ keeps: inout [Bool], spacing: Vector3) {
-    let slices = Dictionary(grouping: components.runs, by: \.k)
-    func isEnd(_ component: Int, _ runs: [RunComponents.Run]) -> Bool {
-        guard runs.contains(where: { !(slices[$0.k] ?? []).contains { keeps[$0.component] } }) else { return false }
-        let reach = Int(endMM / spacing.z)
-        return runs.contains { run in
-            (run.k - reach...run.k + reach).contains { k in
-                (slices[k] ?? []).contains { keeps[$0.component] && distance(run, $0, spacing) <= endMM }
-            }
+    guard keeps.contains(false), keeps.count <= mostPieces else { return }
+    var kept = Dictionary(grouping: components.runs.filter { keeps[$0.component] }, by: \.k)
+    let slicesOfTheRest = Set(kept.keys)
+    var candidates = Dictionary(grouping: components.runs.filter { !keeps[$0.component] }, by: \.component)
+        .filter { _, runs in runs.contains { !slicesOfTheRest.contains($0.k) } }
+    let reach = Int(endMM / spacing.z)
+    func isNear(_ run: RunComponents.Run) -> Bool {
+        (run.k - reach...run.k + reach).contains { k in
+            (kept[k] ?? []).contains { distance(run, $0, spacing) <= endMM }
         }
     }
-    let dropped = Dictionary(grouping: components.runs.filter { !keeps[$0.component] }, by: \.component)
-    var candidates = dropped.keys.sorted()
     while true {
-        let ends = candidates.filter { isEnd($0, dropped[$0] ?? []) }
+        let ends = candidates.filter { _, runs in
+            runs.contains { kept[$0.k] == nil } && runs.contains(where: isNear)
+        }
         guard !ends.isEmpty else { return }
-        for end in ends { keeps[end] = true }
-        candidates.removeAll { keeps[$0] }
+        for (component, runs) in ends {
+            keeps[component] = true
+            for run in runs { kept[run.k, default: []].append(run) }
+            candidates[component] = nil
+        }
     }
 }
 
