@@ -21,8 +21,6 @@ struct Lung: Sendable {
         var point: Point
         /// mm to the chest wall along the radius.
         var wall: Float
-        /// mm from the middle of the cavity.
-        var radius: Float
         /// mm over the diaphragm.
         var diaphragm: Float
         /// 0 at the front of the body, pi at its back.

@@ -98,7 +98,6 @@ struct Thorax: Sendable {
             let place = Lung.Place(
                 point: p,
                 wall: gap,
-                radius: layers.radius,
                 diaphragm: p.z - dome,
                 angle: abs(layers.angle),
                 back: person.cavityCentreY(p.z) + wall.backDepth(p.z)

@@ -6,15 +6,11 @@ import Testing
 struct DiseaseTests {
     /// 5 mm pixels, slices 8 mm apart, from below the recesses to the neck.
     static func person(_ seed: UInt64, _ diseases: Set<PhantomOptions.Disease>) -> Volume<UInt8> {
-        var geometry = PhantomTests.geometry()
-        geometry.spacing = Vector3(5, 5, 8)
-        geometry.dimensions = Dimensions(i: 76, j: 56, k: 48)
-        geometry.origin = PatientPoint(x: -187.5, y: -137.5, z: -150)
         var options = PhantomOptions()
         options.diseases = diseases
-        options.couch = .none
-        let scan = PhantomScan(geometry: geometry, noiseHU: 0)
-        return generatePhantom(seed: seed, options: options, scan: scan, threads: 2).organs
+        let origin = PatientPoint(x: -187.5, y: -137.5, z: -150)
+        let grid = PhantomAnatomyTests.grid(76, 56, 48, spacing: Vector3(5, 5, 8), origin: origin)
+        return PhantomAnatomyTests.quiet(seed, options, grid).organs
     }
 
     static func volumesML(_ organs: Volume<UInt8>, _ wanted: [[Organ]]) -> [Double] {
@@ -49,14 +45,11 @@ struct DiseaseTests {
     )
     func leads(seed: UInt64) {
         func organs(_ implants: Set<PhantomOptions.Implant>) -> Volume<UInt8> {
-            var geometry = PhantomTests.geometry()
-            geometry.spacing = Vector3(2.5, 2.5, 6)
-            geometry.dimensions = Dimensions(i: 160, j: 110, k: 50)
-            geometry.origin = PatientPoint(x: -199, y: -150, z: -60)
             var options = PhantomOptions()
             options.implants = implants
-            let scan = PhantomScan(geometry: geometry, noiseHU: 0)
-            return generatePhantom(seed: seed, options: options, scan: scan, threads: 2).organs
+            let origin = PatientPoint(x: -199, y: -150, z: -60)
+            let grid = PhantomAnatomyTests.grid(160, 110, 50, spacing: Vector3(2.5, 2.5, 6), origin: origin)
+            return PhantomAnatomyTests.quiet(seed, options, grid).organs
         }
         let (with, without) = (organs([.pacemaker, .port]), organs([]))
         let metal = with.voxels.indices.filter { with.voxels[$0] == Organ.metal.rawValue }
@@ -67,19 +60,11 @@ struct DiseaseTests {
 
     @Test("leads of an ECG lie on the skin, and end in electrodes", arguments: (1...4).map(UInt64.init))
     func electrodes(seed: UInt64) {
-        var geometry = PhantomTests.geometry()
-        geometry.spacing = Vector3(1.5, 1.5, 4)
-        geometry.dimensions = Dimensions(i: 200, j: 130, k: 60)
-        geometry.origin = PatientPoint(x: -150, y: -190, z: 0)
         var options = PhantomOptions()
         options.implants = [.ecgLeads]
-        options.couch = .none
-        let phantom = generatePhantom(
-            seed: seed,
-            options: options,
-            scan: PhantomScan(geometry: geometry, noiseHU: 0),
-            threads: 2
-        )
+        let origin = PatientPoint(x: -150, y: -190, z: 0)
+        let grid = PhantomAnatomyTests.grid(200, 130, 60, spacing: Vector3(1.5, 1.5, 4), origin: origin)
+        let phantom = PhantomAnatomyTests.quiet(seed, options, grid)
         let organs = phantom.organs
         // A blanket is thinner than a pixel and never so dense.
         let leads = PhantomAnatomyTests.indices(organs, [.clothing]).filter { phantom.ct[$0.i, $0.j, $0.k] > -400 }

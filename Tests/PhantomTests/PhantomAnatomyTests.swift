@@ -8,15 +8,28 @@ struct PhantomAnatomyTests {
 
     /// 3 mm pixels, slices 8 mm apart, from below the recesses to the neck.
     static func person(_ seed: UInt64, _ diseases: Set<PhantomOptions.Disease> = []) -> Volume<UInt8> {
-        var geometry = PhantomTests.geometry()
-        geometry.spacing = Vector3(3, 3, 8)
-        geometry.dimensions = Dimensions(i: 150, j: 110, k: 56)
-        geometry.origin = PatientPoint(x: -223.5, y: -151.5, z: -190)
         var options = PhantomOptions()
         options.diseases = diseases
+        let grid = grid(150, 110, 56, spacing: Vector3(3, 3, 8), origin: PatientPoint(x: -223.5, y: -151.5, z: -190))
+        return quiet(seed, options, grid).organs
+    }
+
+    static func grid(_ i: Int, _ j: Int, _ k: Int, spacing: Vector3, origin: PatientPoint) -> VolumeGeometry {
+        var geometry = PhantomTests.geometry()
+        (geometry.dimensions, geometry.spacing, geometry.origin) = (Dimensions(i: i, j: j, k: k), spacing, origin)
+        return geometry
+    }
+
+    /// Without noise and couch.
+    static func quiet(_ seed: UInt64, _ options: PhantomOptions, _ grid: VolumeGeometry) -> PhantomCase {
+        var options = options
         options.couch = .none
-        let scan = PhantomScan(geometry: geometry, noiseHU: 0)
-        return generatePhantom(seed: seed, options: options, scan: scan, threads: 2).organs
+        return generatePhantom(
+            seed: seed,
+            options: options,
+            scan: PhantomScan(geometry: grid, noiseHU: 0),
+            threads: 2
+        )
     }
 
     static func indices(_ organs: Volume<UInt8>, _ wanted: [Organ]) -> [(i: Int, j: Int, k: Int)] {
