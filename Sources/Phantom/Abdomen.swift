@@ -15,6 +15,13 @@ struct Abdomen: Sendable {
     /// Supine: gas lies in front of this y.
     private let stomachLevel: Float
     private let colonGas: Float
+    /// Fat of the belly: 0 is a lean person, whose liver and spleen touch the diaphragm, 1 one whose kidneys lie in fat
+    /// that reaches the domes.
+    private let fatness: Float
+    /// How far the back of the liver leans: mm to the front per mm downwards.
+    private let liverLean: Float
+    /// How far the slips of the diaphragm's muscle stand out into the belly, mm.
+    private let slipMM: Float
 
     init(_ person: ThoraxAnatomy, blood: Blood, seed: UInt64) {
         self.person = person
@@ -44,8 +51,16 @@ struct Abdomen: Sendable {
             .bowel
         )
         colonGas = random.float(-0.7...0.5)
+        fatness = clamp(0.6 * ramp(person.fatThickness, 6, 40) + random.float(-0.3...0.7))
+        liverLean = random.float(0.1...0.8)
+        slipMM = random.float(0...9)
+        let spleenDrop = 30 * fatness * random.float(0...1)
         organs = [
-            .ellipsoid(Point(0.76 * a, 0.42 * b, top - 44), Point(27, 44, 50) * random.float(0.85...1.2), .spleen),
+            .ellipsoid(
+                Point(0.76 * a, 0.42 * b, top - 44 - spleenDrop),
+                Point(27, 44, 50) * random.float(0.85...1.2),
+                .spleen
+            ),
             .ellipsoid(Point(-0.42 * a, 0.5 * b, -128), Point(27, 25, 52), .kidney),
             .ellipsoid(Point(0.42 * a, 0.52 * b, top - 108), Point(27, 25, 52), .kidney),
         ]
@@ -55,7 +70,8 @@ struct Abdomen: Sendable {
     ///   - depth: mm under the diaphragm's upper face.
     ///   - wallDistance: mm to the wall of the cavity.
     func tissue(_ p: Point, depth: Float, wallDistance: Float) -> Tissue {
-        if depth < 2.6 { return Tissue(organ: .diaphragm, hu: person.muscleHU - 8) }
+        let slip = slip(p, wallDistance: wallDistance)
+        if depth < 2.6 + 3 * slip || wallDistance < slip { return Tissue(organ: .diaphragm, hu: person.muscleHU - 8) }
         if let crus = crus(p) { return crus }
         for organ in organs where organ.distance(p) < 0 {
             return Tissue(organ: organ.organ, hu: organHU + (organ.organ == .kidney ? -12 : 4) + 5 * noise(p * 0.1))
@@ -105,15 +121,28 @@ struct Abdomen: Sendable {
         return Tissue(organ: .diaphragm, hu: person.muscleHU - 4)
     }
 
-    /// The liver fills the right dome and reaches to the left in front.
+    /// How much thicker the diaphragm is where a slip of its muscle goes to a rib, mm: folds that run down the wall and
+    /// stand out into fat and liver.
+    private func slip(_ p: Point, wallDistance: Float) -> Float {
+        guard wallDistance < 45 else { return 0 }
+        let angle = atan2f(p.x, -p.y)
+        let fold = max(0, sinf(22 * angle + 4 * noise(Point(2 * angle, 3, p.z * 0.01))) - 0.55) / 0.45
+        return slipMM * fold * (1 - ramp(wallDistance, 15, 45))
+    }
+
+    /// The liver fills the right dome and reaches to the left in front; behind it, and in part above and beside it, lies
+    /// the fat around the kidney.
     private func isLiver(_ p: Point, depth: Float, wallDistance: Float) -> Bool {
-        guard depth > 3, wallDistance > 1.5 else { return false }
+        let pad = fatness * max(0, noise(Point(p.x, p.y, 0) * 0.022 + 3))
+        guard depth > 3 + 22 * pad, wallDistance > 1.5 + 9 * pad else { return false }
         let (a, b) = (person.cavityHalfWidth, person.cavityHalfDepth)
         // From the front on the left slanting to the spine.
         let slant = 0.4 * a - 0.72 * max(0, p.y + 0.5 * b) + 0.3 * min(0, p.y + 0.5 * b)
         let edge = max(slant, -0.3 * a) + 15 * noise(p * 0.017) + 0.3 * (p.z + 50)
         let bottom = -165 + 1.1 * max(0, p.x + 0.4 * a)
-        let behind = 0.78 * b - 0.35 * max(0, p.x + 0.5 * a)
+        let behind =
+            (0.78 - 0.4 * fatness) * b - 0.35 * max(0, p.x + 0.5 * a) + fatness
+            * (liverLean * (p.z + 25) + 7 * noise(p * 0.02))
         // The fissure under the inferior vena cava and the gall bladder's bed.
         return p.x < edge && p.z > bottom && p.y < behind
     }

@@ -97,6 +97,35 @@ struct PhantomAnatomyTests {
         #expect(inner.isEmpty, "\(inner.count) voxels, as \(inner.first.map { "\($0)" } ?? "")")
     }
 
+    /// Columns of voxels under the back of the right lung, and those of them in which fat fills the 15 mm under the
+    /// diaphragm.
+    private static func fatUnderTheRightDome(_ seed: UInt64) -> (columns: Int, thick: Int) {
+        let grid = grid(22, 24, 50, spacing: Vector3(3, 3, 3), origin: PatientPoint(x: -115, y: -20, z: -120))
+        let organs = quiet(seed, PhantomOptions(), grid).organs
+        let lung = Set(Organ.rightLung.map(\.rawValue))
+        var found = (columns: 0, thick: 0)
+        for (i, j) in (0..<22).flatMap({ i in (0..<24).map { (i, $0) } }) {
+            let column = (0..<50).map { organs[i, j, $0] }
+            guard let base = column.firstIndex(where: lung.contains), base > 12 else { continue }
+            let below = column[..<base].reversed().drop { $0 == Organ.diaphragm.rawValue }
+            guard below.contains(Organ.liver.rawValue) || below.contains(Organ.visceralFat.rawValue) else { continue }
+            found.columns += 1
+            if below.prefix(5).allSatisfy({ $0 == Organ.visceralFat.rawValue }) { found.thick += 1 }
+        }
+        return found
+    }
+
+    @Test("under the right dome the liver touches the diaphragm of lean persons; in others fat parts them by 15 mm")
+    func fatUnderTheDome() {
+        let shares = (UInt64(1)...16).map { seed in
+            let found = Self.fatUnderTheRightDome(seed)
+            #expect(found.columns > 300)
+            return Double(found.thick) / Double(max(1, found.columns))
+        }
+        #expect(shares.count { $0 < 0.05 } >= 4, "\(shares)")
+        #expect(shares.count { $0 > 0.15 } >= 3, "\(shares)")
+    }
+
     @Test("bowel lies before the spinal canal", arguments: [UInt64(1), 2, 3, 4, 5, 6, 7, 8])
     func bowel(seed: UInt64) {
         let organs = Self.person(seed)

@@ -179,6 +179,21 @@ struct TrainingDivisionTests {
         #expect(try trainModel(second) { _ in }.split.validation == ["p2"])
     }
 
+    @Test("a case that must stay out is told as excluded, also where it could not be used")
+    func unusableExclusion() throws {
+        let folder = try Folder()
+        try folder.pairs(["a", "b", "c"], in: "data")
+        for name in ["b", "c"] {
+            let other = Volume<UInt8>(geometry: uprightGrid(4, 4, 2, spacing: Vector3(2, 2, 3)), repeating: 1)
+            try NiftiFile.write(other, to: folder.file("data/\(name)_label.nii.gz"))
+        }
+        let split = SplitConfiguration(validationFraction: 0, testFraction: 0, exclude: ["b"])
+        let report = try trainModel(folder.request(split)) { _ in }
+        let roles = Dictionary(uniqueKeysWithValues: report.cases.map { ($0.name, $0.role) })
+        #expect(roles == ["a": .training, "b": .excluded, "c": .skipped])
+        #expect(report.split.excluded == ["b"] && report.unusedExclusions ?? [] == [])
+    }
+
     @Test("cases of one name in two folders of data are told with both paths, and a folder that is named twice as that")
     func sameNames() throws {
         let folder = try Folder()

@@ -83,7 +83,12 @@ extension PreparedCases {
                     + found.sources.map(\.name).sorted().joined(separator: ", ")
             )
         }
-        self.init(records: found.skipped, unmatchedNames: found.unmatchedNames)
+        // What must stay out is told as that, whatever else is wrong with it.
+        let refused = found.skipped.map { record in
+            guard configuration.split.excludes(record.name) else { return record }
+            return CaseRecord(name: record.name, role: .excluded, remark: Self.excluded, slices: record.slices)
+        }
+        self.init(records: refused, unmatchedNames: found.unmatchedNames)
         unusedExclusions = configuration.split.unusedExclusions(among: cases, aliases: aliases)
         withoutPatientID = found.sources.filter { !$0.hasPatientID }.map(\.name)
         var division = try divide(found.sources, configuration)

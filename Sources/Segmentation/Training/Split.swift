@@ -141,6 +141,9 @@ extension Split {
 }
 
 extension SplitConfiguration {
+    /// Whether `exclude` names a case of which no more is known than its name.
+    package func excludes(_ name: String) -> Bool { matches((name, name), exclude, [:]) }
+
     /// Names of `validation` that no case and no patient has: most likely slips of the pen.
     package func unknownNames(
         among cases: [(name: String, patient: String)],
