@@ -125,7 +125,12 @@ struct LungBuilder: Sendable {
             let cloud = points.filter { Lung.lobe($0, person, isLeft: isLeft) == lobe }
             guard cloud.count > 20 else { continue }
             let heading = unit(outwards + Point(0, lobe == 0 ? 0.3 : -0.3, lobe == 0 ? -0.8 : lobe == 1 ? 0.6 : -0.2))
-            arteries.grow(from: hilum.artery, along: heading, to: cloud, random: &random)
+            arteries.grow(
+                from: lobe == 0 ? hilum.lowerArtery : hilum.artery,
+                along: heading,
+                to: cloud,
+                random: &random
+            )
             veins.grow(
                 from: lobe == 0 ? hilum.lowerVein : hilum.upperVein,
                 along: outwards,
@@ -133,7 +138,12 @@ struct LungBuilder: Sendable {
                 random: &random
             )
             let wide = stride(from: 0, to: cloud.count, by: 22).map { cloud[$0] }
-            bronchi.grow(from: hilum.bronchus, along: heading, to: wide, random: &random)
+            bronchi.grow(
+                from: lobe == 0 ? hilum.lowerBronchus : hilum.bronchus,
+                along: heading,
+                to: wide,
+                random: &random
+            )
         }
         return arteries.branches + veins.branches + bronchi.branches.filter { $0.radius > 0.75 }
     }

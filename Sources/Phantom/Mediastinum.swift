@@ -14,11 +14,16 @@ struct Mediastinum: Sendable {
     private let ys: Float
     private let c: Float
 
+    /// Where vessels and bronchi enter a lung.
     struct Hilum: Sendable {
         var artery: Point
+        /// End of the interlobar artery.
+        var lowerArtery: Point
         var upperVein: Point
         var lowerVein: Point
         var bronchus: Point
+        /// End of the intermediate bronchus, on the left of the lower lobe's.
+        var lowerBronchus: Point
     }
 
     /// - Parameter removed: side whose lung was taken out, 0 right and 1 left; its vessels and bronchus end as stumps.
@@ -134,6 +139,14 @@ struct Mediastinum: Sendable {
             let kept = side == removed ? Course(course.dropLast(side == 1 ? 2 : 1)) : course
             add(kept, .pulmonaryVessel, priority: 13, hu: blood.pulmonary)
         }
+        // The interlobar arteries run down beside the bronchi, outside of the lung.
+        let interlobar: [Course] = [
+            [(at(-40, -30, -30), 8 * s), (at(-52, -24, -46), 7.5 * s), (at(-56, -14, -66), 6 * s)],
+            [(at(46, -10, -20), 8 * s), (at(53, 0, -38), 7.5 * s), (at(55, 4, -56), 6 * s)],
+        ]
+        for (side, course) in interlobar.enumerated() where side != removed {
+            add(course, .pulmonaryVessel, priority: 13, hu: blood.pulmonary)
+        }
         let veins: [Course] = [
             [(at(-20, -28, -48), 7.5), (at(-34, -38, -44), 6.5), (at(-46, -46, -40), 5.5)],
             [(at(-22, -20, -60), 7.5), (at(-36, -10, -66), 6.5), (at(-46, -4, -70), 5.5)],
@@ -147,15 +160,19 @@ struct Mediastinum: Sendable {
         hila = [
             Hilum(
                 artery: at(-40, -30, -30),
+                lowerArtery: at(-56, -14, -66),
                 upperVein: at(-46, -46, -40),
                 lowerVein: at(-46, -4, -70),
-                bronchus: at(-38, -20, -38)
+                bronchus: at(-38, -20, -38),
+                lowerBronchus: at(-43, -13, -58)
             ),
             Hilum(
                 artery: at(46, -10, -20),
+                lowerArtery: at(55, 4, -56),
                 upperVein: at(50, -46, -36),
                 lowerVein: at(50, 2, -68),
-                bronchus: at(44, -18, -42)
+                bronchus: at(44, -18, -42),
+                lowerBronchus: at(49, -10, -58)
             ),
         ]
     }
@@ -197,6 +214,8 @@ struct Mediastinum: Sendable {
         let left: Course = [(at(0, -18, 2), r * 0.8), (at(20, -16, -18), r * 0.74), (at(44, -18, -42), r * 0.62)]
         air(removed == 0 ? right.dropLast() : right)
         air(removed == 1 ? left.dropLast() : left)
+        if removed != 0 { air([(at(-38, -20, -38), r * 0.7), (at(-43, -13, -58), r * 0.62)]) }
+        if removed != 1 { air([(at(44, -18, -42), r * 0.62), (at(49, -10, -58), r * 0.56)]) }
         if removed != 0 { air([(at(-22, -19, -20), r * 0.6), (at(-44, -24, -12), r * 0.5)]) }
     }
 
@@ -269,7 +288,9 @@ struct Mediastinum: Sendable {
         let upper = ramp(p.z, c + 14, person.apexHeight)
         // Fat fills the space between the great vessels: there is no lung in it.
         let hilar = 17 * bell((p.z - c + 8) / 30, 1) * bell((p.y - ys + 36) / 34, 1)
-        return 1.6 + 0.55 * septumFat + (8 + septumFat) * bell(frontGap / 15, 1) + 20 * upper + hilar
+        // Nor is there between the lower bronchi and the left atrium.
+        let lower = 24 * bell((p.z - c + 48) / 20, 1) * bell((p.y - ys + 17) / 11, 1)
+        return 1.6 + 0.55 * septumFat + (8 + septumFat) * bell(frontGap / 15, 1) + 20 * upper + hilar + lower
             + 6 * bell((p.y - ys) / 12, 1)
     }
 }

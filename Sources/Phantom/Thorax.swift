@@ -39,7 +39,7 @@ struct Thorax: Sendable {
         skeleton = Skeleton(person, seed: seed)
         let blood = Blood(person, options.contrast, seed: seed)
         abdomen = Abdomen(person, blood: blood, seed: seed)
-        domes = HeightField(person)
+        domes = HeightField(person, seed: seed)
         noise = ValueNoise(seed: seed &+ 5, cellMM: 1)
         let bend = Float(options.irregularityMM)
         warp = Warp(seed: seed &+ 1, cellMM: 46, amplitude: 1.7 * bend, low: low, high: high)
@@ -198,15 +198,19 @@ struct HeightField: Sendable {
     private let counts: (x: Int, y: Int)
     private let heights: [Float]
 
-    init(_ person: ThoraxAnatomy) {
+    /// No two diaphragms have one shape: on the person's domes stand humps, low in half of all, up to some 30 mm in the others.
+    init(_ person: ThoraxAnatomy, seed: UInt64) {
+        var random = SeededRandom(seed: seed, stream: 15)
+        let humpMM = random.happens(0.5) ? random.float(0...8) : random.float(8...36)
+        let noise = ValueNoise(seed: seed &+ 81, cellMM: 1)
         half = (person.cavityHalfWidth * 1.2, person.cavityHalfDepth * 1.3)
         counts = (Int(2 * half.x / HeightField.step) + 2, Int(2 * half.y / HeightField.step) + 2)
         var heights: [Float] = []
         for j in 0..<counts.y {
             for i in 0..<counts.x {
-                heights.append(
-                    person.diaphragm(Float(i) * HeightField.step - half.x, Float(j) * HeightField.step - half.y)
-                )
+                let (x, y) = (Float(i) * HeightField.step - half.x, Float(j) * HeightField.step - half.y)
+                let hump = max(0, noise(Point(x, y, 0) * 0.018) + 0.4 * noise(Point(x, y, 90) * 0.045) - 0.1)
+                heights.append(person.diaphragm(x, y) + humpMM * hump)
             }
         }
         self.heights = heights

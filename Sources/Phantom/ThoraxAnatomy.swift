@@ -58,7 +58,7 @@ package struct ThoraxAnatomy: Sendable {
         squareness = random.float(2.15...2.6)
         apexHeight = 196 * size * random.float(0.93...1.07)
         recessDepth = random.float(44...74)
-        leftDomeHeight = -random.float(0...14)
+        leftDomeHeight = random.float(-18...8)
         fatThickness = random.happens(0.25) ? random.float(26...48) : random.float(6...26)
         muscularity = random.float(0.75...1.25) * (isFemale ? 0.85 : 1.05)
         mediastinalFat = random.float(1.5...7)
