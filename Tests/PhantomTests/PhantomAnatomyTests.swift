@@ -126,6 +126,32 @@ struct PhantomAnatomyTests {
         #expect(shares.count { $0 > 0.15 } >= 3, "\(shares)")
     }
 
+    @Test(
+        "hardly any lung lies between the lower bronchi and the middle; the interlobar arteries run beside them",
+        arguments: [UInt64(1), 2, 3, 4]
+    )
+    func interlobar(seed: UInt64) {
+        let organs = Self.person(seed)
+        let middle = 74
+        for side in [-1, 1] {
+            let bronchi = Self.indices(organs, [.airway]).filter { side * ($0.i - middle) > 10 }
+            guard let lowest = bronchi.map(\.k).min() else {
+                Issue.record("no bronchus")
+                continue
+            }
+            var (rows, withLung) = (0, 0)
+            for (i, j, k) in bronchi where k <= lowest + 2 {
+                let inwards = stride(from: i, to: middle, by: -side).map { organs[$0, j, k] }
+                rows += 1
+                withLung += inwards.contains(where: Self.lungs.contains) ? 1 : 0
+                let around = (0...8).flatMap { across in (-6...6).map { organs[i + side * across, j + $0, k] } }
+                #expect(around.contains(Organ.pulmonaryVessel.rawValue), "\(i) \(j) \(k)")
+            }
+            // A voxel may lie in a gap.
+            #expect(10 * withLung < rows, "\(withLung) of \(rows) rows")
+        }
+    }
+
     @Test("bowel lies before the spinal canal", arguments: [UInt64(1), 2, 3, 4, 5, 6, 7, 8])
     func bowel(seed: UInt64) {
         let organs = Self.person(seed)
