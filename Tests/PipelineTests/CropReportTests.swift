@@ -44,7 +44,7 @@ struct CropReportTests {
         for label in [UInt8(1), 2] {
             let both = zip(cropped, whole).count { $0 == label && $1 == label }
             let sum = cropped.count { $0 == label } + whole.count { $0 == label }
-            #expect(sum > 1000 && 2 * Double(both) / Double(sum) > 0.99)
+            #expect(sum > 1000 && 2 * Double(both) / Double(sum) > 0.99, "\(label): \(both) of \(sum) / 2 voxels")
         }
         #expect(none.wholeGrid == "notAsked" && none.computedVoxels == none.wholeGridVoxels)
         #expect(none.columns == [0, 63] && none.rows == [0, 63] && none.slices == [0, 29])

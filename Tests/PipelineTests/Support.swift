@@ -88,9 +88,9 @@ enum SmallModel {
         )
         recipe.optimisation = OptimisationConfiguration(
             epochs: 8,
-            stepsPerEpoch: 15,
+            stepsPerEpoch: 40,
             batchSize: 4,
-            learningRate: 1e-2,
+            learningRate: 3e-3,
             warmUpSteps: 5,
             validateEvery: 8
         )
