@@ -214,8 +214,9 @@ struct Mediastinum: Sendable {
         let left: Course = [(at(0, -18, 2), r * 0.8), (at(20, -16, -18), r * 0.74), (at(44, -18, -42), r * 0.62)]
         air(removed == 0 ? right.dropLast() : right)
         air(removed == 1 ? left.dropLast() : left)
-        if removed != 0 { air([(at(-38, -20, -38), r * 0.7), (at(-43, -13, -58), r * 0.62)]) }
-        if removed != 1 { air([(at(44, -18, -42), r * 0.62), (at(49, -10, -58), r * 0.56)]) }
+        for (side, radii) in [(r * 0.7, r * 0.62), (r * 0.62, r * 0.56)].enumerated() where side != removed {
+            air([(hila[side].bronchus, radii.0), (hila[side].lowerBronchus, radii.1)])
+        }
         if removed != 0 { air([(at(-22, -19, -20), r * 0.6), (at(-44, -24, -12), r * 0.5)]) }
     }
 
