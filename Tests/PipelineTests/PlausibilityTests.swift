@@ -40,7 +40,7 @@ struct PlausibilityTests {
         _ bench: Workbench,
         _ run: RunFolder,
         change: (inout Volume<UInt8>) -> Void
-    ) throws -> (left: Structure, right: Structure, complaints: [String]) {
+    ) throws -> (left: Structure, right: Structure, complaints: [String], cuts: [String]) {
         let base = run.directory(of: .segment) + "/labels"
         let original = try Volume<UInt8>(contentsOfBase: base)
         var labels = original
@@ -54,7 +54,8 @@ struct PlausibilityTests {
         return (
             try #require(facts.structures.first { $0.name == "Lung_L" }),
             try #require(facts.structures.first { $0.name == "Lung_R" }),
-            facts.findings.filter { $0.code == "W_IMPLAUSIBLE" && $0.severity == "review" }.map(\.message)
+            facts.findings.filter { $0.code == "W_IMPLAUSIBLE" && $0.severity == "review" }.map(\.message),
+            facts.findings.filter { $0.code == "W_CUT_BY_SCAN" && $0.severity == "note" }.map(\.message)
         )
     }
 
@@ -106,6 +107,9 @@ struct PlausibilityTests {
         #expect(atTheEdge.left.check("edge of the picture")?.value == "touched on 1882 mm\u{00B2}")
         #expect(atTheEdge.left.check("edge of the picture")?.passed == false)
         #expect(atTheEdge.left.check("symmetry") == nil, "one that is cut is not compared")
+        #expect(atTheEdge.left.check("distance from the middle") == nil, "nor is the place of its centre")
+        #expect(atTheEdge.cuts.contains { $0.hasPrefix("Lung_L") && $0.hasSuffix("the edge of the picture.") })
+        #expect(!plain.cuts.contains { $0.contains("picture") })
 
         // A lung that the scan cuts is not compared with the other one.
         func uncut(_ labels: inout Volume<UInt8>) {

@@ -205,16 +205,21 @@ struct EvaluateStage: Stage {
         return all.filter { $0.severity == .review } + all.filter { $0.severity == .note }
     }
 
-    /// A structure that reaches the end of the scan is cut there; normal for many scans, so it is a note.
+    /// A structure that reaches the end of the scan or the edge of the picture is cut there; normal for many scans, so it is a
+    /// note. How much of it may lie on the edge of the picture is a matter of plausibility.
     private func cut(_ structures: [CaseReport.StructureReport]) -> [CaseReport.Finding] {
-        structures.filter { !$0.derived && ($0.touchesFirstSlice || $0.touchesLastSlice) }.map { structure in
-            let ends = [structure.touchesFirstSlice ? "first" : nil, structure.touchesLastSlice ? "last" : nil]
+        structures.filter { !$0.derived }.compactMap { structure in
+            let places = [
+                structure.touchesFirstSlice ? "the first slice" : nil,
+                structure.touchesLastSlice ? "the last slice" : nil,
+                structure.touchesPictureEdge ? "the edge of the picture" : nil,
+            ].compactMap { $0 }
+            guard !places.isEmpty else { return nil }
             return CaseReport.Finding(
                 severity: .note,
                 code: "W_CUT_BY_SCAN",
                 structure: structure.name,
-                message:
-                    "\(structure.name) reaches the \(ends.compactMap { $0 }.joined(separator: " and the ")) slice.",
+                message: "\(structure.name) reaches \(places.joined(separator: " and ")).",
                 hint: "Its volume is that of the part that was scanned.",
                 details: []
             )

@@ -8,8 +8,8 @@ struct Measurement: Sendable, Equatable {
     /// Pixels of the model's grid whose centre lies in the structure.
     var samples = 0
     var scoreInside = 0.0
-    /// Scores of all pixels of the model's grid.
-    var scoreSum = 0.0
+    /// Pixels that are expected to be wrong, see `WideDoubt`.
+    var expectedErrors = 0.0
     var huSum = 0.0
     var airSamples = 0
     /// Pixels in its largest connected piece of plain air, see `airPockets`.
@@ -27,14 +27,13 @@ struct Measurement: Sendable, Equatable {
     var airFraction: Double? { samples > 0 ? Double(airSamples) / Double(samples) : nil }
     var airPocketFraction: Double? { samples > 0 ? Double(pocketSamples) / Double(samples) : nil }
 
-    /// The Dice that the scores promise when they are taken as probabilities.
-    var expectedDice: Double {
-        let sum = scoreSum + Double(samples)
-        return sum > 0 ? 2 * scoreInside / sum : 0
-    }
+    /// 1 less the pixels that are expected to be wrong, as a part of the structure; 0 where they are as many as its own.
+    ///
+    /// It falls with the Dice, but it is none: `ConfidenceCalibration` makes one of it.
+    var rawConfidence: Double { samples > 0 ? max(0, 1 - expectedErrors / Double(samples)) : 0 }
 
     /// Mean width of the band in which the network is unsure, mm. Across a sharp edge `p` leaps and the sum is small;
-    /// across one where `p` falls like a logistic curve it is the scale of that curve. Unlike the expected Dice it does
+    /// across one where `p` falls like a logistic curve it is the scale of that curve. Unlike the confidence it does
     /// not depend on how large the structure is.
     var edgeUncertaintyMM: Double? { surfaceMM2 > 0 ? doubtMM3 / surfaceMM2 : nil }
 }
@@ -79,7 +78,7 @@ extension Measurement {
     fileprivate mutating func add(_ other: Measurement) {
         samples += other.samples
         scoreInside += other.scoreInside
-        scoreSum += other.scoreSum
+        expectedErrors += other.expectedErrors
         huSum += other.huSum
         airSamples += other.airSamples
         doubtMM3 += other.doubtMM3
@@ -98,12 +97,17 @@ private func measure(
     var result = [Measurement](repeating: Measurement(), count: count)
     let d = scores.geometry.dimensions
     let lattice = Lattice(from: scores.geometry, slice: k, to: labels.geometry)
+    var doubt = WideDoubt(columns: d.i, rows: d.j)
+    for channel in 0..<count {
+        scores.scores[channel].withUnsafeBufferPointer { all in
+            result[channel].expectedErrors = doubt.expectedErrors { all[$0 + scores.geometry.planeCount * k] }
+        }
+    }
     for j in 0..<d.j {
         for i in 0..<d.i {
             let n = i + d.i * (j + d.j * k)
             for channel in 0..<count {
                 let score = Double(scores.scores[channel][n])
-                result[channel].scoreSum += score
                 result[channel].doubtMM3 += score * (1 - score)
             }
             let label = nearestLabel(labels, lattice.point(i, j))

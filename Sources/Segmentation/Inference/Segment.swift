@@ -77,8 +77,8 @@ package func judge(
             erase(structure.label, from: &labels)
             structure = structure.notFound
             findings.append(.notFound(roi.name, reason))
-        } else if structure.confidence < roi.plausibility.reviewConfidence ?? 0 {
-            findings.append(.lowConfidence(roi.name, structure.confidence))
+        } else if let limit = roi.plausibility.reviewConfidence, structure.confidence < limit {
+            findings.append(.lowConfidence(roi.name, structure.confidence, limit: limit))
         } else if let limit = roi.plausibility.maximumEdgeUncertaintyMM, let width = structure.edgeUncertaintyMM,
             width > limit
         {
@@ -114,7 +114,7 @@ extension StructureResult {
         voxelCount = measured.voxels
         volumeML = Double(measured.voxels) * voxelML
         meanScore = measured.meanScore
-        let raw = measured.expectedDice
+        let raw = measured.rawConfidence
         confidence = measured.voxels == 0 ? 0 : min(max(roi.confidence?(raw) ?? raw, 0), 1)
         meanHU = measured.meanHU
         airFraction = measured.airFraction
@@ -179,11 +179,13 @@ extension SegmentationFinding {
         )
     }
 
-    fileprivate static func lowConfidence(_ name: String, _ confidence: Double) -> SegmentationFinding {
-        SegmentationFinding(
+    fileprivate static func lowConfidence(_ name: String, _ confidence: Double, limit: Double) -> SegmentationFinding {
+        let text = DistinctText(confidence, beside: [limit], digits: 2)
+        return SegmentationFinding(
             code: "W_LOW_CONFIDENCE",
             structure: name,
-            message: "the network is unsure about \(name) (confidence \((confidence * 100).rounded() / 100))",
+            message:
+                "the network is unsure about \(name) (confidence \(text.value), at least \(text.limits[0]) is usual)",
             hint: "Look at every slice of it."
         )
     }

@@ -95,6 +95,8 @@ extension TrainingConfiguration {
                     to: other,
                     volumeRatio: side == .left ? ClosedInterval(0.5, 1.25) : ClosedInterval(0.8, 2)
                 ),
+                // No section through a lung is larger: the picture may cut one anywhere, which is told as a note.
+                maximumEdgeContactMM2: 30_000,
                 reviewConfidence: 0.9,
                 // Bullae of emphysema take up less; a pneumothorax that the network took for lung more.
                 maximumAirPocketFraction: 0.03

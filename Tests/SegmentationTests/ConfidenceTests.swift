@@ -1,0 +1,93 @@
+import Imaging
+import Segmentation
+import Testing
+
+@Suite("How sure the network is of a structure")
+struct ConfidenceTests {
+    static let columns = 24
+    static let rows = 20
+    static let geometry = grid(columns, rows, 2, spacing: Vector3(2, 3, 5))
+
+    /// The left lung everywhere but for the first column, and scores that are sure of it but where `doubt` says otherwise.
+    static func confidence(doubt: (_ i: Int, _ j: Int, _ k: Int) -> Float?) -> (confidence: Double, pixels: Double) {
+        var labels = Volume<UInt8>(geometry: geometry, repeating: 0)
+        var scores: [Float] = []
+        for k in 0..<2 {
+            for j in 0..<rows {
+                for i in 0..<columns {
+                    if i > 0 { labels[i, j, k] = 1 }
+                    scores.append(doubt(i, j, k) ?? (i > 0 ? 1 : 0))
+                }
+            }
+        }
+        let pixels = Double(labels.voxels.count { $0 == 1 })
+        return (EdgeUncertaintyTests.judged(labels, left: scores).structures[0].confidence, pixels)
+    }
+
+    @Test("a region of doubt takes from it what is expected to be wrong there, whichever side of the edge it lies on")
+    func region() {
+        // A cross does not reach the corners of a rectangle.
+        for (score, wrong) in [(Float(0.75), 0.25), (0.25, 0.25), (0.5, 0.5)] {
+            let (value, pixels) = Self.confidence { i, j, k in
+                k == 0 && (4..<9).contains(i) && (3..<7).contains(j) ? score : nil
+            }
+            #expect(abs(value - (1 - 16 * wrong / pixels)) < 1e-6)
+        }
+    }
+
+    @Test("edges take nothing from it, whatever their direction: a band of doubt counts from three pixels' width on")
+    func edges() {
+        for width in 1...2 {
+            let upright = Self.confidence { i, _, _ in (5..<5 + width).contains(i) ? 0.5 : nil }
+            let level = Self.confidence { _, j, _ in (5..<5 + width).contains(j) ? 0.5 : nil }
+            let slanting = Self.confidence { i, j, _ in (0..<width).contains(i - j) ? 0.5 : nil }
+            #expect(upright.confidence == 1 && level.confidence == 1 && slanting.confidence == 1, "\(width)")
+        }
+        let band = Self.confidence { i, _, _ in (5..<8).contains(i) ? 0.5 : nil }
+        #expect(band.confidence < 0.95)
+    }
+
+    @Test("a region that has the same place in two slices counts in both, one that is thin in its slice in neither")
+    func slices() {
+        let once = Self.confidence { i, j, k in k == 0 && (4..<9).contains(i) && (3..<7).contains(j) ? 0.5 : nil }
+        let twice = Self.confidence { i, j, _ in (4..<9).contains(i) && (3..<7).contains(j) ? 0.5 : nil }
+        #expect(abs((1 - twice.confidence) - 2 * (1 - once.confidence)) < 1e-12 && once.confidence < 1)
+        #expect(Self.confidence { i, j, _ in (4..<9).contains(i) && j == 3 ? 0.5 : nil }.confidence == 1)
+    }
+
+    @Test("what counts is the union of all crosses of three by three pixels that lie in doubt", arguments: 1...20)
+    func opening(_ seed: UInt64) {
+        var random = SeededRandom(seed)
+        let field = (0..<Self.geometry.dimensions.voxelCount).map { _ -> Float? in
+            // Dense enough for crosses; some scores are too near to 0 and 1 for a doubt.
+            random.next() % 10 < 8 ? Float(random.next() % 1001) / 1000 : nil
+        }
+        func place(_ i: Int, _ j: Int, _ k: Int) -> Int { i + Self.columns * (j + Self.rows * k) }
+        func isDoubt(_ i: Int, _ j: Int, _ k: Int) -> Bool {
+            guard (0..<Self.columns).contains(i), (0..<Self.rows).contains(j), let p = field[place(i, j, k)] else {
+                return false
+            }
+            return p > 0.02 && p < 0.98
+        }
+        var isCovered = [Bool](repeating: false, count: field.count)
+        let cross = [(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)]
+        for k in 0..<2 {
+            for j in 0..<Self.rows {
+                for i in 0..<Self.columns where cross.allSatisfy({ isDoubt(i + $0.0, j + $0.1, k) }) {
+                    for (di, dj) in cross { isCovered[place(i + di, j + dj, k)] = true }
+                }
+            }
+        }
+        let wrong = field.indices.filter { isCovered[$0] }.reduce(0.0) { $0 + Double(min(field[$1]!, 1 - field[$1]!)) }
+        let (value, pixels) = Self.confidence { i, j, k in field[place(i, j, k)] }
+        #expect(wrong > 0 && abs(value - (1 - wrong / pixels)) < 1e-6)
+    }
+
+    @Test("a structure in which nothing is sure has none left, not less")
+    func nothing() {
+        var labels = Volume<UInt8>(geometry: Self.geometry, repeating: 0)
+        for j in 8..<12 { for i in 8..<12 { labels[i, j, 0] = 1 } }
+        let result = EdgeUncertaintyTests.judged(labels, left: labels.voxels.map { $0 == 1 ? 0.6 : 0.4 })
+        #expect(result.structures[0].found && result.structures[0].confidence == 0)
+    }
+}
