@@ -100,17 +100,6 @@ struct PlausibilityTests {
         let holes = try #require(plain.left.holes)
         #expect(pierced.left.holes == holes + 1 && pierced.right.holes == plain.right.holes)
 
-        let atTheEdge = try judged(bench, run) { labels in
-            for k in 10..<14 { for j in 20..<30 { labels[labels.geometry.dimensions.i - 1, j, k] = 1 } }
-        }
-        // 40 faces of 4.9 x 9.6 mm.
-        #expect(atTheEdge.left.check("edge of the picture")?.value == "touched on 1882 mm\u{00B2}")
-        #expect(atTheEdge.left.check("edge of the picture")?.passed == false)
-        #expect(atTheEdge.left.check("symmetry") == nil, "one that is cut is not compared")
-        #expect(atTheEdge.left.check("distance from the middle") == nil, "nor is the place of its centre")
-        #expect(atTheEdge.cuts.contains { $0.hasPrefix("Lung_L") && $0.hasSuffix("the edge of the picture.") })
-        #expect(!plain.cuts.contains { $0.contains("picture") })
-
         // A lung that the scan cuts is not compared with the other one.
         func uncut(_ labels: inout Volume<UInt8>) {
             for label in [UInt8(1), 2] {
@@ -125,6 +114,45 @@ struct PlausibilityTests {
         let (before, after) = (ratio(whole.left), ratio(halved.left))
         #expect(before > 0.3 && abs(after - before / 2) < 0.12 * before, "\(before), \(after)")
         #expect(halved.left.check("symmetry")?.expected == "0.5 to 1.25 times")
+    }
+
+    @Test("a structure that the picture cuts is told, and asks for review where the package allows less of it")
+    func cutByThePicture() throws {
+        let bench = try Workbench()
+        let images = try SmallPhantom.write(5, to: bench.folder.file("in"), withTruth: false)
+        let run = try bench.prepare("a", images: images)
+        try bench.runStages(run, [.resample, .segment])
+        func atTheEdge(_ limitMM2: Double?) throws -> (
+            left: Structure, right: Structure, complaints: [String], cuts: [String]
+        ) {
+            var description = bench.model.description
+            description.rois[0].plausibility.maximumEdgeContactMM2 = limitMM2
+            let path = run.directory(of: .segment) + "/model.json"
+            try StrictJSON.encode(description).write(to: URL(fileURLWithPath: path))
+            return try judged(bench, run) { labels in
+                for k in 10..<14 { for j in 20..<30 { labels[labels.geometry.dimensions.i - 1, j, k] = 1 } }
+            }
+        }
+        let limits: [(Double?, String)] = [
+            (nil, "not touched"), (1000, "at most 1000 mm\u{00B2}"), (2000, "at most 2000 mm\u{00B2}"),
+        ]
+        for (limitMM2, expected) in limits {
+            let cut = try atTheEdge(limitMM2)
+            let check = try #require(cut.left.check("edge of the picture"))
+            // 40 faces of 4.9 x 9.6 mm.
+            #expect(check.value == "touched on 1882 mm\u{00B2}" && check.expected == expected)
+            #expect(check.passed == (limitMM2 == 2000))
+            #expect(cut.complaints.contains { $0.contains("edge of the picture") } == !check.passed)
+            #expect(cut.cuts.contains { $0.hasPrefix("Lung_L") && $0.hasSuffix("the edge of the picture.") })
+            #expect(cut.left.check("symmetry") == nil, "one that is cut is not compared")
+            #expect(
+                cut.left.check("distance from the middle") == nil && cut.right.check("distance from the middle") == nil,
+                "the middle of the body is not known"
+            )
+        }
+        let plain = try judged(bench, run) { _ in }
+        #expect(!plain.cuts.contains { $0.contains("picture") })
+        #expect(plain.left.check("distance from the middle") != nil)
     }
 
     @Test("an uncertain edge is shown beside its limit, and told once: by the finding of segment")

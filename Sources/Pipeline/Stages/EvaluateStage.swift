@@ -214,12 +214,13 @@ struct EvaluateStage: Stage {
                 structure.touchesLastSlice ? "the last slice" : nil,
                 structure.touchesPictureEdge ? "the edge of the picture" : nil,
             ].compactMap { $0 }
-            guard !places.isEmpty else { return nil }
+            guard let last = places.last else { return nil }
+            let others = places.dropLast().joined(separator: ", ")
             return CaseReport.Finding(
                 severity: .note,
                 code: "W_CUT_BY_SCAN",
                 structure: structure.name,
-                message: "\(structure.name) reaches \(places.joined(separator: " and ")).",
+                message: "\(structure.name) reaches \(others.isEmpty ? "" : "\(others) and ")\(last).",
                 hint: "Its volume is that of the part that was scanned.",
                 details: []
             )
