@@ -2,7 +2,7 @@ import Imaging
 import Segmentation
 import Testing
 
-@Suite("How sure the network is of a structure")
+@Suite("What a calibrated model is sure of")
 struct ConfidenceTests {
     static let columns = 24
     static let rows = 20
@@ -21,7 +21,13 @@ struct ConfidenceTests {
             }
         }
         let pixels = Double(labels.voxels.count { $0 == 1 })
-        return (EdgeUncertaintyTests.judged(labels, left: scores).structures[0].confidence, pixels)
+        return (judged(labels, scores).confidence, pixels)
+    }
+
+    /// The left lung, by a calibration that changes nothing.
+    static func judged(_ labels: Volume<UInt8>, _ scores: [Float]) -> StructureResult {
+        let identity = ConfidenceCalibration(knots: [.init(raw: 0, calibrated: 0), .init(raw: 1, calibrated: 1)])
+        return EdgeUncertaintyTests.judged(labels, left: scores, calibration: identity).structures[0]
     }
 
     @Test("a region of doubt takes from it what is expected to be wrong there, whichever side of the edge it lies on")
@@ -87,7 +93,7 @@ struct ConfidenceTests {
     func nothing() {
         var labels = Volume<UInt8>(geometry: Self.geometry, repeating: 0)
         for j in 8..<12 { for i in 8..<12 { labels[i, j, 0] = 1 } }
-        let result = EdgeUncertaintyTests.judged(labels, left: labels.voxels.map { $0 == 1 ? 0.6 : 0.4 })
-        #expect(result.structures[0].found && result.structures[0].confidence == 0)
+        let left = Self.judged(labels, labels.voxels.map { $0 == 1 ? 0.6 : 0.4 })
+        #expect(left.found && left.confidence == 0)
     }
 }

@@ -13,12 +13,14 @@ struct EdgeUncertaintyTests {
         left: [Float],
         right: [Float]? = nil,
         limitMM: Double? = nil,
+        calibration: ConfidenceCalibration? = nil,
         threads: Int = 2
     ) -> SegmentationResult {
         var description = smallRecipe().modelDescription(training: nil)
         for index in description.rois.indices {
             description.rois[index].acceptance = Acceptance()
             description.rois[index].postprocessing = Postprocessing()
+            description.rois[index].confidence = calibration
             description.rois[index].plausibility = Plausibility(maximumEdgeUncertaintyMM: limitMM)
         }
         let scores = ScoreVolume(

@@ -8,6 +8,8 @@ struct Measurement: Sendable, Equatable {
     /// Pixels of the model's grid whose centre lies in the structure.
     var samples = 0
     var scoreInside = 0.0
+    /// Scores of all pixels of the model's grid.
+    var scoreSum = 0.0
     /// Pixels that are expected to be wrong, see `WideDoubt`.
     var expectedErrors = 0.0
     var huSum = 0.0
@@ -27,13 +29,19 @@ struct Measurement: Sendable, Equatable {
     var airFraction: Double? { samples > 0 ? Double(airSamples) / Double(samples) : nil }
     var airPocketFraction: Double? { samples > 0 ? Double(pocketSamples) / Double(samples) : nil }
 
+    /// The Dice that the scores promise when they are taken as probabilities.
+    var promisedDice: Double {
+        let sum = scoreSum + Double(samples)
+        return sum > 0 ? 2 * scoreInside / sum : 0
+    }
+
     /// 1 less the pixels that are expected to be wrong, as a part of the structure; 0 where they are as many as its own.
     ///
-    /// It falls with the Dice, but it is none: `ConfidenceCalibration` makes one of it.
-    var rawConfidence: Double { samples > 0 ? max(0, 1 - expectedErrors / Double(samples)) : 0 }
+    /// It follows the Dice better than the promised one does, but on a scale of its own: see `ConfidenceCalibration`.
+    var certainty: Double { samples > 0 ? max(0, 1 - expectedErrors / Double(samples)) : 0 }
 
     /// Mean width of the band in which the network is unsure, mm. Across a sharp edge `p` leaps and the sum is small;
-    /// across one where `p` falls like a logistic curve it is the scale of that curve. Unlike the confidence it does
+    /// across one where `p` falls like a logistic curve it is the scale of that curve. Unlike the promised Dice it does
     /// not depend on how large the structure is.
     var edgeUncertaintyMM: Double? { surfaceMM2 > 0 ? doubtMM3 / surfaceMM2 : nil }
 }
@@ -78,6 +86,7 @@ extension Measurement {
     fileprivate mutating func add(_ other: Measurement) {
         samples += other.samples
         scoreInside += other.scoreInside
+        scoreSum += other.scoreSum
         expectedErrors += other.expectedErrors
         huSum += other.huSum
         airSamples += other.airSamples
@@ -108,6 +117,7 @@ private func measure(
             let n = i + d.i * (j + d.j * k)
             for channel in 0..<count {
                 let score = Double(scores.scores[channel][n])
+                result[channel].scoreSum += score
                 result[channel].doubtMM3 += score * (1 - score)
             }
             let label = nearestLabel(labels, lattice.point(i, j))

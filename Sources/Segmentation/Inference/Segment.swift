@@ -114,8 +114,8 @@ extension StructureResult {
         voxelCount = measured.voxels
         volumeML = Double(measured.voxels) * voxelML
         meanScore = measured.meanScore
-        let raw = measured.rawConfidence
-        confidence = measured.voxels == 0 ? 0 : min(max(roi.confidence?(raw) ?? raw, 0), 1)
+        let expected = roi.confidence.map { $0(measured.certainty) } ?? measured.promisedDice
+        confidence = measured.voxels == 0 ? 0 : min(max(expected, 0), 1)
         meanHU = measured.meanHU
         airFraction = measured.airFraction
         airPocketFraction = measured.airPocketFraction

@@ -36,10 +36,10 @@ package struct StructureResult: Codable, Sendable, Equatable {
     package var volumeML: Double
     /// Mean of the network's scores inside the structure; nil when nothing was left to measure.
     package var meanScore: Double?
-    /// 0...1: 1 less the pixels that the network expects to be wrong, as a part of the structure, after the model's
-    /// calibration if it has one: then it is the Dice that is to be expected. Doubt outside of the structure counts against it
-    /// too, so that a lung whose consolidated half was only suspected has a low confidence; that of edges does not, see
-    /// `WideDoubt`. 0 when nothing was found.
+    /// 0...1: the Dice that is to be expected. Of a calibrated model it is what its calibration makes of 1 less the pixels that
+    /// are expected to be wrong, as a part of the structure (`WideDoubt`; `ConfidenceCalibration`). Of others the Dice that the
+    /// scores promise, `2 * sum(score in mask) / (sum(score) + size of mask)`. Scores outside the mask count against both, so that
+    /// a lung whose consolidated half was only suspected has a low confidence. 0 when nothing was found.
     package var confidence: Double
     /// Mean HU inside, on the network's input.
     package var meanHU: Double?

@@ -5,7 +5,7 @@
 /// regions counts in which a cross of three by three pixels fits (an opening).
 struct WideDoubt {
     /// A score nearer to 0 or 1 than this is no doubt.
-    static let certainty: Float = 0.02
+    static let sureness: Float = 0.02
 
     private let columns: Int
     private let rows: Int
@@ -28,7 +28,7 @@ struct WideDoubt {
         var isAnywhere = false
         for n in doubted.indices {
             let p = score(n)
-            doubted[n] = p > Self.certainty && p < 1 - Self.certainty
+            doubted[n] = p > Self.sureness && p < 1 - Self.sureness
             isAnywhere = isAnywhere || doubted[n]
             middles[n] = false
         }

@@ -16,7 +16,7 @@ package struct ROIDescription: Codable, Sendable, Equatable {
     package var acceptance: Acceptance
     /// Ranges outside of which a person should look twice; they remove nothing.
     package var plausibility: Plausibility
-    /// Raw confidence to the calibrated one, see `ConfidenceCalibration`.
+    /// What makes the confidence; nil: the Dice that the scores promise, see `StructureResult.confidence`.
     package var confidence: ConfidenceCalibration?
 
     package init(
@@ -205,7 +205,8 @@ package struct Plausibility: Codable, Sendable, Equatable {
     }
 }
 
-/// Piecewise linear map from the raw confidence to the expected Dice on held-out cases.
+/// Piecewise linear map to the Dice of held-out cases, from 1 less the pixels that are expected to be wrong in regions of doubt that
+/// are wider than an edge, as a part of the structure (`WideDoubt`).
 package struct ConfidenceCalibration: Codable, Sendable, Equatable {
     package struct Knot: Codable, Sendable, Equatable {
         package var raw: Double
