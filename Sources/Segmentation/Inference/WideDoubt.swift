@@ -9,7 +9,7 @@ struct WideDoubt {
 
     private let columns: Int
     private let rows: Int
-    /// Pixels in doubt; those in the middle of a cross of such pixels. Kept for the next slice.
+    /// Pixels in doubt; those in the middle of a cross of such pixels. Kept for the next channel.
     private var doubted: [Bool]
     private var middles: [Bool]
 
@@ -32,7 +32,7 @@ struct WideDoubt {
             isAnywhere = isAnywhere || doubted[n]
             middles[n] = false
         }
-        // Most slices of most scans.
+        // Slices beside the structure.
         guard isAnywhere, columns > 2, rows > 2 else { return 0 }
         for j in 1..<rows - 1 {
             for n in columns * j + 1..<columns * (j + 1) - 1 {
