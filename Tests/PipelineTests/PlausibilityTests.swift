@@ -35,6 +35,15 @@ struct PlausibilityTests {
         var findings: [Finding]
     }
 
+    /// A phantom that was contoured and not yet judged.
+    private func segmented() throws -> (Workbench, RunFolder) {
+        let bench = try Workbench()
+        let images = try SmallPhantom.write(5, to: bench.folder.file("in"), withTruth: false)
+        let run = try bench.prepare("a", images: images)
+        try bench.runStages(run, [.resample, .segment])
+        return (bench, run)
+    }
+
     /// What `evaluate` makes of a label map, after a change to it.
     private func judged(
         _ bench: Workbench,
@@ -61,10 +70,7 @@ struct PlausibilityTests {
 
     @Test("each change shows in its own check, beside the range, and asks for review")
     func checks() throws {
-        let bench = try Workbench()
-        let images = try SmallPhantom.write(5, to: bench.folder.file("in"), withTruth: false)
-        let run = try bench.prepare("a", images: images)
-        try bench.runStages(run, [.resample, .segment])
+        let (bench, run) = try segmented()
         let plain = try judged(bench, run) { _ in }
         let names = Set(plain.left.checks.map(\.name))
         #expect(
@@ -118,10 +124,7 @@ struct PlausibilityTests {
 
     @Test("a structure that the picture cuts is told, and asks for review where the package allows less of it")
     func cutByThePicture() throws {
-        let bench = try Workbench()
-        let images = try SmallPhantom.write(5, to: bench.folder.file("in"), withTruth: false)
-        let run = try bench.prepare("a", images: images)
-        try bench.runStages(run, [.resample, .segment])
+        let (bench, run) = try segmented()
         func atTheEdge(_ limitMM2: Double?) throws -> (
             left: Structure, right: Structure, complaints: [String], cuts: [String]
         ) {
@@ -157,10 +160,7 @@ struct PlausibilityTests {
 
     @Test("an uncertain edge is shown beside its limit, and told once: by the finding of segment")
     func uncertainEdge() throws {
-        let bench = try Workbench()
-        let images = try SmallPhantom.write(5, to: bench.folder.file("in"), withTruth: false)
-        let run = try bench.prepare("a", images: images)
-        try bench.runStages(run, [.resample, .segment])
+        let (bench, run) = try segmented()
         let usual = try #require(try judged(bench, run) { _ in }.left.check("uncertain edge"))
         let width = try #require(Double(usual.value.split(separator: " ").first ?? ""))
         #expect(width > 0 && width < 50 && usual.expected == "at most 50.0 mm" && usual.passed)
@@ -180,10 +180,7 @@ struct PlausibilityTests {
 
     @Test("a pocket of plain air is shown beside its limit and asks for review")
     func airPocket() throws {
-        let bench = try Workbench()
-        let images = try SmallPhantom.write(5, to: bench.folder.file("in"), withTruth: false)
-        let run = try bench.prepare("a", images: images)
-        try bench.runStages(run, [.resample, .segment])
+        let (bench, run) = try segmented()
         let path = run.directory(of: .segment) + "/segmentation.json"
         var facts = try #require(try JSONSerialization.jsonObject(with: contents(path)) as? [String: Any])
         var structures = try #require(facts["structures"] as? [[String: Any]])
