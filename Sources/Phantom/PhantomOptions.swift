@@ -15,7 +15,9 @@ package struct PhantomOptions: Sendable, Equatable, Codable {
     package enum Arms: String, Sendable, CaseIterable, Codable { case up, down }
 
     /// How the patient lies.
-    package enum Couch: String, Sendable, CaseIterable, Codable { case flat, curved, mattress, none }
+    package enum Couch: String, Sendable, CaseIterable, Codable {
+        case flat, curved, mattress, radiotherapy, none
+    }
 
     package var diseases: Set<Disease> = []
     package var implants: Set<Implant> = []
@@ -68,7 +70,8 @@ package struct PhantomOptions: Sendable, Equatable, Codable {
         let contrast = random.uniform(0...1)
         options.contrast = contrast < 0.45 ? .none : contrast < 0.6 ? .pulmonary : contrast < 0.85 ? .arterial : .venous
         options.arms = random.happens(0.75) ? .up : .down
-        options.couch = [.flat, .flat, .curved, .curved, .mattress, .none][random.index(6)]
+        let couches: [Couch] = [.flat, .curved, .curved, .mattress, .mattress, .radiotherapy, .radiotherapy, .none]
+        options.couch = couches[random.index(couches.count)]
         options.turn.x = random.uniform(-20...20)
         options.turn.y = random.uniform(-15...15)
         options.turn.roll = random.uniform(-6...6)
