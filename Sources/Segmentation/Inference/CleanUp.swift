@@ -10,27 +10,28 @@ struct CleanUpResult: Sendable, Equatable {
     var droppedVoxels = 0
     /// Voxels that became part of another structure.
     var joinedVoxels = 0
+    /// Whether there was something, and all of it lay outside of the patient.
+    var isOutsidePatient = false
 }
 
-/// Removes stray pieces of a structure, as its `Postprocessing` asks. The largest piece always stays, so that the lung that a
-/// pneumonectomy left cannot be erased; so does what is all that some slice has of the structure, see `keepEnds`.
-func cleanUp(_ volume: inout Volume<UInt8>, _ roi: ROIDescription, labels: [String: UInt8]) -> CleanUpResult {
+/// Removes the pieces of an organ that lie outside of the patient, and stray pieces of a structure, as its `Postprocessing` asks.
+/// The largest piece in the patient always stays, so that the lung that a pneumonectomy left cannot be erased; so does what is all
+/// that some slice has of the structure, see `keepEnds`.
+///
+/// - Parameter isOutside: which pieces lie outside of the patient.
+func cleanUp(
+    _ volume: inout Volume<UInt8>,
+    _ roi: ROIDescription,
+    labels: [String: UInt8],
+    isOutside: (RunComponents) -> [Bool]
+) -> CleanUpResult {
     let rules = roi.postprocessing
     let components = RunComponents(of: UInt8(roi.label), in: volume)
-    guard let largest = components.sizes.max() else { return CleanUpResult() }
-    let minimumVoxels = rules.minimumVolumeML * 1000 / volume.geometry.voxelVolumeMM3
-    let bySize = components.sizes.indices.sorted {
-        (components.sizes[$1], $0) < (components.sizes[$0], $1)
-    }
-    var keeps = [Bool](repeating: false, count: components.sizes.count)
-    for (rank, component) in bySize.enumerated() {
-        let size = Double(components.sizes[component])
-        let isAmongLargest = rules.largestComponents == 0 || rank < rules.largestComponents
-        let isSubstantial = size >= rules.keepFraction * Double(largest)
-        keeps[component] = rank == 0 || ((isAmongLargest || isSubstantial) && size >= minimumVoxels)
-    }
-    var result = CleanUpResult(keptComponents: keeps.count { $0 })
-    keepEnds(of: components, &keeps, spacing: volume.geometry.spacing)
+    guard !components.sizes.isEmpty else { return CleanUpResult() }
+    let isOutside = roi.isOrgan ? isOutside(components) : components.sizes.map { _ in false }
+    var keeps = kept(of: components, by: rules, isOutside: isOutside, voxelMM3: volume.geometry.voxelVolumeMM3)
+    var result = CleanUpResult(keptComponents: keeps.count { $0 }, isOutsidePatient: !isOutside.contains(false))
+    keepEnds(of: components, &keeps, isOutside: isOutside, spacing: volume.geometry.spacing)
     result.keptVoxels = zip(components.sizes, keeps).reduce(0) { $0 + ($1.1 ? $1.0 : 0) }
     guard keeps.contains(false) else { return result }
     let heirs = heirs(of: components, keeps: keeps, joins: rules.joins.compactMap { labels[$0] }, in: volume)
@@ -45,6 +46,26 @@ func cleanUp(_ volume: inout Volume<UInt8>, _ roi: ROIDescription, labels: [Stri
     return result
 }
 
+/// Which pieces stay by their size.
+private func kept(
+    of components: RunComponents,
+    by rules: Postprocessing,
+    isOutside: [Bool],
+    voxelMM3: Double
+) -> [Bool] {
+    let sizes = components.sizes
+    let bySize = sizes.indices.filter { !isOutside[$0] }.sorted { (sizes[$1], $0) < (sizes[$0], $1) }
+    var keeps = [Bool](repeating: false, count: sizes.count)
+    for (rank, component) in bySize.enumerated() {
+        let size = Double(sizes[component])
+        let isAmongLargest = rules.largestComponents == 0 || rank < rules.largestComponents
+        let isSubstantial = size >= rules.keepFraction * Double(sizes[bySize[0]])
+        keeps[component] =
+            rank == 0 || ((isAmongLargest || isSubstantial) && size * voxelMM3 >= rules.minimumVolumeML * 1000)
+    }
+    return keeps
+}
+
 /// How far the end of a structure may lie from the rest, mm: two slices of 5 mm.
 private let endMM = 10.0
 
@@ -53,11 +74,12 @@ private let mostPieces = 1000
 
 /// Keeps pieces that are all there is of the structure in some slice and lie within `endMM` of what is kept: the tip of a lung, or
 /// the last of its base, that noise or a thick slice parts from the rest. Gas in the bowel lies farther off, or beside lung.
-private func keepEnds(of components: RunComponents, _ keeps: inout [Bool], spacing: Vector3) {
+private func keepEnds(of components: RunComponents, _ keeps: inout [Bool], isOutside: [Bool], spacing: Vector3) {
     guard keeps.contains(false), keeps.count <= mostPieces else { return }
     var kept = Dictionary(grouping: components.runs.filter { keeps[$0.component] }, by: \.k)
     let slicesOfTheRest = Set(kept.keys)
-    var candidates = Dictionary(grouping: components.runs.filter { !keeps[$0.component] }, by: \.component)
+    let others = components.runs.filter { !keeps[$0.component] && !isOutside[$0.component] }
+    var candidates = Dictionary(grouping: others, by: \.component)
         .filter { _, runs in runs.contains { !slicesOfTheRest.contains($0.k) } }
     let reach = Int(endMM / spacing.z)
     func isNear(_ run: RunComponents.Run) -> Bool {

@@ -8,7 +8,7 @@ struct Measurement: Sendable, Equatable {
     /// Pixels of the model's grid whose centre lies in the structure.
     var samples = 0
     var scoreInside = 0.0
-    /// Scores of all pixels of the model's grid.
+    /// Scores of all pixels of the model's grid; of an organ, but for those of the air around the patient.
     var scoreSum = 0.0
     /// Pixels that are expected to be wrong, see `WideDoubt`.
     var expectedErrors = 0.0
@@ -16,7 +16,7 @@ struct Measurement: Sendable, Equatable {
     var airSamples = 0
     /// Pixels in its largest connected piece of plain air, see `airPockets`.
     var pocketSamples = 0
-    /// Sum of `p * (1 - p)` over all pixels of the model's grid, times the volume of one, mm^3.
+    /// Sum of `p * (1 - p)` over the same pixels, times the volume of one, mm^3.
     var doubtMM3 = 0.0
     /// Area of the structure's surface, mm^2; see `extents`.
     var surfaceMM2 = 0.0
@@ -48,23 +48,26 @@ struct Measurement: Sendable, Equatable {
 
 /// Measures every structure of a label map against the scores and the HU of the network's input.
 ///
-/// HU and scores are read on the model's grid at the pixels whose nearest CT voxel has the label. Sums are made slice by slice and
-/// then added in their order, so that they do not depend on the number of threads.
+/// HU and scores are read on the model's grid at the pixels whose nearest CT voxel has the label. What the network thought of the
+/// air around the patient says nothing about an organ. Sums are made slice by slice and then added in their order, so that they
+/// do not depend on the number of threads.
 func measureStructures(
+    _ rois: [ROIDescription],
     in labels: Volume<UInt8>,
     scores: ScoreVolume,
     input: Volume<Float>,
-    count: Int,
+    outline: PatientOutline?,
     threads: Int
 ) -> [Measurement] {
     let model = scores.geometry
+    let count = rois.count
     var onModel = Volume<UInt8>(geometry: model, repeating: 0)
     let slices = onModel.voxels.withUnsafeMutableBufferPointer { buffer in
         // Each slice is written by one thread only.
         nonisolated(unsafe) let onModel = buffer
         return parallelMap(model.dimensions.k, threads: threads) { k in
             let slice = UnsafeMutableBufferPointer(rebasing: onModel[k * model.planeCount..<(k + 1) * model.planeCount])
-            return measure(slice: k, labels, scores, input, count, onModel: slice)
+            return measure(slice: k, rois, labels, scores, input, outline, onModel: slice)
         }
     }
     var result = slices.reduce(into: [Measurement](repeating: Measurement(), count: count)) { sums, slice in
@@ -97,38 +100,42 @@ extension Measurement {
 /// Sums over one slice of the model's grid, and its labels.
 private func measure(
     slice k: Int,
+    _ rois: [ROIDescription],
     _ labels: Volume<UInt8>,
     _ scores: ScoreVolume,
     _ input: Volume<Float>,
-    _ count: Int,
+    _ outline: PatientOutline?,
     onModel: UnsafeMutableBufferPointer<UInt8>
 ) -> [Measurement] {
-    var result = [Measurement](repeating: Measurement(), count: count)
     let d = scores.geometry.dimensions
     let lattice = Lattice(from: scores.geometry, slice: k, to: labels.geometry)
-    var doubt = WideDoubt(columns: d.i, rows: d.j)
-    for channel in 0..<count {
-        scores.scores[channel].withUnsafeBufferPointer { all in
-            result[channel].expectedErrors = doubt.expectedErrors { all[$0 + scores.geometry.planeCount * k] }
-        }
-    }
     for j in 0..<d.j {
-        for i in 0..<d.i {
-            let n = i + d.i * (j + d.j * k)
-            for channel in 0..<count {
-                let score = Double(scores.scores[channel][n])
-                result[channel].scoreSum += score
-                result[channel].doubtMM3 += score * (1 - score)
+        for i in 0..<d.i { onModel[i + d.i * j] = nearestLabel(labels, lattice.point(i, j)) }
+    }
+    let start = scores.geometry.planeCount * k
+    // Of what is labelled all counts.
+    let isAround = onModel.indices.map { n in
+        onModel[n] == 0 && outline.map { !$0.isInside(n % d.i, n / d.i, k, hu: input.voxels[start + n]) } ?? false
+    }
+    var doubt = WideDoubt(columns: d.i, rows: d.j)
+    let result = rois.indices.map { channel in
+        var sums = Measurement()
+        scores.scores[channel].withUnsafeBufferPointer { all in
+            let isOrgan = rois[channel].isOrgan
+            func score(_ n: Int) -> Float { isOrgan && isAround[n] ? 0 : all[start + n] }
+            sums.expectedErrors = doubt.expectedErrors(score: score)
+            for n in onModel.indices {
+                let score = Double(score(n))
+                sums.scoreSum += score
+                sums.doubtMM3 += score * (1 - score)
+                guard Int(onModel[n]) == channel + 1 else { continue }
+                sums.samples += 1
+                sums.scoreInside += score
+                sums.huSum += Double(input.voxels[start + n])
+                if input.voxels[start + n] < Measurement.airHU { sums.airSamples += 1 }
             }
-            let label = nearestLabel(labels, lattice.point(i, j))
-            guard label > 0 else { continue }
-            onModel[i + d.i * j] = label
-            let channel = Int(label) - 1
-            result[channel].samples += 1
-            result[channel].scoreInside += Double(scores.scores[channel][n])
-            result[channel].huSum += Double(input.voxels[n])
-            if input.voxels[n] < Measurement.airHU { result[channel].airSamples += 1 }
         }
+        return sums
     }
     scores.touched(slices: 1)
     input.touched()

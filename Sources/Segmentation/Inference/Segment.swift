@@ -50,15 +50,22 @@ package func judge(
     let names = Dictionary(uniqueKeysWithValues: description.rois.map { ($0.name, UInt8($0.label)) })
     // One owner: a second one would make changing it a copy.
     var labels = consume labels
-    let cleaned = description.rois.map { cleanUp(&labels, $0, labels: names) }
+    let outline = PatientOutline(of: input, threads: threads)
+    let grid = labels.geometry
+    let cleaned = description.rois.map { roi in
+        cleanUp(&labels, roi, labels: names) { pieces in
+            outline?.isOutside(pieces, on: grid, input: input) ?? pieces.sizes.map { _ in false }
+        }
+    }
     let kept = Dictionary(uniqueKeysWithValues: zip(description.rois.map(\.name), cleaned.map(\.keptVoxels)))
     let heirs = description.rois.map { joinSpot(&labels, $0, labels: names, voxels: kept) }
     for roi in description.rois { fillHoles(&labels, roi, threads: threads) }
     let measured = measureStructures(
+        description.rois,
         in: labels,
         scores: scores,
         input: input,
-        count: description.rois.count,
+        outline: outline,
         threads: threads
     )
     let voxelML = labels.geometry.voxelVolumeMM3 / 1000
@@ -73,7 +80,8 @@ package func judge(
             droppedML: Double(cleaned[index].droppedVoxels) * voxelML
         )
         let joined = heirs[index].map { "what was taken for it lies within \($0) and counts as that" }
-        if let reason = joined ?? roi.acceptance.refusal(of: structure) {
+        let outside = cleaned[index].isOutsidePatient ? "what was taken for it lies outside of the patient" : nil
+        if let reason = joined ?? outside ?? roi.acceptance.refusal(of: structure) {
             erase(structure.label, from: &labels)
             structure = structure.notFound
             findings.append(.notFound(roi.name, reason))

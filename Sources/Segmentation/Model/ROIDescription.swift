@@ -19,6 +19,9 @@ package struct ROIDescription: Codable, Sendable, Equatable {
     /// What makes the confidence; nil: the Dice that the scores promise, see `StructureResult.confidence`.
     package var confidence: ConfidenceCalibration?
 
+    /// Whether it lies in the patient; a couch, a bolus or the body's outline need not (PS3.3 C.8.8.8.1).
+    package var isOrgan: Bool { interpretedType == "ORGAN" }
+
     package init(
         name: String,
         label: Int,
