@@ -20,13 +20,12 @@ struct SmallBowel: Sendable {
         self.wallHU = wallHU
         gas = random.float(0.05...0.75)
         let (a, b) = (person.cavityHalfWidth, person.cavityHalfDepth)
-        let low = Point(-0.8 * a, -0.72 * b, -260)
-        let high = Point(0.8 * a, 0.5 * b, -78)
+        let (low, high) = (Point(-0.8 * a, -0.72 * b, -215), Point(0.8 * a, 0.5 * b, -76))
         var pieces: [Solid] = []
         var contents: [Float] = []
-        for loop in 0..<26 {
+        for loop in 0..<44 {
             let start = low + (high - low) * Point(random.float(0...1), random.float(0...1), random.float(0...1))
-            pieces += SmallBowel.loop(loop, from: start, (low, high), beside: pieces.map(\.end), &random)
+            pieces += SmallBowel.loop(loop, from: start, (low, high), person, beside: pieces.map(\.end), &random)
             contents.append(random.happens(0.08) ? random.float(150...450) : random.float(5...45))
         }
         self.pieces = pieces
@@ -39,6 +38,7 @@ struct SmallBowel: Sendable {
         _ number: Int,
         from start: Point,
         _ box: (low: Point, high: Point),
+        _ person: ThoraxAnatomy,
         beside others: [Point],
         _ random: inout SeededRandom
     ) -> [Solid] {
@@ -55,7 +55,9 @@ struct SmallBowel: Sendable {
             let aim = unit(heading + direction() * (0.45 + 0.25 * Float(tries)))
             let next = places[places.count - 1] + aim * stepMM
             tries += 1
-            let isInside = pointwiseMin(next - box.low, box.high - next).min() > 0
+            // Kidneys and muscles lie beside the spine.
+            let isInside =
+                pointwiseMin(next - box.low, box.high - next).min() > 0 && next.y < person.spineY(next.z) - 28
             // The last places of its own loop are near by nature.
             guard isInside, isFree(next, others[...]), isFree(next, places.dropLast(3)) else { continue }
             places.append(next)
