@@ -10,8 +10,8 @@ struct CleanUpResult: Sendable, Equatable {
     var droppedVoxels = 0
     /// Voxels that became part of another structure.
     var joinedVoxels = 0
-    /// Whether there was something, and all of it lay outside of the patient.
-    var isOutsidePatient = false
+    /// Voxels outside of the patient, of pieces that would have stayed in it.
+    var outsideVoxels = 0
 }
 
 /// Removes the pieces of an organ that lie outside of the patient, and stray pieces of a structure, as its `Postprocessing` asks.
@@ -29,12 +29,19 @@ func cleanUp(
     let components = RunComponents(of: UInt8(roi.label), in: volume)
     guard !components.sizes.isEmpty else { return CleanUpResult() }
     let isOutside = roi.isOrgan ? isOutside(components) : components.sizes.map { _ in false }
-    var keeps = kept(of: components, by: rules, isOutside: isOutside, voxelMM3: volume.geometry.voxelVolumeMM3)
-    var result = CleanUpResult(keptComponents: keeps.count { $0 }, isOutsidePatient: !isOutside.contains(false))
+    let voxelMM3 = volume.geometry.voxelVolumeMM3
+    var keeps = kept(of: components, by: rules, isOutside: isOutside, voxelMM3: voxelMM3)
+    var result = CleanUpResult(keptComponents: keeps.count { $0 })
+    if isOutside.contains(true) {
+        let anywhere = kept(of: components, by: rules, isOutside: isOutside.map { _ in false }, voxelMM3: voxelMM3)
+        result.outsideVoxels = components.sizes.indices.filter { isOutside[$0] && anywhere[$0] }
+            .reduce(0) { $0 + components.sizes[$1] }
+    }
     keepEnds(of: components, &keeps, isOutside: isOutside, spacing: volume.geometry.spacing)
     result.keptVoxels = zip(components.sizes, keeps).reduce(0) { $0 + ($1.1 ? $1.0 : 0) }
     guard keeps.contains(false) else { return result }
-    let heirs = heirs(of: components, keeps: keeps, joins: rules.joins.compactMap { labels[$0] }, in: volume)
+    var heirs = heirs(of: components, keeps: keeps, joins: rules.joins.compactMap { labels[$0] }, in: volume)
+    for component in heirs.indices where isOutside[component] { heirs[component] = 0 }
     for run in components.runs where !keeps[run.component] {
         if heirs[run.component] == 0 {
             result.droppedVoxels += run.end - run.start

@@ -8,7 +8,7 @@ struct Measurement: Sendable, Equatable {
     /// Pixels of the model's grid whose centre lies in the structure.
     var samples = 0
     var scoreInside = 0.0
-    /// Scores of all pixels of the model's grid; of an organ, but for those of the air around the patient.
+    /// Scores of all pixels of the model's grid; of an organ, but for those around the patient (`ScoresAround`).
     var scoreSum = 0.0
     /// Pixels that are expected to be wrong, see `WideDoubt`.
     var expectedErrors = 0.0
@@ -48,9 +48,8 @@ struct Measurement: Sendable, Equatable {
 
 /// Measures every structure of a label map against the scores and the HU of the network's input.
 ///
-/// HU and scores are read on the model's grid at the pixels whose nearest CT voxel has the label. What the network thought of the
-/// air around the patient says nothing about an organ. Sums are made slice by slice and then added in their order, so that they
-/// do not depend on the number of threads.
+/// HU and scores are read on the model's grid at the pixels whose nearest CT voxel has the label. Sums are made slice by slice and
+/// then added in their order, so that they do not depend on the number of threads.
 func measureStructures(
     _ rois: [ROIDescription],
     in labels: Volume<UInt8>,
@@ -61,13 +60,16 @@ func measureStructures(
 ) -> [Measurement] {
     let model = scores.geometry
     let count = rois.count
+    let around = rois.indices.map {
+        ScoresAround(scores, channel: $0, outline: rois[$0].isOrgan ? outline : nil, input: input)
+    }
     var onModel = Volume<UInt8>(geometry: model, repeating: 0)
     let slices = onModel.voxels.withUnsafeMutableBufferPointer { buffer in
         // Each slice is written by one thread only.
         nonisolated(unsafe) let onModel = buffer
         return parallelMap(model.dimensions.k, threads: threads) { k in
             let slice = UnsafeMutableBufferPointer(rebasing: onModel[k * model.planeCount..<(k + 1) * model.planeCount])
-            return measure(slice: k, rois, labels, scores, input, outline, onModel: slice)
+            return measure(slice: k, labels, scores, input, around, onModel: slice)
         }
     }
     var result = slices.reduce(into: [Measurement](repeating: Measurement(), count: count)) { sums, slice in
@@ -100,11 +102,10 @@ extension Measurement {
 /// Sums over one slice of the model's grid, and its labels.
 private func measure(
     slice k: Int,
-    _ rois: [ROIDescription],
     _ labels: Volume<UInt8>,
     _ scores: ScoreVolume,
     _ input: Volume<Float>,
-    _ outline: PatientOutline?,
+    _ around: [ScoresAround],
     onModel: UnsafeMutableBufferPointer<UInt8>
 ) -> [Measurement] {
     let d = scores.geometry.dimensions
@@ -113,16 +114,12 @@ private func measure(
         for i in 0..<d.i { onModel[i + d.i * j] = nearestLabel(labels, lattice.point(i, j)) }
     }
     let start = scores.geometry.planeCount * k
-    // Of what is labelled all counts.
-    let isAround = onModel.indices.map { n in
-        onModel[n] == 0 && outline.map { !$0.isInside(n % d.i, n / d.i, k, hu: input.voxels[start + n]) } ?? false
-    }
     var doubt = WideDoubt(columns: d.i, rows: d.j)
-    let result = rois.indices.map { channel in
+    let result = around.indices.map { channel in
         var sums = Measurement()
+        let ignored = around[channel].ignored(slice: k, columns: d.i, pixels: onModel.count)
         scores.scores[channel].withUnsafeBufferPointer { all in
-            let isOrgan = rois[channel].isOrgan
-            func score(_ n: Int) -> Float { isOrgan && isAround[n] ? 0 : all[start + n] }
+            func score(_ n: Int) -> Float { ignored?[n] == true && onModel[n] == 0 ? 0 : all[start + n] }
             sums.expectedErrors = doubt.expectedErrors(score: score)
             for n in onModel.indices {
                 let score = Double(score(n))

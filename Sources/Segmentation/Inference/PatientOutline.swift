@@ -3,56 +3,95 @@ import Imaging
 /// How far the patient reaches on each line of a slice, from front to back and from side to side: tells what lies outside.
 ///
 /// The foam of a couch, a cushion of beads and a block that holds an arm are as light as lung, and a network may take them
-/// for it. The patient is what is thick and dense (`thickPieces`), of the pieces all that have a fifth of the largest one: neither
+/// for it. The patient is what is dense and thicker than 4 mm, of its pieces all that have a fifth of the largest one: neither
 /// shells and sheets nor the rails of a couch.
 struct PatientOutline {
+    /// On pixels larger than this the wall of a chest is no thicker than a shell, mm.
+    private static let largestPixelMM = 3.0
+    /// What is smaller in a slice is no patient but bones, say, where soft tissue has wrong HU, mm^2.
+    private static let smallestAreaMM2 = 3000.0
+
     private let geometry: VolumeGeometry
+    private let ctSides: Sides
+    private let modelSides: Sides
+    /// The sides of both that the patient reaches.
+    private var cutAtCT = SideSet()
+    private var cutAtModel = SideSet()
     /// First and last row of the patient by column and slice; first and last column by row and slice. The first is above the last
     /// on lines without any.
-    private let rows: [SIMD2<Int32>]
-    private let columns: [SIMD2<Int32>]
+    private var rows: [SIMD2<Int32>]
+    private var columns: [SIMD2<Int32>]
 
-    /// - Parameter input: HU on the model's grid.
-    /// - Returns: nil where there is no patient.
-    init?(of input: Volume<Float>, threads: Int) {
-        let (pieces, _) = thickPieces(of: input, threads: threads)
+    /// - Parameters:
+    ///   - input: HU on the model's grid.
+    ///   - ct: the CT's own grid.
+    /// - Returns: nil where nothing can be told: there is no patient, or the pixels are too large.
+    init?(of input: Volume<Float>, ct: VolumeGeometry, threads: Int) {
+        guard input.geometry.spacing.x <= Self.largestPixelMM else { return nil }
+        let (pieces, reach) = thickPieces(of: input, erosionMM: 2, threads: threads)
         guard let largest = pieces.sizes.max() else { return nil }
+        let isPatient = pieces.sizes.map { $0 * 5 >= largest }
+        let runs = pieces.runs.filter { isPatient[$0.component] }
         let d = input.geometry.dimensions
+        let pixels = runs.reduce(0) { $0 + $1.end - $1.start }
+        let area = Double(pixels) * input.geometry.spacing.x * input.geometry.spacing.y
+        guard area >= Self.smallestAreaMM2 * Double(Set(runs.map(\.k)).count) else { return nil }
+
         geometry = input.geometry
-        var rows = [SIMD2<Int32>](repeating: SIMD2(.max, .min), count: d.i * d.k)
-        var columns = [SIMD2<Int32>](repeating: SIMD2(.max, .min), count: d.j * d.k)
-        func widen(_ range: inout SIMD2<Int32>, by first: Int, _ last: Int) {
-            range = SIMD2(min(range.x, Int32(first)), max(range.y, Int32(last)))
+        modelSides = Sides(geometry, slicesAlong: geometry.directionK, marginMM: 1.5 * geometry.spacing.x)
+        ctSides = Sides(ct, slicesAlong: geometry.directionK, marginMM: 1.5 * geometry.spacing.x)
+        rows = [SIMD2<Int32>](repeating: SIMD2(.max, .min), count: d.i * d.k)
+        columns = [SIMD2<Int32>](repeating: SIMD2(.max, .min), count: d.j * d.k)
+        for run in runs {
+            // What the erosion took away is added again.
+            let (first, last) = (run.start - reach, run.end - 1 + reach)
+            PatientOutline.widen(&columns[run.j + d.j * run.k], first, last)
+            for i in run.start..<run.end { PatientOutline.widen(&rows[i + d.i * run.k], run.j - reach, run.j + reach) }
+            for i in [first, last] {
+                for j in [run.j - reach, run.j + reach] {
+                    let point = geometry.patientPoint(i: Double(i), j: Double(j), k: Double(run.k))
+                    cutAtCT.formUnion(ctSides.reached(by: point))
+                    cutAtModel.formUnion(modelSides.reached(by: point))
+                }
+            }
         }
-        for run in pieces.runs where pieces.sizes[run.component] * 5 >= largest {
-            widen(&columns[run.j + d.j * run.k], by: run.start, run.end - 1)
-            for i in run.start..<run.end { widen(&rows[i + d.i * run.k], by: run.j, run.j) }
-        }
-        (self.rows, self.columns) = (rows, columns)
     }
 
-    /// Which pieces lie outside of the patient: at most one in twenty of their voxels is inside, and none at the edge of the
-    /// picture, for where that cuts the patient nothing can be said.
+    private static func widen(_ range: inout SIMD2<Int32>, _ first: Int, _ last: Int) {
+        range = SIMD2(min(range.x, Int32(first)), max(range.y, Int32(last)))
+    }
+
+    /// Which pieces lie outside of the patient: at most one in twenty of their voxels is inside, and they reach no side of the CT or
+    /// of the network's picture that the patient reaches, too, for where one cuts the patient nothing can be said.
     ///
     /// - Parameters:
     ///   - grid: of the pieces.
     ///   - input: HU on the model's grid, as the outline was made of.
     func isOutside(_ components: RunComponents, on grid: VolumeGeometry, input: Volume<Float>) -> [Bool] {
-        let d = grid.dimensions
-        var inside = [Int](repeating: 0, count: components.sizes.count)
+        var inside = [Double](repeating: 0, count: components.sizes.count)
+        var slice = -1
         for run in components.runs {
-            if run.start == 0 || run.end == d.i || run.j == 0 || run.j == d.j - 1 {
-                inside[run.component] = components.sizes[run.component]
+            if run.k != slice { input.touched() }
+            slice = run.k
+            let length = run.end - run.start
+            // As close as the pixels of the model.
+            let samples = max(2, Int(Double(length) * grid.spacing.x / geometry.spacing.x))
+            for sample in 0..<samples {
+                let i = Double(run.start) + Double(length - 1) * Double(sample) / Double(samples - 1)
+                let point = grid.patientPoint(i: i, j: Double(run.j), k: Double(run.k))
+                if isInside(point, input) { inside[run.component] += Double(length) / Double(samples) }
+                guard sample == 0 || sample == samples - 1 else { continue }
+                let isCut =
+                    !cutAtCT.isDisjoint(with: ctSides.reached(by: point))
+                    || !cutAtModel.isDisjoint(with: modelSides.reached(by: point))
+                if isCut { inside[run.component] = .infinity }
             }
-            // A run is short beside the patient: its middle speaks for it.
-            let middle = Double(run.start + run.end - 1) / 2
-            let place = geometry.continuousIndex(of: grid.patientPoint(i: middle, j: Double(run.j), k: Double(run.k)))
-            if isInside(place, input) { inside[run.component] += run.end - run.start }
         }
-        return zip(components.sizes, inside).map { size, voxels in 20 * voxels <= size }
+        return zip(components.sizes, inside).map { size, voxels in 20 * voxels <= Double(size) }
     }
 
-    private func isInside(_ place: Vector3, _ input: Volume<Float>) -> Bool {
+    private func isInside(_ point: PatientPoint, _ input: Volume<Float>) -> Bool {
+        let place = geometry.continuousIndex(of: point)
         let d = geometry.dimensions
         let (i, j) = (Int(place.x.rounded()), Int(place.y.rounded()))
         let k = min(max(0, Int(place.z.rounded())), d.k - 1)
@@ -65,5 +104,37 @@ struct PatientOutline {
         if hu > -500 { return true }
         let (row, column) = (rows[i + geometry.dimensions.i * k], columns[j + geometry.dimensions.j * k])
         return (row.x < Int32(j) && Int32(j) < row.y) || (column.x < Int32(i) && Int32(i) < column.y)
+    }
+}
+
+/// Sides of a grid: two for each of its three axes.
+private struct SideSet: OptionSet {
+    var rawValue: UInt8 = 0
+}
+
+/// The sides of a grid across which a patient may go on; the first and last slice are none of them.
+private struct Sides {
+    private let grid: VolumeGeometry
+    private let axes: [Int]
+    private let last: Vector3
+    private let margin: Vector3
+
+    init(_ grid: VolumeGeometry, slicesAlong normal: Vector3, marginMM: Double) {
+        self.grid = grid
+        let directions = [grid.directionI, grid.directionJ, grid.directionK]
+        axes = directions.indices.filter { abs(dot(directions[$0], normal)) < 0.7 }
+        let d = grid.dimensions
+        last = Vector3(Double(d.i - 1), Double(d.j - 1), Double(d.k - 1))
+        margin = Vector3(repeating: marginMM) / grid.spacing
+    }
+
+    func reached(by point: PatientPoint) -> SideSet {
+        let place = grid.continuousIndex(of: point)
+        var sides = SideSet()
+        for axis in axes {
+            if place[axis] < margin[axis] { sides.rawValue |= 1 << (2 * axis) }
+            if place[axis] > last[axis] - margin[axis] { sides.rawValue |= 2 << (2 * axis) }
+        }
+        return sides
     }
 }

@@ -50,8 +50,8 @@ package func judge(
     let names = Dictionary(uniqueKeysWithValues: description.rois.map { ($0.name, UInt8($0.label)) })
     // One owner: a second one would make changing it a copy.
     var labels = consume labels
-    let outline = PatientOutline(of: input, threads: threads)
     let grid = labels.geometry
+    let outline = PatientOutline(of: input, ct: grid, threads: threads)
     let cleaned = description.rois.map { roi in
         cleanUp(&labels, roi, labels: names) { pieces in
             outline?.isOutside(pieces, on: grid, input: input) ?? pieces.sizes.map { _ in false }
@@ -80,7 +80,9 @@ package func judge(
             droppedML: Double(cleaned[index].droppedVoxels) * voxelML
         )
         let joined = heirs[index].map { "what was taken for it lies within \($0) and counts as that" }
-        let outside = cleaned[index].isOutsidePatient ? "what was taken for it lies outside of the patient" : nil
+        let outsideML = Double(cleaned[index].outsideVoxels) * voxelML
+        let outside =
+            outsideML > 0 && structure.voxelCount == 0 ? "what was taken for it lies outside of the patient" : nil
         if let reason = joined ?? outside ?? roi.acceptance.refusal(of: structure) {
             erase(structure.label, from: &labels)
             structure = structure.notFound
@@ -92,6 +94,7 @@ package func judge(
         {
             findings.append(.uncertainEdge(roi.name, width, limit: limit))
         }
+        if structure.found, outsideML > 0 { findings.append(.outsidePatient(roi.name, outsideML)) }
         structures.append(structure)
     }
     findings += croppedFindings(scores: scores, labels: labels, structures: structures)
@@ -207,6 +210,17 @@ extension SegmentationFinding {
                 the network is unsure where \(name) ends (over \(text.value) mm on average, at most \(text.limits[0]) mm are usual)
                 """,
             hint: "Look at every slice of it."
+        )
+    }
+
+    fileprivate static func outsidePatient(_ name: String, _ volumeML: Double) -> SegmentationFinding {
+        SegmentationFinding(
+            code: "W_OUTSIDE_PATIENT",
+            structure: name,
+            message: """
+                \(Int(volumeML.rounded(.up))) mL that were taken for \(name) lie outside of the patient and are not in the contour
+                """,
+            hint: "Right if a couch or a cushion lies there; if it is the organ, contour it by hand."
         )
     }
 

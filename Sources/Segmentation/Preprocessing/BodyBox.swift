@@ -7,7 +7,7 @@ import Platform
 /// they join; of the pieces that remain those count that have 1 % of the largest one. The box is theirs, with what was
 /// eroded. It makes no foreground: it only says where the network is worth running.
 package func bodyBox(of input: Volume<Float>, threads: Int) -> GridBox? {
-    let (pieces, reach) = thickPieces(of: input, threads: threads)
+    let (pieces, reach) = thickPieces(of: input, erosionMM: 4, threads: threads)
     guard let largest = pieces.sizes.max() else { return nil }
     var builder = BoxBuilder()
     for run in pieces.runs where pieces.sizes[run.component] * 100 >= largest {
@@ -23,11 +23,15 @@ package func bodyBox(of input: Volume<Float>, threads: Int) -> GridBox? {
     }
 }
 
-/// What is denser than -500 HU, eroded in the plane by 4 mm, in pieces.
+/// What is denser than -500 HU, eroded in the plane by about `erosionMM`, by a pixel at least, in pieces.
 ///
 /// - Returns: the pieces and by how many pixels they were eroded.
-func thickPieces(of input: Volume<Float>, threads: Int) -> (pieces: RunComponents, reach: Int) {
-    let reach = max(1, Int((4 / input.geometry.spacing.x).rounded()))
+func thickPieces(
+    of input: Volume<Float>,
+    erosionMM: Double,
+    threads: Int
+) -> (pieces: RunComponents, reach: Int) {
+    let reach = max(1, Int((erosionMM / input.geometry.spacing.x).rounded()))
     return (RunComponents(of: 1, in: dense(input, erodedBy: reach, threads: threads)), reach)
 }
 
