@@ -101,7 +101,7 @@ struct Couch: Sendable {
         guard depth > 0 else { return nil }
         for layer in layers where layer.depth.contains(depth) && abs(p.x) < layer.halfWidth {
             guard layer.grainHU > 0 else { return Tissue(organ: .table, hu: layer.hu) }
-            // The shell closes a foam at the sides.
+            // At the sides what lies on top, shell or cover, closes the foam.
             let isRim = halfWidth - abs(p.x) < 2
             return Tissue(organ: .table, hu: isRim ? layers[0].hu : layer.hu + layer.grainHU * noise(p * 0.15))
         }

@@ -75,12 +75,12 @@ struct Immobilisation: Sendable {
         let inner = random.float(60...150)
         let width = random.float(40...130)
         let bottom = person.apexHeight + random.float(-60...60)
-        let high = random.float(-60...20)
+        let front = random.float(-60...20)
         blocks = [Float(-1), 1].map { side in
             let (near, far) = (side * inner, side * (inner + width))
             return Block(
                 foam: foam,
-                low: Point(min(near, far), high, bottom),
+                low: Point(min(near, far), front, bottom),
                 high: Point(max(near, far), 400, bottom + 400)
             )
         }

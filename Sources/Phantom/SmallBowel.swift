@@ -9,8 +9,8 @@ struct SmallBowel: Sendable {
     private let grid: SolidGrid
     private let noise: ValueNoise
     private let wallHU: Float
-    /// How much of it holds gas, -1...1, as a threshold of a slow noise.
-    private let gas: Float
+    /// Where a slow noise is above it there is gas: the lower, the more.
+    private let gasThreshold: Float
     /// Fluid of each loop, HU, by the piece's priority.
     private let contents: [Float]
 
@@ -18,7 +18,7 @@ struct SmallBowel: Sendable {
         var random = SeededRandom(seed: seed, stream: 21)
         noise = ValueNoise(seed: seed &+ 211, cellMM: 1)
         self.wallHU = wallHU
-        gas = random.float(0.05...0.75)
+        gasThreshold = random.float(0.05...0.75)
         let (a, b) = (person.cavityHalfWidth, person.cavityHalfDepth)
         let (low, high) = (Point(-0.8 * a, -0.72 * b, -215), Point(0.8 * a, 0.5 * b, -76))
         var pieces: [Solid] = []
@@ -33,7 +33,8 @@ struct SmallBowel: Sendable {
         grid = SolidGrid(boxes: pieces.map { ($0.low, $0.high) }, cellMM: 12, reach: 3)
     }
 
-    /// A tube that grows on until it has no room: each step turns a little, keeps inside the box and off all others.
+    /// A tube that grows on until it has no room: each step turns a little, keeps inside the box, before the spine and off
+    /// all others. Where it starts in another one it is seen as a branch.
     private static func loop(
         _ number: Int,
         from start: Point,
@@ -81,7 +82,7 @@ struct SmallBowel: Sendable {
             dot(p - piece.start, piece.end - piece.start) / SmallBowel.stepMM + SmallBowel.stepMM * Float(nearest)
         let fold = max(0, sinf(along * 1.4 + 2 * noise(p * 0.05)) - 0.35) * 3.5
         if depth < 2 + fold { return Tissue(organ: .bowel, hu: wallHU + 6 * noise(p * 0.3)) }
-        if noise(p * 0.016 + 9) > gas { return Tissue(organ: .bowelGas, hu: -970) }
+        if noise(p * 0.016 + 9) > gasThreshold { return Tissue(organ: .bowelGas, hu: -970) }
         return Tissue(organ: .bowel, hu: contents[piece.priority] + 8 * noise(p * 0.2))
     }
 }
