@@ -10,7 +10,6 @@ struct Abdomen: Sendable {
     private let organHU: Float
     private let stomach: [Solid]
     private let colon: [Solid]
-    private let smallBowel: SmallBowel
     private let organs: [Solid]
     private let contentHU: Float
     /// Supine: gas lies in front of this y.
@@ -40,7 +39,6 @@ struct Abdomen: Sendable {
             ]),
             .stomach
         )
-        smallBowel = SmallBowel(person, wallHU: 42 + blood.organs, seed: seed)
         contentHU = random.happens(0.15) ? random.float(120...350) : random.float(5...50)
         stomachLevel = random.float(-0.6...0.15) * b
         let sag = random.float(-12...12)
@@ -87,7 +85,12 @@ struct Abdomen: Sendable {
             let portal = vein * (1 - ramp(abs(noise(Point(p.y, p.z, p.x) * 0.033)), 0, 0.12))
             return Tissue(organ: .liver, hu: liverHU + 4 * noise(p * 0.08) + portal * (liverHU > 80 ? 22 : -12))
         }
-        if let loop = smallBowel.tissue(p) { return loop }
+        // Loops of small bowel in fat, before the spine and the kidneys.
+        let loops = noise(p * 0.045) + 0.35 * noise(p * 0.12)
+        if p.z < -70, p.y < person.spineY(p.z) - 16, loops > 0.3 {
+            let gas = loops > 0.68 && noise(p * 0.02 + 9) > 0.2
+            return gas ? Tissue(organ: .bowelGas, hu: -960) : Tissue(organ: .bowel, hu: 28 + 10 * noise(p * 0.3))
+        }
         return fat(p)
     }
 

@@ -47,7 +47,8 @@ struct Immobilisation: Sendable {
         var high: Point
     }
 
-    init(_ person: ThoraxAnatomy, _ random: inout SeededRandom) {
+    init(_ person: ThoraxAnatomy, seed: UInt64) {
+        var random = SeededRandom(seed: seed, stream: 21)
         board = Foam(&random)
         boardMM = random.happens(0.5) ? random.float(12...60) : 0
         boardHalfWidth = random.float(150...260)

@@ -74,10 +74,6 @@ struct Lung: Sendable {
         var hu = parenchyma(place)
         hu += fissure(p, softness: softness) * (-250 - hu)
         var dense: Float = 0
-        if disease.pneumothoraxMM > 0 {
-            // The pleura shows as a line where air lies on both sides of it.
-            hu += (1 - ramp(-airDistance(place), 0.5, 1.2 + softness)) * (-80 - hu)
-        }
         if disease.fibrosisMM > 0 { hu += fibrosis(place) * (-80 - hu) }
         let airless = airless(place)
         if airless > 0 {
@@ -154,18 +150,13 @@ struct Lung: Sendable {
             return Tissue(organ: .effusion, hu: disease.effusionHU + 3 * noise(p * 0.08))
         }
         if disease.pneumothoraxMM > 0 {
-            if airDistance(place) > 0 { return Tissue(organ: .pneumothorax, hu: -1000) }
+            let gap =
+                disease.pneumothoraxMM
+                * (bell(place.angle, 1.0) + 0.5 * ramp(p.z, person.carinaHeight, person.apexHeight))
+            let distance = gap - place.wall + 3 * noise(p * 0.04)
+            if distance > 0 { return Tissue(organ: .pneumothorax, hu: -1000) }
         }
         return nil
-    }
-
-    /// Positive in the air between lung and wall: it collects in front and at the top.
-    private func airDistance(_ place: Place) -> Float {
-        let p = place.point
-        let gap =
-            disease.pneumothoraxMM
-            * (bell(place.angle, 1.0) + 0.5 * ramp(p.z, person.carinaHeight, person.apexHeight))
-        return gap - place.wall + 3 * noise(p * 0.04)
     }
 
     /// Positive in the fluid: it collects behind, thickest at the bottom, and climbs along the wall.

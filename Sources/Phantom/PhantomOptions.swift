@@ -16,7 +16,9 @@ package struct PhantomOptions: Sendable, Equatable, Codable {
 
     /// How the patient lies.
     package enum Couch: String, Sendable, CaseIterable, Codable {
-        case flat, curved, mattress, radiotherapy, none
+        case flat, curved, mattress, none
+        /// A flat table with what holds a patient in place on it; `random` draws none.
+        case radiotherapy
     }
 
     package var diseases: Set<Disease> = []
@@ -70,8 +72,7 @@ package struct PhantomOptions: Sendable, Equatable, Codable {
         let contrast = random.uniform(0...1)
         options.contrast = contrast < 0.45 ? .none : contrast < 0.6 ? .pulmonary : contrast < 0.85 ? .arterial : .venous
         options.arms = random.happens(0.75) ? .up : .down
-        let couches: [Couch] = [.flat, .curved, .curved, .mattress, .mattress, .radiotherapy, .radiotherapy, .none]
-        options.couch = couches[random.index(couches.count)]
+        options.couch = [.flat, .flat, .curved, .curved, .mattress, .none][random.index(6)]
         options.turn.x = random.uniform(-20...20)
         options.turn.y = random.uniform(-15...15)
         options.turn.roll = random.uniform(-6...6)

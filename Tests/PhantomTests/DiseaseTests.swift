@@ -30,30 +30,6 @@ struct DiseaseTests {
         #expect(after < before - airless[side] / 2, "\(before) mL, then \(after) mL")
     }
 
-    @Test("between a lung and the air beside it runs the line of the pleura", arguments: (1...3).map(UInt64.init))
-    func pleura(seed: UInt64) throws {
-        var options = PhantomOptions()
-        options.diseases = [.pneumothorax]
-        let origin = PatientPoint(x: -160, y: -120, z: 60)
-        let grid = PhantomAnatomyTests.grid(320, 240, 3, spacing: Vector3(1, 1, 10), origin: origin)
-        let phantom = PhantomAnatomyTests.quiet(seed, options, grid)
-        let d = grid.dimensions
-        let all = PhantomAnatomyTests.indices(phantom.organs, [.lungLeft, .lungRight])
-        let atTheAir = all.filter { i, j, k in
-            i > 0 && i < d.i - 1 && j > 0 && j < d.j - 1
-                && [(i - 1, j), (i + 1, j), (i, j - 1), (i, j + 1)].contains { i, j in
-                    phantom.organs[i, j, k] == Organ.pneumothorax.rawValue
-                }
-        }
-        func median(_ places: [(i: Int, j: Int, k: Int)]) throws -> Int {
-            let values = places.map { Int(phantom.ct[$0.i, $0.j, $0.k]) }.sorted()
-            try #require(values.count > 100)
-            return values[values.count / 2]
-        }
-        let (line, lung) = try (median(atTheAir), median(all))
-        #expect(line > lung + 100, "\(line) and \(lung) HU")
-    }
-
     @Test("after a pneumonectomy the lung that is left has the disease", arguments: (1...6).map(UInt64.init))
     func remainingLung(seed: UInt64) {
         let organs = Self.person(seed, [.mass, .pneumonectomy])
