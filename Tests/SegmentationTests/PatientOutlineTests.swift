@@ -207,11 +207,7 @@ struct PatientOutlineTests {
 
     @Test("without anything that could be a patient all stays as the network says")
     func noPatient() {
-        let result = Self.judged { _ in
-            -850
-        } label: {
-            ToyChest.label($0)
-        }
+        let result = Self.judged(input: { _ in -850 }, label: ToyChest.label)
         #expect(Self.isToyChest(result))
     }
 }
