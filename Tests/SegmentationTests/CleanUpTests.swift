@@ -131,7 +131,7 @@ struct JudgementTests {
         #expect(result.structures.allSatisfy { $0.confidence == 0 && $0.volumeML == 0 })
     }
 
-    @Test("what is as dense as muscle or as thin as room air is no lung", arguments: [Float(30), -995])
+    @Test("what is brighter than any lung or as thin as room air is no lung", arguments: [Float(150), -995])
     func density(_ hu: Float) {
         let result = Self.judged(Self.boxes([(1, 25..<35, 5..<25, 1..<11)]), hu: hu)
         #expect(!result.foundAnything)

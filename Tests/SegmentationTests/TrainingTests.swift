@@ -73,6 +73,27 @@ struct TrainingTests {
         _ = try Self.train(renamed, in: folder.path)
     }
 
+    @Test("a checkpoint is continued where only what becomes of the network's results is another")
+    func otherResults() throws {
+        let folder = try TemporaryFolder()
+        let first = try Self.train(smallRecipe(), in: folder.path)
+        var other = smallRecipe()
+        other.rois[0].roi.acceptance = Acceptance(minimumVolumeML: 1, minimumConfidence: 0.25)
+        other.rois[0].roi.plausibility = Plausibility(reviewConfidence: 0.5)
+        other.rois[0].roi.postprocessing = Postprocessing(largestComponents: 3)
+        other.rois[0].roi.confidence = ConfidenceCalibration(knots: [
+            .init(raw: 0, calibrated: 0), .init(raw: 1, calibrated: 0.9),
+        ])
+        other.rois[0].roi.color = [1, 2, 3]
+        other.derivedROIs = []
+        let second = try Self.train(other, in: folder.path) { _ in }
+        #expect(try first.network.safetensors() == second.network.safetensors())
+        #expect(first.history == second.history)
+        // What a structure is called in the data decides which voxels are learned.
+        other.rois[0].patterns = ["Another"]
+        #expect(throws: SegmentationError.self) { try Self.train(other, in: folder.path) }
+    }
+
     @Test("a training that runs away stops with an error and keeps its checkpoint")
     func divergence() throws {
         let folder = try TemporaryFolder()

@@ -75,8 +75,14 @@ package func trainModel(
     )
     let outcome = try trainer.run()
     try progress(TrainingProgress(phase: .finishing))
-    return try TrainedPackage(request: request, prepared: prepared, outcome: outcome, begun: begun, origin: origin)
-        .write(progress: progress)
+    return try TrainedPackage(
+        request: request,
+        prepared: prepared,
+        outcome: outcome,
+        begun: begun,
+        finished: trainer.lastEpochEnd ?? Date(),
+        origin: origin
+    ).write(progress: progress)
 }
 
 /// When the training was first started: a file of the work folder, so that interruptions do not make it younger.

@@ -10,7 +10,7 @@ package struct TrainingReport: Codable, Sendable {
 
     package var schemaVersion = TrainingReport.currentSchemaVersion
     package var summary: TrainingSummary
-    /// When it was first started, and when its model was written: ISO 8601, UTC. Interruptions count.
+    /// When it was first started, and when its last epoch ended: ISO 8601, UTC. Interruptions count.
     package var begun: String
     package var finished: String
     /// Operating system and threads of the last part of the training.
@@ -44,6 +44,7 @@ struct TrainedPackage {
     let prepared: PreparedCases
     let outcome: TrainingOutcome
     let begun: String
+    let finished: Date
     let origin: WeightsOrigin?
 
     func write(progress: (TrainingProgress) throws -> Void) throws -> TrainingReport {
@@ -89,7 +90,7 @@ struct TrainedPackage {
         let report = TrainingReport(
             summary: summary,
             begun: begun,
-            finished: Date().formatted(.iso8601),
+            finished: finished.formatted(.iso8601),
             system: ProcessInfo.processInfo.operatingSystemVersionString,
             threads: request.threads,
             weightsDigest: SHA256Digest.hex(of: weights),

@@ -39,7 +39,7 @@ struct PatientOutline {
 
         geometry = input.geometry
         modelSides = Sides(geometry, slicesAlong: geometry.directionK, marginMM: 1.5 * geometry.spacing.x)
-        ctSides = Sides(ct, slicesAlong: geometry.directionK, marginMM: 1.5 * geometry.spacing.x)
+        ctSides = Sides(ct, slicesAlong: geometry.directionK, marginMM: 1.5 * geometry.spacing.x, roundedBy: input)
         rows = [SIMD2<Int32>](repeating: SIMD2(.max, .min), count: d.i * d.k)
         columns = [SIMD2<Int32>](repeating: SIMD2(.max, .min), count: d.j * d.k)
         for run in runs {
@@ -107,9 +107,11 @@ struct PatientOutline {
     }
 }
 
-/// Sides of a grid: two for each of its three axes.
+/// Sides of a grid: two for each of its three axes, and the rim of a round picture.
 private struct SideSet: OptionSet {
     var rawValue: UInt8 = 0
+
+    static let rim = SideSet(rawValue: 1 << 6)
 }
 
 /// The sides of a grid across which a patient may go on; the first and last slice are none of them.
@@ -118,6 +120,31 @@ private struct Sides {
     private let axes: [Int]
     private let last: Vector3
     private let margin: Vector3
+    /// Distance of the rim from the middle of the picture, mm.
+    private var rimMM = Double.infinity
+
+    /// - Parameter input: its pixels farthest from the middle of the grid, padding apart, are the rim.
+    init(_ grid: VolumeGeometry, slicesAlong normal: Vector3, marginMM: Double, roundedBy input: Volume<Float>) {
+        self.init(grid, slicesAlong: normal, marginMM: marginMM)
+        let (d, place) = (input.geometry.dimensions, input.geometry)
+        var farthest = 0.0
+        for k in 0..<d.k {
+            for j in 0..<d.j {
+                let row = (k * d.j + j) * d.i
+                let pixels = input.voxels[row..<row + d.i]
+                // Padding counts as air, or lies below it.
+                func isPicture(_ hu: Float) -> Bool { hu > paddingHU + 0.5 }
+                guard let first = pixels.firstIndex(where: isPicture), let last = pixels.lastIndex(where: isPicture)
+                else { continue }
+                for n in [first, last] {
+                    let point = place.patientPoint(i: Double(n - row), j: Double(j), k: Double(k))
+                    farthest = max(farthest, distanceMM(grid.continuousIndex(of: point)))
+                }
+            }
+            input.touched()
+        }
+        rimMM = farthest - marginMM
+    }
 
     init(_ grid: VolumeGeometry, slicesAlong normal: Vector3, marginMM: Double) {
         self.grid = grid
@@ -135,6 +162,13 @@ private struct Sides {
             if place[axis] < margin[axis] { sides.rawValue |= 1 << (2 * axis) }
             if place[axis] > last[axis] - margin[axis] { sides.rawValue |= 2 << (2 * axis) }
         }
+        if distanceMM(place) > rimMM { sides.formUnion(.rim) }
         return sides
+    }
+
+    /// From the middle of the picture, across the slices' normal.
+    private func distanceMM(_ place: Vector3) -> Double {
+        let offset = (place - last / 2) * grid.spacing
+        return axes.reduce(0) { $0 + offset[$1] * offset[$1] }.squareRoot()
     }
 }

@@ -7,6 +7,13 @@ extension Trainer {
     private static let lastName = "/last.safetensors"
     private static let stoppedName = "/stopped.safetensors"
     private var lastPath: String { directory + Self.lastName }
+
+    /// When the last epoch ended whose state is kept; nil where none is.
+    package var lastEpochEnd: Date? {
+        // Without the file there is no such epoch.
+        (try? FileManager.default.attributesOfItem(atPath: lastPath))?[.modificationDate] as? Date
+    }
+
     /// The state within an epoch, of a training that was asked to end there.
     private var stoppedPath: String { directory + Self.stoppedName }
     private var bestPath: String { directory + "/best.safetensors" }

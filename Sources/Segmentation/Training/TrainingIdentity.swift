@@ -28,7 +28,8 @@ struct TrainingIdentity: Codable, Sendable, Equatable {
 
     /// Why a training of this identity cannot go on from a checkpoint of another; nil when it can.
     ///
-    /// When to stop may change: patience always, the number of epochs where the learning rate does not depend on it.
+    /// When to stop may change: patience always, the number of epochs where the learning rate does not depend on it. So may what
+    /// is done with a result of the network, as validation judges it before that.
     func reasonNotToContinue(_ checkpoint: TrainingIdentity) throws -> String? {
         guard cases == checkpoint.cases else { return "it belongs to other cases, or they were divided differently" }
         guard startingWeights == checkpoint.startingWeights else { return "it began with other weights" }
@@ -36,6 +37,7 @@ struct TrainingIdentity: Codable, Sendable, Equatable {
         differences["optimisation.patience"] = nil
         // Words, as those that a checkpoint does not hold; those of former versions hold the name.
         (differences["output.emptyMessage"], differences["name"]) = (nil, nil)
+        differences = differences.filter { !Self.isOfResults($0.key) }
         let isFree = recipe.optimisation.schedule == .constant
         if isFree { differences["optimisation.epochs"] = nil }
         guard !differences.isEmpty else { return nil }
@@ -45,6 +47,16 @@ struct TrainingIdentity: Codable, Sendable, Equatable {
         return reason + ". The \(recipe.optimisation.schedule.rawValue) schedule plans the learning rate for that "
             + "number of epochs, so a training that goes on would not be the one that was asked for; with the "
             + "constant schedule it may change"
+    }
+
+    /// Whether a key decides what becomes of a result of the network alone: `rois[1].roi.acceptance.minimumVolumeML`, say.
+    private static func isOfResults(_ key: String) -> Bool {
+        if key.hasPrefix("derivedROIs") { return true }
+        guard key.hasPrefix("rois["), let rest = key.firstRange(of: "].roi.") else { return false }
+        let part = key[rest.upperBound...].prefix { $0 != "." && $0 != "[" }
+        return [
+            "acceptance", "codes", "color", "confidence", "interpretedType", "plausibility", "postprocessing",
+        ].contains(part)
     }
 
     /// Keys whose values differ, with both values.
