@@ -57,7 +57,8 @@ struct LungBuilder: Sendable {
     private static func isHilar(_ branch: Branch, _ hilum: Mediastinum.Hilum) -> Bool {
         guard branch.radius > hilarRadius else { return false }
         let middle = 0.5 * (branch.start + branch.end)
-        let doors = [hilum.artery, hilum.upperVein, hilum.lowerVein, hilum.bronchus]
+        let doors =
+            [hilum.artery, hilum.lowerArtery, hilum.upperVein, hilum.lowerVein, hilum.bronchus] + hilum.lobarBronchi
         return doors.contains { length(middle - $0) < hilarReach }
     }
 
@@ -139,7 +140,7 @@ struct LungBuilder: Sendable {
             )
             let wide = stride(from: 0, to: cloud.count, by: 22).map { cloud[$0] }
             bronchi.grow(
-                from: lobe == 0 ? hilum.lowerBronchus : hilum.bronchus,
+                from: hilum.lobarBronchi[lobe],
                 along: heading,
                 to: wide,
                 random: &random
