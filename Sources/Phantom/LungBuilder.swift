@@ -57,8 +57,7 @@ struct LungBuilder: Sendable {
     private static func isHilar(_ branch: Branch, _ hilum: Mediastinum.Hilum) -> Bool {
         guard branch.radius > hilarRadius else { return false }
         let middle = 0.5 * (branch.start + branch.end)
-        let doors =
-            [hilum.artery, hilum.lowerArtery, hilum.upperVein, hilum.lowerVein, hilum.bronchus] + hilum.lobarBronchi
+        let doors = [hilum.artery, hilum.upperVein, hilum.lowerVein, hilum.bronchus]
         return doors.contains { length(middle - $0) < hilarReach }
     }
 
@@ -140,7 +139,7 @@ struct LungBuilder: Sendable {
             )
             let wide = stride(from: 0, to: cloud.count, by: 22).map { cloud[$0] }
             bronchi.grow(
-                from: hilum.lobarBronchi[lobe],
+                from: lobe == 0 ? hilum.lowerBronchus : hilum.bronchus,
                 along: heading,
                 to: wide,
                 random: &random

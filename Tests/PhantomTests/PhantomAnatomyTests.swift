@@ -140,8 +140,7 @@ struct PhantomAnatomyTests {
                 continue
             }
             var (rows, withLung) = (0, 0)
-            // Higher up the bronchi of the other lobes leave.
-            for (i, j, k) in bronchi where k <= lowest + 1 {
+            for (i, j, k) in bronchi where k <= lowest + 2 {
                 let inwards = stride(from: i, to: middle, by: -side).map { organs[$0, j, k] }
                 rows += 1
                 withLung += inwards.contains(where: Self.lungs.contains) ? 1 : 0
