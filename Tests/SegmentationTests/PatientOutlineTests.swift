@@ -150,13 +150,19 @@ struct PatientOutlineTests {
         #expect(result.structures[0].found && result.structures[0].components == 2)
         #expect(result.structures[0].droppedML == 0)
         #expect(!result.findings.contains { $0.code == "W_OUTSIDE_PATIENT" })
-        // A wall around it, and foam under it: the rim cuts no patient.
-        let whole = Self.judged(
-            on: grid(120, 120, 24, spacing: Vector3(3, 3, 5)),
-            input: { Self.couchHU($0) ?? Float(ToyChest.hu($0)) },
-            label: { Self.isFoam($0) ? 1 : ToyChest.label($0) }
+    }
+
+    @Test("foam at the rim of a round picture is outside, if the rim cuts the patient elsewhere only")
+    func foamAtTheRim() {
+        // It cuts both flanks, and the couch under the back.
+        func isSeen(_ p: Vector3) -> Bool { ToyChest.ellipse(p, Vector3(0, 0, 0), Vector3(112, 112, 1e6)) }
+        let result = Self.judged(
+            on: grid(70, 70, 24, spacing: Vector3(3.2, 3.2, 5)),
+            input: { isSeen($0) ? Self.couchHU($0) ?? Float(ToyChest.hu($0)) : -1000 },
+            label: { !isSeen($0) ? 0 : Self.isFoam($0) ? 1 : ToyChest.label($0) }
         )
-        #expect(Self.isToyChest(whole))
+        #expect(result.structures.allSatisfy { $0.found && $0.components == 1 })
+        #expect(result.findings.contains { $0.code == "W_OUTSIDE_PATIENT" && $0.structure == "Lung_L" })
     }
 
     @Test("pieces of a lung are inside where the network sees no wall of the chest")

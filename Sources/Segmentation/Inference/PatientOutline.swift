@@ -1,3 +1,4 @@
+import Foundation
 import Imaging
 
 /// How far the patient reaches on each line of a slice, from front to back and from side to side: tells what lies outside.
@@ -107,11 +108,17 @@ struct PatientOutline {
     }
 }
 
-/// Sides of a grid: two for each of its three axes, and the rim of a round picture.
+/// Sides of a grid: two for each of its three axes, and sectors of the rim of a round picture.
 private struct SideSet: OptionSet {
-    var rawValue: UInt8 = 0
+    var rawValue: UInt64 = 0
 
-    static let rim = SideSet(rawValue: 1 << 6)
+    static let sectors = 48
+
+    /// The sector of the rim at an angle, with the two beside it.
+    static func rim(at angle: Double) -> SideSet {
+        let sector = Int(angle / (2 * .pi) * Double(sectors) + 2 * Double(sectors))
+        return SideSet(rawValue: (sector - 1...sector + 1).reduce(0) { $0 | 1 << (6 + UInt64($1 % sectors)) })
+    }
 }
 
 /// The sides of a grid across which a patient may go on; the first and last slice are none of them.
@@ -126,6 +133,8 @@ private struct Sides {
     /// - Parameter input: its pixels farthest from the middle of the grid, padding apart, are the rim.
     init(_ grid: VolumeGeometry, slicesAlong normal: Vector3, marginMM: Double, roundedBy input: Volume<Float>) {
         self.init(grid, slicesAlong: normal, marginMM: marginMM)
+        // Only in the plane of a CT's own slices is a picture round.
+        guard axes == [0, 1] else { return }
         let (d, place) = (input.geometry.dimensions, input.geometry)
         var farthest = 0.0
         for k in 0..<d.k {
@@ -162,7 +171,10 @@ private struct Sides {
             if place[axis] < margin[axis] { sides.rawValue |= 1 << (2 * axis) }
             if place[axis] > last[axis] - margin[axis] { sides.rawValue |= 2 << (2 * axis) }
         }
-        if distanceMM(place) > rimMM { sides.formUnion(.rim) }
+        if distanceMM(place) > rimMM {
+            let offset = (place - last / 2) * grid.spacing
+            sides.formUnion(.rim(at: atan2(offset.y, offset.x)))
+        }
         return sides
     }
 

@@ -72,9 +72,9 @@ extension TrainingConfiguration {
                 // A vessel 14 mm wide.
                 fillHolesMM2: 150
             ),
-            // What is refused is lost to whoever looks at the result, so only what no lung can be is: more than both lungs of a
-            // very large person hold, nearly all of it below what emphysema has 20 HU too low, as bright as contrast medium, or
-            // more wrong than right by the network's own scores. The rest is delivered, and reviewed by its plausibility.
+            // What is refused is lost to whoever looks at the result, so only what no lung can be: nothing to speak of, more than both
+            // lungs of a very large person hold, three quarters below -980 HU (of severe emphysema, 20 HU too low, a third is), brighter
+            // than any collapsed lung, or expected to be more wrong than right. The rest is delivered, and judged by its plausibility.
             acceptance: Acceptance(
                 minimumVolumeML: 3,
                 maximumVolumeML: 8000,
