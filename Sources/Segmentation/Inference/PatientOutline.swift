@@ -147,7 +147,8 @@ private struct Sides {
                 else { continue }
                 for n in [first, last] {
                     let point = place.patientPoint(i: Double(n - row), j: Double(j), k: Double(k))
-                    farthest = max(farthest, distanceMM(grid.continuousIndex(of: point)))
+                    let offset = fromMiddle(grid.continuousIndex(of: point))
+                    farthest = max(farthest, dot(offset, offset).squareRoot())
                 }
             }
             input.touched()
@@ -171,16 +172,15 @@ private struct Sides {
             if place[axis] < margin[axis] { sides.rawValue |= 1 << (2 * axis) }
             if place[axis] > last[axis] - margin[axis] { sides.rawValue |= 2 << (2 * axis) }
         }
-        if distanceMM(place) > rimMM {
-            let offset = (place - last / 2) * grid.spacing
-            sides.formUnion(.rim(at: atan2(offset.y, offset.x)))
-        }
+        let offset = fromMiddle(place)
+        if dot(offset, offset).squareRoot() > rimMM { sides.formUnion(.rim(at: atan2(offset.y, offset.x))) }
         return sides
     }
 
-    /// From the middle of the picture, across the slices' normal.
-    private func distanceMM(_ place: Vector3) -> Double {
-        let offset = (place - last / 2) * grid.spacing
-        return axes.reduce(0) { $0 + offset[$1] * offset[$1] }.squareRoot()
+    /// In the plane of the slices, mm.
+    private func fromMiddle(_ place: Vector3) -> Vector3 {
+        var offset = (place - last / 2) * grid.spacing
+        offset.z = 0
+        return offset
     }
 }
