@@ -104,18 +104,26 @@ package func writePhantom(_ request: PhantomRequest, to output: String, threads:
     return result
 }
 
-/// The true structures as an RT Structure Set, a Segmentation and one NIfTI file each; returns the path of the first.
+/// The true structures as an RT Structure Set, a Segmentation and one NIfTI file each; returns the path of the first, nil where the
+/// picture shows none of them: it lies beside the patient, and neither object can say so.
 private func writeTruth(
     _ phantom: PhantomCase,
     _ series: WrittenCTSeries,
     _ request: PhantomRequest,
     to folder: String
-) throws -> String {
+) throws -> String? {
     try Directory.create(folder)
     let geometry = phantom.ct.geometry
     let structures = PhantomCase.structures.compactMap { name in
         phantom.mask(of: name).map { (phantomStructure(name), SlicedMask($0)) }
     }
+    for (description, mask) in structures {
+        try NiftiFile.write(mask, to: "\(folder)/\(description.name).nii.gz")
+    }
+    try NiftiFile.write(phantom.organs, to: folder + "/organs.nii.gz")
+    let names = Organ.allCases.map { "\($0.rawValue) \($0)\n" }.joined()
+    try AtomicFile.write(Data(names.utf8), to: folder + "/organs.txt")
+    guard structures.contains(where: { !$0.1.isEmpty }) else { return nil }
     let path = folder + "/rtstruct.dcm"
     try RTStructureSetWriter(
         product: truthProduct("rtstruct", 2, series, request),
@@ -124,12 +132,6 @@ private func writeTruth(
     ).write(structures, to: path)
     try SegmentationWriter(product: truthProduct("seg", 3, series, request), geometry: geometry)
         .write(structures, to: folder + "/seg.dcm")
-    for (description, mask) in structures {
-        try NiftiFile.write(mask, to: "\(folder)/\(description.name).nii.gz")
-    }
-    try NiftiFile.write(phantom.organs, to: folder + "/organs.nii.gz")
-    let names = Organ.allCases.map { "\($0.rawValue) \($0)\n" }.joined()
-    try AtomicFile.write(Data(names.utf8), to: folder + "/organs.txt")
     return path
 }
 
