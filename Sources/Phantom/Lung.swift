@@ -73,19 +73,17 @@ struct Lung: Sendable {
         var organ: Organ = isLeft ? .lungLeft : .lungRight
         var hu = parenchyma(place)
         hu += fissure(p, softness: softness) * (-250 - hu)
-        var dense: Float = 0
         if disease.fibrosisMM > 0 { hu += fibrosis(place) * (-80 - hu) }
         let airless = airless(place)
         if airless > 0 {
             hu += airless * (disease.effusionHU + 42 + 10 * noise(p * 0.2) - hu)
-            dense = airless
             if airless > 0.5 { organ = isLeft ? .consolidationLeft : .consolidationRight }
         }
         for lesion in disease.lesions {
             let share = coverage(lesion, p)
             guard share > 0 else { continue }
-            hu += share * (lesion.hu + 12 * noise(p * 0.12) - hu)
-            dense = max(dense, lesion.kind == .bulla ? 0.6 * share : share)
+            let filled = share * (1 - airPockets(lesion, p))
+            hu += filled * (lesion.hu + 12 * noise(p * 0.12) - hu)
             guard share > 0.5 else { continue }
             switch lesion.kind {
             case .tumour: organ = isLeft ? .tumourLeft : .tumourRight
@@ -94,13 +92,7 @@ struct Lung: Sendable {
             case .consolidation, .bulla: break
             }
         }
-        hu = addBranches(
-            p,
-            hu,
-            dense: dense,
-            isTumour: organ == .tumourLeft || organ == .tumourRight,
-            softness: softness
-        )
+        hu = addBranches(p, hu, isTumour: organ == .tumourLeft || organ == .tumourRight, softness: softness)
         return Tissue(organ: organ, hu: hu)
     }
 
@@ -209,6 +201,14 @@ struct Lung: Sendable {
         return near * low * (0.5 * net + 0.1) * ramp(noise(p * 0.05), -0.7, 0.3)
     }
 
+    /// How much of a place in a lesion has kept its air.
+    private func airPockets(_ lesion: LungDisease.Lesion, _ p: Point) -> Float {
+        guard lesion.aeration > 0 else { return 0 }
+        let pocket = noise(p * 0.22) + 0.5 * noise(p * 0.07)
+        let edge = 0.8 - 1.6 * lesion.aeration
+        return 0.9 * ramp(pocket, edge, edge + 0.25)
+    }
+
     private func coverage(_ lesion: LungDisease.Lesion, _ p: Point) -> Float {
         let offset = p - lesion.centre
         let reach = lesion.radius * (1 + lesion.roughness) + lesion.edge
@@ -222,7 +222,7 @@ struct Lung: Sendable {
 
     // MARK: - Trees
 
-    private func addBranches(_ p: Point, _ below: Float, dense: Float, isTumour: Bool, softness: Float) -> Float {
+    private func addBranches(_ p: Point, _ below: Float, isTumour: Bool, softness: Float) -> Float {
         var vessel: Float = 0
         var wall: Float = 0
         var lumen: Float = 0

@@ -57,7 +57,8 @@ struct LungBuilder: Sendable {
     private static func isHilar(_ branch: Branch, _ hilum: Mediastinum.Hilum) -> Bool {
         guard branch.radius > hilarRadius else { return false }
         let middle = 0.5 * (branch.start + branch.end)
-        let doors = [hilum.artery, hilum.upperVein, hilum.lowerVein, hilum.bronchus]
+        let doors =
+            [hilum.artery, hilum.lowerArtery, hilum.upperVein, hilum.lowerVein, hilum.bronchus] + hilum.lobarBronchi
         return doors.contains { length(middle - $0) < hilarReach }
     }
 
@@ -102,6 +103,10 @@ struct LungBuilder: Sendable {
             let layers = wall.layers(p, centreY: person.cavityCentreY(p.z))
             guard layers.radius < layers.cavity - 3, p.z > domes.height(p) + 3 else { continue }
             guard spine.hullDistance(p) > 4, isClear(p, mediastinum) else { continue }
+            // Nor where the fat lies that parts the lungs.
+            let frontGap = p.y < 0 ? layers.cavity - layers.radius : 99
+            let fromSeptum = abs(p.x - person.mediastinalShift(p.y, p.z))
+            guard fromSeptum > mediastinum.septum(p, frontGap: frontGap) + 4 else { continue }
             points.append(p)
         }
         return points
@@ -139,7 +144,7 @@ struct LungBuilder: Sendable {
             )
             let wide = stride(from: 0, to: cloud.count, by: 22).map { cloud[$0] }
             bronchi.grow(
-                from: lobe == 0 ? hilum.lowerBronchus : hilum.bronchus,
+                from: hilum.lobarBronchi[lobe],
                 along: heading,
                 to: wide,
                 random: &random

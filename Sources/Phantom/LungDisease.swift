@@ -19,6 +19,8 @@ struct LungDisease: Sendable {
         var lobe: Int?
         /// mm over which it fades out.
         var edge: Float
+        /// How much of it has kept its air, in pockets of some mm: at 0.1 a few in a hundred, at 0.5 four tenths.
+        var aeration: Float = 0
     }
 
     var lesions: [Lesion] = []
@@ -149,7 +151,7 @@ extension LungDisease {
             let isFartherOut = length(Point(other.x, other.y, 0)) > length(Point(centre.x, centre.y, 0))
             if isFartherOut == isOuter { centre = other }
         }
-        let radius = random.float(13...42)
+        let radius = random.happens(0.08) ? random.float(38...55) : random.float(13...42)
         lesions.append(
             Lesion(
                 kind: .tumour,
@@ -196,7 +198,8 @@ extension LungDisease {
                 frequency: random.float(0.03...0.07),
                 hu: random.float(hu),
                 lobe: 0,
-                edge: random.float(edge)
+                edge: random.float(edge),
+                aeration: random.happens(0.35) ? random.float(0.1...0.5) : 0
             )
         )
     }

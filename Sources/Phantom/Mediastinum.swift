@@ -13,6 +13,29 @@ struct Mediastinum: Sendable {
     /// In front of the vertebral bodies at the height of the carina.
     private let ys: Float
     private let c: Float
+    private let shape: Shape
+
+    /// What makes people's mediastina unlike each other beside their size.
+    private struct Shape {
+        /// How far the trachea divides below its usual height over the hila: the lower, the flatter the main bronchi, mm.
+        let carinaDrop: Float
+        /// Length of the bronchi and arteries of the lower lobes over the usual one, outside of the lung.
+        let lowerReach: Float
+        /// Half the width over which heart and fat lie against the front wall, mm.
+        let frontContact: Float
+        /// How far the aorta of older people bends to the left beside the vertebrae, mm, and its width over the usual one.
+        let aortaBend: Float
+        let aortaWidth: Float
+
+        init(seed: UInt64) {
+            var random = SeededRandom(seed: seed, stream: 32)
+            carinaDrop = random.float(-4...18)
+            lowerReach = random.float(0.75...1.5)
+            frontContact = random.happens(0.2) ? random.float(0...8) : random.float(10...46)
+            aortaBend = random.happens(0.5) ? random.float(0...8) : random.float(8...30)
+            aortaWidth = random.float(0.95...1.4)
+        }
+    }
 
     /// Where vessels and bronchi enter a lung.
     struct Hilum: Sendable {
@@ -21,9 +44,10 @@ struct Mediastinum: Sendable {
         var lowerArtery: Point
         var upperVein: Point
         var lowerVein: Point
+        /// End of the main bronchus, on the right of the intermediate one.
         var bronchus: Point
-        /// End of the intermediate bronchus, on the left of the lower lobe's.
-        var lowerBronchus: Point
+        /// Ends of the bronchi of the lobes, lower, upper and middle (Lung.lobe); the left lung has no middle one.
+        var lobarBronchi: [Point]
     }
 
     /// - Parameter removed: side whose lung was taken out, 0 right and 1 left; its vessels and bronchus end as stumps.
@@ -33,6 +57,7 @@ struct Mediastinum: Sendable {
         c = person.carinaHeight
         ys = person.spineY(c) - 13
         septumFat = person.mediastinalFat
+        shape = Shape(seed: seed)
         var random = SeededRandom(seed: seed, stream: 3)
         addHeart()
         addAorta(&random)
@@ -95,11 +120,16 @@ struct Mediastinum: Sendable {
 
     private mutating func addAorta(_ random: inout SeededRandom) {
         let r = person.aortaRadius
+        func descending(_ x: Float, _ gap: Float, _ z: Float, bend share: Float, radius: Float) -> (Point, Float) {
+            let bend = share * shape.aortaBend
+            let y = person.spineY(z) - gap + 0.55 * max(0, bend - 6)
+            return (Point(x + bend, y, z), radius * r * (1 + share * (shape.aortaWidth - 1)))
+        }
         let course: Course = [
             (at(4, -60, -48), 1.05 * r), (at(-8, -68, -22), 1.15 * r), (at(-13, -66, 2), 1.12 * r),
             (at(-3, -50, 23), 1.05 * r), (at(12, -24, 27), r), (at(22, 0, 15), 0.95 * r), (at(26, 8, -12), 0.92 * r),
-            (Point(24, person.spineY(40) - 9, 40), 0.9 * r), (Point(14, person.spineY(-20) - 16, -20), 0.85 * r),
-            (Point(6, person.spineY(-80) - 22, -80), 0.8 * r), (Point(4, person.spineY(-200) - 22, -200), 0.75 * r),
+            descending(24, 9, 40, bend: 0.55, radius: 0.9), descending(14, 16, -20, bend: 1, radius: 0.85),
+            descending(6, 22, -80, bend: 0.7, radius: 0.8), descending(4, 22, -200, bend: 0, radius: 0.75),
         ]
         // Calcium in the wall of older arteries.
         let calcified = random.happens(0.35)
@@ -141,8 +171,11 @@ struct Mediastinum: Sendable {
         }
         // The interlobar arteries run down beside the bronchi, outside of the lung.
         let interlobar: [Course] = [
-            [(at(-40, -30, -30), 8 * s), (at(-52, -24, -46), 7.5 * s), (at(-56, -14, -66), 6 * s)],
-            [(at(46, -10, -20), 8 * s), (at(53, 0, -38), 7.5 * s), (at(55, 4, -56), 6 * s)],
+            [
+                (at(-40, -30, -30), 8 * s), (at(-52, -24, -46), 7.5 * s),
+                (at(-56, -14, -46 - 20 * shape.lowerReach), 6 * s),
+            ],
+            [(at(46, -10, -20), 8 * s), (at(53, 0, -38), 7.5 * s), (at(57, 4, -44 - 17 * shape.lowerReach), 6 * s)],
         ]
         for (side, course) in interlobar.enumerated() where side != removed {
             add(course, .pulmonaryVessel, priority: 13, hu: blood.pulmonary)
@@ -151,7 +184,7 @@ struct Mediastinum: Sendable {
             [(at(-20, -28, -48), 7.5), (at(-34, -38, -44), 6.5), (at(-46, -46, -40), 5.5)],
             [(at(-22, -20, -60), 7.5), (at(-36, -10, -66), 6.5), (at(-46, -4, -70), 5.5)],
             [(at(28, -28, -46), 7.5), (at(40, -40, -42), 6.5), (at(50, -46, -36), 5.5)],
-            [(at(28, -18, -60), 7.5), (at(40, -6, -64), 6.5), (at(50, 2, -68), 5.5)],
+            [(at(28, -20, -62), 7.5), (at(40, -10, -70), 6.5), (at(49, -2, -80), 5.5)],
         ]
         for (index, vein) in veins.enumerated() {
             let kept = index / 2 == removed ? Course(vein.dropLast()) : vein
@@ -160,19 +193,22 @@ struct Mediastinum: Sendable {
         hila = [
             Hilum(
                 artery: at(-40, -30, -30),
-                lowerArtery: at(-56, -14, -66),
+                lowerArtery: interlobar[0][2].point,
                 upperVein: at(-46, -46, -40),
                 lowerVein: at(-46, -4, -70),
                 bronchus: at(-38, -20, -38),
-                lowerBronchus: at(-43, -13, -58)
+                lobarBronchi: [
+                    at(-43, -13, -42 - 16 * shape.lowerReach), at(-48, -25, -12 - 0.35 * shape.carinaDrop),
+                    at(-52, -36, -58),
+                ]
             ),
             Hilum(
                 artery: at(46, -10, -20),
-                lowerArtery: at(55, 4, -56),
+                lowerArtery: interlobar[1][2].point,
                 upperVein: at(50, -46, -36),
-                lowerVein: at(50, 2, -68),
+                lowerVein: at(49, -2, -80),
                 bronchus: at(44, -18, -42),
-                lowerBronchus: at(49, -10, -58)
+                lobarBronchi: [at(49, -10, -44 - 14 * shape.lowerReach), at(58, -30, -37)]
             ),
         ]
     }
@@ -205,19 +241,28 @@ struct Mediastinum: Sendable {
                 add(course.map { ($0.point, $0.radius + extra) }, organ, priority: priority)
             }
         }
+        let drop = shape.carinaDrop
         air([
             (Point(0, person.spineY(top + 100) - 34, top + 100), r * 0.9), (Point(0, person.spineY(top) - 34, top), r),
             (at(-1, -22, 45), r),
-            (at(0, -18, 0), r * 1.05),
+            (at(0, -18, -drop), r * 1.05),
         ])
-        let right: Course = [(at(0, -18, 2), r * 0.85), (at(-16, -18, -14), r * 0.82), (at(-38, -20, -38), r * 0.7)]
-        let left: Course = [(at(0, -18, 2), r * 0.8), (at(20, -16, -18), r * 0.74), (at(44, -18, -42), r * 0.62)]
+        let right: Course = [
+            (at(0, -18, 2 - drop), r * 0.85), (at(-16, -18, -14 - 0.55 * drop), r * 0.82), (hila[0].bronchus, r * 0.7),
+        ]
+        let left: Course = [
+            (at(0, -18, 2 - drop), r * 0.8), (at(20, -16, -18 - 0.6 * drop), r * 0.74), (hila[1].bronchus, r * 0.62),
+        ]
         air(removed == 0 ? right.dropLast() : right)
         air(removed == 1 ? left.dropLast() : left)
-        for (side, radii) in [(r * 0.7, r * 0.62), (r * 0.62, r * 0.56)].enumerated() where side != removed {
-            air([(hila[side].bronchus, radii.0), (hila[side].lowerBronchus, radii.1)])
+        for (side, hilum) in hila.enumerated() where side != removed {
+            let radii: [(Float, Float)] = [side == 0 ? (0.68, 0.58) : (0.6, 0.54), (0.56, 0.46), (0.44, 0.38)]
+            for (lobe, end) in hilum.lobarBronchi.enumerated() {
+                // That of the right upper lobe leaves the main bronchus, before the intermediate one begins.
+                let start = side == 0 && lobe == 1 ? at(-20, -18.5, -18 - 0.5 * drop) : hilum.bronchus
+                air([(start, r * radii[lobe].0), (end, r * radii[lobe].1)])
+            }
         }
-        if removed != 0 { air([(at(-22, -19, -20), r * 0.6), (at(-44, -24, -12), r * 0.5)]) }
     }
 
     private mutating func addEsophagus(_ random: inout SeededRandom) {
@@ -291,7 +336,9 @@ struct Mediastinum: Sendable {
         let hilar = 17 * bell((p.z - c + 8) / 30, 1) * bell((p.y - ys + 36) / 34, 1)
         // Nor is there between the lower bronchi and the left atrium.
         let lower = 24 * bell((p.z - c + 48) / 20, 1) * bell((p.y - ys + 17) / 11, 1)
-        return 1.6 + 0.55 * septumFat + (8 + septumFat) * bell(frontGap / 15, 1) + 20 * upper + hilar + lower
+        // Heart and fat lie against the front wall, most of them broadly.
+        let front = shape.frontContact * (1 - ramp(p.z, c - 56, c - 8)) * (1 - ramp(frontGap, 22, 64))
+        return 1.6 + 0.55 * septumFat + (8 + septumFat) * bell(frontGap / 15, 1) + 20 * upper + hilar + lower + front
             + 6 * bell((p.y - ys) / 12, 1)
     }
 }

@@ -7,7 +7,7 @@ package enum Organ: UInt8, Sendable, CaseIterable {
     case lungLeft, lungRight
     /// Nodules and masses of the lung: they belong to the lung's contour.
     case tumourLeft, tumourRight
-    /// Airless or filled lung (pneumonia, collapse): it belongs to the lung's contour.
+    /// Airless or filled lung (pneumonia, collapse), with pockets in it that have kept their air: it belongs to the lung's contour.
     case consolidationLeft, consolidationRight
     /// Fluid and air between lung and chest wall: they do not belong to the lung's contour.
     case effusion, pneumothorax

@@ -32,17 +32,18 @@ struct Outside: Sendable {
             return
         }
         let size = random.float(0.7...1.25)
+        let outwards = random.float(14...30) * size + 0.3 * person.fatThickness
+        let z = 0.36 * person.apexHeight + random.float(-12...8)
+        // Lying down, they spread along the chest.
         breasts = [Float(-1), 1].map { side in
-            let angle: Float = 0.82
-            let z = 0.36 * person.apexHeight + random.float(-12...8)
-            let point = Point(0, 0, z)
-            let surface = wall.layers(
-                Point(side * sinf(angle) * 10, person.cavityCentreY(z) - cosf(angle) * 10, point.z),
-                centreY: person.cavityCentreY(z)
-            )
-            let radius = surface.skin - 8
-            let centre = Point(side * radius * sinf(angle), person.cavityCentreY(z) - radius * cosf(angle), z)
-            return .ellipsoid(centre, Point(72, 22 + 0.3 * person.fatThickness, 62) * size, .breast)
+            let radius = 46 * size
+            let ends = [Float(0.5), 1].map { angle in
+                let direction = Point(side * sinf(angle), -cosf(angle), 0)
+                let middle = Point(0, person.cavityCentreY(z), z)
+                let skin = wall.layers(middle + 10 * direction, centreY: middle.y).skin
+                return middle + (skin + outwards - radius) * direction
+            }
+            return .capsule(ends[0], ends[1], radius * 0.85, radius, .breast)
         }
     }
 

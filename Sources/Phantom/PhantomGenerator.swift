@@ -34,6 +34,16 @@ package struct PhantomScan: Sendable {
         self.kernelMM = kernelMM
         thicknessMM = geometry.spacing.z
     }
+
+    /// Whether a pixel of a slice, `i + columns * j`, shows anything of the patient: outside of a round picture none does.
+    func shows(pixel n: Int) -> Bool {
+        guard isRound else { return true }
+        let (columns, rows) = (geometry.dimensions.i, geometry.dimensions.j)
+        let x = (Double(n % columns) - Double(columns - 1) / 2) * geometry.spacing.x
+        let y = (Double(n / columns) - Double(rows - 1) / 2) * geometry.spacing.y
+        let radius = min(geometry.extent.x, geometry.extent.y) / 2
+        return x * x + y * y <= radius * radius
+    }
 }
 
 /// A synthetic CT and what every voxel of it really is.
@@ -54,7 +64,7 @@ package struct PhantomCase: Sendable {
     package static func organs(of structure: String) -> [Organ] { members[structure] ?? [] }
 
     /// Raised whenever the same seed gives other voxels, so that caches are made again.
-    package static let version = 8
+    package static let version = 10
 
     /// Names of the structures whose truth is known, in the order in which they are exported.
     package static let structures = ["Lung_L", "Lung_R", "Heart", "Esophagus", "SpinalCord", "Body", "Body-Lungs"]

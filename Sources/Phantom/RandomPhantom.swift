@@ -69,10 +69,10 @@ package struct RandomPhantom: Sendable {
         let (low, high) = (person.scanRange.lowerBound, person.scanRange.upperBound)
         let middle = Double(person.carinaHeight)
         switch random.uniform(0...1) {
-        case ..<0.6: return (low + random.uniform(-25...30))...(high + random.uniform(-25...40))
-        case ..<0.7: return (middle + random.uniform(-60...40))...(high + random.uniform(-20...60))
-        case ..<0.82: return (low + random.uniform(-30...20))...(middle + random.uniform(-40...60))
-        case ..<0.9: return (low - random.uniform(60...130))...(low + random.uniform(60...120))
+        case ..<0.58: return (low + random.uniform(-25...30))...(high + random.uniform(-25...40))
+        case ..<0.68: return (middle + random.uniform(-60...40))...(high + random.uniform(-20...60))
+        case ..<0.8: return (low + random.uniform(-30...20))...(middle + random.uniform(-40...60))
+        case ..<0.88: return (low - random.uniform(60...130))...(low + random.uniform(60...120))
         case ..<0.95: return (high - random.uniform(50...90))...(high + random.uniform(60...190))
         default: return (middle - 60)...(middle + random.uniform(-20...40))
         }
@@ -86,14 +86,8 @@ package struct RandomPhantom: Sendable {
         _ options: PhantomOptions,
         _ random: inout SeededRandom
     ) -> VolumeGeometry {
-        // Some scans are small and show one lung, or cut the patient at the sides.
-        let whole = 2.55 * Double(person.cavityHalfWidth) + 1.4 * Double(person.fatThickness)
-        let isHalf = random.happens(0.1)
-        let field =
-            isHalf
-            ? random.uniform(190...260)
-            : random.happens(0.12) ? whole * random.uniform(0.72...0.95) : min(560, whole * random.uniform(1...1.45))
-        let pixel = field / Double(columns)
+        let view = RandomPhantom.view(person, options, &random)
+        let pixel = view.field / Double(columns)
         let slices = max(6, Int((range.upperBound - range.lowerBound) / spacing))
         let signs = Vector3(
             random.happens(0.1) ? -1 : 1,
@@ -102,11 +96,7 @@ package struct RandomPhantom: Sendable {
         )
         let half =
             Vector3(Double(columns - 1), Double(columns - 1), Double(slices - 1)) * Vector3(pixel, pixel, spacing) / 2
-        let centre = Vector3(
-            options.turn.x + (isHalf ? (random.happens(0.5) ? 85 : -85) : random.uniform(-15...15)),
-            options.turn.y + 12 + random.uniform(-15...15),
-            (range.lowerBound + range.upperBound) / 2
-        )
+        let centre = Vector3(view.x, view.y, (range.lowerBound + range.upperBound) / 2)
         let tilt = random.happens(0.08) ? random.uniform(-0.3...0.3) : 0
         let (c, s) = (cos(tilt), sin(tilt))
         let directionI = Vector3(signs.x, 0, 0)
@@ -122,6 +112,30 @@ package struct RandomPhantom: Sendable {
             directionK: directionK,
             frameOfReferenceUID: "2.25.\(SeededRandom.hash(random.word()))"
         )
+    }
+
+    /// The side of the picture and its middle, mm: mostly the whole patient, some cut at the sides; one lung; and a box around
+    /// anything, as studies keep it, often without lung and with the air beside the patient shut in between body and border.
+    private static func view(
+        _ person: ThoraxAnatomy,
+        _ options: PhantomOptions,
+        _ random: inout SeededRandom
+    ) -> (field: Double, x: Double, y: Double) {
+        let halfWidth = Double(person.cavityHalfWidth)
+        let whole = 2.55 * halfWidth + 1.4 * Double(person.fatThickness)
+        let (x, y) = (options.turn.x, options.turn.y + 12)
+        let kind = random.uniform(0...1)
+        if kind < 0.1 {
+            let side: Double = random.happens(0.5) ? 85 : -85
+            return (random.uniform(190...260), x + side, y + random.uniform(-15...15))
+        }
+        if kind < 0.17 {
+            let side: Double = random.happens(0.5) ? 1 : -1
+            let field = random.uniform(130...250)
+            return (field, x + side * halfWidth * random.uniform(0...1.7), y + random.uniform(-110...110))
+        }
+        let field = kind < 0.28 ? whole * random.uniform(0.72...0.95) : min(560, whole * random.uniform(1...1.45))
+        return (field, x + random.uniform(-15...15), y + random.uniform(-15...15))
     }
 
     private static func drawReconstruction(_ scan: inout PhantomScan, _ random: inout SeededRandom) {

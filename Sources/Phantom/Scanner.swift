@@ -156,8 +156,6 @@ struct Scanner: Sendable {
 
     private func finish(_ hu: Plane, _ k: Int) -> [Int16] {
         var out = [Int16](repeating: 0, count: hu.values.count)
-        let g = scan.geometry
-        let radius = Float(min(g.extent.x, g.extent.y)) / 2
         let offset = Float(scan.offsetHU)
         let slope = 1 + Float(scan.scaleError)
         let cupping = Float(scan.cuppingHU)
@@ -167,14 +165,7 @@ struct Scanner: Sendable {
             let cup = cupping * (min(square, 60_000) / 32_400 - 0.5) * ramp(value, -500, -100)
             out[n] = Int16(max(-1024, min(3071, (value * slope + offset + cup).rounded())))
         }
-        guard scan.isRound else { return out }
-        for j in 0..<hu.rows {
-            let y = (Float(j) - Float(hu.rows - 1) / 2) * Float(g.spacing.y)
-            for i in 0..<hu.columns {
-                let x = (Float(i) - Float(hu.columns - 1) / 2) * Float(g.spacing.x)
-                if x * x + y * y > radius * radius { out[j * hu.columns + i] = Int16(scan.paddingHU) }
-            }
-        }
+        for n in out.indices where !scan.shows(pixel: n) { out[n] = Int16(scan.paddingHU) }
         return out
     }
 }

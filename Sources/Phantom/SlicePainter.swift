@@ -17,7 +17,10 @@ struct SlicePainter: Sendable {
 
     func paint(_ k: Int) -> (hu: [Int16], organs: [UInt8]) {
         let slice = tissues(k)
-        return (scanner.picture(of: slice, k: k), slice.organs)
+        var organs = slice.organs
+        // Nobody can contour what is outside of a round picture.
+        for n in organs.indices where !scan.shows(pixel: n) { organs[n] = Organ.air.rawValue }
+        return (scanner.picture(of: slice, k: k), organs)
     }
 
     /// Attenuation averaged over the voxels, and the organ at their centres.

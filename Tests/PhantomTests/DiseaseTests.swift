@@ -39,6 +39,29 @@ struct DiseaseTests {
         #expect((tumours[0] > 0) == (lungs[0] > 0) && (tumours[1] > 0) == (lungs[1] > 0), "\(tumours) mL")
     }
 
+    @Test("some tumours are as large as a fist, most are smaller")
+    func largeTumours() {
+        let sizes = (1...24).map { seed in
+            Self.volumesML(Self.person(UInt64(seed), [.mass]), [[.tumourLeft, .tumourRight]])[0]
+        }
+        #expect(sizes.contains { $0 > 400 } && sizes.count { $0 < 100 } > 8, "\(sizes) mL")
+    }
+
+    @Test("most consolidations hold no air, some keep it in pockets")
+    func pockets() {
+        let origin = PatientPoint(x: -189, y: -139, z: -60)
+        let grid = PhantomAnatomyTests.grid(190, 140, 40, spacing: Vector3(2, 2, 5), origin: origin)
+        let filled: Set = [Organ.consolidationLeft.rawValue, Organ.consolidationRight.rawValue]
+        let aerated = (1...12).map { seed in
+            var options = PhantomOptions()
+            options.diseases = [.consolidation]
+            let ill = PhantomAnatomyTests.quiet(UInt64(seed), options, grid)
+            let consolidation = ill.organs.voxels.indices.filter { filled.contains(ill.organs.voxels[$0]) }
+            return Double(consolidation.count { ill.ct.voxels[$0] < -400 }) / Double(max(1, consolidation.count))
+        }
+        #expect(aerated.count { $0 > 0.1 } >= 2 && aerated.count { $0 < 0.05 } >= 5, "\(aerated)")
+    }
+
     @Test(
         "leads and catheters run in veins and the heart: none lies where lung is",
         arguments: (1...3).map(UInt64.init)

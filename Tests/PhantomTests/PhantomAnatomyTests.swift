@@ -57,6 +57,21 @@ struct PhantomAnatomyTests {
         #expect(bare.isEmpty, "\(bare.count) of \(bones.count) voxels, as \(bare.first.map { "\($0)" } ?? "")")
     }
 
+    @Test("the aorta of some bends to the left beside the vertebrae, that of others runs before them")
+    func aortaBends() {
+        let grid = Self.grid(100, 100, 1, spacing: Vector3(2, 2, 2), origin: PatientPoint(x: -99, y: -79, z: -20))
+        let places = (1...16).map { seed -> Double in
+            let organs = Self.quiet(UInt64(seed), PhantomOptions(), grid).organs
+            func middle(_ wanted: [Organ]) -> Double {
+                let columns = Self.indices(organs, wanted).map { Double($0.i) * 2 }
+                return columns.reduce(0, +) / Double(max(1, columns.count))
+            }
+            return middle([.aorta]) - middle([.vertebra, .disc])
+        }
+        #expect(places.allSatisfy { (0...60).contains($0) }, "\(places) mm")
+        #expect(places.contains { $0 < 22 } && places.contains { $0 > 34 }, "\(places) mm")
+    }
+
     @Test("no lung lies behind a vertebra", arguments: [UInt64(1), 2, 3, 4, 5, 6, 7, 8])
     func processes(seed: UInt64) {
         let organs = Self.person(seed)
@@ -140,7 +155,8 @@ struct PhantomAnatomyTests {
                 continue
             }
             var (rows, withLung) = (0, 0)
-            for (i, j, k) in bronchi where k <= lowest + 2 {
+            // Higher up the bronchi of the other lobes leave.
+            for (i, j, k) in bronchi where k <= lowest + 1 {
                 let inwards = stride(from: i, to: middle, by: -side).map { organs[$0, j, k] }
                 rows += 1
                 withLung += inwards.contains(where: Self.lungs.contains) ? 1 : 0

@@ -47,7 +47,13 @@ struct RandomPhantomTests {
         #expect(drawn.contains { abs($0.scan.geometry.directionJ.z) > 0.1 })
         #expect(Set(drawn.map(\.scan.paddingHU)).count >= 3)
         let fields = drawn.map(\.scan.geometry.extent.x)
-        #expect((fields.min() ?? 0) < 270 && (fields.max() ?? 0) > 480)
+        #expect((fields.min() ?? 0) < 160 && (fields.max() ?? 0) > 480)
+        let isBeside = drawn.map { scan in
+            let g = scan.scan.geometry
+            let middle = g.patientPoint(i: Double(g.dimensions.i) / 2, j: Double(g.dimensions.j) / 2, k: 0)
+            return abs(middle.x - scan.options.turn.x) > 140
+        }
+        #expect(isBeside.contains(true), "boxes beside the chest")
         let diseases = drawn.reduce(into: Set<PhantomOptions.Disease>()) { $0.formUnion($1.options.diseases) }
         #expect(diseases == Set(PhantomOptions.Disease.allCases))
         #expect(drawn.contains { $0.options.diseases.isEmpty })
