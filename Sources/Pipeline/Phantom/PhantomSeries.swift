@@ -9,7 +9,7 @@ import Platform
 package struct WrittenPhantom: Sendable {
     package var sliceCount: Int
     package var seriesInstanceUID: String
-    /// The true RT Structure Set; nil when it was not asked for.
+    /// The true RT Structure Set; nil when it was not asked for, or the picture shows none of the structures.
     package var truthPath: String?
     /// Disease, implants, contrast medium and pose.
     package var options: PhantomOptions

@@ -128,7 +128,11 @@ struct PhantomCommand: ParsableCommand {
                 let written = try writePhantom(request, to: output, threads: ProcessorCount.available)
                 if json { return try printJSON(Answer(written, output: output)) }
                 print("\(written.sliceCount) slices in \(output)/ct")
-                if let truth = written.truthPath { print("truth in \(truth) and beside it") }
+                if let truth = written.truthPath {
+                    print("truth in \(truth) and beside it")
+                } else if request.withTruth {
+                    print("truth in \(output)/truth, without rtstruct.dcm and seg.dcm: the picture shows no structure")
+                }
             } catch let error as PhantomError {
                 throw CommandFailure(.cannotCreate, error.description)
             }
