@@ -9,9 +9,9 @@ struct LungBuilder: Sendable {
     let sides: DiseaseSide
 
     /// Branches thicker than this belong to the hilum, which a contour of the lung leaves out, as far as lung does not surround them, mm.
-    static let hilarRadius: Float = 4.1
+    static let hilarRadius: Float = 2.9
     /// How far the hilum reaches from where vessels and bronchus enter the lung, mm.
-    static let hilarReach: Float = 25
+    static let hilarReach: Float = 36
 
     func build(_ mediastinum: Mediastinum, blood: Blood) -> (lungs: [Lung], hila: [Solid]) {
         var lungs: [Lung] = []

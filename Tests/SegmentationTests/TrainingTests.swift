@@ -85,6 +85,7 @@ struct TrainingTests {
             .init(raw: 0, calibrated: 0), .init(raw: 1, calibrated: 0.9),
         ])
         other.rois[0].roi.color = [1, 2, 3]
+        other.output.threshold = 0.35
         other.derivedROIs = []
         let second = try Self.train(other, in: folder.path) { _ in }
         #expect(try first.network.safetensors() == second.network.safetensors())

@@ -70,7 +70,7 @@ extension TrainingConfiguration {
                 minimumVolumeML: 5,
                 joins: [other],
                 // A vessel 14 mm wide.
-                fillHolesMM2: 150
+                fillHolesMM2: 25
             ),
             // What is refused is lost to whoever looks at the result, so only what no lung can be: nothing to speak of, more than both
             // lungs of a very large person hold, three quarters below -980 HU (of severe emphysema, 20 HU too low, a third is), brighter
