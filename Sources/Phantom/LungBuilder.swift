@@ -9,7 +9,7 @@ struct LungBuilder: Sendable {
     let sides: DiseaseSide
 
     /// Branches thicker than this belong to the hilum, which a contour of the lung leaves out, as far as lung does not surround them, mm.
-    static let hilarRadius: Float = 2.9
+    static let hilarRadius: Float = 3.4
     /// How far the hilum reaches from where vessels and bronchus enter the lung, mm.
     static let hilarReach: Float = 36
 
