@@ -2,7 +2,7 @@ import Imaging
 import Platform
 
 /// Fills holes of a structure in the slices of the CT, as its `Postprocessing.fillHolesMM2` asks: a vessel that the network cut out of
-/// a lung is a hole of some 10 to 100 mm2 in a few slices.
+/// a lung is a hole of some mm2 in a few slices.
 ///
 /// A hole is background (4 neighbours in the slice) that the structure encloses; one that holds a voxel of another structure stays.
 func fillHoles(_ volume: inout Volume<UInt8>, _ roi: ROIDescription, threads: Int) {

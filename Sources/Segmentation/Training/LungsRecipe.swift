@@ -69,7 +69,7 @@ extension TrainingConfiguration {
                 keepFraction: 0.1,
                 minimumVolumeML: 5,
                 joins: [other],
-                // A vessel nearly 6 mm wide: wider ones are of the hilum.
+                // A vessel nearly 6 mm wide: a wider hole is mostly one of the hilum, which stays out.
                 fillHolesMM2: 25
             ),
             // What is refused is lost to whoever looks at the result, so only what no lung can be: nothing to speak of, more than both

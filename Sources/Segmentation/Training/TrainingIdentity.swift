@@ -37,7 +37,8 @@ struct TrainingIdentity: Codable, Sendable, Equatable {
         differences["optimisation.patience"] = nil
         // Words, as those that a checkpoint does not hold; those of former versions hold the name.
         (differences["output.emptyMessage"], differences["name"]) = (nil, nil)
-        // From which score on a voxel is foreground: the loss takes the scores themselves.
+        // From which score on a voxel is foreground: the loss takes the scores themselves, and only which of the later epochs
+        // validates best depends on it.
         differences["output.threshold"] = nil
         differences = differences.filter { !Self.isOfResults($0.key) }
         let isFree = recipe.optimisation.schedule == .constant
