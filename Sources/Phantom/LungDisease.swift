@@ -124,7 +124,9 @@ extension LungDisease {
 
     private mutating func addNodules(_ random: inout SeededRandom, _ place: (inout SeededRandom) -> Point?) {
         for _ in 0..<(1 + random.index(random.happens(0.2) ? 14 : 4)) {
-            guard let centre = place(&random) else { return }
+            // One in three beside the mediastinum, among the vessels of the hilum, which are as wide and stay out.
+            let end: End? = random.happens(0.33) ? .inner : nil
+            guard let centre = farthest(to: end, among: 5, &random, place) else { return }
             let kind = random.uniform(0...1)
             lesions.append(
                 Lesion(
@@ -141,17 +143,32 @@ extension LungDisease {
         }
     }
 
+    /// Of what lies on the way from the middle of the chest to its wall.
+    private enum End { case inner, outer }
+
+    /// The place of some that lies farthest in or out; the first of them where none is asked for.
+    private func farthest(
+        to end: End?,
+        among count: Int,
+        _ random: inout SeededRandom,
+        _ place: (inout SeededRandom) -> Point?
+    ) -> Point? {
+        guard var best = place(&random) else { return nil }
+        guard let end else { return best }
+        for _ in 1..<count {
+            guard let other = place(&random) else { continue }
+            let isFartherOut = length(Point(other.x, other.y, 0)) > length(Point(best.x, best.y, 0))
+            if isFartherOut == (end == .outer) { best = other }
+        }
+        return best
+    }
+
     private mutating func addMass(_ random: inout SeededRandom, _ place: (inout SeededRandom) -> Point?) {
-        guard var centre = place(&random) else { return }
         let kind = random.uniform(0...1)
         // Where a contour is lost most easily: four in ten at the wall of the chest, three at the hilum or the heart.
-        let (isOuter, isInner) = (kind < 0.4, kind > 0.7)
-        for _ in 0..<4 where isOuter || isInner {
-            guard let other = place(&random) else { continue }
-            let isFartherOut = length(Point(other.x, other.y, 0)) > length(Point(centre.x, centre.y, 0))
-            if isFartherOut == isOuter { centre = other }
-        }
-        let radius = random.happens(0.08) ? random.float(38...55) : random.float(13...42)
+        let end: End? = kind < 0.4 ? .outer : kind > 0.7 ? .inner : nil
+        guard let centre = farthest(to: end, among: 5, &random, place) else { return }
+        let radius = random.happens(0.15) ? random.float(38...55) : random.float(13...42)
         lesions.append(
             Lesion(
                 kind: .tumour,
@@ -164,7 +181,7 @@ extension LungDisease {
             )
         )
         // A bronchus that the tumour closes lets the lung behind it fill.
-        guard isInner, random.happens(0.6) else { return }
+        guard end == .inner, random.happens(0.6) else { return }
         let outwards = Point(centre.x < 0 ? -1 : 1, random.float(-0.6...0.8), random.float(-0.7...0.7))
         let behind = centre + unit(outwards) * (radius + random.float(4...16))
         addFilledLung(&random, at: behind, radius: 14...40, hu: -40...60, edge: 2...18)

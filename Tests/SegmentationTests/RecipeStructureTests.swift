@@ -106,6 +106,10 @@ struct RecipeStructureTests {
             ("postprocessing", #"{"keepFraction": -1}"#, "keepFraction: 0 to 1 (-1 is given)"),
             ("postprocessing", #"{"largestComponents": -1}"#, "largestComponents: 0 or more (-1 is given)"),
             ("acceptance", #"{"minimumVolumeML": -0.5}"#, "minimumVolumeML: 0 to 1000000 mL (-0.5 is given)"),
+            (
+                "acceptance", #"{"minimumWholeVolumeML": -1}"#,
+                "minimumWholeVolumeML: 0 to 1000000 mL (-1 is given)"
+            ),
             ("acceptance", #"{"minimumConfidence": 2}"#, "minimumConfidence: 0 to 1 (2 is given)"),
             ("acceptance", #"{"maximumAirFraction": -1}"#, "maximumAirFraction: 0 to 1 (-1 is given)"),
             (

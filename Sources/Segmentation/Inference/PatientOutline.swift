@@ -91,6 +91,12 @@ struct PatientOutline {
         return zip(components.sizes, inside).map { size, voxels in 20 * voxels <= Double(size) }
     }
 
+    /// Whether a point lies at a side of the CT or of the network's picture, but for the first and last slice, or at the rim of a
+    /// round one.
+    func isAtSide(_ point: PatientPoint) -> Bool {
+        !ctSides.reached(by: point).isEmpty || !modelSides.reached(by: point).isEmpty
+    }
+
     private func isInside(_ point: PatientPoint, _ input: Volume<Float>) -> Bool {
         let place = geometry.continuousIndex(of: point)
         let d = geometry.dimensions

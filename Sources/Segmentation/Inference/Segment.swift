@@ -83,7 +83,8 @@ package func judge(
         let outsideML = Double(cleaned[index].outsideVoxels) * voxelML
         let outside =
             outsideML > 0 && structure.voxelCount == 0 ? "what was taken for it lies outside of the patient" : nil
-        if let reason = joined ?? outside ?? roi.acceptance.refusal(of: structure) {
+        let isCut = { isCutByPicture(RunComponents(of: structure.label, in: labels), on: grid, outline: outline) }
+        if let reason = joined ?? outside ?? roi.acceptance.refusal(of: structure, isCut: isCut) {
             erase(structure.label, from: &labels)
             structure = structure.notFound
             findings.append(.notFound(roi.name, reason))
@@ -105,6 +106,19 @@ package func judge(
         findings: findings,
         crop: scores.crop
     )
+}
+
+/// Whether the CT or the network's picture may cut a structure: it reaches one of the six sides of the CT, the rim of a round
+/// picture or a side of the network's picture. Where no outline tells of the last two, it may.
+private func isCutByPicture(_ components: RunComponents, on grid: VolumeGeometry, outline: PatientOutline?) -> Bool {
+    guard let outline else { return true }
+    let d = grid.dimensions
+    return components.runs.contains { run in
+        run.start == 0 || run.end == d.i || run.j == 0 || run.j == d.j - 1 || run.k == 0 || run.k == d.k - 1
+            || [run.start, run.end - 1].contains { i in
+                outline.isAtSide(grid.patientPoint(i: Double(i), j: Double(run.j), k: Double(run.k)))
+            }
+    }
 }
 
 private func erase(_ label: UInt8, from labels: inout Volume<UInt8>) {
@@ -149,10 +163,15 @@ extension StructureResult {
 
 extension Acceptance {
     /// Why a structure does not count as found; nil when it does.
-    func refusal(of structure: StructureResult) -> String? {
+    ///
+    /// - Parameter isCut: whether the picture may show a part of it alone; asked of small ones.
+    func refusal(of structure: StructureResult, isCut: () -> Bool) -> String? {
         if structure.voxelCount == 0 { return "the network found no voxel of it" }
         if structure.volumeML < minimumVolumeML {
             return "only \(text(structure.volumeML)) mL, at least \(text(minimumVolumeML)) mL are asked for"
+        }
+        if let least = minimumWholeVolumeML, structure.volumeML < least, !isCut() {
+            return "only \(text(structure.volumeML)) mL, and the scan does not cut it: a whole one has at least \(text(least)) mL"
         }
         if let limit = maximumVolumeML, structure.volumeML > limit {
             return "\(text(structure.volumeML)) mL are more than any has (\(text(limit)) mL)"

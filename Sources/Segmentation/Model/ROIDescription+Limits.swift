@@ -53,6 +53,7 @@ extension ROIDescription {
             ("postprocessing.minimumVolumeML", p.minimumVolumeML, .smallestVolume),
             ("postprocessing.fillHolesMM2", p.fillHolesMM2, .smallHole),
             ("acceptance.minimumVolumeML", a.minimumVolumeML, .smallestVolume),
+            ("acceptance.minimumWholeVolumeML", a.minimumWholeVolumeML, .smallestVolume),
             ("acceptance.minimumConfidence", a.minimumConfidence, .fraction),
             ("acceptance.maximumAirFraction", a.maximumAirFraction, .fraction),
             ("plausibility.maximumComponents", l.maximumComponents.map(Double.init), .atLeastOne),

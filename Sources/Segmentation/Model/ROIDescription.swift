@@ -108,6 +108,8 @@ package struct Postprocessing: Codable, Sendable, Equatable {
 package struct Acceptance: Codable, Sendable, Equatable {
     /// Volume after clean-up, mL.
     package var minimumVolumeML: Double
+    /// Volume of one that neither the CT nor the network's picture cuts, mL: a part may be smaller than the whole. nil = not tested.
+    package var minimumWholeVolumeML: Double?
     /// Larger than any: a network that sees it everywhere has not seen it. nil = not tested.
     package var maximumVolumeML: Double?
     /// Confidence (see `StructureResult.confidence`).
@@ -120,12 +122,14 @@ package struct Acceptance: Codable, Sendable, Equatable {
 
     package init(
         minimumVolumeML: Double = 0,
+        minimumWholeVolumeML: Double? = nil,
         maximumVolumeML: Double? = nil,
         minimumConfidence: Double = 0,
         meanHU: ClosedInterval? = nil,
         maximumAirFraction: Double? = nil
     ) {
         self.minimumVolumeML = minimumVolumeML
+        self.minimumWholeVolumeML = minimumWholeVolumeML
         self.maximumVolumeML = maximumVolumeML
         self.minimumConfidence = minimumConfidence
         self.meanHU = meanHU

@@ -69,14 +69,16 @@ extension TrainingConfiguration {
                 keepFraction: 0.1,
                 minimumVolumeML: 5,
                 joins: [other],
-                // A vessel nearly 6 mm wide: a wider hole is mostly one of the hilum, which stays out.
-                fillHolesMM2: 25
+                // A vessel or nodule nearly 14 mm wide. Some holes of the hilum, which stays out, are smaller: filling them costs less
+                // than leaving out a nodule.
+                fillHolesMM2: 150
             ),
-            // What is refused is lost to whoever looks at the result, so only what no lung can be: nothing to speak of, more than both
-            // lungs of a very large person hold, three quarters below -980 HU (of severe emphysema, 20 HU too low, a third is), brighter
+            // What is refused is lost to whoever looks at the result, so only what no lung can be: nothing to speak of, less than a
+            // newborn's that nothing cuts (sinuses and throat, in a scan of a head), more than both lungs of a very large person hold, three quarters below -980 HU (of severe emphysema, 20 HU too low, a third is), brighter
             // than any collapsed lung, or expected to be more wrong than right. The rest is delivered, and judged by its plausibility.
             acceptance: Acceptance(
                 minimumVolumeML: 3,
+                minimumWholeVolumeML: 25,
                 maximumVolumeML: 8000,
                 minimumConfidence: 0.5,
                 meanHU: ClosedInterval(-990, 100),
