@@ -124,7 +124,7 @@ extension LungDisease {
 
     private mutating func addNodules(_ random: inout SeededRandom, _ place: (inout SeededRandom) -> Point?) {
         for _ in 0..<(1 + random.index(random.happens(0.2) ? 14 : 4)) {
-            // One in three beside the mediastinum, among the vessels of the hilum, which are as wide and stay out.
+            // One in three near the middle: beside the mediastinum, where the vessels of the hilum are as wide and stay out.
             let end: End? = random.happens(0.33) ? .inner : nil
             guard let centre = farthest(to: end, among: 5, &random, place) else { return }
             let kind = random.uniform(0...1)

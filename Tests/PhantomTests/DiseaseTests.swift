@@ -41,6 +41,7 @@ struct DiseaseTests {
 
     @Test("of the nodules many lie within 3 cm of the mediastinum, where vessels of the hilum are as wide, and many do not")
     func innerNodules() {
+        // Before they were drawn so, three in ten of their voxels were.
         let mediastinum: Set<Organ> = [.heart, .myocardium, .aorta, .greatVessel, .vein, .airway, .mediastinalFat]
         let (tumour, inner) = (
             Set([Organ.tumourLeft, .tumourRight].map(\.rawValue)), Set(mediastinum.map(\.rawValue))
@@ -55,7 +56,7 @@ struct DiseaseTests {
                 all += 1
             }
         }
-        #expect(all > 400 && (0.3...0.7).contains(Double(near) / Double(all)), "\(near) of \(all)")
+        #expect(all > 400 && (0.4...0.7).contains(Double(near) / Double(all)), "\(near) of \(all)")
     }
 
     @Test("some tumours are as large as a fist, most are smaller")

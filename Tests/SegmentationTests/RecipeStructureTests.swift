@@ -116,6 +116,10 @@ struct RecipeStructureTests {
                 "acceptance", #"{"minimumVolumeML": 5, "maximumVolumeML": 4}"#,
                 "maximumVolumeML: more than acceptance.minimumVolumeML: nothing would ever be accepted (4 is given)"
             ),
+            (
+                "acceptance", #"{"minimumWholeVolumeML": 5, "maximumVolumeML": 5}"#,
+                "maximumVolumeML: more than acceptance.minimumWholeVolumeML: no whole one would ever be accepted (5 is given)"
+            ),
             ("plausibility", #"{"maximumComponents": 0}"#, "maximumComponents: 1 or more (0 is given)"),
             ("plausibility", #"{"maximumHoles": -1}"#, "maximumHoles: 0 or more (-1 is given)"),
             ("plausibility", #"{"maximumSkippedSlices": -1}"#, "maximumSkippedSlices: 0 or more (-1 is given)"),

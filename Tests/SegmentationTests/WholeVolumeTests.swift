@@ -11,12 +11,14 @@ struct WholeVolumeTests {
 
     static func result(
         on ct: VolumeGeometry = PatientOutlineTests.ct(),
+        model: VolumeGeometry = PatientOutlineTests.geometry,
         at centre: Vector3,
         input: (Vector3) -> Float = { Float(ToyChest.hu($0)) },
         least: Double? = 25
     ) -> SegmentationResult {
         PatientOutlineTests.judged(
             on: ct,
+            model: model,
             input: input,
             change: { $0.rois[0].acceptance.minimumWholeVolumeML = least },
             label: { ToyChest.ellipse($0, centre, Vector3(16, 16, 16)) ? 1 : 0 }
@@ -33,13 +35,15 @@ struct WholeVolumeTests {
         let message = result.findings.first { $0.code == "W_STRUCTURE_NOT_FOUND" && $0.structure == "Lung_L" }?.message
         #expect(
             message
-                == "Lung_L was not found: only \(volume) mL, and the scan does not cut it: a whole one has at least 25.0 mL"
+                == "Lung_L was not found: only \(volume) mL, and no side of the picture cuts it: a whole one has at least 25.0 mL"
         )
     }
 
-    @Test("is found where it is the largest that is allowed to be whole, and where no such volume is asked for")
+    @Test("is found where a whole one may be as small, and where no such volume is asked for")
     func accepted() {
-        #expect(Self.result(at: Vector3(60, 0, 0), least: 15).structures[0].found)
+        let volume = Self.result(at: Vector3(60, 0, 0), least: nil).structures[0].volumeML
+        #expect(Self.result(at: Vector3(60, 0, 0), least: volume).structures[0].found)
+        #expect(!Self.result(at: Vector3(60, 0, 0), least: volume.nextUp).structures[0].found)
         #expect(Self.result(at: Vector3(60, 0, 0), least: nil).structures[0].found)
     }
 
@@ -59,7 +63,20 @@ struct WholeVolumeTests {
     @Test("is found where the rim of a round picture cuts it")
     func cutByTheRim() {
         let centre = Vector3(60, 0, 0)
-        let seen = { ToyChest.ellipse($0, Vector3(0, 0, 0), Vector3(72, 72, 1e6)) ? Float(ToyChest.hu($0)) : -1000 }
-        #expect(Self.result(at: centre, input: seen).structures[0].found)
+        func seen(_ radius: Double) -> (Vector3) -> Float {
+            { ToyChest.ellipse($0, Vector3(0, 0, 0), Vector3(radius, radius, 1e6)) ? Float(ToyChest.hu($0)) : -1000 }
+        }
+        #expect(Self.result(at: centre, input: seen(72)).structures[0].found)
+        #expect(!Self.result(at: centre, input: seen(95)).structures[0].found)
+    }
+
+    @Test("is found where the network's picture cuts it, and where it ends a slice before the last one of 2 mm")
+    func cutElsewhere() {
+        let narrow = grid(56, 128, 24, spacing: Vector3(2.5, 2.5, 5))
+        #expect(Self.result(model: narrow, at: Vector3(60, 0, 0)).structures[0].found)
+        let thin = grid(100, 100, 60, spacing: Vector3(3.2, 3.2, 2))
+        // The ball ends in the last slice but one.
+        #expect(Self.judged(on: thin, at: Vector3(60, 0, 41.5)).found)
+        #expect(!Self.judged(on: thin, at: Vector3(60, 0, 36)).found)
     }
 }

@@ -108,13 +108,18 @@ package func judge(
     )
 }
 
-/// Whether the CT or the network's picture may cut a structure: it reaches one of the six sides of the CT, the rim of a round
-/// picture or a side of the network's picture. Where no outline tells of the last two, it may.
+/// Whether the CT or the network's picture may cut a structure: it lies within 3 mm of one of the six sides of the CT, at the rim of
+/// a round picture or at a side of the network's picture. Where no outline tells of the last two, it may.
 private func isCutByPicture(_ components: RunComponents, on grid: VolumeGeometry, outline: PatientOutline?) -> Bool {
     guard let outline else { return true }
     let d = grid.dimensions
+    let sides = [d.i, d.j, d.k]
+    let margins = [grid.spacing.x, grid.spacing.y, grid.spacing.z].map { Int(3 / $0) }
     return components.runs.contains { run in
-        run.start == 0 || run.end == d.i || run.j == 0 || run.j == d.j - 1 || run.k == 0 || run.k == d.k - 1
+        let isNearSide = [run.start...run.end - 1, run.j...run.j, run.k...run.k].enumerated().contains { axis, reach in
+            reach.lowerBound <= margins[axis] || reach.upperBound >= sides[axis] - 1 - margins[axis]
+        }
+        return isNearSide
             || [run.start, run.end - 1].contains { i in
                 outline.isAtSide(grid.patientPoint(i: Double(i), j: Double(run.j), k: Double(run.k)))
             }
@@ -171,7 +176,7 @@ extension Acceptance {
             return "only \(text(structure.volumeML)) mL, at least \(text(minimumVolumeML)) mL are asked for"
         }
         if let least = minimumWholeVolumeML, structure.volumeML < least, !isCut() {
-            return "only \(text(structure.volumeML)) mL, and the scan does not cut it: a whole one has at least \(text(least)) mL"
+            return "only \(text(structure.volumeML)) mL, and no side of the picture cuts it: a whole one has at least \(text(least)) mL"
         }
         if let limit = maximumVolumeML, structure.volumeML > limit {
             return "\(text(structure.volumeML)) mL are more than any has (\(text(limit)) mL)"

@@ -14,6 +14,12 @@ extension ROIDescription {
                 message: "more than acceptance.minimumVolumeML: nothing would ever be accepted"
             )
         }
+        if let most = acceptance.maximumVolumeML, let whole = acceptance.minimumWholeVolumeML, most <= whole {
+            return .init(
+                key: "\(path).acceptance.maximumVolumeML",
+                message: "more than acceptance.minimumWholeVolumeML: no whole one would ever be accepted"
+            )
+        }
         for (key, interval, limit) in intervals {
             guard let interval else { continue }
             if let limit, !limit.range.contains(interval.lower) {

@@ -108,7 +108,8 @@ package struct Postprocessing: Codable, Sendable, Equatable {
 package struct Acceptance: Codable, Sendable, Equatable {
     /// Volume after clean-up, mL.
     package var minimumVolumeML: Double
-    /// Volume of one that neither the CT nor the network's picture cuts, mL: a part may be smaller than the whole. nil = not tested.
+    /// Volume of one that neither the CT nor the network's picture cuts, mL: a part may be smaller than the whole. nil = not tested,
+    /// as where the model's pixels are larger than 3 mm or the picture shows no patient.
     package var minimumWholeVolumeML: Double?
     /// Larger than any: a network that sees it everywhere has not seen it. nil = not tested.
     package var maximumVolumeML: Double?

@@ -74,8 +74,9 @@ extension TrainingConfiguration {
                 fillHolesMM2: 150
             ),
             // What is refused is lost to whoever looks at the result, so only what no lung can be: nothing to speak of, less than a
-            // newborn's that nothing cuts (sinuses and throat, in a scan of a head), more than both lungs of a very large person hold, three quarters below -980 HU (of severe emphysema, 20 HU too low, a third is), brighter
-            // than any collapsed lung, or expected to be more wrong than right. The rest is delivered, and judged by its plausibility.
+            // newborn's that nothing cuts (sinuses and throat, in a scan of a head), more than both lungs of a very large person
+            // hold, three quarters below -980 HU (of severe emphysema, 20 HU too low, a third is), brighter than any collapsed
+            // lung, or expected to be more wrong than right. The rest is delivered, and judged by its plausibility.
             acceptance: Acceptance(
                 minimumVolumeML: 3,
                 minimumWholeVolumeML: 25,
