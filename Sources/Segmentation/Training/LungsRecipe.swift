@@ -69,9 +69,8 @@ extension TrainingConfiguration {
                 keepFraction: 0.1,
                 minimumVolumeML: 5,
                 joins: [other],
-                // A vessel or nodule nearly 14 mm wide. Some holes of the hilum, which stays out, are smaller: filling them costs less
-                // than leaving out a nodule.
-                fillHolesMM2: 150
+                // A vessel nearly 6 mm wide: a wider hole is mostly one of the hilum, which stays out.
+                fillHolesMM2: 25
             ),
             // What is refused is lost to whoever looks at the result, so only what no lung can be: nothing to speak of, less than a
             // newborn's that nothing cuts (sinuses and throat, in a scan of a head), more than both lungs of a very large person
