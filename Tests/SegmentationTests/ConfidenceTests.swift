@@ -8,6 +8,9 @@ struct ConfidenceTests {
     static let rows = 20
     static let geometry = grid(columns, rows, 2, spacing: Vector3(2, 3, 5))
 
+    /// What the surface between the first two columns takes: a layer of 0.1 mm.
+    static let edge = 0.1 * Double(rows * 2) * (3 * 5) / (Double((columns - 1) * rows * 2) * (2 * 3 * 5))
+
     /// The left lung everywhere but for the first column, and scores that are sure of it but where `doubt` says otherwise.
     static func confidence(doubt: (_ i: Int, _ j: Int, _ k: Int) -> Float?) -> (confidence: Double, pixels: Double) {
         var labels = Volume<UInt8>(geometry: geometry, repeating: 0)
@@ -37,17 +40,17 @@ struct ConfidenceTests {
             let (value, pixels) = Self.confidence { i, j, k in
                 k == 0 && (4..<9).contains(i) && (3..<7).contains(j) ? score : nil
             }
-            #expect(abs(value - (1 - 16 * wrong / pixels)) < 1e-6)
+            #expect(abs(value - (1 - 16 * wrong / pixels - Self.edge)) < 1e-6)
         }
     }
 
-    @Test("edges take nothing from it, whatever their direction: a band of doubt counts from three pixels' width on")
+    @Test("a thin band of doubt takes nothing from it, whatever its direction: one counts from three pixels' width on")
     func edges() {
         for width in 1...2 {
             let upright = Self.confidence { i, _, _ in (5..<5 + width).contains(i) ? 0.5 : nil }
             let level = Self.confidence { _, j, _ in (5..<5 + width).contains(j) ? 0.5 : nil }
             let slanting = Self.confidence { i, j, _ in (0..<width).contains(i - j) ? 0.5 : nil }
-            #expect(upright.confidence == 1 && level.confidence == 1 && slanting.confidence == 1, "\(width)")
+            for one in [upright, level, slanting] { #expect(abs(one.confidence - (1 - Self.edge)) < 1e-12, "\(width)") }
         }
         let band = Self.confidence { i, _, _ in (5..<8).contains(i) ? 0.5 : nil }
         #expect(band.confidence < 0.95)
@@ -57,8 +60,10 @@ struct ConfidenceTests {
     func slices() {
         let once = Self.confidence { i, j, k in k == 0 && (4..<9).contains(i) && (3..<7).contains(j) ? 0.5 : nil }
         let twice = Self.confidence { i, j, _ in (4..<9).contains(i) && (3..<7).contains(j) ? 0.5 : nil }
-        #expect(abs((1 - twice.confidence) - 2 * (1 - once.confidence)) < 1e-12 && once.confidence < 1)
-        #expect(Self.confidence { i, j, _ in (4..<9).contains(i) && j == 3 ? 0.5 : nil }.confidence == 1)
+        let without = 1 - Self.edge
+        #expect(abs((without - twice.confidence) - 2 * (without - once.confidence)) < 1e-12 && once.confidence < without)
+        let thin = Self.confidence { i, j, _ in (4..<9).contains(i) && j == 3 ? 0.5 : nil }
+        #expect(abs(thin.confidence - without) < 1e-12)
     }
 
     @Test("what counts is the union of all crosses of three by three pixels that lie in doubt", arguments: 1...20)
@@ -86,7 +91,21 @@ struct ConfidenceTests {
         }
         let wrong = field.indices.filter { isCovered[$0] }.reduce(0.0) { $0 + Double(min(field[$1]!, 1 - field[$1]!)) }
         let (value, pixels) = Self.confidence { i, j, k in field[place(i, j, k)] }
-        #expect(wrong > 0 && abs(value - (1 - wrong / pixels)) < 1e-6)
+        #expect(wrong > 0 && abs(value - (1 - wrong / pixels - Self.edge)) < 1e-6)
+    }
+
+    @Test(
+        "a slip has less of it than a whole structure with edges as sharp: a layer of 0.1 mm of all its sides is a larger part",
+        arguments: [(4, 4), (12, 10)]
+    )
+    func surface(_ wide: Int, _ high: Int) {
+        var labels = Volume<UInt8>(geometry: Self.geometry, repeating: 0)
+        for k in 0..<2 { for j in 5..<5 + high { for i in 5..<5 + wide { labels[i, j, k] = 1 } } }
+        let sure = Self.judged(labels, labels.voxels.map { $0 == 1 ? 1 : 0 })
+        // Four sides, in two slices; the ends are those of the scan, where no edge was decided. Voxels of 2 x 3 x 5 mm.
+        let surfaceMM2 = Double(2 * 2 * (high * 3 * 5 + wide * 2 * 5))
+        let volumeMM3 = Double(wide * high * 2 * 2 * 3 * 5)
+        #expect(abs(sure.confidence - (1 - 0.1 * surfaceMM2 / volumeMM3)) < 1e-12)
     }
 
     @Test("a structure in which nothing is sure has none left, not less")

@@ -10,6 +10,8 @@ struct Measurement: Sendable, Equatable {
     var scoreInside = 0.0
     /// Scores of all pixels of the model's grid; of an organ, but for those around the patient (`ScoresAround`).
     var scoreSum = 0.0
+    /// Volume of a pixel of the model's grid, mm^3.
+    var sampleMM3 = 0.0
     /// Pixels that are expected to be wrong, see `WideDoubt`.
     var expectedErrors = 0.0
     var huSum = 0.0
@@ -25,6 +27,9 @@ struct Measurement: Sendable, Equatable {
     /// values are 20 HU low, a third of the pixels lies below.
     static let airHU: Float = -980
 
+    /// How far each edge is taken to lie from where it belongs, mm: chosen on generated patients, see docs/decisions/0007.
+    static let edgeErrorMM = 0.1
+
     var meanScore: Double? { samples > 0 ? scoreInside / Double(samples) : nil }
     var meanHU: Double? { samples > 0 ? huSum / Double(samples) : nil }
     var airFraction: Double? { samples > 0 ? Double(airSamples) / Double(samples) : nil }
@@ -36,10 +41,16 @@ struct Measurement: Sendable, Equatable {
         return sum > 0 ? 2 * scoreInside / sum : 0
     }
 
-    /// 1 less the pixels that are expected to be wrong, as a part of the structure; 0 where they are as many as its own.
+    /// 1 less what is expected to be wrong, as a part of the structure; 0 where that is as much as it has.
     ///
-    /// It follows the Dice better than the promised one does, but on a scale of its own: see `ConfidenceCalibration`.
-    var certainty: Double { samples > 0 ? max(0, 1 - expectedErrors / Double(samples)) : 0 }
+    /// Expected to be wrong are pixels in wide regions of doubt (`WideDoubt`) and a thin layer along the whole surface: of a slip of
+    /// lung, of which a picture shows no more, edges take a larger part than of a whole one. It follows the Dice better than the
+    /// promised one does, but on a scale of its own: see `ConfidenceCalibration`.
+    var certainty: Double {
+        guard samples > 0, sampleMM3 > 0 else { return 0 }
+        let layer = Self.edgeErrorMM * surfaceMM2 / sampleMM3
+        return max(0, 1 - (expectedErrors + layer) / Double(samples))
+    }
 
     /// Mean width of the band in which the network is unsure, mm. Across a sharp edge `p` leaps and the sum is small;
     /// across one where `p` falls like a logistic curve it is the scale of that curve. Unlike the promised Dice it does
@@ -81,6 +92,7 @@ func measureStructures(
     for channel in 0..<count {
         result[channel].voxels = voxels[channel]
         result[channel].pocketSamples = pockets[channel]
+        result[channel].sampleMM3 = model.voxelVolumeMM3
         result[channel].doubtMM3 *= model.voxelVolumeMM3
         result[channel].surfaceMM2 = areas[channel]
     }

@@ -36,8 +36,8 @@ package struct StructureResult: Codable, Sendable, Equatable {
     package var volumeML: Double
     /// Mean of the network's scores inside the structure; nil when nothing was left to measure.
     package var meanScore: Double?
-    /// 0...1: the Dice that is to be expected. Of a calibrated model it is what its calibration makes of 1 less the pixels that
-    /// are expected to be wrong, as a part of the structure (`WideDoubt`; `ConfidenceCalibration`). Of others the Dice that the
+    /// 0...1: the Dice that is to be expected. Of a calibrated model it is what its calibration makes of 1 less what
+    /// is expected to be wrong, as a part of the structure (`Measurement.certainty`; `ConfidenceCalibration`). Of others the Dice that the
     /// scores promise, `2 * sum(score in mask) / (sum(score) + size of mask)`. Scores outside the mask count against both, so that
     /// a lung whose consolidated half was only suspected has a low confidence. 0 when nothing was found.
     package var confidence: Double

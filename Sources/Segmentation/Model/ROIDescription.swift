@@ -213,8 +213,8 @@ package struct Plausibility: Codable, Sendable, Equatable {
     }
 }
 
-/// Piecewise linear map to the Dice of held-out cases, from 1 less the pixels that are expected to be wrong in regions of doubt that
-/// are wider than an edge, as a part of the structure (`WideDoubt`).
+/// Piecewise linear map to the Dice of held-out cases, from 1 less what is expected to be wrong, as a part of the structure: pixels in
+/// regions of doubt that are wider than an edge, and a layer of 0.1 mm along the surface (`Measurement.certainty`).
 package struct ConfidenceCalibration: Codable, Sendable, Equatable {
     package struct Knot: Codable, Sendable, Equatable {
         package var raw: Double
