@@ -39,7 +39,9 @@ struct DiseaseTests {
         #expect((tumours[0] > 0) == (lungs[0] > 0) && (tumours[1] > 0) == (lungs[1] > 0), "\(tumours) mL")
     }
 
-    @Test("of the nodules many lie within 3 cm of the mediastinum, where vessels of the hilum are as wide, and many do not")
+    @Test(
+        "of the nodules many lie within 3 cm of the mediastinum, where vessels of the hilum are as wide, and many do not"
+    )
     func innerNodules() {
         // Before they were drawn so, three in ten of their voxels were.
         let mediastinum: Set<Organ> = [.heart, .myocardium, .aorta, .greatVessel, .vein, .airway, .mediastinalFat]

@@ -61,7 +61,9 @@ struct ConfidenceTests {
         let once = Self.confidence { i, j, k in k == 0 && (4..<9).contains(i) && (3..<7).contains(j) ? 0.5 : nil }
         let twice = Self.confidence { i, j, _ in (4..<9).contains(i) && (3..<7).contains(j) ? 0.5 : nil }
         let without = 1 - Self.edge
-        #expect(abs((without - twice.confidence) - 2 * (without - once.confidence)) < 1e-12 && once.confidence < without)
+        #expect(
+            abs((without - twice.confidence) - 2 * (without - once.confidence)) < 1e-12 && once.confidence < without
+        )
         let thin = Self.confidence { i, j, _ in (4..<9).contains(i) && j == 3 ? 0.5 : nil }
         #expect(abs(thin.confidence - without) < 1e-12)
     }

@@ -176,7 +176,8 @@ extension Acceptance {
             return "only \(text(structure.volumeML)) mL, at least \(text(minimumVolumeML)) mL are asked for"
         }
         if let least = minimumWholeVolumeML, structure.volumeML < least, !isCut() {
-            return "only \(text(structure.volumeML)) mL, and no side of the picture cuts it: a whole one has at least \(text(least)) mL"
+            return
+                "only \(text(structure.volumeML)) mL, and no side of the picture cuts it: a whole one has at least \(text(least)) mL"
         }
         if let limit = maximumVolumeML, structure.volumeML > limit {
             return "\(text(structure.volumeML)) mL are more than any has (\(text(limit)) mL)"
