@@ -23,6 +23,17 @@ struct PatientOutlineTests {
         grid(100, 100, 24, spacing: Vector3(3.2, 3.2, 5), signs: signs)
     }
 
+    /// A coronal CT: rows from head to feet, slices from front to back.
+    static let coronal = VolumeGeometry(
+        dimensions: Dimensions(i: 100, j: 40, k: 60),
+        origin: PatientPoint(x: -148.5, y: -147.5, z: 58.5),
+        spacing: Vector3(3, 3, 5),
+        directionI: Vector3(1, 0, 0),
+        directionJ: Vector3(0, 0, -1),
+        directionK: Vector3(0, 1, 0),
+        frameOfReferenceUID: "1.2.3"
+    )
+
     /// What becomes of labels on the grid of a CT; scores are sure of what they say, where no others are given.
     static func judged(
         on ct: VolumeGeometry = ct(),
@@ -176,16 +187,7 @@ struct PatientOutlineTests {
         "pieces of a lung are inside in a coronal CT, behind a wall of 8 mm, and on pixels as large as couches are thick"
     )
     func otherPictures() {
-        let coronal = VolumeGeometry(
-            dimensions: Dimensions(i: 100, j: 40, k: 60),
-            origin: PatientPoint(x: -148.5, y: -147.5, z: 58.5),
-            spacing: Vector3(3, 3, 5),
-            directionI: Vector3(1, 0, 0),
-            directionJ: Vector3(0, 0, -1),
-            directionK: Vector3(0, 1, 0),
-            frameOfReferenceUID: "1.2.3"
-        )
-        Self.expectAll(Self.judged(on: coronal) { Self.inTwo($0) })
+        Self.expectAll(Self.judged(on: Self.coronal) { Self.inTwo($0) })
         func child(_ p: Vector3) -> Float {
             if ToyChest.label(p) > 0 { return -800 }
             let isWall = !ToyChest.ellipse(p, Vector3(0, 0, 0), Vector3(102, 70, 1000))

@@ -60,6 +60,19 @@ struct WholeVolumeTests {
         #expect(Self.judged(on: narrow, at: Vector3(60, 0, 0)).found)
     }
 
+    @Test("is found where the end of a coronal picture cuts it")
+    func cutInACoronalPicture() {
+        #expect(Self.judged(on: PatientOutlineTests.coronal, at: Vector3(60, 0, 45)).found)
+        #expect(!Self.judged(on: PatientOutlineTests.coronal, at: Vector3(60, 0, 20)).found)
+    }
+
+    @Test("is found where nobody can say what cuts it: on pixels above 3 mm, and where no patient is seen")
+    func withoutOutline() {
+        let coarse = grid(54, 54, 24, spacing: Vector3(6, 6, 5))
+        #expect(Self.result(model: coarse, at: Vector3(60, 0, 0)).structures[0].found)
+        #expect(Self.result(at: Vector3(60, 0, 0), input: { _ in -800 }).structures[0].found)
+    }
+
     @Test("is found where the rim of a round picture cuts it")
     func cutByTheRim() {
         let centre = Vector3(60, 0, 0)
