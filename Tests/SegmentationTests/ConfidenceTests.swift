@@ -110,6 +110,36 @@ struct ConfidenceTests {
         #expect(abs(sure.confidence - (1 - 0.1 * surfaceMM2 / volumeMM3)) < 1e-12)
     }
 
+    @Test("the layer is one of the surface and the volume in mm, also where the CT has other voxels than the network")
+    func otherGrid() {
+        let identity = ConfidenceCalibration(knots: [.init(raw: 0, calibrated: 0), .init(raw: 1, calibrated: 1)])
+        let ct = PatientOutlineTests.ct()
+        let result = PatientOutlineTests.judged(
+            on: ct,
+            change: { $0.rois[0].confidence = identity },
+            label: { ToyChest.ellipse($0, Vector3(60, 0, 0), Vector3(30, 30, 30)) ? 1 : 0 }
+        )
+        let (labels, d, s) = (result.labelMap.volume, ct.dimensions, ct.spacing)
+        var surfaceMM2 = 0.0
+        for k in 1..<d.k {
+            for j in 1..<d.j {
+                for i in 1..<d.i {
+                    let isInside = labels[i, j, k] == 1
+                    if isInside != (labels[i - 1, j, k] == 1) { surfaceMM2 += s.y * s.z }
+                    if isInside != (labels[i, j - 1, k] == 1) { surfaceMM2 += s.x * s.z }
+                    if isInside != (labels[i, j, k - 1] == 1) { surfaceMM2 += s.x * s.y }
+                }
+            }
+        }
+        let ball = result.structures[0]
+        let layer = 0.1 * surfaceMM2 / (ball.volumeML * 1000)
+        // The volume of the ball is that of the network's pixels.
+        #expect(
+            ball.found && layer > 0.01 && abs((1 - ball.confidence) / layer - 1) < 0.05,
+            "\(ball.confidence), \(layer)"
+        )
+    }
+
     @Test("a structure in which nothing is sure has none left, not less")
     func nothing() {
         var labels = Volume<UInt8>(geometry: Self.geometry, repeating: 0)
