@@ -25,6 +25,13 @@ package enum Organ: UInt8, Sendable, CaseIterable {
     /// Parts of the right lung as a contour for radiotherapy takes it.
     package static let rightLung: [Organ] = [.lungRight, .tumourRight, .consolidationRight]
 
+    /// `lungLeft` or `lungRight` for the raw values of what belongs to that lung's contour, nil for all others.
+    static let lungOfRawValue: [Organ?] = (0...UInt8.max).map { value in
+        Organ(rawValue: value).flatMap {
+            leftLung.contains($0) ? .lungLeft : rightLung.contains($0) ? .lungRight : nil
+        }
+    }
+
     /// Whether the organ belongs to the patient; metal implants do.
     package var isInBody: Bool { self != .air && self != .table && self != .clothing }
 }

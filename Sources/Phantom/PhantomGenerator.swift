@@ -27,6 +27,9 @@ package struct PhantomScan: Sendable {
     package var motionMM = 0.0
     /// Movement of the chest from slice to slice, mm.
     package var breathingMM = 0.0
+    /// How far outside of the edge of a lung its contour lies, mm in the plane of a slice: clinicians draw lungs a little larger than
+    /// to the middle of the edge.
+    package var lungMarginMM = 0.0
 
     package init(geometry: VolumeGeometry, noiseHU: Double = 14, kernelMM: Double = 0.65) {
         self.geometry = geometry
@@ -52,12 +55,17 @@ package struct PhantomCase: Sendable {
     package var ct: Volume<Int16>
     /// `Organ.rawValue` at each voxel centre.
     package var organs: Volume<UInt8>
+    /// The same, but a voxel within the margin around a lung (`PhantomScan.lungMarginMM`) counts as that lung; nil without a margin.
+    package var organsWithinLungContours: Volume<UInt8>?
 
     /// The true mask of a structure: `Lung_L`, `Lung_R`, `Heart`, `Esophagus`, `SpinalCord`, `Body` or `Body-Lungs`,
-    /// which has holes (TG-263 names); nil for any other name.
+    /// which has holes (TG-263 names); nil for any other name. The margin of the lungs' contours is theirs, and no part of `Body-Lungs`; other
+    /// structures keep it.
     package func mask(of structure: String) -> Mask? {
         guard let members = PhantomCase.members[structure] else { return nil }
-        return LabelMap(volume: organs, labels: [:]).mask(ofLabels: Set(members.map(\.rawValue)))
+        let isOfLungs = ["Lung_L", "Lung_R", "Body-Lungs"].contains(structure)
+        let volume = (isOfLungs ? organsWithinLungContours : nil) ?? organs
+        return LabelMap(volume: volume, labels: [:]).mask(ofLabels: Set(members.map(\.rawValue)))
     }
 
     /// The organs that a structure consists of; none for a name that is no structure.
@@ -94,17 +102,24 @@ package func generatePhantom(
     let plane = dimensions.i * dimensions.j
     var hu = [Int16](repeating: -1024, count: dimensions.voxelCount)
     var organs = [UInt8](repeating: 0, count: dimensions.voxelCount)
+    let hasMargin = scan.lungMarginMM > 0
+    var contoured = [UInt8](repeating: 0, count: hasMargin ? dimensions.voxelCount : 0)
     hu.withUnsafeMutableBufferPointer { huBuffer in
         organs.withUnsafeMutableBufferPointer { organBuffer in
-            // Each slice is written by one thread only.
-            nonisolated(unsafe) let huOut = huBuffer
-            nonisolated(unsafe) let organOut = organBuffer
-            parallelFor(dimensions.k, threads: threads) { range in
-                for k in range {
-                    let slice = painter.paint(k)
-                    for n in 0..<plane {
-                        huOut[k * plane + n] = slice.hu[n]
-                        organOut[k * plane + n] = slice.organs[n]
+            contoured.withUnsafeMutableBufferPointer { contouredBuffer in
+                // Each slice is written by one thread only.
+                nonisolated(unsafe) let huOut = huBuffer
+                nonisolated(unsafe) let organOut = organBuffer
+                nonisolated(unsafe) let contouredOut = contouredBuffer
+                parallelFor(dimensions.k, threads: threads) { range in
+                    for k in range {
+                        let slice = painter.paint(k)
+                        let within = hasMargin ? painter.withinLungContours(slice.organs, k) : []
+                        for n in 0..<plane {
+                            huOut[k * plane + n] = slice.hu[n]
+                            organOut[k * plane + n] = slice.organs[n]
+                            if hasMargin { contouredOut[k * plane + n] = within[n] }
+                        }
                     }
                 }
             }
@@ -112,6 +127,7 @@ package func generatePhantom(
     }
     return PhantomCase(
         ct: Volume(geometry: scan.geometry, voxels: hu),
-        organs: Volume(geometry: scan.geometry, voxels: organs)
+        organs: Volume(geometry: scan.geometry, voxels: organs),
+        organsWithinLungContours: hasMargin ? Volume(geometry: scan.geometry, voxels: contoured) : nil
     )
 }

@@ -54,12 +54,9 @@ struct SlicePainter: Sendable {
 
     /// One plane of samples; where neighbours differ, four samples a pixel.
     private func sample(_ depth: Float, k: Int, moved: Point = .zero) -> Slice {
-        let g = scan.geometry
-        let (columns, rows) = (g.dimensions.i, g.dimensions.j)
-        let corner = Point(g.patientPoint(i: 0, j: 0, k: Double(depth)).vector) + moved + breathing(k)
-        let stepI = Point(g.directionI * g.spacing.x)
-        let stepJ = Point(g.directionJ * g.spacing.y)
-        let softness = 0.42 * Float(g.spacing.x)
+        let (columns, rows) = (scan.geometry.dimensions.i, scan.geometry.dimensions.j)
+        let corner = firstPixel(depth, k, moved: moved)
+        let (stepI, stepJ, softness) = (self.stepI, self.stepJ, self.softness)
         var hu = Plane(columns: columns, rows: rows)
         var organs = [UInt8](repeating: 0, count: columns * rows)
         for j in 0..<rows {
@@ -93,6 +90,53 @@ struct SlicePainter: Sendable {
         }
         return Slice(hu: hu, organs: organs)
     }
+
+    /// The organs of a slice with the margin of the lungs' contours: what is no lung but lies within the margin of one, in the plane of
+    /// the slice, becomes that lung.
+    func withinLungContours(_ organs: [UInt8], _ k: Int) -> [UInt8] {
+        let lungs = Organ.lungOfRawValue
+        let (columns, rows) = (scan.geometry.dimensions.i, scan.geometry.dimensions.j)
+        let margin = Float(scan.lungMarginMM)
+        let (reachI, reachJ) = (
+            Int((scan.lungMarginMM / scan.geometry.spacing.x).rounded(.up)),
+            Int((scan.lungMarginMM / scan.geometry.spacing.y).rounded(.up))
+        )
+        let around = (0..<8).map { index in
+            let angle = Float(index) * .pi / 4
+            return Point(scan.geometry.directionI) * (margin * cosf(angle))
+                + Point(scan.geometry.directionJ) * (margin * sinf(angle))
+        }
+        let corner = firstPixel(Float(k), k)
+        var result = organs
+        for j in 0..<rows {
+            for i in 0..<columns {
+                let n = j * columns + i
+                guard lungs[Int(organs[n])] == nil, scan.shows(pixel: n) else { continue }
+                let isNear = (max(j - reachJ, 0)...min(j + reachJ, rows - 1)).contains { y in
+                    (max(i - reachI, 0)...min(i + reachI, columns - 1)).contains { x in
+                        lungs[Int(organs[y * columns + x])] != nil
+                    }
+                }
+                guard isNear else { continue }
+                let centre = corner + stepJ * Float(j) + stepI * Float(i)
+                let found = around.lazy.compactMap { offset in
+                    lungs[Int(thorax.tissue(at: centre + offset, softness: softness).organ.rawValue)]
+                }.first
+                if let found { result[n] = found.rawValue }
+            }
+        }
+        return result
+    }
+
+    /// Middle of the first pixel of a plane, in the coordinates of the phantom.
+    private func firstPixel(_ depth: Float, _ k: Int, moved: Point = .zero) -> Point {
+        Point(scan.geometry.patientPoint(i: 0, j: 0, k: Double(depth)).vector) + moved + breathing(k)
+    }
+
+    private var stepI: Point { Point(scan.geometry.directionI * scan.geometry.spacing.x) }
+    private var stepJ: Point { Point(scan.geometry.directionJ * scan.geometry.spacing.y) }
+    /// Standard deviation of the sampling, mm.
+    private var softness: Float { 0.42 * Float(scan.geometry.spacing.x) }
 
     /// Shallow breathing moves the chest from slice to slice.
     private func breathing(_ k: Int) -> Point {

@@ -61,6 +61,44 @@ struct PhantomTests {
         #expect(masks[0].indices.allSatisfy { masks[0][$0] == masks[1][$0] + masks[2][$0] + masks[3][$0] })
     }
 
+    @Test(
+        "contours with a margin are as much larger as their surface says, and change nothing else",
+        arguments: [0.3, 1.0]
+    )
+    func lungMargin(marginMM: Double) throws {
+        var scan = PhantomScan(geometry: Self.geometry(signs: Vector3(1, 1, 1)))
+        let plain = generatePhantom(seed: 2, scan: scan, threads: 2)
+        scan.lungMarginMM = marginMM
+        let wide = generatePhantom(seed: 2, scan: scan, threads: 1)
+        #expect(wide.ct.voxels == plain.ct.voxels && wide.organs.voxels == plain.organs.voxels)
+        for name in ["Heart", "Esophagus", "SpinalCord", "Body"] {
+            #expect(wide.mask(of: name)?.voxels == plain.mask(of: name)?.voxels, "\(name)")
+        }
+        let spacing = scan.geometry.spacing
+        for name in ["Lung_L", "Lung_R"] {
+            let (inner, outer) = try (#require(plain.mask(of: name)), #require(wide.mask(of: name)))
+            #expect(inner.voxels.indices.allSatisfy { inner.voxels[$0] <= outer.voxels[$0] })
+            // Sides of pixels between lung and no lung.
+            let d = inner.geometry.dimensions
+            var steps = (columns: 0.0, rows: 0.0)
+            for k in 0..<d.k {
+                for j in 1..<d.j {
+                    for i in 1..<d.i {
+                        if inner[i, j, k] != inner[i - 1, j, k] { steps.columns += 1 }
+                        if inner[i, j, k] != inner[i, j - 1, k] { steps.rows += 1 }
+                    }
+                }
+            }
+            // Length of the edge in the slices, mm: sides of pixels are 4 / pi times as long as a curve (Crofton).
+            let edge = (steps.columns * spacing.y + steps.rows * spacing.x) * .pi / 4
+            let wanted = edge * marginMM / (spacing.x * spacing.y)
+            let gained = outer.voxels.indices.count { outer.voxels[$0] > inner.voxels[$0] }
+            #expect((0.75...1.15).contains(Double(gained) / wanted), "\(name): \(gained) voxels, \(wanted) wanted")
+        }
+        let masks = try ["Body", "Lung_L", "Lung_R", "Body-Lungs"].map { try #require(wide.mask(of: $0)).voxels }
+        #expect(masks[0].indices.allSatisfy { masks[0][$0] == masks[1][$0] + masks[2][$0] + masks[3][$0] })
+    }
+
     @Test("the left lung lies on the patient's left in every orientation")
     func sides() throws {
         for x in [-1.0, 1] {

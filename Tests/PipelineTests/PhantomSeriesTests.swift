@@ -1,3 +1,4 @@
+import Dicom
 import Imaging
 import Pipeline
 import Testing
@@ -17,5 +18,25 @@ struct PhantomSeriesTests {
         let truth = try names(in: folder.file("phantom/truth"))
         #expect(truth.contains("Lung_L.nii.gz") && truth.contains("organs.nii.gz"))
         #expect(!truth.contains { $0.hasSuffix(".dcm") })
+    }
+
+    @Test("contours with a margin have UIDs of their own, the CT has not")
+    func lungMargin() throws {
+        let folder = try Folder()
+        func identities(_ marginMM: Double) throws -> [String: String] {
+            var request = try SmallPhantom.request(3)
+            request.lungMarginMM = marginMM
+            let written = try writePhantom(request, to: folder.file("phantom-\(marginMM)"), threads: 2)
+            let truth = try #require(written.truthPath)
+            let segmentation = folder.file("phantom-\(marginMM)/truth/seg.dcm")
+            return try [
+                "ct": written.seriesInstanceUID,
+                "rtstruct": #require(DicomFile(contentsOf: truth).dataSet.string(.sopInstanceUID)),
+                "seg": #require(DicomFile(contentsOf: segmentation).dataSet.string(.sopInstanceUID)),
+            ]
+        }
+        let (plain, wide) = try (identities(0), identities(0.3))
+        #expect(plain["ct"] == wide["ct"])
+        #expect(plain["rtstruct"] != wide["rtstruct"] && plain["seg"] != wide["seg"])
     }
 }

@@ -158,6 +158,27 @@ struct PlausibilityTests {
         #expect(plain.left.check("distance from the middle") != nil)
     }
 
+    @Test(
+        "a lung beside which the picture ends is not held against the middle of the body, and the other one is a note"
+    )
+    func aloneInThePicture() throws {
+        let (bench, run) = try segmented()
+        let path = run.directory(of: .segment) + "/segmentation.json"
+        var facts = try #require(JSONSerialization.jsonObject(with: contents(path)) as? [String: Any])
+        for (code, isJudged) in [("W_STRUCTURE_NOT_FOUND", true), ("W_BESIDE_PICTURE", false)] {
+            facts["findings"] = [["code": code, "structure": "Lung_R", "message": "not found", "hint": "look"]]
+            try JSONSerialization.data(withJSONObject: facts).write(to: URL(fileURLWithPath: path))
+            let alone = try judged(bench, run) { labels in
+                for n in labels.voxels.indices where labels.voxels[n] == 2 { labels.voxels[n] = 0 }
+            }
+            #expect((alone.left.check("side") != nil) == isJudged)
+            #expect((alone.left.check("distance from the middle") != nil) == isJudged)
+            let data = try contents(run.directory(of: .evaluate) + "/evaluation.json")
+            let finding = try JSONDecoder().decode(Facts.self, from: data).findings.first { $0.code == code }
+            #expect(finding?.severity == (isJudged ? "review" : "note"))
+        }
+    }
+
     @Test("an uncertain edge is shown beside its limit, and told once: by the finding of segment")
     func uncertainEdge() throws {
         let (bench, run) = try segmented()

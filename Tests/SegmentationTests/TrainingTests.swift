@@ -149,6 +149,29 @@ struct TrainingTests {
         #expect(throws: Killed.self) { try cache.prepare(again, threads: 1) }
     }
 
+    @Test("recipes that differ in how the network sees its pixels share a cache, those with other pixels do not")
+    func sharedCache() throws {
+        let folder = try TemporaryFolder()
+        var source = Self.source("a", grid(20, 20, 8))
+        var input = smallRecipe().input
+        func prepare(_ input: InputDescription) throws {
+            _ = try CaseCache(directory: folder.path, input: input, roiCount: 2).prepare(source, threads: 1)
+        }
+        try prepare(input)
+        source.load = { throw Killed() }
+        input.windowHU = ClosedInterval(-1000, 300)
+        (input.neighbourSlices, input.neighbourDistanceMM, input.crop) = (2, 3, .none)
+        try prepare(input)
+        for change in [
+            { $0.columns = 64 }, { $0.rows = 64 }, { $0.pixelSpacingMM = 7 }, { $0.centre = .body },
+            { $0.sliceSpacing = .fixed(millimetres: 4) },
+        ] as [(inout InputDescription) -> Void] {
+            var other = input
+            change(&other)
+            #expect(throws: Killed.self) { try prepare(other) }
+        }
+    }
+
     @Test("what of a structure lies outside of the model's picture is told in the row of its case")
     func outsideOfPicture() throws {
         let folder = try TemporaryFolder()

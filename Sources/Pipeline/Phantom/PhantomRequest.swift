@@ -40,6 +40,8 @@ package struct PhantomRequest: Sendable {
     package var kind = PhantomScan.Kind.standard
     /// Patient, scan, range and orientation by chance; of the grid only `columns` counts.
     package var isRandom = false
+    /// How far outside of the edge of a lung its true contour lies, mm (`PhantomScan.lungMarginMM`).
+    package var lungMarginMM = 0.0
 
     package init(
         seed: UInt64,

@@ -50,6 +50,11 @@ package func phantomGeometry(_ request: PhantomRequest) -> VolumeGeometry {
 }
 
 extension PhantomRequest {
+    /// Everything that the true contours depend on.
+    fileprivate var truthIdentity: [String] {
+        identity + ["truth"] + (lungMarginMM > 0 ? ["lung margin \(lungMarginMM)"] : [])
+    }
+
     /// Everything that the voxels depend on: two different phantoms never share a UID.
     var identity: [String] {
         [
@@ -69,6 +74,7 @@ extension PhantomRequest {
             drawn.scan = PhantomScan(geometry: phantomGeometry(self), noiseHU: noiseHU)
             drawn.scan.apply(kind)
         }
+        drawn.scan.lungMarginMM = lungMarginMM
         return drawn
     }
 }
@@ -144,8 +150,8 @@ private func truthProduct(
     ProductDescription(
         reference: series.reference,
         slices: series.slices,
-        seriesInstanceUID: UID.derived(namespace: request.identity + ["truth", kind, "series"]),
-        sopInstanceUID: UID.derived(namespace: request.identity + ["truth", kind]),
+        seriesInstanceUID: UID.derived(namespace: request.truthIdentity + [kind, "series"]),
+        sopInstanceUID: UID.derived(namespace: request.truthIdentity + [kind]),
         seriesNumber: seriesNumber,
         algorithmName: "phantom truth",
         softwareVersion: ContourdVersion.current,

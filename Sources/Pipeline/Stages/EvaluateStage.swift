@@ -169,7 +169,7 @@ struct EvaluateStage: Stage {
     ) -> [CaseReport.Finding] {
         let found = segmentation.findings.map { finding in
             CaseReport.Finding(
-                severity: .review,
+                severity: finding.code == "W_BESIDE_PICTURE" ? .note : .review,
                 code: finding.code,
                 structure: finding.structure,
                 message: finding.message,

@@ -21,9 +21,12 @@ extension PlausibilityJudge {
             zip(expected.maximumAirPocketFraction, report.airPocketFraction).map { pocketCheck($0, $1) },
             expected.maximumComponents.map { atMost("components", report.components, $0) },
             zip(expected.maximumHoles, report.holes).map { atMost("holes", $1, $0) },
-            zip(expected.side, report.centroidMM?.first).map { sideCheck($0, offsetMM: $1 - facts.bodyCentreX) },
-            // The middle of half a body is not that of the body. Label 0 is everything else.
-            measures.dropFirst().contains(where: \.touchesPictureEdge)
+            // The middle of half a body is not that of the body.
+            isAloneInPicture(roi)
+                ? nil
+                : zip(expected.side, report.centroidMM?.first).map { sideCheck($0, offsetMM: $1 - facts.bodyCentreX) },
+            // Label 0 is everything else.
+            measures.dropFirst().contains(where: \.touchesPictureEdge) || isAloneInPicture(roi)
                 ? nil
                 : zip(expected.lateralOffsetMM, report.centroidMM?.first).map { range, x in
                     within("distance from the middle", abs(x - facts.bodyCentreX), range, unit: "mm")
@@ -34,6 +37,14 @@ extension PlausibilityJudge {
             atMost("slices skipped", measured.skippedSlices, expected.maximumSkippedSlices ?? 0),
             edgeCheck(measured, limitMM2: expected.maximumEdgeContactMM2 ?? 0),
         ].compactMap { $0 }
+    }
+
+    /// Whether the picture ends beside a structure, before its counterpart.
+    private func isAloneInPicture(_ roi: ROIDescription) -> Bool {
+        segmentation.findings.contains { finding in
+            finding.code == "W_BESIDE_PICTURE"
+                && model.rois.contains { $0.name == finding.structure && $0.plausibility.symmetry?.to == roi.name }
+        }
     }
 
     private func zip<A, B>(_ a: A?, _ b: B?) -> (A, B)? {

@@ -97,6 +97,12 @@ struct PatientOutline {
         !ctSides.reached(by: point).isEmpty || !modelSides.reached(by: point).isEmpty
     }
 
+    /// Whether a side of the CT that faces a direction ends before or at a point, or the rim of a round picture does, and the patient
+    /// reaches it.
+    func isCut(at point: PatientPoint, towards direction: Vector3) -> Bool {
+        !cutAtCT.isDisjoint(with: ctSides.reached(by: point, towards: direction))
+    }
+
     private func isInside(_ point: PatientPoint, _ input: Volume<Float>) -> Bool {
         let place = geometry.continuousIndex(of: point)
         let d = geometry.dimensions
@@ -119,6 +125,7 @@ private struct SideSet: OptionSet {
     var rawValue: UInt64 = 0
 
     static let sectors = 48
+    static let wholeRim = SideSet(rawValue: ~0 << 6)
 
     /// The sector of the rim at an angle, with the two beside it.
     static func rim(at angle: Double) -> SideSet {
@@ -181,6 +188,22 @@ private struct Sides {
         let offset = fromMiddle(place)
         if dot(offset, offset).squareRoot() > rimMM { sides.formUnion(.rim(at: atan2(offset.y, offset.x))) }
         return sides
+    }
+
+    /// Of the sides that a point reaches those that face a direction, within 45 degrees.
+    func reached(by point: PatientPoint, towards direction: Vector3) -> SideSet {
+        let directions = [grid.directionI, grid.directionJ, grid.directionK]
+        let place = grid.continuousIndex(of: point)
+        let offset = fromMiddle(place)
+        let outwards = directions[0] * offset.x + directions[1] * offset.y
+        let facesRim = dot(outwards, direction) > 0.7 * dot(outwards, outwards).squareRoot()
+        var facing = facesRim ? SideSet.wholeRim : []
+        for axis in axes {
+            let part = dot(directions[axis], direction)
+            if part < -0.7 { facing.rawValue |= 1 << (2 * axis) }
+            if part > 0.7 { facing.rawValue |= 2 << (2 * axis) }
+        }
+        return reached(by: point).intersection(facing)
     }
 
     /// In the plane of the slices, mm.

@@ -98,6 +98,16 @@ package func judge(
         if structure.found, outsideML > 0 { findings.append(.outsidePatient(roi.name, outsideML)) }
         structures.append(structure)
     }
+    let beside = BesidePicture(labels: labels, outline: outline)
+    for (roi, structure) in zip(description.rois, structures) where !structure.found {
+        let counterpart = beside.counterpart(of: roi, among: description.rois) { name in
+            structures.contains { $0.name == name && $0.found }
+        }
+        guard let counterpart,
+            let told = findings.firstIndex(where: { $0.code == "W_STRUCTURE_NOT_FOUND" && $0.structure == roi.name })
+        else { continue }
+        findings[told] = .besidePicture(roi.name, counterpart)
+    }
     findings += croppedFindings(scores: scores, labels: labels, structures: structures)
     if !structures.contains(where: \.found) { findings.insert(.nothing(description.output.emptyMessage), at: 0) }
     return SegmentationResult(
@@ -212,6 +222,17 @@ extension SegmentationFinding {
             structure: name,
             message: "\(name) was not found: \(reason)",
             hint: "Right if the CT does not show it; otherwise contour it by hand."
+        )
+    }
+
+    fileprivate static func besidePicture(_ name: String, _ counterpart: String) -> SegmentationFinding {
+        SegmentationFinding(
+            code: "W_BESIDE_PICTURE",
+            structure: name,
+            message: """
+                \(name) was not found: the picture ends within \(Int(BesidePicture.reachMM)) mm of \(counterpart), on the side where it would lie
+                """,
+            hint: "Right if the scan is to show one side; otherwise contour it by hand."
         )
     }
 

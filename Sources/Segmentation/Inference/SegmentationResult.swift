@@ -59,7 +59,7 @@ package struct StructureResult: Codable, Sendable, Equatable {
 /// Something that a reader of the result must know.
 package struct SegmentationFinding: Codable, Sendable, Equatable {
     /// Stable code: `W_NOTHING_FOUND`, `W_STRUCTURE_NOT_FOUND`, `W_CROPPED`, `W_LOW_CONFIDENCE`,
-    /// `W_OUTSIDE_PATIENT`.
+    /// `W_OUTSIDE_PATIENT`, `W_BESIDE_PICTURE`.
     package var code: String
     /// The structure concerned; nil when it concerns all.
     package var structure: String?

@@ -13,6 +13,12 @@ package struct CaseCache: Sendable {
     let input: InputDescription
     let roiCount: Int
 
+    /// What of the input decides the pixels of a cached case: not how the network sees them, so that recipes which differ in that alone
+    /// share a cache.
+    private var grid: String {
+        "\(input.plane) \(input.columns) \(input.rows) \(input.pixelSpacingMM) \(input.sliceSpacing) \(input.centre)"
+    }
+
     /// Pixels around the model's picture, so that turned and shifted samples show what lies there.
     static let margin = 32
     /// Raised when preprocessing changes, or what makes a case unusable.
@@ -27,7 +33,7 @@ package struct CaseCache: Sendable {
     /// The cached case, made now if it is not there or its source or the preprocessing has changed.
     package func prepare(_ source: TrainingCaseSource, threads: Int) throws -> CachedCase {
         let key = SHA256Digest.hex(
-            of: Data("\(Self.version) \(source.fingerprint) \(roiCount) \(Self.margin) \(input)".utf8)
+            of: Data("\(Self.version) \(source.fingerprint) \(roiCount) \(Self.margin) \(grid)".utf8)
         )
         // What cannot be read, or is not what was written, is made again.
         if let cached = try? CachedCase(name: source.name, directory: directory), cached.header.key == key,

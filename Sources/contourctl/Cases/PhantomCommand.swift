@@ -83,10 +83,18 @@ struct PhantomCommand: ParsableCommand {
     @Flag(
         help: """
             Draw disease, implants, pose, scan, range and orientation from the seed, as training does. \
-            Only --columns counts beside it.
+            Only --columns and --lung-margin count beside it.
             """
     )
     var random = false
+
+    @Option(
+        help: ArgumentHelp(
+            "How far outside of the edge of a lung its true contour lies in a slice, mm; clinicians draw some 0.3.",
+            valueName: "mm"
+        )
+    )
+    var lungMargin = 0.0
 
     @Flag(help: "Leave the true contours out.")
     var withoutTruth = false
@@ -104,6 +112,7 @@ struct PhantomCommand: ParsableCommand {
         guard AxisSigns(orientation) != nil else {
             throw ValidationError("--orientation takes the signs of x, y and z, for example +x+y+z or -x+y-z")
         }
+        guard (0...5).contains(lungMargin) else { throw ValidationError("--lung-margin takes 0 to 5 mm") }
         guard (0...200).contains(noise) else { throw ValidationError("--noise takes 0 to 200 HU") }
     }
 
@@ -123,7 +132,7 @@ struct PhantomCommand: ParsableCommand {
             request.options.diseases = Set(disease)
             request.options.implants = Set(implant)
             (request.options.contrast, request.options.arms, request.options.couch) = (contrast, arms, couch)
-            (request.kind, request.isRandom) = (scan, random)
+            (request.kind, request.isRandom, request.lungMarginMM) = (scan, random, lungMargin)
             do {
                 let written = try writePhantom(request, to: output, threads: ProcessorCount.available)
                 if json { return try printJSON(Answer(written, output: output)) }
