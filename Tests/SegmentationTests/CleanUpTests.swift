@@ -70,14 +70,27 @@ struct JudgementTests {
         let tip = Self.judged(Self.boxes([lung, (1, 24..<25, 12..<13, 10..<11), (1, 24..<25, 12..<13, 11..<12)]))
         #expect(Self.count(tip, 1) == 1000 + 2)
         #expect(tip.structures[0].components == 1)
-        let steps = Self.judged(Self.boxes([lung, (1, 24..<25, 12..<13, 2..<3), (1, 24..<25, 12..<13, 0..<1)]))
-        #expect(Self.count(steps, 1) == 1000 + 2)
+        let steps = Self.judged(Self.boxes([lung, (1, 24..<26, 12..<13, 2..<3), (1, 24..<26, 12..<13, 0..<1)]))
+        #expect(Self.count(steps, 1) == 1000 + 4)
         let far = Self.judged(Self.boxes([lung, (1, 24..<25, 12..<13, 1..<2)]))
         #expect(Self.count(far, 1) == 1000)
         let aside = Self.judged(Self.boxes([lung, (1, 33..<34, 12..<13, 9..<10)]))
         #expect(Self.count(aside, 1) == 1000)
         let beside = Self.judged(Self.boxes([lung, (1, 31..<32, 12..<13, 8..<9)]))
         #expect(Self.count(beside, 1) == 1000)
+    }
+
+    @Test("a speck of less than half a mL beyond a slice without lung goes, one in the next slice stays")
+    func speck() {
+        let lung: (label: UInt8, i: Range<Int>, j: Range<Int>, k: Range<Int>) = (1, 20..<30, 5..<25, 4..<9)
+        // A voxel has 0.32 mL.
+        let speck = Self.judged(Self.boxes([lung, (1, 24..<25, 12..<13, 10..<11)]))
+        #expect(Self.count(speck, 1) == 1000)
+        #expect(abs(speck.structures[0].droppedML - 0.32) < 1e-9)
+        let larger = Self.judged(Self.boxes([lung, (1, 24..<26, 12..<13, 10..<11)]))
+        #expect(Self.count(larger, 1) == 1000 + 2)
+        let next = Self.judged(Self.boxes([lung, (1, 30..<31, 12..<13, 9..<10)]))
+        #expect(Self.count(next, 1) == 1000 + 1)
     }
 
     @Test("a lung in two large parts keeps both")

@@ -37,7 +37,7 @@ func cleanUp(
         result.outsideVoxels = components.sizes.indices.filter { isOutside[$0] && anywhere[$0] }
             .reduce(0) { $0 + components.sizes[$1] }
     }
-    keepEnds(of: components, &keeps, isOutside: isOutside, spacing: volume.geometry.spacing)
+    keepEnds(of: components, &keeps, isOutside: isOutside, geometry: volume.geometry)
     result.keptVoxels = zip(components.sizes, keeps).reduce(0) { $0 + ($1.1 ? $1.0 : 0) }
     guard keeps.contains(false) else { return result }
     var heirs = heirs(of: components, keeps: keeps, joins: rules.joins.compactMap { labels[$0] }, in: volume)
@@ -76,12 +76,18 @@ private func kept(
 /// How far the end of a structure may lie from the rest, mm: two slices of 5 mm.
 private let endMM = 10.0
 
+/// Beyond a slice without any of the structure only what is larger than this is an end of it, mL: a smaller one is a speck, and leaves a
+/// gap in the contours of a planning system.
+private let leastBeyondGapML = 0.5
+
 /// A network that shatters a structure into more pieces has not seen it, and comparing all of them takes long.
 private let mostPieces = 1000
 
 /// Keeps pieces that are all there is of the structure in some slice and lie within `endMM` of what is kept: the tip of a lung, or
-/// the last of its base, that noise or a thick slice parts from the rest. Gas in the bowel lies farther off, or beside lung.
-private func keepEnds(of components: RunComponents, _ keeps: inout [Bool], isOutside: [Bool], spacing: Vector3) {
+/// the last of its base, that noise or a thick slice parts from the rest. Gas in the bowel lies farther off, or beside lung. Beyond an empty
+/// slice it must have `leastBeyondGapML`.
+private func keepEnds(of components: RunComponents, _ keeps: inout [Bool], isOutside: [Bool], geometry: VolumeGeometry) {
+    let spacing = geometry.spacing
     guard keeps.contains(false), keeps.count <= mostPieces else { return }
     var kept = Dictionary(grouping: components.runs.filter { keeps[$0.component] }, by: \.k)
     let slicesOfTheRest = Set(kept.keys)
@@ -94,9 +100,13 @@ private func keepEnds(of components: RunComponents, _ keeps: inout [Bool], isOut
             (kept[k] ?? []).contains { distance(run, $0, spacing) <= endMM }
         }
     }
+    func followsOn(_ component: Int, _ runs: [RunComponents.Run]) -> Bool {
+        Double(components.sizes[component]) * geometry.voxelVolumeMM3 >= leastBeyondGapML * 1000
+            || runs.contains { run in (run.k - 1...run.k + 1).contains { kept[$0] != nil } }
+    }
     while true {
-        let ends = candidates.filter { _, runs in
-            runs.contains { kept[$0.k] == nil } && runs.contains(where: isNear)
+        let ends = candidates.filter { component, runs in
+            runs.contains { kept[$0.k] == nil } && runs.contains(where: isNear) && followsOn(component, runs)
         }
         guard !ends.isEmpty else { return }
         for (component, runs) in ends {
