@@ -86,7 +86,8 @@ private let mostPieces = 1000
 /// Keeps pieces that are all there is of the structure in some slice and lie within `endMM` of what is kept: the tip of a lung, or
 /// the last of its base, that noise or a thick slice parts from the rest. Gas in the bowel lies farther off, or beside lung. Beyond an empty
 /// slice it must have `leastBeyondGapML`.
-private func keepEnds(of components: RunComponents, _ keeps: inout [Bool], isOutside: [Bool], geometry: VolumeGeometry) {
+private func keepEnds(of components: RunComponents, _ keeps: inout [Bool], isOutside: [Bool], geometry: VolumeGeometry)
+{
     let spacing = geometry.spacing
     guard keeps.contains(false), keeps.count <= mostPieces else { return }
     var kept = Dictionary(grouping: components.runs.filter { keeps[$0.component] }, by: \.k)
