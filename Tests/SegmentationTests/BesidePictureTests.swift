@@ -94,6 +94,26 @@ struct BesidePictureTests {
         #expect(Self.told(on: PatientOutlineTests.ct(), input: seen(0)).map(\.code) == ["W_STRUCTURE_NOT_FOUND"])
     }
 
+    @Test("is missing where more of it was seen than counts as found, and was refused")
+    func refused() {
+        func told(_ radius: Double) -> [String] {
+            // 0.5 or 5.6 mL before the right lung that were taken for a left one.
+            Self.told(
+                on: Self.half(endingAt: -2),
+                change: {
+                    $0.rois[0].acceptance.minimumVolumeML = 3
+                    $0.rois[0].acceptance.maximumVolumeML = 4
+                },
+                label: { p in
+                    ToyChest.ellipse(p, Vector3(-54, -72, 0), Vector3(repeating: radius))
+                        ? 1 : ToyChest.label(p) == 2 ? 2 : 0
+                }
+            ).map(\.code)
+        }
+        #expect(told(5) == [Self.code])
+        #expect(told(11) == ["W_STRUCTURE_NOT_FOUND"])
+    }
+
     @Test("is missing where nobody can say: without a counterpart or a side, and where no patient is seen")
     func unknown() {
         let ct = Self.half(endingAt: -2)

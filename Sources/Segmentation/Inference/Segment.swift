@@ -99,7 +99,9 @@ package func judge(
         structures.append(structure)
     }
     let beside = BesidePicture(labels: labels, outline: outline)
-    for (roi, structure) in zip(description.rois, structures) where !structure.found {
+    // Of which more was seen than counts as found, the picture shows something.
+    for (roi, structure) in zip(description.rois, structures)
+    where !structure.found && structure.droppedML <= roi.acceptance.minimumVolumeML {
         let counterpart = beside.counterpart(of: roi, among: description.rois) { name in
             structures.contains { $0.name == name && $0.found }
         }
