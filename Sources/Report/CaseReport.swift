@@ -82,6 +82,8 @@ package struct CaseReport: Codable, Sendable {
         package var meanHU: Double?
         /// Part that its largest connected piece of plain air takes up; nil when not found, and for derived structures.
         package var airPocketFraction: Double?
+        /// Part of it below -900 HU, of which emphysema makes much.
+        package var lowAttenuationFraction: Double?
         package var components: Int
         /// Smallest and largest slice (0-based, ascending along the slice normal); nil when not found.
         package var firstSlice: Int?
@@ -113,6 +115,7 @@ package struct CaseReport: Codable, Sendable {
             edgeUncertaintyMM: Double? = nil,
             meanHU: Double?,
             airPocketFraction: Double? = nil,
+            lowAttenuationFraction: Double? = nil,
             components: Int,
             firstSlice: Int?,
             lastSlice: Int?,
@@ -136,6 +139,7 @@ package struct CaseReport: Codable, Sendable {
             self.edgeUncertaintyMM = edgeUncertaintyMM
             self.meanHU = meanHU
             self.airPocketFraction = airPocketFraction
+            self.lowAttenuationFraction = lowAttenuationFraction
             self.components = components
             self.firstSlice = firstSlice
             self.lastSlice = lastSlice

@@ -218,6 +218,33 @@ struct PlausibilityTests {
         )
     }
 
+    @Test("without emphysema a smaller pocket asks for review; where a tenth and more is thin, the limit for all holds")
+    func airPocketWithoutEmphysema() throws {
+        let (bench, run) = try segmented()
+        var description = bench.model.description
+        for index in description.rois.indices {
+            description.rois[index].plausibility.maximumAirPocketFractionWithoutEmphysema = 0.01
+        }
+        let folder = run.directory(of: .segment)
+        try StrictJSON.encode(description).write(to: URL(fileURLWithPath: folder + "/model.json"))
+        let facts = folder + "/segmentation.json"
+        var segmentation = try #require(try JSONSerialization.jsonObject(with: contents(facts)) as? [String: Any])
+        var structures = try #require(segmentation["structures"] as? [[String: Any]])
+        for (index, part) in [0.1, 0.101].enumerated() {
+            structures[index]["airPocketFraction"] = 0.0124
+            structures[index]["lowAttenuationFraction"] = part
+        }
+        segmentation["structures"] = structures
+        try JSONSerialization.data(withJSONObject: segmentation).write(to: URL(fileURLWithPath: facts))
+        let result = try judged(bench, run) { _ in }
+        #expect(result.right.check("largest pocket of plain air")?.passed == true)
+        #expect(
+            result.complaints.filter { $0.contains("air") } == [
+                "Lung_L: largest pocket of plain air is 1.2 % of it, expected at most 1.0 % without emphysema."
+            ]
+        )
+    }
+
     private func ratio(_ structure: Structure) -> Double {
         Double(structure.check("symmetry")?.value.split(separator: " ").first ?? "") ?? 0
     }

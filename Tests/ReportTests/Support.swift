@@ -95,6 +95,7 @@ func report(everyText text: String, verdict: CaseReport.Verdict = .review) -> Ca
         edgeUncertaintyMM: 0.41,
         meanHU: -812.3,
         airPocketFraction: 0.012,
+        lowAttenuationFraction: 0.034,
         components: 1,
         firstSlice: 3,
         lastSlice: 17,

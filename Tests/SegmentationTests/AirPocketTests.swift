@@ -10,6 +10,15 @@ struct AirPocketTests {
         _ pockets: [(i: Range<Int>, j: Range<Int>, k: Range<Int>)],
         _ change: (inout Volume<UInt8>, inout Volume<Float>) -> Void = { _, _ in }
     ) -> Double? {
+        structure(lungHU: lungHU, pockets, change).airPocketFraction
+    }
+
+    /// The same lung, with all that is measured of it.
+    static func structure(
+        lungHU: Float,
+        _ pockets: [(i: Range<Int>, j: Range<Int>, k: Range<Int>)],
+        _ change: (inout Volume<UInt8>, inout Volume<Float>) -> Void = { _, _ in }
+    ) -> StructureResult {
         let geometry = grid(14, 12, 6)
         var labels = Volume<UInt8>(geometry: geometry, repeating: 0)
         var input = Volume<Float>(geometry: geometry, repeating: 40)
@@ -31,7 +40,7 @@ struct AirPocketTests {
             rule: DecisionRule(description.output)
         )
         return judge(labels: labels, scores: scores, input: input, description: description, threads: 2)
-            .structures[0].airPocketFraction
+            .structures[0]
     }
 
     @Test("inside, the rim of a pocket averages with the lung beside it; along the wall it does not")
@@ -60,6 +69,15 @@ struct AirPocketTests {
             for k in 1..<5 { for j in 2..<10 { for i in 2..<7 { labels[i, j, k] = 2 } } }
         }
         #expect(part == 0)
+    }
+
+    @Test("thin is what lies below -900 HU, in a pocket or not")
+    func thin() {
+        func part(_ lungHU: Float) -> Double? {
+            Self.structure(lungHU: lungHU, [(4..<10, 4..<9, 2..<4)]).lowAttenuationFraction
+        }
+        #expect(part(-900) == Double(6 * 5 * 2) / 320)
+        #expect(part(-901) == 1)
     }
 
     @Test("a structure without a voxel has none")

@@ -62,7 +62,7 @@ struct EdgeUncertaintyTests {
             Self.judged(labels, left: left, right: right, threads: threads).structures.map {
                 [
                     $0.volumeML, $0.meanScore, $0.confidence, $0.meanHU, $0.airFraction, $0.airPocketFraction,
-                    $0.edgeUncertaintyMM,
+                    $0.edgeUncertaintyMM, $0.lowAttenuationFraction,
                 ]
             }
         }

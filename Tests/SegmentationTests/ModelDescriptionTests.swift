@@ -117,6 +117,7 @@ struct ModelDescriptionTests {
         for (key, good, bad) in [
             ("maximumEdgeUncertaintyMM", [0.4, 3], [-0.5, 0]),
             ("maximumAirPocketFraction", [0, 0.03, 1], [-0.1, 1.1]),
+            ("maximumAirPocketFractionWithoutEmphysema", [0, 0.01, 1], [-0.1, 1.1]),
         ] {
             #expect(try problem(key, nil) == nil)
             for limit in good { #expect(try problem(key, limit) == nil) }

@@ -18,7 +18,9 @@ extension PlausibilityJudge {
             },
             zip(expected.meanHU, report.meanHU).map { within("mean HU", $1, $0, unit: "HU") },
             zip(expected.spreadHU, report.spreadHU).map { within("spread of HU", $1, $0, unit: "HU") },
-            zip(expected.maximumAirPocketFraction, report.airPocketFraction).map { pocketCheck($0, $1) },
+            report.airPocketFraction.flatMap {
+                pocketCheck(expected, $0, lowAttenuation: report.lowAttenuationFraction)
+            },
             expected.maximumComponents.map { atMost("components", report.components, $0) },
             zip(expected.maximumHoles, report.holes).map { atMost("holes", $1, $0) },
             // The middle of half a body is not that of the body.
@@ -100,12 +102,20 @@ extension PlausibilityJudge {
         )
     }
 
-    private func pocketCheck(_ limit: Double, _ part: Double) -> CaseReport.PlausibilityCheck {
+    /// The lower of the limits that hold.
+    private func pocketCheck(
+        _ expected: Plausibility,
+        _ part: Double,
+        lowAttenuation: Double?
+    ) -> CaseReport.PlausibilityCheck? {
+        let isWithoutEmphysema = lowAttenuation.map { $0 <= Plausibility.emphysemaFraction } ?? false
+        let lower = isWithoutEmphysema ? expected.maximumAirPocketFractionWithoutEmphysema : nil
+        guard let limit = [lower, expected.maximumAirPocketFraction].compactMap({ $0 }).min() else { return nil }
         let text = DistinctText(part * 100, beside: [limit * 100], digits: 1)
         return .init(
             name: "largest pocket of plain air",
             value: "\(text.value) % of it",
-            expected: "at most \(text.limits[0]) %",
+            expected: "at most \(text.limits[0]) %" + (limit == lower ? " without emphysema" : ""),
             passed: part <= limit
         )
     }

@@ -25,6 +25,7 @@ struct PlausibilityJudge {
         report.edgeUncertaintyMM = result?.edgeUncertaintyMM
         report.meanHU = result?.meanHU
         report.airPocketFraction = result?.airPocketFraction
+        report.lowAttenuationFraction = result?.lowAttenuationFraction
         report.components = result?.components ?? 0
         if report.found {
             report.holes = holes(of: roi.label, measured, in: labels)

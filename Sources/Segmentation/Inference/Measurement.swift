@@ -16,6 +16,7 @@ struct Measurement: Sendable, Equatable {
     var expectedErrors = 0.0
     var huSum = 0.0
     var airSamples = 0
+    var lowAttenuationSamples = 0
     /// Pixels in its largest connected piece of plain air, see `airPockets`.
     var pocketSamples = 0
     /// Sum of `p * (1 - p)` over the same pixels, times the volume of one, mm^3.
@@ -26,6 +27,9 @@ struct Measurement: Sendable, Equatable {
     /// Below this a pixel of the model is plain air, HU. Lungs average higher; of one with severe emphysema, on a scanner whose
     /// values are 20 HU low, a third of the pixels lies below.
     static let airHU: Float = -980
+    /// Below this a pixel of the model counts for `lowAttenuationFraction`, HU. Chosen on generated patients, see docs/decisions/0007; on
+    /// scans of 1 mm, emphysema is commonly told from -950 HU downwards.
+    static let lowAttenuationHU: Float = -900
 
     /// How far each edge is taken to lie from where it belongs, mm: chosen on generated patients, see docs/decisions/0007.
     static let edgeErrorMM = 0.1
@@ -33,6 +37,8 @@ struct Measurement: Sendable, Equatable {
     var meanScore: Double? { samples > 0 ? scoreInside / Double(samples) : nil }
     var meanHU: Double? { samples > 0 ? huSum / Double(samples) : nil }
     var airFraction: Double? { samples > 0 ? Double(airSamples) / Double(samples) : nil }
+    /// The part that lies below `lowAttenuationHU`: much of a lung with emphysema, little of others.
+    var lowAttenuationFraction: Double? { samples > 0 ? Double(lowAttenuationSamples) / Double(samples) : nil }
     var airPocketFraction: Double? { samples > 0 ? Double(pocketSamples) / Double(samples) : nil }
 
     /// The Dice that the scores promise when they are taken as probabilities.
@@ -108,6 +114,7 @@ extension Measurement {
         expectedErrors += other.expectedErrors
         huSum += other.huSum
         airSamples += other.airSamples
+        lowAttenuationSamples += other.lowAttenuationSamples
         doubtMM3 += other.doubtMM3
     }
 }
@@ -143,6 +150,7 @@ private func measure(
                 sums.scoreInside += score
                 sums.huSum += Double(input.voxels[start + n])
                 if input.voxels[start + n] < Measurement.airHU { sums.airSamples += 1 }
+                if input.voxels[start + n] < Measurement.lowAttenuationHU { sums.lowAttenuationSamples += 1 }
             }
         }
         return sums

@@ -161,6 +161,7 @@ extension StructureResult {
         meanHU = measured.meanHU
         airFraction = measured.airFraction
         airPocketFraction = measured.airPocketFraction
+        lowAttenuationFraction = measured.lowAttenuationFraction
         edgeUncertaintyMM = measured.edgeUncertaintyMM
         self.components = components
         self.droppedML = droppedML
@@ -173,7 +174,7 @@ extension StructureResult {
         copy.droppedML += volumeML
         (copy.voxelCount, copy.volumeML, copy.components, copy.confidence) = (0, 0, 0, 0)
         (copy.meanScore, copy.meanHU, copy.edgeUncertaintyMM) = (nil, nil, nil)
-        (copy.airFraction, copy.airPocketFraction) = (nil, nil)
+        (copy.airFraction, copy.airPocketFraction, copy.lowAttenuationFraction) = (nil, nil, nil)
         return copy
     }
 }

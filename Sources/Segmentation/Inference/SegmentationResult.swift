@@ -47,6 +47,8 @@ package struct StructureResult: Codable, Sendable, Equatable {
     package var airFraction: Double?
     /// Part of the structure that its largest connected piece of plain air takes up, see `airPockets`.
     package var airPocketFraction: Double?
+    /// Part of the structure below -900 HU on the network's input, of which emphysema makes much.
+    package var lowAttenuationFraction: Double?
     /// Mean width of the band in which the network is unsure, mm: the sum of `score * (1 - score)` over the CT, times
     /// the volume of a pixel, over the area of the structure's surface. nil when nothing was left to measure.
     package var edgeUncertaintyMM: Double?

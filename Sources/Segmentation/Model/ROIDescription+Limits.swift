@@ -69,6 +69,10 @@ extension ROIDescription {
             ("plausibility.reviewConfidence", l.reviewConfidence, .fraction),
             ("plausibility.maximumEdgeUncertaintyMM", l.maximumEdgeUncertaintyMM, .positive),
             ("plausibility.maximumAirPocketFraction", l.maximumAirPocketFraction, .fraction),
+            (
+                "plausibility.maximumAirPocketFractionWithoutEmphysema", l.maximumAirPocketFractionWithoutEmphysema,
+                .fraction
+            ),
         ]
     }
 

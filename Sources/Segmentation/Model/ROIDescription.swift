@@ -166,6 +166,12 @@ package struct Plausibility: Codable, Sendable, Equatable {
     package var maximumEdgeUncertaintyMM: Double?
     /// Part of the structure that its largest connected piece of plain air may take up.
     package var maximumAirPocketFraction: Double?
+    /// The same where at most a tenth of the structure lies below -900 HU: in emphysema pockets are usual, elsewhere they are air
+    /// beside the lung or a bulla.
+    package var maximumAirPocketFractionWithoutEmphysema: Double?
+
+    /// Part of a structure below -900 HU above which it counts as emphysematous.
+    package static let emphysemaFraction = 0.1
 
     /// How large a structure is in comparison with its counterpart on the other side.
     package struct Symmetry: Codable, Sendable, Equatable {
@@ -194,7 +200,8 @@ package struct Plausibility: Codable, Sendable, Equatable {
         maximumEdgeContactMM2: Double? = nil,
         reviewConfidence: Double? = nil,
         maximumEdgeUncertaintyMM: Double? = nil,
-        maximumAirPocketFraction: Double? = nil
+        maximumAirPocketFraction: Double? = nil,
+        maximumAirPocketFractionWithoutEmphysema: Double? = nil
     ) {
         self.volumeML = volumeML
         self.meanHU = meanHU
@@ -210,6 +217,7 @@ package struct Plausibility: Codable, Sendable, Equatable {
         self.reviewConfidence = reviewConfidence
         self.maximumEdgeUncertaintyMM = maximumEdgeUncertaintyMM
         self.maximumAirPocketFraction = maximumAirPocketFraction
+        self.maximumAirPocketFractionWithoutEmphysema = maximumAirPocketFractionWithoutEmphysema
     }
 }
 

@@ -102,7 +102,8 @@ extension TrainingConfiguration {
                 maximumEdgeContactMM2: 30_000,
                 reviewConfidence: 0.9,
                 // Bullae of emphysema take up less; a pneumothorax that the network took for lung more.
-                maximumAirPocketFraction: 0.03
+                maximumAirPocketFraction: 0.03,
+                maximumAirPocketFractionWithoutEmphysema: 0.01
             )
         )
     }
