@@ -199,7 +199,7 @@ struct PlausibilityTests {
         #expect(try judged(bench, run) { _ in }.left.check("uncertain edge") == nil)
     }
 
-    @Test("a pocket of plain air is shown beside its limit and asks for review")
+    @Test("a pocket of plain air in emphysema is shown beside its limit and asks for review")
     func airPocket() throws {
         let (bench, run) = try segmented()
         let path = run.directory(of: .segment) + "/segmentation.json"
@@ -207,6 +207,7 @@ struct PlausibilityTests {
         var structures = try #require(facts["structures"] as? [[String: Any]])
         structures[0]["airPocketFraction"] = 0.0312
         structures[1]["airPocketFraction"] = 0.03
+        for index in 0...1 { structures[index]["lowAttenuationFraction"] = 0.2 }
         facts["structures"] = structures
         try JSONSerialization.data(withJSONObject: facts).write(to: URL(fileURLWithPath: path))
         let result = try judged(bench, run) { _ in }
